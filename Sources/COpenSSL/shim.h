@@ -1,0 +1,22 @@
+#pragma once
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+// Macros, which Swift cannot see.
+
+// Read-ahead: one recv() takes several records instead of two calls for each (5-byte header, then body).
+static inline void berth_read_ahead(SSL_CTX *context, size_t bytes) {
+    SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_default_read_buffer_len(context, bytes);
+}
+static inline void berth_non_blocking_modes(SSL_CTX *context) {
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+}
+static inline void berth_tls12_at_least(SSL_CTX *context) { SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION); }
+static inline void berth_server_name(SSL *ssl, const char *name) { SSL_set_tlsext_host_name(ssl, name); }
+static inline EVP_PKEY *berth_p256_key(void) { return EVP_EC_gen("P-256"); }

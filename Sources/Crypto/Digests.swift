@@ -1,0 +1,79 @@
+import COpenSSL
+
+/// SHA-256 (FIPS 180-4), whole or in parts. 32 bytes.
+public struct SHA256: ~Copyable {
+    public static let byteCount = 32
+    private let context: OpaquePointer
+
+    public init() {
+        // EVP_MD_CTX_new fails only without memory, where Swift itself traps too.
+        context = EVP_MD_CTX_new()
+        EVP_DigestInit_ex(context, EVP_sha256(), nil)
+    }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+    }
+
+    public mutating func update(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { update($0) }
+    }
+
+    /// The digest of what was given so far; more may follow.
+    public func digest() -> [UInt8] {
+        let copy = EVP_MD_CTX_new()
+        defer { EVP_MD_CTX_free(copy) }
+        EVP_MD_CTX_copy_ex(copy, context)
+        return [UInt8](unsafeUninitializedCapacity: Self.byteCount) { buffer, count in
+            EVP_DigestFinal_ex(copy, buffer.baseAddress, nil)
+            count = Self.byteCount
+        }
+    }
+
+    public static func digest(of bytes: some Collection<UInt8>) -> [UInt8] {
+        let bytes = ContiguousArray(bytes)
+        return [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
+            bytes.withUnsafeBytes { _ = EVP_Digest($0.baseAddress, $0.count, buffer.baseAddress, nil, EVP_sha256(), nil) }
+            count = byteCount
+        }
+    }
+}
+
+/// HMAC-SHA-256 (RFC 2104). 32 bytes.
+public enum HMAC {
+    public static func sha256(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: SHA256.byteCount) { buffer, count in
+            _ = COpenSSL.HMAC(EVP_sha256(), key, Int32(key.count), message, message.count, buffer.baseAddress, nil)
+            count = SHA256.byteCount
+        }
+    }
+}
+
+public enum Hexadecimal {
+    private static let digits = Array("0123456789abcdef".utf8)
+
+    /// Lower case, two characters a byte.
+    public static func bytes(of bytes: some Sequence<UInt8>) -> [UInt8] {
+        bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+    }
+
+    public static func string(of bytes: some Sequence<UInt8>) -> String {
+        String(decoding: self.bytes(of: bytes), as: UTF8.self)
+    }
+}
+
+/// Equal without telling by its time where two secrets differ. Lengths are no secret.
+public func constantTimeEqual(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+    a.count == b.count && CRYPTO_memcmp(a, b, a.count) == 0
+}
+
+/// Bytes from the system's generator, fit for keys.
+public func randomBytes(_ count: Int) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+        // Without randomness no secret is one: stopping is the only safe answer.
+        precondition(RAND_bytes(buffer.baseAddress, Int32(count)) == 1, "the system's random generator failed")
+        filled = count
+    }
+}

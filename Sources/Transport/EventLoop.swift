@@ -1,0 +1,131 @@
+import CLibevent
+import Glibc
+import Synchronization
+
+/// A libevent base that is also a Swift executor: what is isolated to it runs on the thread inside `run()`, so `await`
+/// on this loop costs a queue append, no lock and no thread hop. An actor adopts it through `unownedExecutor`.
+///
+/// `@unchecked Sendable`: everything but `remote`, `stopping` and the eventfd is touched on the loop's thread only.
+public final class EventLoop: SerialExecutor, @unchecked Sendable {
+    /// The libevent base. On the loop's thread only.
+    let base: OpaquePointer
+    private var ready: [UnownedJob] = []
+    private var running: [UnownedJob] = []
+    private let remote = Mutex<[UnownedJob]>([])
+    private let stopping = Atomic(false)
+    private let wakeDescriptor: Int32
+    private let wakeEvent: OpaquePointer
+    private let thread = Atomic<UInt>(0)
+    private var commonTimeouts: [Duration: UnsafePointer<timeval>] = [:]
+    lazy var dns: OpaquePointer? = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE)
+
+    public init() {
+        // Both fail only without memory or descriptors at start, before there is anything to serve.
+        guard let base = event_base_new() else { fatalError("event_base_new failed") }
+        let descriptor = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
+        guard descriptor >= 0 else { fatalError("eventfd failed: \(describe(errno: errno))") }
+        self.base = base
+        wakeDescriptor = descriptor
+        wakeEvent = event_new(
+            base, descriptor, Int16(EV_READ | EV_PERSIST),
+            { descriptor, _, _ in
+                var count: UInt64 = 0
+                _ = read(descriptor, &count, 8)
+            }, nil)
+        event_add(wakeEvent, nil)
+    }
+
+    deinit {
+        event_free(wakeEvent)
+        if let dns { evdns_base_free(dns, 0) }
+        event_base_free(base)
+        close(wakeDescriptor)
+    }
+
+    public var isOnLoop: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if isOnLoop {
+            ready.append(job)
+        } else {
+            remote.withLock { $0.append(job) }
+            wake()
+        }
+    }
+
+    public func checkIsolated() { precondition(isOnLoop, "not on the loop's thread") }
+    public func isIsolatingCurrentContext() -> Bool? { isOnLoop }
+
+    /// Runs jobs and events on the calling thread until `stop()`.
+    public func run() {
+        thread.store(UInt(pthread_self()), ordering: .relaxed)
+        while !stopping.load(ordering: .relaxed) {
+            remote.withLock {
+                ready.append(contentsOf: $0)
+                $0.removeAll(keepingCapacity: true)
+            }
+            // Rounds, not until empty: a job that re-enqueues itself must not starve the sockets.
+            swap(&ready, &running)
+            for job in running { job.runSynchronously(on: asUnownedSerialExecutor()) }
+            running.removeAll(keepingCapacity: true)
+            event_base_loop(base, ready.isEmpty ? EVLOOP_ONCE : EVLOOP_NONBLOCK)
+        }
+        thread.store(0, ordering: .relaxed)
+    }
+
+    /// Runs the loop on a thread of its own, named for `top` and gdb (15 characters at most).
+    public func start(named name: String) {
+        // The thread is told the loop and its name; it owns both from here.
+        let start = Unmanaged.passRetained(ThreadStart(loop: self, name: name)).toOpaque()
+        var thread = pthread_t()
+        let code = pthread_create(
+            &thread, nil,
+            { start in
+                // A null argument cannot be: it is the one passed below.
+                let start = Unmanaged<ThreadStart>.fromOpaque(start!).takeRetainedValue()
+                pthread_setname_np(pthread_self(), start.name)
+                start.loop.run()
+                return nil
+            }, start)
+        guard code == 0 else { fatalError("pthread_create failed: \(describe(errno: code))") }
+        pthread_detach(thread)
+    }
+
+    /// Ends `run()` after the round it is in. From any thread.
+    public func stop() {
+        stopping.store(true, ordering: .relaxed)
+        wake()
+    }
+
+    private func wake() {
+        var one: UInt64 = 1
+        _ = write(wakeDescriptor, &one, 8)
+    }
+
+    /// A timeout that libevent keeps in a queue of its own instead of the heap: adding and renewing one is O(1).
+    /// One for each duration the program knows, so the number is small.
+    func commonTimeout(_ duration: Duration) -> UnsafePointer<timeval> {
+        if let known = commonTimeouts[duration] { return known }
+        var interval = timeval(duration)
+        // Null only when out of memory for 16 bytes.
+        let common = event_base_init_common_timeout(base, &interval)!
+        commonTimeouts[duration] = common
+        return common
+    }
+}
+
+private final class ThreadStart: Sendable {
+    let loop: EventLoop, name: String
+    init(loop: EventLoop, name: String) { (self.loop, self.name) = (loop, name) }
+}
+
+extension timeval {
+    init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        self.init(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+    }
+}
+
+/// `ECONNREFUSED` → "Connection refused".
+public func describe(errno code: Int32) -> String { String(cString: strerror(code)) }
