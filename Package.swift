@@ -68,7 +68,7 @@ let package = Package(
         tests(of: "HTTPServer", imports: ["HTTP", "Transport"]),
         tests(of: "Registry"),
         tests(of: "Configuration", imports: ["Registry"]),
-        tests(of: "AWS", imports: ["Configuration", "Transport", "Crypto"], resources: [.copy("sigv4-vectors.json")]),
+        tests(of: "AWS", imports: ["Configuration", "Transport", "Crypto"], resources: [.copy("sigv4-vectors.json"), .copy("sigv4-oracle.py")]),
         tests(of: "Access", imports: ["Configuration", "Registry"]),
         tests(of: "Sandbox", imports: ["Transport"]),
         tests(of: "Gateway", imports: ["Configuration", "Registry", "HTTP"]),

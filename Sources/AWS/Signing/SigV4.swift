@@ -1,0 +1,112 @@
+import Crypto
+import FoundationEssentials
+
+/// AWS Signature Version 4 for one service in one region: pure, the clock is passed in (wire 5).
+public struct SigV4: Sendable {
+    /// How the path enters the canonical request.
+    public enum PathRule: Sendable {
+        /// Dot segments resolved, then percent-encoded once more: every service but S3.
+        case normalizedAndEncodedAgain
+        case encodedAgain
+        /// S3: object keys may hold dots and empty segments.
+        case asSent
+    }
+
+    public enum SessionToken: Sendable {
+        case signed
+        /// Added once the signature is made. Only odd services ask for it.
+        case addedAfterSigning
+    }
+
+    static let algorithm = "AWS4-HMAC-SHA256"
+
+    public var region: String
+    /// The signing name: `ecr`, `sts`, `s3`.
+    public var service: String
+    public var pathRule = PathRule.normalizedAndEncodedAgain
+    public var sessionToken = SessionToken.signed
+
+    public init(region: String, service: String) {
+        self.region = region
+        self.service = service
+    }
+
+    /// The fields to add to the request: `X-Amz-Date`, `X-Amz-Security-Token` for temporary credentials, `Authorization`.
+    public func fields(signing request: RequestToSign, with credentials: Credentials, at time: Date) -> [(
+        name: String, value: String
+    )] {
+        var request = request
+        let timestamp = Timestamp(time)
+        var added = [(name: "X-Amz-Date", value: timestamp.text)]
+        let token = credentials.sessionToken.map { (name: "X-Amz-Security-Token", value: $0.reveal) }
+        if let token, sessionToken == .signed { added.append(token) }
+        request.fields += added
+        let signature = signature(of: request, payloadDigest: Self.digest(of: request.body), with: credentials, at: timestamp)
+        if let token, sessionToken == .addedAfterSigning { added.append(token) }
+        let credential = "\(credentials.accessKeyID)/\(scope(timestamp))"
+        let proof = "Credential=\(credential), SignedHeaders=\(signature.signedFields), Signature=\(signature.value)"
+        added.append((name: "Authorization", value: "\(Self.algorithm) \(proof)"))
+        return added
+    }
+
+    /// The query of a URL that carries its own signature, encoded. Valid for `lifetime` seconds from `time`.
+    /// `payloadDigest`: hexadecimal, or `UNSIGNED-PAYLOAD` as S3 wants it.
+    public func query(
+        presigning request: RequestToSign, with credentials: Credentials, at time: Date, lifetime: Int, payloadDigest: String
+    ) -> String {
+        let timestamp = Timestamp(time)
+        let (request, token) = presigned(request, with: credentials, at: timestamp, lifetime: lifetime)
+        let signature = signature(of: request, payloadDigest: payloadDigest, with: credentials, at: timestamp)
+        let late = (token.map { [$0] } ?? []) + [(name: "X-Amz-Signature", value: signature.value)]
+        return (request.query + late)
+            .map { "\(PercentEncoding.encode($0.name))=\(PercentEncoding.encode($0.value))" }.joined(separator: "&")
+    }
+
+    func presigned(
+        _ request: RequestToSign, with credentials: Credentials, at timestamp: Timestamp, lifetime: Int
+    ) -> (request: RequestToSign, tokenAfterSigning: (name: String, value: String)?) {
+        var request = request
+        request.query += [
+            (name: "X-Amz-Algorithm", value: Self.algorithm),
+            (name: "X-Amz-Credential", value: "\(credentials.accessKeyID)/\(scope(timestamp))"),
+            (name: "X-Amz-Date", value: timestamp.text),
+            (name: "X-Amz-Expires", value: String(lifetime)),
+            (name: "X-Amz-SignedHeaders", value: CanonicalRequest.fields(of: request).map(\.name).joined(separator: ";")),
+        ]
+        guard let token = credentials.sessionToken.map({ (name: "X-Amz-Security-Token", value: $0.reveal) }) else {
+            return (request, nil)
+        }
+        if sessionToken == .addedAfterSigning { return (request, token) }
+        request.query.append(token)
+        return (request, nil)
+    }
+
+    struct Signature {
+        /// Hold no secret but the session token: never logged.
+        let canonicalRequest: String, stringToSign: String
+        let signedFields: String
+        /// 64 hexadecimal digits.
+        let value: String
+    }
+
+    /// `request` holds everything that is signed, the date among it.
+    func signature(
+        of request: RequestToSign, payloadDigest: String, with credentials: Credentials, at timestamp: Timestamp
+    ) -> Signature {
+        let canonical = CanonicalRequest(request, path: pathRule, payloadDigest: payloadDigest)
+        let stringToSign = [
+            Self.algorithm, timestamp.text, scope(timestamp), Self.digest(of: Array(canonical.text.utf8)),
+        ].joined(separator: "\n")
+        var key = Array("AWS4\(credentials.secretAccessKey.reveal)".utf8)
+        for part in [String(timestamp.day), region, service, "aws4_request", stringToSign] {
+            key = HMAC.sha256(key: key, Array(part.utf8))
+        }
+        return Signature(
+            canonicalRequest: canonical.text, stringToSign: stringToSign, signedFields: canonical.signedFields,
+            value: Hexadecimal.string(of: key))
+    }
+
+    private func scope(_ timestamp: Timestamp) -> String { "\(timestamp.day)/\(region)/\(service)/aws4_request" }
+
+    public static func digest(of body: [UInt8]) -> String { Hexadecimal.string(of: SHA256.digest(of: body)) }
+}
