@@ -19,4 +19,5 @@ static inline void berth_non_blocking_modes(SSL_CTX *context) {
 }
 static inline void berth_tls12_at_least(SSL_CTX *context) { SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION); }
 static inline void berth_server_name(SSL *ssl, const char *name) { SSL_set_tlsext_host_name(ssl, name); }
+static const uint64_t berth_server_options = SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_COMPRESSION;
 static inline EVP_PKEY *berth_p256_key(void) { return EVP_EC_gen("P-256"); }

@@ -11,12 +11,16 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     let base: OpaquePointer
     private var ready: [UnownedJob] = []
     private var running: [UnownedJob] = []
-    private let remote = Mutex<[UnownedJob]>([])
+    /// One buffer for all connections of the loop: filled and emptied between two awaits, it stays in the cache and keeps a
+    /// connection's memory small. On the loop's thread only.
+    public let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
+    private let remote = Mutex(Remote())
     private let stopping = Atomic(false)
     private let wakeDescriptor: Int32
     private let wakeEvent: OpaquePointer
     private let thread = Atomic<UInt>(0)
-    private var commonTimeouts: [Duration: UnsafePointer<timeval>] = [:]
+    private var commonTimeouts: [(duration: Duration, interval: UnsafePointer<timeval>)] = []
+    /// Asynchronous DNS after /etc/resolv.conf and /etc/hosts. nil where there is no name server; addresses need none.
     lazy var dns: OpaquePointer? = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE)
 
     public init() {
@@ -40,6 +44,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
         if let dns { evdns_base_free(dns, 0) }
         event_base_free(base)
         close(wakeDescriptor)
+        scratch.deallocate()
     }
 
     public var isOnLoop: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
@@ -49,7 +54,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
         if isOnLoop {
             ready.append(job)
         } else {
-            remote.withLock { $0.append(job) }
+            remote.withLock { $0.jobs.append(job) }
             wake()
         }
     }
@@ -61,10 +66,13 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     public func run() {
         thread.store(UInt(pthread_self()), ordering: .relaxed)
         while !stopping.load(ordering: .relaxed) {
-            remote.withLock {
-                ready.append(contentsOf: $0)
-                $0.removeAll(keepingCapacity: true)
+            let works = remote.withLock { remote in
+                ready.append(contentsOf: remote.jobs)
+                remote.jobs.removeAll(keepingCapacity: true)
+                defer { remote.works = [] }
+                return remote.works
             }
+            for work in works { work() }
             // Rounds, not until empty: a job that re-enqueues itself must not starve the sockets.
             swap(&ready, &running)
             for job in running { job.runSynchronously(on: asUnownedSerialExecutor()) }
@@ -103,16 +111,33 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
         _ = write(wakeDescriptor, &one, 8)
     }
 
-    /// A timeout that libevent keeps in a queue of its own instead of the heap: adding and renewing one is O(1).
-    /// One for each duration the program knows, so the number is small.
-    func commonTimeout(_ duration: Duration) -> UnsafePointer<timeval> {
-        if let known = commonTimeouts[duration] { return known }
-        var interval = timeval(duration)
-        // Null only when out of memory for 16 bytes.
-        let common = event_base_init_common_timeout(base, &interval)!
-        commonTimeouts[duration] = common
-        return common
+    /// Runs `work` on the loop's thread. From any thread.
+    public func execute(_ work: @escaping @Sendable () -> Void) {
+        remote.withLock { $0.works.append(work) }
+        wake()
     }
+
+    /// Timeouts of these durations are kept in queues of their own instead of libevent's heap, so that adding and renewing one
+    /// is O(1). For the few durations that every connection uses. Before the loop runs, or on its thread.
+    public func keepTimeouts(of durations: [Duration]) {
+        for duration in durations where commonTimeout(duration) == nil {
+            var interval = timeval(duration)
+            guard let common = event_base_init_common_timeout(base, &interval) else { continue }
+            commonTimeouts.append((duration, common))
+        }
+    }
+
+    func commonTimeout(_ duration: Duration) -> UnsafePointer<timeval>? {
+        // A handful at most: a scan is shorter than a hash.
+        for known in commonTimeouts where known.duration == duration { return known.interval }
+        return nil
+    }
+}
+
+/// What other threads have handed over.
+private struct Remote {
+    var jobs: [UnownedJob] = []
+    var works: [@Sendable () -> Void] = []
 }
 
 private final class ThreadStart: Sendable {

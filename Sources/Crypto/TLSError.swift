@@ -1,0 +1,21 @@
+import COpenSSL
+
+/// What went wrong inside TLS, in OpenSSL's words: the call, and the reason a person can look up.
+public struct TLSError: Error, CustomStringConvertible {
+    public let call: StaticString
+    public let reason: String
+
+    public init(call: StaticString, reason: String) { (self.call, self.reason) = (call, reason) }
+
+    /// Takes the first of the thread's queued errors and empties the queue: it belongs to the thread, and what stays in it
+    /// is taken for the next connection's.
+    static func taken(after call: StaticString, file: String? = nil) -> TLSError {
+        let code = ERR_get_error()
+        ERR_clear_error()
+        var reason = ERR_reason_error_string(code).map { String(cString: $0) } ?? "no reason given"
+        if let file { reason = "\(file): \(reason)" }
+        return TLSError(call: call, reason: reason)
+    }
+
+    public var description: String { "\(call): \(reason)" }
+}

@@ -1,0 +1,65 @@
+import COpenSSL
+
+/// The listening side's TLS: a certificate chain, its key, and whom to ask for a certificate.
+///
+/// `@unchecked Sendable`: an SSL_CTX is reference-counted and may make sessions on any thread once it is set up (SSL_CTX_new(3)).
+public final class TLSServer: @unchecked Sendable {
+    let context: OpaquePointer
+
+    /// - Parameters:
+    ///   - certificateChain: path of a PEM file, leaf first.
+    ///   - privateKey: path of a PEM file.
+    ///   - clientAuthority: path of a PEM file; when given, clients must show a certificate that it issued.
+    public init(certificateChain: String, privateKey: String, clientAuthority: String? = nil) throws(TLSError) {
+        ERR_clear_error()
+        guard let context = SSL_CTX_new(TLS_server_method()) else { throw .taken(after: "SSL_CTX_new") }
+        self.context = context
+        berth_tls12_at_least(context)
+        berth_read_ahead(context, readAheadBytes)
+        berth_non_blocking_modes(context)
+        SSL_CTX_set_options(context, berth_server_options)
+        SSL_CTX_set_alpn_select_cb(context, selectHTTP11, nil)
+        guard SSL_CTX_use_certificate_chain_file(context, certificateChain) == 1 else {
+            throw .taken(after: "SSL_CTX_use_certificate_chain_file", file: certificateChain)
+        }
+        guard SSL_CTX_use_PrivateKey_file(context, privateKey, SSL_FILETYPE_PEM) == 1 else {
+            throw .taken(after: "SSL_CTX_use_PrivateKey_file", file: privateKey)
+        }
+        guard SSL_CTX_check_private_key(context) == 1 else { throw .taken(after: "SSL_CTX_check_private_key", file: privateKey) }
+        if let clientAuthority {
+            guard SSL_CTX_load_verify_locations(context, clientAuthority, nil) == 1,
+                let names = SSL_load_client_CA_file(clientAuthority)
+            else { throw .taken(after: "SSL_CTX_load_verify_locations", file: clientAuthority) }
+            SSL_CTX_set_client_CA_list(context, names)
+            SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+            // Tickets of clients with certificates are refused unless a session id context is set (SSL_CTX_set_session_id_context(3)).
+            SSL_CTX_set_session_id_context(context, "berth", 5)
+        }
+    }
+
+    deinit { SSL_CTX_free(context) }
+}
+
+/// How much one recv() takes off the socket at most: several records, not one.
+let readAheadBytes = 64 << 10
+
+/// RFC 7301. Berth speaks HTTP/1.1 only; a client that offers something else alone goes on without ALPN, as most servers do.
+private func selectHTTP11(
+    _: OpaquePointer?, _ selected: UnsafeMutablePointer<UnsafePointer<UInt8>?>?, _ selectedLength: UnsafeMutablePointer<UInt8>?,
+    _ offered: UnsafePointer<UInt8>?, _ offeredLength: UInt32, _: UnsafeMutableRawPointer?
+) -> Int32 {
+    guard let selected, let selectedLength, let offered else { return SSL_TLSEXT_ERR_NOACK }
+    let names = UnsafeBufferPointer(start: offered, count: Int(offeredLength))
+    var start = 0
+    while start < names.count {
+        let end = start + 1 + Int(names[start])
+        guard end <= names.count else { break }
+        if names[(start + 1)..<end].elementsEqual("http/1.1".utf8) {
+            selected.pointee = offered + start + 1
+            selectedLength.pointee = names[start]
+            return SSL_TLSEXT_ERR_OK
+        }
+        start = end
+    }
+    return SSL_TLSEXT_ERR_NOACK
+}

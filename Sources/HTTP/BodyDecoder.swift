@@ -1,0 +1,52 @@
+/// Follows a body to its end, whatever its framing. Works in place on whatever buffer its bytes were read into.
+public struct BodyDecoder: Sendable {
+    private enum Rest {
+        case length(Int)
+        case chunked(ChunkedDecoder)
+        case untilClose
+    }
+
+    private var rest: Rest
+
+    public init(_ framing: BodyFraming) {
+        switch framing {
+        case .none: rest = .length(0)
+        case .length(let count): rest = .length(count)
+        case .chunked: rest = .chunked(ChunkedDecoder())
+        case .untilClose: rest = .untilClose
+        }
+    }
+
+    public var isDone: Bool {
+        switch rest {
+        case .length(let count): count == 0
+        case .chunked(let decoder): decoder.isDone
+        case .untilClose: false
+        }
+    }
+
+    /// The connection's end is the body's end too; for any other framing it is a truncation.
+    public var mayEndWithConnection: Bool {
+        if case .untilClose = rest { true } else { isDone }
+    }
+
+    /// How many bytes are worth reading at once: not beyond the end, where it is known.
+    public func worthReading(atMost: Int) -> Int {
+        if case .length(let count) = rest { min(count, atMost) } else { atMost }
+    }
+
+    /// Moves the payload to the front of `buffer` and returns its length, and how many bytes belonged to this body.
+    public mutating func decode(_ buffer: UnsafeMutableRawBufferPointer) throws(HeadError) -> (payload: Int, taken: Int) {
+        switch rest {
+        case .length(let count):
+            let taken = min(count, buffer.count)
+            rest = .length(count - taken)
+            return (taken, taken)
+        case .chunked(var decoder):
+            defer { rest = .chunked(decoder) }
+            return try decoder.decode(buffer)
+        case .untilClose:
+            return (buffer.count, buffer.count)
+        }
+    }
+}

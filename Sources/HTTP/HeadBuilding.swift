@@ -1,0 +1,102 @@
+/// Heads are built by appending to a `[UInt8]` that is reused: no intermediate value.
+extension Array<UInt8> {
+    @inlinable public mutating func append(_ literal: StaticString) { append(contentsOf: literal.utf8Bytes) }
+
+    public mutating func append(decimal value: Int) {
+        // 20 bytes hold any Int; digits come from the right.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var at = 20
+            var rest = value.magnitude
+            repeat {
+                at -= 1
+                digits[at] = UInt8(48 + rest % 10)
+                rest /= 10
+            } while rest > 0
+            if value < 0 { append(UInt8(ascii: "-")) }
+            append(contentsOf: UnsafeBufferPointer(rebasing: digits[at...]))
+        }
+    }
+
+    /// `name: value CRLF`. The caller vouches that the value holds no line end.
+    public mutating func appendField(_ name: StaticString, _ value: some Collection<UInt8>) {
+        append(name)
+        append(": ")
+        append(contentsOf: value)
+        append("\r\n")
+    }
+
+    public mutating func appendField(_ name: StaticString, decimal value: Int) {
+        append(name)
+        append(": ")
+        append(decimal: value)
+        append("\r\n")
+    }
+
+    /// `HTTP/1.1 200 OK CRLF`.
+    public mutating func appendStatusLine(_ status: Int) {
+        append("HTTP/1.1 ")
+        append(decimal: status)
+        append(" ")
+        append(reasonPhrase(status))
+        append("\r\n")
+    }
+
+    /// Header and payload of one chunk go out in one write: `prefix` is what stands before the payload, CRLF follows it.
+    public mutating func appendChunkSize(_ count: Int) {
+        append(contentsOf: String(count, radix: 16).utf8)
+        append("\r\n")
+    }
+}
+
+/// Room for `FFFFFFFF CRLF` before a payload.
+public let chunkHeaderRoom = 10
+
+/// Writes a chunk's size line so that it ends where the payload starts, and returns where it begins. `room` are the
+/// `chunkHeaderRoom` bytes before the payload; `count` is below 2³².
+public func writeChunkHeader(_ count: Int, into room: UnsafeMutableRawBufferPointer) -> Int {
+    var at = room.count
+    at -= 1
+    room[at] = 10
+    at -= 1
+    room[at] = 13
+    var rest = count
+    repeat {
+        at -= 1
+        let digit = UInt8(rest & 15)
+        room[at] = digit < 10 ? 48 + digit : 87 + digit
+        rest >>= 4
+    } while rest > 0 && at > 0
+    return at
+}
+
+/// RFC 9110 15, for people who read wires; clients decide by the number.
+public func reasonPhrase(_ status: Int) -> StaticString {
+    switch status {
+    case 100: "Continue"
+    case 200: "OK"
+    case 201: "Created"
+    case 202: "Accepted"
+    case 204: "No Content"
+    case 206: "Partial Content"
+    case 304: "Not Modified"
+    case 307: "Temporary Redirect"
+    case 400: "Bad Request"
+    case 401: "Unauthorized"
+    case 403: "Forbidden"
+    case 404: "Not Found"
+    case 405: "Method Not Allowed"
+    case 408: "Request Timeout"
+    case 413: "Content Too Large"
+    case 416: "Range Not Satisfiable"
+    case 417: "Expectation Failed"
+    case 429: "Too Many Requests"
+    case 431: "Request Header Fields Too Large"
+    case 500: "Internal Server Error"
+    case 501: "Not Implemented"
+    case 502: "Bad Gateway"
+    case 503: "Service Unavailable"
+    case 504: "Gateway Timeout"
+    case 505: "HTTP Version Not Supported"
+    default: "Unnamed"
+    }
+}

@@ -1,0 +1,177 @@
+import Glibc
+
+extension Head {
+    public enum Kind: Sendable {
+        case request
+        /// `toHead`: to a HEAD request, whose answer has no body whatever it says (RFC 9112 6.3).
+        case answer(toHead: Bool)
+    }
+
+    /// Parses `bytes`, a whole head.
+    func parse(as kind: Kind, fieldsAtMost: Int) throws(HeadError) {
+        let failure = bytes.withUnsafeBytes { all -> HeadError? in
+            do throws(HeadError) {
+                let fieldsStart: Int
+                switch kind {
+                case .request: fieldsStart = try parseRequestLine(all)
+                case .answer: fieldsStart = try parseStatusLine(all)
+                }
+                try parseFields(all, from: fieldsStart, atMost: fieldsAtMost)
+                try settle(all, as: kind)
+                return nil
+            } catch { return error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// RFC 9112 3: `METHOD SP origin-form SP HTTP/1.x CRLF`, single spaces, visible ASCII.
+    private func parseRequestLine(_ all: UnsafeRawBufferPointer) throws(HeadError) -> Int {
+        let lineEnd = endOfLine(all, from: 0)
+        var at = 0
+        while at < lineEnd, isTokenCharacter(all[at]) { at += 1 }
+        guard at > 0, at < lineEnd, all[at] == 32 else { throw .badRequestLine }
+        method = Method(UnsafeRawBufferPointer(rebasing: all[0..<at]))
+        let targetStart = at + 1
+        at = targetStart
+        while at < lineEnd, all[at] > 32, all[at] < 127 { at += 1 }
+        guard at > targetStart, at < lineEnd, all[at] == 32 else { throw .badRequestLine }
+        targetRange = targetStart..<at
+        let version = UnsafeRawBufferPointer(rebasing: all[(at + 1)..<lineEnd])
+        if version.elementsEqual("HTTP/1.1".utf8) {
+            isVersion11 = true
+        } else if version.elementsEqual("HTTP/1.0".utf8) {
+            isVersion11 = false
+        } else if version.starts(with: "HTTP/".utf8) {
+            throw .unsupportedVersion
+        } else {
+            throw .badRequestLine
+        }
+        let first = all[targetStart]
+        guard first == UInt8(ascii: "/") || (first == UInt8(ascii: "*") && method == .options) else { throw .badRequestLine }
+        return lineEnd + 2
+    }
+
+    /// RFC 9112 4: `HTTP/1.x SP 3DIGIT [SP reason] CRLF`.
+    private func parseStatusLine(_ all: UnsafeRawBufferPointer) throws(HeadError) -> Int {
+        let lineEnd = endOfLine(all, from: 0)
+        let line = UnsafeRawBufferPointer(rebasing: all[0..<lineEnd])
+        guard line.count >= 12, line.starts(with: "HTTP/1.".utf8), line[7] == 48 || line[7] == 49, line[8] == 32,
+            line.count == 12 || line[12] == 32
+        else { throw .badStatusLine }
+        isVersion11 = line[7] == 49
+        status = 0
+        for index in 9..<12 {
+            guard line[index] &- 48 < 10 else { throw .badStatusLine }
+            status = status * 10 + Int(line[index] - 48)
+        }
+        guard (100...599).contains(status) else { throw .badStatusLine }
+        return lineEnd + 2
+    }
+
+    private func parseFields(_ all: UnsafeRawBufferPointer, from start: Int, atMost: Int) throws(HeadError) {
+        var start = start
+        while true {
+            let end = endOfLine(all, from: start)
+            if end == start { return }
+            guard fields.count < atMost else { throw .tooManyFields }
+            var nameEnd = start
+            while nameEnd < end, isTokenCharacter(all[nameEnd]) { nameEnd += 1 }
+            // A blank before the colon, a folded line and a line without a name all end here (RFC 9112 5.1, 5.2).
+            guard nameEnd > start, nameEnd < end, all[nameEnd] == UInt8(ascii: ":") else { throw .badFieldLine }
+            for index in (nameEnd + 1)..<end where all[index] < 32 && all[index] != 9 || all[index] == 127 { throw .badFieldLine }
+            let value = trimmed(all, (nameEnd + 1)..<end)
+            fields.append(
+                Field(
+                    name: FieldName(UnsafeRawBufferPointer(rebasing: all[start..<nameEnd])), start: Int32(start),
+                    nameEnd: Int32(nameEnd),
+                    valueStart: Int32(value.lowerBound), valueEnd: Int32(value.upperBound), end: Int32(end + 2)))
+            start = end + 2
+        }
+    }
+
+    /// What the fields mean together: framing, persistence, host, expectation.
+    private func settle(_ all: UnsafeRawBufferPointer, as kind: Kind) throws(HeadError) {
+        var length: Int?
+        var isChunked = false, closes = false, keeps = false
+        var hosts = 0
+        for field in fields {
+            switch field.name {
+            case .contentLength:
+                // Twice is refused even when equal: a list of lengths is read differently by different parsers.
+                guard length == nil, let value = decimal(all, field.valueRange) else { throw .badContentLength }
+                length = value
+            case .transferEncoding:
+                let value = UnsafeRawBufferPointer(rebasing: all[field.valueRange])
+                guard !isChunked, isVersion11, equalIgnoringCase(value, "chunked") else { throw .unsupportedTransferEncoding }
+                isChunked = true
+            case .connection:
+                _ = forEachListed(all, field.valueRange) { token in
+                    if equalIgnoringCase(token, "close") {
+                        closes = true
+                    } else if equalIgnoringCase(token, "keep-alive") {
+                        keeps = true
+                    } else {
+                        connectionListsNames = true
+                    }
+                    return false
+                }
+            case .host:
+                hosts += 1
+                guard isHost(UnsafeRawBufferPointer(rebasing: all[field.valueRange])) else { throw .badHost }
+            case .expect:
+                guard equalIgnoringCase(UnsafeRawBufferPointer(rebasing: all[field.valueRange]), "100-continue") else {
+                    throw .unsupportedExpectation
+                }
+                expectsContinue = isVersion11
+            default: break
+            }
+        }
+        guard length == nil || !isChunked else { throw .conflictingFraming }
+        keepsAlive = !closes && (isVersion11 || keeps)
+        framing = isChunked ? .chunked : length.map { $0 == 0 ? .none : .length($0) } ?? .none
+        switch kind {
+        case .request:
+            guard hosts == 1 || (hosts == 0 && !isVersion11) else { throw .badHost }
+        case .answer(let toHead):
+            if toHead || status < 200 || status == 204 || status == 304 {
+                framing = .none
+            } else if length == nil && !isChunked {
+                framing = .untilClose
+                keepsAlive = false
+            }
+        }
+    }
+
+    /// The offset of the CRLF that ends the line; every head ends with one, which the reader has made sure of.
+    private func endOfLine(_ all: UnsafeRawBufferPointer, from start: Int) -> Int {
+        guard start < all.count, let base = all.baseAddress, let found = memchr(base + start, 10, all.count - start) else {
+            return all.count
+        }
+        return base.distance(to: UnsafeRawPointer(found)) - 1
+    }
+}
+
+/// RFC 9110 8.6: digits only. 18 of them hold any length there is and cannot overflow.
+private func decimal(_ all: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int? {
+    guard !range.isEmpty, range.count <= 18 else { return nil }
+    var value = 0
+    for index in range {
+        guard all[index] &- 48 < 10 else { return nil }
+        value = value * 10 + Int(all[index] - 48)
+    }
+    return value
+}
+
+/// RFC 9110 5.6.2.
+private func isTokenCharacter(_ byte: UInt8) -> Bool { tokenCharacters[Int(byte)] }
+private let tokenCharacters: [Bool] = (0..<256).map { value in
+    let byte = UInt8(value)
+    return (byte | 0x20) &- 97 < 26 || byte &- 48 < 10 || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+}
+
+/// RFC 3986 3.2.2 without user information: a name, an IPv4 address or a bracketed IPv6 address, and perhaps a port. What is
+/// neither is refused, since `Host` reaches `Location`.
+private func isHost(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard !bytes.isEmpty, bytes.count <= 255 + 6 else { return false }
+    return bytes.allSatisfy { ($0 | 0x20) &- 97 < 26 || $0 &- 48 < 10 || "-._:[]".utf8.contains($0) }
+}

@@ -1,0 +1,51 @@
+import Glibc
+
+/// Gathers the bytes of a head as they come, and finds its end in one pass over them however small the pieces are.
+public struct HeadReader {
+    /// Bytes that came and belong to no head yet. After a head: the start of its body, or the next request.
+    public var input: [UInt8] = []
+    private var scanned = 0
+    private let limits: HeadLimits
+
+    public init(limits: HeadLimits) { self.limits = limits }
+
+    /// Moves the next head out of `input` into `head`, and leaves what follows it. false: more bytes are needed.
+    public mutating func take(_ head: Head, as kind: Head.Kind) throws(HeadError) -> Bool {
+        guard let end = try endOfHead() else {
+            guard input.count < limits.bytes else { throw .headTooLarge }
+            return false
+        }
+        guard end <= limits.bytes else { throw .headTooLarge }
+        head.removeAll()
+        swap(&head.bytes, &input)
+        if end < head.bytes.count {
+            input.append(contentsOf: head.bytes[end...])
+            head.bytes.removeSubrange(end...)
+        }
+        scanned = 0
+        try head.parse(as: kind, fieldsAtMost: limits.fields)
+        return true
+    }
+
+    /// RFC 9112 2.2 lets a server ignore an empty line before a request line: some old clients send one after a body.
+    public mutating func skipEmptyLine() {
+        if scanned == 0, input.starts(with: [13, 10]) { input.removeFirst(2) }
+    }
+
+    /// The offset behind the empty line. Every line feed before it must follow a carriage return.
+    private mutating func endOfHead() throws(HeadError) -> Int? {
+        let (end, bare, upTo) = input.withUnsafeBytes { all -> (Int?, Bool, Int) in
+            var at = scanned
+            while at < all.count, let start = all.baseAddress, let found = memchr(start + at, 10, all.count - at) {
+                let index = start.distance(to: UnsafeRawPointer(found))
+                guard index > 0, all[index - 1] == 13 else { return (nil, true, index) }
+                if index == 1 || (index >= 3 && all[index - 2] == 10) { return (index + 1, false, index) }
+                at = index + 1
+            }
+            return (nil, false, all.count)
+        }
+        scanned = upTo
+        if bare { throw .bareLineFeed }
+        return end
+    }
+}

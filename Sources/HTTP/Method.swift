@@ -1,0 +1,34 @@
+/// The methods a registry knows (distribution spec, section "Endpoints"); any other token is `other`.
+public enum Method: UInt8, Sendable, CaseIterable {
+    case get, head, put, post, patch, delete, options, other
+
+    public init(_ token: UnsafeRawBufferPointer) {
+        self = Self.allCases.first { $0 != .other && token.elementsEqual($0.token.utf8Bytes) } ?? .other
+    }
+
+    public var token: StaticString {
+        switch self {
+        case .get: "GET"
+        case .head: "HEAD"
+        case .put: "PUT"
+        case .post: "POST"
+        case .patch: "PATCH"
+        case .delete: "DELETE"
+        case .options: "OPTIONS"
+        case .other: "OTHER"
+        }
+    }
+
+    /// RFC 9110 9.2.2: sending it twice does no more than sending it once.
+    public var isIdempotent: Bool {
+        switch self {
+        case .get, .head, .put, .delete, .options: true
+        case .post, .patch, .other: false
+        }
+    }
+}
+
+extension StaticString {
+    /// The literal's bytes, where they lie.
+    @inlinable public var utf8Bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount) }
+}

@@ -1,0 +1,206 @@
+import HTTP
+import Transport
+
+/// What a read of a body came to. The payload lies at the front of the buffer that was read into.
+public enum BodyProgress {
+    case payload(Int)
+    case end
+    case wantsRead, wantsWrite
+}
+
+/// A request and the answer to it. One object a connection, reused from request to request.
+public final class Request {
+    public let head = Head()
+    /// Its connection outlives it: the request is a part of the connection.
+    public unowned let connection: ServerConnection
+
+    private var body = BodyDecoder(.none)
+    private var isContinuePending = false
+    /// How the answer's body is framed, from `begin` to `end`.
+    private var answerFraming = BodyFraming.none
+    /// The answer cannot be followed by another one on this connection.
+    private var closes = false
+    private(set) var isOpen = false
+
+    init(_ connection: ServerConnection) { self.connection = connection }
+
+    func begin() {
+        body = BodyDecoder(head.framing)
+        isContinuePending = head.expectsContinue && !body.isDone
+        closes = !head.keepsAlive
+        answerFraming = .none
+        isOpen = true
+    }
+
+    public var method: Method { head.method }
+    /// The path as it was sent, percent-encoded.
+    public var path: String { String(decoding: head.target.prefix { $0 != UInt8(ascii: "?") }, as: UTF8.self) }
+    /// What follows the question mark, as it was sent.
+    public var query: String? {
+        head.target.firstIndex(of: UInt8(ascii: "?")).map { String(decoding: head.target[($0 + 1)...], as: UTF8.self) }
+    }
+    public func field(_ name: String) -> String? { head.string(name) }
+
+    // MARK: The body
+
+    public var hasUnreadBody: Bool { isOpen && !body.isDone }
+    /// The client waits for `100 Continue` before it sends the body (RFC 9110 10.1.1).
+    public var awaitsContinue: Bool { isContinuePending && connection.reader.input.isEmpty }
+
+    /// Lets a client that waits for it send its body.
+    public func sendContinue() async throws(TransportError) {
+        guard isContinuePending else { return }
+        isContinuePending = false
+        guard connection.reader.input.isEmpty else { return }
+        try await connection.stream.write(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8), timeout: connection.settings.stallTimeout)
+    }
+
+    /// Payload that is there now. What comes after the body stays with the connection.
+    public func readNow(into buffer: UnsafeMutableRawBufferPointer) throws -> BodyProgress {
+        while !body.isDone {
+            let room = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(body.worthReading(atMost: buffer.count)))
+            let count: Int
+            if !connection.reader.input.isEmpty {
+                count = min(connection.reader.input.count, room.count)
+                connection.reader.input.withUnsafeBytes {
+                    room.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(count)))
+                }
+                connection.reader.input.removeFirst(count)
+            } else {
+                switch try connection.stream.readNow(into: room) {
+                case .bytes(let some): count = some
+                case .wantsRead: return .wantsRead
+                case .wantsWrite: return .wantsWrite
+                case .end: throw TransportError(.closed, call: "recv", reason: "the client closed in the middle of its request")
+                }
+                connection.received += count
+            }
+            let (payload, taken) = try body.decode(UnsafeMutableRawBufferPointer(rebasing: room.prefix(count)))
+            if taken < count { connection.reader.input.insert(contentsOf: room[taken..<count], at: 0) }
+            if payload > 0 { return .payload(payload) }
+        }
+        return .end
+    }
+
+    /// The next piece of the payload, of at most `count` bytes; empty at the end.
+    public func read(upTo count: Int) async throws -> [UInt8] {
+        if awaitsContinue { try await sendContinue() }
+        let room = UnsafeMutableRawBufferPointer(rebasing: connection.scratch.prefix(count))
+        while true {
+            switch try readNow(into: room) {
+            case .payload(let payload): return [UInt8](UnsafeRawBufferPointer(rebasing: room.prefix(payload)))
+            case .end: return []
+            case .wantsRead: try await connection.stream.untilReadable(timeout: connection.settings.stallTimeout)
+            case .wantsWrite: try await connection.stream.untilWritable(timeout: connection.settings.stallTimeout)
+            }
+        }
+    }
+
+    /// The whole payload when it has at most `limit` bytes; nil when it has more.
+    public func collect(upTo limit: Int) async throws -> [UInt8]? {
+        if case .length(let count) = head.framing, count > limit { return nil }
+        var all: [UInt8] = []
+        while true {
+            let piece = try await read(upTo: connection.scratch.count)
+            if piece.isEmpty { return all }
+            guard all.count + piece.count <= limit else { return nil }
+            all += piece
+        }
+    }
+
+    // MARK: The answer
+
+    /// An unread body of at most this size is passed over to keep the connection; past it, closing is cheaper.
+    private static let passedOverBytes = 64 << 10
+
+    /// Whether another request may follow the answer that is about to be written. Decides `Connection: close`.
+    public var keepsAlive: Bool {
+        guard !closes, !connection.isDraining, !awaitsContinue else { return false }
+        return body.isDone
+            || body.worthReading(atMost: Self.passedOverBytes + 1) <= Self.passedOverBytes && head.framing != .chunked
+    }
+
+    /// The answer ends with the connection, or is unfinished: nothing may follow it.
+    public func closeAfterAnswer() { closes = true }
+
+    /// A whole answer. `Content-Length`, and `Connection` where needed, are added; to HEAD the body is left out.
+    public func respond(_ status: Int, fields: [(String, String)] = [], body payload: [UInt8] = []) async throws {
+        try await begin(status, fields: fields, length: payload.count)
+        try await send(payload)
+        try await end()
+    }
+
+    /// The head of an answer whose body follows by `send`. `length` nil: chunked, or to the connection's end for HTTP/1.0.
+    public func begin(_ status: Int, fields: [(String, String)] = [], length: Int?) async throws {
+        var bytes: [UInt8] = []
+        bytes.appendStatusLine(status)
+        for (name, value) in fields {
+            bytes.append(contentsOf: name.utf8)
+            bytes.append(": ")
+            bytes.append(contentsOf: value.utf8.map { $0 < 32 || $0 == 127 ? 32 : $0 })
+            bytes.append("\r\n")
+        }
+        let hasBody = status >= 200 && status != 204 && status != 304
+        if let length {
+            answerFraming = length == 0 ? .none : .length(length)
+            if hasBody { bytes.appendField("Content-Length", decimal: length) }
+        } else if head.isVersion11 {
+            answerFraming = .chunked
+            bytes.append("Transfer-Encoding: chunked\r\n")
+        } else {
+            answerFraming = .untilClose
+            closes = true
+        }
+        if head.method == .head || !hasBody { answerFraming = .none }
+        if !keepsAlive {
+            closes = true
+            bytes.append("Connection: close\r\n")
+        }
+        bytes.append("\r\n")
+        try await write(bytes)
+    }
+
+    /// A piece of the answer's body. Left out where the answer has none (HEAD).
+    public func send(_ piece: [UInt8]) async throws {
+        guard answerFraming != .none, !piece.isEmpty else { return }
+        if case .length(let rest) = answerFraming {
+            guard piece.count <= rest else { preconditionFailure("an answer's body is longer than its Content-Length") }
+            answerFraming = piece.count == rest ? .none : .length(rest - piece.count)
+        }
+        guard answerFraming == .chunked else { return try await write(piece) }
+        var chunk: [UInt8] = []
+        chunk.appendChunkSize(piece.count)
+        chunk += piece
+        chunk.append("\r\n")
+        try await write(chunk)
+    }
+
+    public func end() async throws {
+        if answerFraming == .chunked {
+            try await write(Array("0\r\n\r\n".utf8))
+            answerFraming = .none
+        }
+    }
+
+    private func write(_ bytes: [UInt8]) async throws {
+        try await connection.stream.write(bytes, timeout: connection.settings.stallTimeout)
+    }
+
+    /// Ends the connection at once with a reset: the client cannot take what it has got for the whole.
+    public func abort() {
+        closes = true
+        connection.stream.reset()
+    }
+
+    /// Makes the connection ready for the next request. false: there can be none.
+    func finish() async -> Bool {
+        defer { if body.isDone { isOpen = false } }
+        guard !closes, answerFraming == .none, connection.stream.isOpen, !awaitsContinue else { return false }
+        var passedOver = 0
+        while !body.isDone {
+            guard passedOver <= Self.passedOverBytes, let piece = try? await read(upTo: Self.passedOverBytes) else { return false }
+            passedOver += piece.count
+        }
+        return true
+    }
+}

@@ -1,0 +1,132 @@
+import Crypto
+import HTTP
+import Transport
+
+/// A client's connection, from its first byte to its last: requests come out of it in order, one at a time, and each is
+/// answered before the next is read, so pipelined requests are answered in order too. Confined to its loop.
+public final class ServerConnection {
+    public let stream: Stream
+    public let peer: SocketAddress
+    public let settings: ServerSettings
+    /// The loop's scratch buffer: what is in it is good until the next `await`.
+    public let scratch: UnsafeMutableRawBufferPointer
+    /// The head that ended the connection, for the log; it has been answered.
+    public private(set) var refusal: HeadError?
+    /// No further request is read after the one being answered.
+    public private(set) var isDraining = false
+    /// Bytes of the heads and bodies of requests, as they were on the wire (inside TLS).
+    public internal(set) var received = 0
+
+    var reader: HeadReader
+    private lazy var request = Request(self)
+    private var isIdle = false
+
+    public init(_ socket: AcceptedSocket, on loop: EventLoop, settings: ServerSettings) {
+        stream = Stream(socket.descriptor, on: loop)
+        peer = socket.peer
+        scratch = loop.scratch
+        reader = HeadReader(limits: settings.limits)
+        self.settings = settings
+    }
+
+    /// The TLS handshake, where the listener has one. false: it failed and the connection is closed.
+    public func secure(_ server: TLSServer?) async throws(TransportError) {
+        guard let server else { return }
+        try await stream.acceptTLS(server, timeout: settings.tlsHandshakeTimeout)
+    }
+
+    /// The next request, its head parsed; nil when the connection is over. What is malformed has then been answered and is
+    /// in `refusal`. The request before it is finished first: its unread body is passed over, within bounds.
+    public func nextRequest() async -> Request? {
+        if request.isOpen, await !request.finish() {
+            await close()
+            return nil
+        }
+        do {
+            guard !isDraining, try await readHead() else {
+                await close()
+                return nil
+            }
+            request.begin()
+            return request
+        } catch {
+            if let error = error as? HeadError { await refuse(error) }
+            await close()
+            return nil
+        }
+    }
+
+    /// Ends the connection as soon as no exchange is on it: at once when it is idle.
+    public func drain() {
+        isDraining = true
+        if isIdle { stream.waiter.wake(.cancelled) }
+    }
+
+    /// In order; a client that still sends is heard out for a moment, since closing with unread bytes resets the connection
+    /// and may take the answer with it (RFC 9112 9.6).
+    private func close() async {
+        if stream.isOpen, request.hasUnreadBody || refusal != nil { await linger() }
+        stream.close()
+    }
+
+    private func readHead() async throws -> Bool {
+        if reader.input.isEmpty {
+            if !stream.hasPending {
+                isIdle = true
+                defer { isIdle = false }
+                try await stream.untilReadable(timeout: settings.idleTimeout)
+            }
+            guard try await receive(timeout: settings.headTimeout) else { return false }
+        }
+        reader.skipEmptyLine()
+        if try reader.take(request.head, as: .request) { return true }
+        let deadline = ContinuousClock.now + settings.headTimeout
+        repeat {
+            let left = ContinuousClock.now.duration(to: deadline)
+            guard left > .zero else { throw HeadError.timedOut }
+            do throws(TransportError) {
+                guard try await receive(timeout: left) else { return false }
+            } catch {
+                if error.kind == .timedOut { throw HeadError.timedOut }
+                throw error
+            }
+            reader.skipEmptyLine()
+        } while try !reader.take(request.head, as: .request)
+        return true
+    }
+
+    /// More bytes into the reader. Never more at once than a head may have, so that a flood is refused before it is stored.
+    private func receive(timeout: Duration) async throws(TransportError) -> Bool {
+        let room = UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(settings.limits.bytes))
+        let count = try await stream.read(into: room, timeout: timeout)
+        reader.input.append(contentsOf: UnsafeRawBufferPointer(rebasing: room.prefix(count)))
+        received += count
+        return count > 0
+    }
+
+    private func refuse(_ error: HeadError) async {
+        refusal = error
+        let (type, body) = settings.errorBody(error)
+        var answer: [UInt8] = []
+        answer.appendStatusLine(error.status)
+        answer.appendField("Content-Type", type.utf8Bytes)
+        answer.appendField("Content-Length", decimal: body.count)
+        answer.append("Connection: close\r\n\r\n")
+        answer += body
+        try? await stream.write(answer, timeout: settings.stallTimeout)
+    }
+
+    /// Bounds of hearing out a client whose connection is to be closed.
+    private static let lingerBytes = 8 << 20, lingerTime = Duration.seconds(2)
+
+    private func linger() async {
+        stream.finishWriting()
+        let deadline = ContinuousClock.now + Self.lingerTime
+        var heard = 0
+        while heard < Self.lingerBytes {
+            let left = ContinuousClock.now.duration(to: deadline)
+            guard left > .zero, let count = try? await stream.read(into: scratch, timeout: left), count > 0 else { return }
+            heard += count
+        }
+    }
+}

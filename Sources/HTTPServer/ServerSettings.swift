@@ -1,0 +1,22 @@
+import HTTP
+
+/// The bounds of a connection. The defaults are the contract's.
+public struct ServerSettings: Sendable {
+    public var limits = HeadLimits()
+    /// From a request's first byte to the end of its head.
+    public var headTimeout = Duration.seconds(10)
+    public var tlsHandshakeTimeout = Duration.seconds(10)
+    /// Between two requests.
+    public var idleTimeout = Duration.seconds(75)
+    /// Without a byte moving, in a body or an answer.
+    public var stallTimeout = Duration.seconds(60)
+    /// What a refused head is answered with: the status and the reason → content type and body.
+    public var errorBody: @Sendable (HeadError) -> (type: StaticString, body: [UInt8]) = { error in
+        ("text/plain; charset=utf-8", Array(error.reason.utf8Bytes) + [10])
+    }
+
+    public init() {}
+
+    /// The durations that every connection of a loop waits with: worth a queue of their own there.
+    public var timeouts: [Duration] { [idleTimeout, stallTimeout] }
+}

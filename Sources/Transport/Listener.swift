@@ -1,0 +1,120 @@
+import CLibevent
+import Glibc
+
+/// A connection as accept(2) gave it, on its way to the actor that will serve it.
+public struct AcceptedSocket: Sendable {
+    /// Whoever makes a `Stream` of it owns it; until then, whoever holds this closes it.
+    public let descriptor: Int32
+    public let peer: SocketAddress
+    /// Which of the host's listeners took it, as it was numbered there.
+    public let listener: Int
+
+    public func refuse() { Glibc.close(descriptor) }
+}
+
+/// Somebody who serves connections on a loop. The actor's executor is that loop, so accepting costs no thread hop.
+public protocol ConnectionHost: Actor {
+    nonisolated var loop: EventLoop { get }
+    /// One connection from its first byte to its last.
+    func serve(_ socket: AcceptedSocket) async
+}
+
+/// A listening socket on a loop. `SO_REUSEPORT` lets each worker have its own on one address; the kernel spreads connections.
+///
+/// `@unchecked Sendable`: immutable but for `event`, which the loop's thread alone touches.
+public final class Listener: @unchecked Sendable {
+    /// The address with the port that was picked where 0 was asked for.
+    public let address: SocketAddress
+    private let descriptor: Int32
+    private let number: Int
+    private let loop: EventLoop
+    private let accepted: @Sendable (AcceptedSocket) -> Void
+    private var event: OpaquePointer?
+
+    /// Connections that wait in the kernel to be accepted; past it the client's SYN is retried.
+    private static let backlog: Int32 = 1024
+    /// Accepted in one turn of the loop, so that a flood of connections does not starve those being served.
+    private static let acceptsATurn = 64
+    /// Rest after accept(2) failed for want of descriptors or memory: retrying at once would spin.
+    private static let restAfterExhaustion = Duration.milliseconds(100)
+
+    public init<Host: ConnectionHost>(on address: SocketAddress, number: Int = 0, host: Host) throws(TransportError) {
+        loop = host.loop
+        self.number = number
+        (descriptor, self.address) = try Self.bound(to: address)
+        accepted = { socket in
+            // On the host's loop already: the task starts there, not on the global pool.
+            host.assumeIsolated { host in
+                _ = Task { await host.serve(socket) }
+            }
+        }
+        loop.execute { [self] in start() }
+    }
+
+    private static func bound(to wanted: SocketAddress) throws(TransportError) -> (Int32, SocketAddress) {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let descriptor = socket(wanted.family, type, 0)
+        guard descriptor >= 0 else { throw TransportError(call: "socket", errno: errno) }
+        var one: Int32 = 1
+        let size = socklen_t(MemoryLayout<Int32>.size)
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, size)
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &one, size)
+        guard wanted.withSockaddr({ bind(descriptor, $0, $1) }) == 0, listen(descriptor, backlog) == 0 else {
+            let code = errno
+            Glibc.close(descriptor)
+            throw TransportError(call: "bind", errno: code)
+        }
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        _ = withUnsafeMutablePointer(to: &storage) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        }
+        return (descriptor, SocketAddress(storage) ?? wanted)
+    }
+
+    private func start() {
+        guard event == nil else { return }
+        let this = Unmanaged.passRetained(self).toOpaque()
+        event = event_new(
+            loop.base, descriptor, Int16(EV_READ | EV_PERSIST),
+            { _, _, this in
+                guard let this else { return }
+                Unmanaged<Listener>.fromOpaque(this).takeUnretainedValue().accept()
+            }, this)
+        event_add(event, nil)
+    }
+
+    private func accept() {
+        for _ in 0..<Self.acceptsATurn {
+            var peer = sockaddr_storage()
+            let socket = berth_accept(descriptor, &peer)
+            if socket >= 0 {
+                guard let peer = SocketAddress(peer) else {
+                    Glibc.close(socket)
+                    continue
+                }
+                accepted(AcceptedSocket(descriptor: socket, peer: peer, listener: number))
+                continue
+            }
+            switch errno {
+            case EAGAIN: return
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+                event_del(event)
+                loop.after(Self.restAfterExhaustion) { [self] in if let event { event_add(event, nil) } }
+                return
+            default: continue  // the client gave up while it waited (ECONNABORTED, EPROTO, …)
+            }
+        }
+    }
+
+    /// No more connections are taken; those that wait in the backlog are reset. From any thread.
+    public func stop() {
+        loop.execute { [self] in
+            guard let event else { return }
+            event_free(event)
+            self.event = nil
+            Glibc.close(descriptor)
+            Unmanaged.passUnretained(self).release()
+        }
+    }
+}

@@ -1,0 +1,256 @@
+import CLibevent
+import Crypto
+import Glibc
+
+/// A non-blocking socket, plain or TLS, confined to one loop. Deliberately not `Sendable`.
+///
+/// The read event stays registered between waits and is taken off only when it fires while nobody waits: a connection of small
+/// requests then never calls epoll_ctl(2), and a slow receiver costs one pair of calls a pause.
+public final class Stream {
+    public let descriptor: Int32
+    private let loop: EventLoop
+    private var tls: TLSSession?
+    private let readEvent: OpaquePointer
+    private let writeEvent: OpaquePointer
+    private var reader: Waiter?, writer: Waiter?
+    private var isClosed = false
+    /// Where this stream's own waits happen. A task that serves two streams gives both the same one.
+    public var waiter = Waiter()
+    /// Became readable while nobody waited: for an idle connection of a pool that means it is over.
+    public private(set) var wasReadableUnwatched = false
+
+    /// Owns the descriptor from here on.
+    public init(_ descriptor: Int32, on loop: EventLoop) {
+        self.descriptor = descriptor
+        self.loop = loop
+        // event_new fails only without memory. The events get their argument below, when there is a `self`.
+        readEvent = event_new(loop.base, descriptor, 0, { _, _, _ in }, nil)
+        writeEvent = event_new(loop.base, descriptor, 0, { _, _, _ in }, nil)
+        let this = Unmanaged.passUnretained(self).toOpaque()
+        event_assign(readEvent, loop.base, descriptor, Int16(EV_READ | EV_PERSIST), { Stream.readable($1, $2) }, this)
+        event_assign(writeEvent, loop.base, descriptor, Int16(EV_WRITE), { Stream.writable($1, $2) }, this)
+        var one: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    deinit { close() }
+
+    public var isTLS: Bool { tls != nil }
+    public var isOpen: Bool { !isClosed }
+
+    /// Bytes lie decrypted or read ahead, which the socket does not show: read before waiting.
+    public var hasPending: Bool { tls?.hasPending ?? false }
+
+    // MARK: Waiting
+
+    private static func readable(_ what: Int16, _ this: UnsafeMutableRawPointer?) {
+        guard let this else { return }
+        let stream = Unmanaged<Stream>.fromOpaque(this).takeUnretainedValue()
+        if let waiter = stream.reader {
+            stream.reader = nil
+            waiter.wake(what & Int16(EV_READ) != 0 ? .ready : .timedOut)
+        } else if what & Int16(EV_READ) != 0 {
+            event_del(stream.readEvent)
+            stream.wasReadableUnwatched = true
+        }
+    }
+
+    private static func writable(_ what: Int16, _ this: UnsafeMutableRawPointer?) {
+        guard let this else { return }
+        let stream = Unmanaged<Stream>.fromOpaque(this).takeUnretainedValue()
+        guard let waiter = stream.writer else { return }
+        stream.writer = nil
+        waiter.wake(what & Int16(EV_WRITE) != 0 ? .ready : .timedOut)
+    }
+
+    /// Asks that `waiter` be woken when bytes (or the end) have come. `timeout` nil: without limit.
+    public func watchReadable(timeout: Duration?) {
+        reader = waiter
+        wasReadableUnwatched = false
+        add(readEvent, timeout)
+    }
+
+    /// Asks that `waiter` be woken when the socket takes bytes again.
+    public func watchWritable(timeout: Duration?) {
+        writer = waiter
+        add(writeEvent, timeout)
+    }
+
+    private func add(_ event: OpaquePointer, _ timeout: Duration?) {
+        guard let timeout else {
+            event_remove_timer(event)
+            event_add(event, nil)
+            return
+        }
+        if let common = loop.commonTimeout(timeout) {
+            event_add(event, common)
+        } else {
+            var interval = timeval(timeout)
+            event_add(event, &interval)
+        }
+    }
+
+    /// Nobody waits on this stream any more: what it asked for is taken back.
+    public func unwatch() {
+        reader = nil
+        if writer != nil {
+            writer = nil
+            event_del(writeEvent)
+        }
+    }
+
+    /// Keeps an idle connection of a pool under watch: `wasReadableUnwatched` then says that its peer has ended it.
+    public func watchUnattended() {
+        reader = nil
+        wasReadableUnwatched = false
+        event_remove_timer(readEvent)
+        event_add(readEvent, nil)
+    }
+
+    public func untilReadable(timeout: Duration?) async throws(TransportError) {
+        guard isOpen else { throw TransportError(.cancelled, call: "read", reason: "the connection has been closed") }
+        waiter.forget()
+        watchReadable(timeout: timeout)
+        try await settle(call: "read")
+    }
+
+    public func untilWritable(timeout: Duration?) async throws(TransportError) {
+        guard isOpen else { throw TransportError(.cancelled, call: "write", reason: "the connection has been closed") }
+        waiter.forget()
+        watchWritable(timeout: timeout)
+        try await settle(call: "write")
+    }
+
+    private func settle(call: StaticString) async throws(TransportError) {
+        let wake = await waiter.wait()
+        unwatch()
+        switch wake {
+        case .ready: return
+        case .timedOut: throw TransportError(.timedOut, call: call, reason: "nothing moved in the time allowed")
+        case .cancelled: throw TransportError(.cancelled, call: call, reason: "the exchange is over")
+        }
+    }
+
+    // MARK: Bytes
+
+    /// As much as is there now. The buffer holds it until the next `await` only, when it is a loop's scratch.
+    public func readNow(into buffer: UnsafeMutableRawBufferPointer) throws(TransportError) -> IOProgress {
+        if let tls {
+            do { return try tls.read(into: buffer) } catch { throw TransportError(error) }
+        }
+        while true {
+            let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+            if count > 0 { return .bytes(count) }
+            if count == 0 { return .end }
+            if errno == EAGAIN { return .wantsRead }
+            if errno != EINTR { throw TransportError(call: "recv", errno: errno) }
+        }
+    }
+
+    /// Waits only when there is nothing. 0 at the end.
+    public func read(into buffer: UnsafeMutableRawBufferPointer, timeout: Duration?) async throws(TransportError) -> Int {
+        while true {
+            switch try readNow(into: buffer) {
+            case .bytes(let count): return count
+            case .end: return 0
+            case .wantsRead: try await untilReadable(timeout: timeout)
+            case .wantsWrite: try await untilWritable(timeout: timeout)
+            }
+        }
+    }
+
+    /// What the socket takes without waiting, which may be 0.
+    public func writeNow(_ buffer: UnsafeRawBufferPointer) throws(TransportError) -> Int {
+        if let tls {
+            do {
+                if case .bytes(let count) = try tls.write(buffer) { return count }
+                return 0
+            } catch { throw TransportError(error) }
+        }
+        var done = 0
+        while done < buffer.count {
+            let count = send(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, Int32(MSG_NOSIGNAL))
+            if count >= 0 {
+                done += count
+            } else if errno == EAGAIN {
+                break
+            } else if errno != EINTR {
+                throw TransportError(call: "send", errno: errno)
+            }
+        }
+        return done
+    }
+
+    /// All of it, waiting as often as the peer is slow.
+    public func write(_ bytes: [UInt8], timeout: Duration?) async throws(TransportError) {
+        var done = 0
+        while true {
+            let (sent, failure) = bytes.withUnsafeBytes { all -> (Int, TransportError?) in
+                do throws(TransportError) { return (try writeNow(.init(rebasing: all[done...])), nil) } catch { return (0, error) }
+            }
+            if let failure { throw failure }
+            done += sent
+            if done == bytes.count { return }
+            try await untilWritable(timeout: timeout)
+        }
+    }
+
+    // MARK: TLS
+
+    public func acceptTLS(_ server: TLSServer, timeout: Duration) async throws(TransportError) {
+        do { tls = try TLSSession(server: server, descriptor: descriptor) } catch { throw TransportError(error) }
+        try await handshake(timeout: timeout)
+    }
+
+    public func connectTLS(_ client: TLSClient, name: String, timeout: Duration) async throws(TransportError) {
+        do { tls = try TLSSession(client: client, name: name, descriptor: descriptor) } catch { throw TransportError(error) }
+        try await handshake(timeout: timeout)
+    }
+
+    /// In `timeout` from the first byte to the last: a peer that drips does not get more.
+    private func handshake(timeout: Duration) async throws(TransportError) {
+        guard let tls else { return }
+        let deadline = ContinuousClock.now + timeout
+        while true {
+            let progress: IOProgress
+            do { progress = try tls.handshake() } catch { throw TransportError(error) }
+            let left = ContinuousClock.now.duration(to: deadline)
+            guard left > .zero else { throw TransportError(.timedOut, call: "SSL_do_handshake", reason: "not done in \(timeout)") }
+            switch progress {
+            case .wantsRead: try await untilReadable(timeout: left)
+            case .wantsWrite: try await untilWritable(timeout: left)
+            case .bytes, .end: return
+            }
+        }
+    }
+
+    // MARK: The end
+
+    /// Ends the connection in order. Whoever waits on it is woken.
+    public func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        event_free(readEvent)
+        event_free(writeEvent)
+        tls?.shutDown()
+        Glibc.close(descriptor)
+        let waiting = (reader ?? writer)
+        (reader, writer) = (nil, nil)
+        waiting?.wake(.cancelled)
+    }
+
+    /// Ends it with a reset, so that the peer cannot take what it got for the whole.
+    public func reset() {
+        guard !isClosed else { return }
+        var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+        tls = nil
+        close()
+    }
+
+    /// No more will be written; the peer may still be.
+    public func finishWriting() {
+        tls?.shutDown()
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+}

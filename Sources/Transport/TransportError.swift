@@ -1,0 +1,36 @@
+import Crypto
+import Glibc
+
+/// Why a stream cannot go on: the call that said so and what kind of end it is.
+public struct TransportError: Error, CustomStringConvertible {
+    public enum Kind: Sendable {
+        /// The peer closed or reset the connection.
+        case closed
+        /// Nothing moved for the time allowed.
+        case timedOut
+        /// The loop took the stream away: drain, or the other side of the exchange is gone.
+        case cancelled
+        case refused, unresolved, tls, system
+    }
+
+    public let kind: Kind
+    public let call: StaticString
+    public let reason: String
+
+    public init(_ kind: Kind, call: StaticString, reason: String) { (self.kind, self.call, self.reason) = (kind, call, reason) }
+
+    init(call: StaticString, errno code: Int32) {
+        let kind: Kind =
+            switch code {
+            case ECONNRESET, EPIPE, ENOTCONN: .closed
+            case ETIMEDOUT: .timedOut
+            case ECONNREFUSED, EHOSTUNREACH, ENETUNREACH: .refused
+            default: .system
+            }
+        self.init(kind, call: call, reason: describe(errno: code))
+    }
+
+    init(_ error: TLSError) { self.init(.tls, call: error.call, reason: error.reason) }
+
+    public var description: String { "\(call): \(reason)" }
+}

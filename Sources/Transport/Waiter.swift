@@ -1,0 +1,36 @@
+/// What ended a wait.
+public enum Wake: Sendable {
+    case ready, timedOut, cancelled
+}
+
+/// The one place where a connection's task waits, for the first of however many things it has asked for: its own socket,
+/// the upstream's, or its worker's word that it is over. Confined to one loop.
+public final class Waiter {
+    private var continuation: UnsafeContinuation<Wake, Never>?
+    /// What came before anybody waited; the next wait takes it at once.
+    private var early: Wake?
+
+    public init() {}
+
+    /// Until somebody calls `wake`. One task at a time.
+    public func wait() async -> Wake {
+        if let early {
+            self.early = nil
+            return early
+        }
+        return await withUnsafeContinuation { continuation = $0 }
+    }
+
+    /// Ends the wait that is on, or the next one.
+    public func wake(_ wake: Wake) {
+        if let continuation {
+            self.continuation = nil
+            continuation.resume(returning: wake)
+        } else {
+            early = wake
+        }
+    }
+
+    /// Nothing that came earlier counts any more.
+    public func forget() { early = nil }
+}

@@ -1,0 +1,118 @@
+import HTTP
+import Testing
+import Transport
+
+@testable import HTTPServer
+
+/// Answers each request with its method, path and body.
+actor Echo: ConnectionHost {
+    nonisolated let loop = EventLoop()
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    private let settings: ServerSettings
+
+    init(settings: ServerSettings) { self.settings = settings }
+
+    func serve(_ socket: AcceptedSocket) async {
+        let connection = ServerConnection(socket, on: loop, settings: settings)
+        while let request = await connection.nextRequest() {
+            do {
+                let body = try await request.collect(upTo: 1 << 20)
+                let line = "\(request.method.token) \(request.path) "
+                try await request.respond(200, body: Array(line.utf8) + (body ?? []))
+            } catch { request.abort() }
+        }
+    }
+}
+
+/// Sends wire text, and gives back all that came until the server closed.
+actor Caller {
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    init(on loop: EventLoop) { self.loop = loop }
+
+    func exchange(_ pieces: [String], with address: SocketAddress) async throws -> String {
+        let stream = try await Stream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
+        for piece in pieces {
+            try await stream.write(Array(piece.utf8), timeout: .seconds(5))
+            await loop.sleep(for: .milliseconds(5))
+        }
+        var answer: [UInt8] = []
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
+        defer { room.deallocate() }
+        while case let count = (try? await stream.read(into: room, timeout: .seconds(5))) ?? 0, count > 0 {
+            answer += room.prefix(count)
+        }
+        return String(decoding: answer, as: UTF8.self)
+    }
+}
+
+struct ServerConnectionTests {
+    static func talk(_ pieces: [String], settings: ServerSettings = ServerSettings()) async throws -> String {
+        let host = Echo(settings: settings)
+        let address = try #require(SocketAddress("127.0.0.1:0"))
+        let listener = try Listener(on: address, host: host)
+        host.loop.start(named: "echo")
+        defer {
+            listener.stop()
+            host.loop.stop()
+        }
+        let loop = EventLoop()
+        loop.start(named: "caller")
+        defer { loop.stop() }
+        return try await Caller(on: loop).exchange(pieces, with: listener.address)
+    }
+
+    static func answer(_ body: String, close: Bool = false) -> String {
+        "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\(close ? "Connection: close\r\n" : "")\r\n\(body)"
+    }
+
+    @Test func `pipelined requests are answered in order`() async throws {
+        let got = try await Self.talk([
+            "GET /a HTTP/1.1\r\nHost: x\r\n\r\nPUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+                + "GET /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        ])
+        #expect(got == Self.answer("GET /a ") + Self.answer("PUT /b abc") + Self.answer("GET /c ", close: true))
+    }
+
+    @Test func `a head and a chunked body may come byte by byte`() async throws {
+        let wire =
+            "PATCH /u HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: v\r\n\r\n"
+        let got = try await Self.talk(wire.map(String.init))
+        #expect(got == Self.answer("PATCH /u abcde", close: true))
+    }
+
+    @Test func `the body is asked for when the client waits for it`() async throws {
+        let got = try await Self.talk([
+            "PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n", "abc",
+        ])
+        #expect(got == "HTTP/1.1 100 Continue\r\n\r\n" + Self.answer("PUT /b abc", close: true))
+    }
+
+    @Test(arguments: [
+        ("GET / HTTP/1.1\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\nHost: x\n\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost : x\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n", "400"),
+        ("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "400"),
+        ("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", "400"),
+        ("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\n", "400"),
+        ("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "501"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nX: \(String(repeating: "a", count: 40_000))\r\n\r\n", "431"),
+        ("GET / HTTP/1.1\r\nHost: x\r\n\(String(repeating: "a: b\r\n", count: 101))\r\n", "431"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n", "417"),
+    ])
+    func `a head that could be read in two ways is refused and the connection closed`(wire: String, status: String) async throws {
+        let got = try await Self.talk([wire])
+        #expect(got.hasPrefix("HTTP/1.1 \(status) "))
+        #expect(got.contains("Connection: close"))
+    }
+
+    @Test func `a head that does not come in time is refused`() async throws {
+        var settings = ServerSettings()
+        settings.headTimeout = .milliseconds(50)
+        let got = try await Self.talk(["GET / HT"], settings: settings)
+        #expect(got.hasPrefix("HTTP/1.1 408 "))
+    }
+}
