@@ -1,0 +1,181 @@
+"""Fixtures: the program under test, the upstreams behind it, the clients before it. Each lives in a directory that goes with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clients.containerd import Containerd
+from clients.containers import PodmanLike, Skopeo
+from clients.docker import Docker
+from clients.round_trip import Client
+from harness.gateway import Gateway
+from harness.images import Image, runnable_image, write_layout
+from harness.moto_registry import MotoRegistry
+from harness.processes import require
+from harness.sandbox import Sandbox
+from harness.tls import Authority, Certificate
+
+Upstream = Sandbox | MotoRegistry
+
+
+@pytest.fixture(scope="session")
+def berth() -> Path:
+    """The release build, by $BERTH; Tests/run sets it."""
+    path = os.environ.get("BERTH")
+    if not path or not Path(path).exists():
+        pytest.exit("BERTH must name the program to test: use Tests/run acceptance", returncode=2)
+    return Path(path)
+
+
+@pytest.fixture(scope="session")
+def directory() -> Iterator[Path]:
+    """For everything of this run. Short, since the paths of sockets below it are bounded at 108 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="berth-"))
+    yield path
+    if os.environ.get("BERTH_TEST_KEEP"):
+        print(f"kept: {path}")
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def own_directory(directory: Path) -> Iterator[Path]:
+    """For one test."""
+    path = Path(tempfile.mkdtemp(dir=directory))
+    yield path
+    if not os.environ.get("BERTH_TEST_KEEP"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def authority(directory: Path) -> Authority:
+    return Authority(directory)
+
+
+@pytest.fixture(scope="session")
+def certificate(authority: Authority) -> Certificate:
+    """For the TLS listeners of gateways."""
+    return authority.issue("berth", "IP:127.0.0.1", "DNS:localhost")
+
+
+# Upstreams, and a gateway before each, for the tests that leave them as they found them.
+
+
+@pytest.fixture(scope="session")
+def sandbox(berth: Path, directory: Path) -> Iterator[Sandbox]:
+    running = Sandbox(berth, directory / "sandbox")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def moto_registry(directory: Path, authority: Authority) -> Iterator[MotoRegistry]:
+    require("docker-registry", "htpasswd")
+    running = MotoRegistry(directory / "moto", authority)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def gateway(berth: Path, directory: Path, sandbox: Sandbox, authority: Authority, certificate: Certificate) -> Iterator[Gateway]:
+    running = Gateway(berth, directory / "gateway", sandbox.upstream, sandbox.environment, certificate, authority.certificate)
+    running.wait_until_ready()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def moto_gateway(
+    berth: Path, directory: Path, moto_registry: MotoRegistry, authority: Authority, certificate: Certificate
+) -> Iterator[Gateway]:
+    # Berth need not believe an expiry of 2015, so a gateway here may well say that it is not ready; it must serve.
+    upstream = moto_registry.upstream
+    running = Gateway(berth, directory / "moto-gateway", upstream, moto_registry.environment, certificate, authority.certificate)
+    yield running
+    assert running.stop() == 0
+
+
+# The same for tests that break or reconfigure what they use.
+
+
+@pytest.fixture
+def own_sandbox(berth: Path, own_directory: Path) -> Iterator[Sandbox]:
+    running = Sandbox(berth, own_directory / "sandbox")
+    yield running
+    running.stop()
+
+
+StartGateway = Callable[..., Gateway]
+
+
+@pytest.fixture
+def start_gateway(berth: Path, own_directory: Path, authority: Authority, certificate: Certificate) -> Iterator[StartGateway]:
+    """Starts a gateway before an upstream: start_gateway(upstream, users=[…], limits={…}, environment={…})."""
+    started: list[Gateway] = []
+
+    def start(upstream: Upstream, environment: dict[str, str] | None = None, **configuration: Any) -> Gateway:
+        running = Gateway(
+            berth,
+            own_directory / f"gateway-{len(started)}",
+            upstream.upstream | configuration,
+            upstream.environment | (environment or {}),
+            certificate,
+            authority.certificate,
+        )
+        started.append(running)
+        return running
+
+    yield start
+    for running in started:
+        running.stop()
+
+
+# Clients.
+
+
+
+
+
+
+CLIENTS: dict[str, Callable[[Path], Client]] = {
+    "docker": Docker,
+    "ctr": Containerd,
+    "skopeo": Skopeo,
+    "podman": lambda directory: PodmanLike("podman", directory),
+    "buildah": lambda directory: PodmanLike("buildah", directory),
+}
+
+
+@pytest.fixture(scope="session", params=CLIENTS)
+def client(request: pytest.FixtureRequest, directory: Path) -> Iterator[Client]:
+    path = directory / request.param
+    path.mkdir()
+    running = CLIENTS[request.param](path)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def docker(directory: Path) -> Iterator[Docker]:
+    path = directory / "docker-demo"
+    path.mkdir()
+    running = Docker(path)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def image() -> Image:
+    return runnable_image()
+
+
+@pytest.fixture(scope="session")
+def layout(image: Image, directory: Path) -> Path:
+    return write_layout(image, directory / "layout")

@@ -1,0 +1,114 @@
+"""`berth sandbox`: the ECR look-alike, with the switches of its control endpoint."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from harness.address import Address
+from harness.processes import Program
+
+
+class Sandbox:
+    """A running sandbox in a directory of its own, which is removed with it."""
+
+    def __init__(self, berth: Path, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        data = directory / "data"
+        self.program = Program("sandbox", [berth, "sandbox", "--data", data], directory)
+        self.facts: dict[str, Any] = self.program.wait_ready(lambda: read_json(data / "sandbox.json"))
+        self.ca = Path(self.facts["ca_file"])
+        self.program.wait_ready(Address.parse(self.facts["api"]).accepts)
+
+    def stop(self) -> None:
+        self.program.stop()
+        shutil.rmtree(self.directory / "data", ignore_errors=True)
+
+    @property
+    def registry_host(self) -> str:
+        """The name that clients of ECR would use."""
+        return self.facts["registry_host"]
+
+    @property
+    def address(self) -> Address:
+        """The registry itself, for clients that talk to it directly."""
+        return Address.parse(self.facts["registry"], self.ca)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that give a gateway this sandbox's AWS credentials."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.facts["access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": self.facts["secret_access_key"],
+            "AWS_REGION": self.facts["region"],
+        }
+
+    @property
+    def upstream(self) -> dict[str, Any]:
+        """Keys of a Berth configuration that reach this sandbox."""
+        return {
+            "upstreams": [{"name": "main", "registry": self.registry_host, "credentials": {"source": "environment"}}],
+            "connect_to": self.facts["connect_to"],
+            "ca_file": str(self.ca),
+        }
+
+    def ecr(self) -> Any:
+        """Amazon's own client, signing for the sandbox's API."""
+        return boto3.client(
+            "ecr",
+            endpoint_url=f"https://{Address.parse(self.facts['api']).authority}",
+            verify=str(self.ca),
+            region_name=self.facts["region"],
+            aws_access_key_id=self.facts["access_key_id"],
+            aws_secret_access_key=self.facts["secret_access_key"],
+        )
+
+    def create_repositories(self, *names: str) -> None:
+        client = self.ecr()
+        for name in names:
+            try:
+                client.create_repository(repositoryName=name)
+            except client.exceptions.RepositoryAlreadyExistsException:
+                pass
+
+    # The control endpoint.
+
+    def control(self, method: str, path: str, value: Any = None) -> Any:
+        url = f"http://{Address.parse(self.facts['control']).authority}{path}"
+        body = None if value is None else json.dumps(value).encode()
+        message = urllib.request.Request(url, data=body, method=method, headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(message, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text.strip() else None
+
+    def tokens_fetched(self) -> int:
+        return self.control("GET", "/stats")["authorization_tokens"]
+
+    def expire_tokens(self) -> None:
+        self.control("POST", "/tokens/expire", {})
+
+    def expire_urls(self) -> None:
+        self.control("POST", "/urls/expire", {})
+
+    def deny_credentials(self, deny: bool) -> None:
+        self.control("POST", "/credentials", {"deny": deny})
+
+    def add_fault(self, **fault: Any) -> None:
+        self.control("POST", "/faults", fault)
+
+    def clear_faults(self) -> None:
+        self.control("DELETE", "/faults")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The file's value, or None while it is missing or half written."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None

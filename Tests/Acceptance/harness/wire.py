@@ -1,0 +1,193 @@
+"""HTTP by hand: bytes out, an answer in. What a client library would repair or refuse to send is what many tests are about."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import ssl
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from harness.address import Address
+
+TIMEOUT_SECONDS = 60.0
+READ_SIZE = 1 << 18
+HEAD_LIMIT = 1 << 20
+
+
+def basic(username: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
+@dataclass
+class Answer:
+    status: int
+    fields: dict[str, str]  # by lower-case name; the last of several
+    body: bytes = b""
+    error: dict[str, Any] | None = field(init=False, default=None)  # the first of a registry's errors
+
+    def __post_init__(self) -> None:
+        if self.fields.get("content-type", "").startswith("application/json") and self.body:
+            errors = json.loads(self.body).get("errors") or [None]
+            self.error = errors[0]
+
+    @property
+    def code(self) -> str | None:
+        return self.error["code"] if self.error else None
+
+    @property
+    def request_id(self) -> str | None:
+        return self.fields.get("berth-request-id")
+
+
+class Connection:
+    """One TCP or TLS connection, used as long as the server keeps it."""
+
+    def __init__(self, address: Address, receive_buffer: int | None = None, timeout: float = TIMEOUT_SECONDS) -> None:
+        raw = socket.socket(socket.AF_INET)
+        raw.settimeout(timeout)
+        if receive_buffer is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        raw.connect((address.host, address.port))
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if address.tls:
+            context = ssl.create_default_context(cafile=str(address.ca))
+            raw = context.wrap_socket(raw, server_hostname=address.host)
+        self.address = address
+        self.socket = raw
+        self.buffered = b""
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    # Sending.
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def send_head(self, method: str, target: str, fields: dict[str, str]) -> None:
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.address.authority}"]
+        lines += [f"{name}: {value}" for name, value in fields.items()]
+        self.send(("\r\n".join(lines) + "\r\n\r\n").encode())
+
+    def send_chunks(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            self.send(b"%x\r\n" % len(piece) + piece + b"\r\n")
+        self.send(b"0\r\n\r\n")
+
+    # Receiving.
+
+    def _more(self) -> bytes:
+        return self.socket.recv(READ_SIZE)
+
+    def _line(self) -> bytes:
+        while b"\n" not in self.buffered:
+            piece = self._more()
+            if not piece or len(self.buffered) > HEAD_LIMIT:
+                raise ConnectionError(f"closed within a line: {self.buffered!r}")
+            self.buffered += piece
+        line, _, self.buffered = self.buffered.partition(b"\n")
+        return line.rstrip(b"\r")
+
+    def receive_head(self) -> Answer:
+        """The next head, also an interim one (1xx)."""
+        status = int(self._line().split(b" ")[1])
+        fields: dict[str, str] = {}
+        while line := self._line():
+            name, _, value = line.decode("latin-1").partition(":")
+            fields[name.strip().lower()] = value.strip()
+        return Answer(status, fields)
+
+    def receive_final_head(self) -> Answer:
+        while (answer := self.receive_head()).status < 200:
+            pass
+        return answer
+
+    def body(self, head: Answer, method: str = "GET") -> Iterator[bytes]:
+        """The pieces of the answer's body as they come."""
+        if method == "HEAD" or head.status in (204, 304):
+            return
+        if head.fields.get("transfer-encoding", "").lower() == "chunked":
+            while size := int(self._line().split(b";")[0], 16):
+                yield from self._exactly(size)
+                self._line()
+            while self._line():
+                pass
+        elif "content-length" in head.fields:
+            yield from self._exactly(int(head.fields["content-length"]))
+        else:
+            while piece := self.buffered or self._more():
+                self.buffered = b""
+                yield piece
+
+    def _exactly(self, size: int) -> Iterator[bytes]:
+        while size:
+            piece = self.buffered or self._more()
+            if not piece:
+                raise ConnectionError(f"closed with {size} bytes of the body to come")
+            piece, self.buffered = piece[:size], piece[size:]
+            size -= len(piece)
+            yield piece
+
+    def receive(self, method: str = "GET") -> Answer:
+        head = self.receive_final_head()
+        return Answer(head.status, head.fields, b"".join(self.body(head, method)))
+
+    def closed_by_peer(self) -> bool:
+        """Whether the server has ended the connection, waiting for it as long as the timeout."""
+        try:
+            return not self.buffered and self._more() == b""
+        except (ConnectionResetError, ssl.SSLError):
+            return True
+
+    # Both.
+
+    def request(
+        self, method: str, target: str, fields: dict[str, str] | None = None, body: bytes | None = None, authorization: str | None = None
+    ) -> Answer:
+        fields = dict(fields or {})
+        if authorization:
+            fields["Authorization"] = authorization
+        if body is not None:
+            fields["Content-Length"] = str(len(body))
+        self.send_head(method, target, fields)
+        if body:
+            self.send(body)
+        return self.receive(method)
+
+
+def request(
+    address: Address,
+    method: str,
+    target: str,
+    fields: dict[str, str] | None = None,
+    body: bytes | None = None,
+    authorization: str | None = None,
+) -> Answer:
+    """One exchange on its own connection."""
+    with Connection(address) as connection:
+        return connection.request(method, target, fields, body, authorization)
+
+
+def raw_exchange(address: Address, data: bytes) -> tuple[Answer | None, bool]:
+    """Sends bytes as they are: the answer, if there was one, and whether the server then closed."""
+    with Connection(address, timeout=20) as connection:
+        try:
+            connection.send(data)
+            answer = connection.receive()
+        except (ConnectionError, ssl.SSLError):
+            return None, True
+        connection.socket.settimeout(1)
+        try:
+            return answer, connection.closed_by_peer()
+        except TimeoutError:
+            return answer, False
