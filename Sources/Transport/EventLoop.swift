@@ -11,6 +11,8 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     let base: OpaquePointer
     private var ready: [UnownedJob] = []
     private var running: [UnownedJob] = []
+    /// Tasks that let the sockets have a turn.
+    private var turning: [UnsafeContinuation<Void, Never>] = []
     /// One buffer for all connections of the loop: filled and emptied between two awaits, it stays in the cache and keeps a
     /// connection's memory small. On the loop's thread only.
     public let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
@@ -77,7 +79,10 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
             swap(&ready, &running)
             for job in running { job.runSynchronously(on: asUnownedSerialExecutor()) }
             running.removeAll(keepingCapacity: true)
-            event_base_loop(base, ready.isEmpty ? EVLOOP_ONCE : EVLOOP_NONBLOCK)
+            event_base_loop(base, ready.isEmpty && turning.isEmpty ? EVLOOP_ONCE : EVLOOP_NONBLOCK)
+            // Resuming enqueues: these tasks run in the next round.
+            for task in turning { task.resume() }
+            turning.removeAll(keepingCapacity: true)
         }
         thread.store(0, ordering: .relaxed)
     }
@@ -110,6 +115,10 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
         var one: UInt64 = 1
         _ = write(wakeDescriptor, &one, 8)
     }
+
+    /// Lets every other connection of the loop have its turn before going on: for a task whose sockets are always ready.
+    /// (`Task.yield()` would go by way of another thread.) On the loop's thread only.
+    public func nextTurn() async { await withUnsafeContinuation { turning.append($0) } }
 
     /// Runs `work` on the loop's thread. From any thread.
     public func execute(_ work: @escaping @Sendable () -> Void) {

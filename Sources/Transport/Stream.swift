@@ -8,7 +8,7 @@ import Glibc
 /// requests then never calls epoll_ctl(2), and a slow receiver costs one pair of calls a pause.
 public final class Stream {
     public let descriptor: Int32
-    private let loop: EventLoop
+    public let loop: EventLoop
     private var tls: TLSSession?
     private let readEvent: OpaquePointer
     private let writeEvent: OpaquePointer

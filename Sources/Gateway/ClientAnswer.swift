@@ -1,0 +1,77 @@
+import HTTP
+
+/// The head of an answer as the client gets it.
+struct ClientAnswer {
+    /// How the body goes to the client.
+    enum Body {
+        /// As the upstream frames it: by its own Content-Length, or none.
+        case asItIs
+        /// Gathered or made here.
+        case length(Int)
+        case chunked
+        /// To an HTTP/1.0 client, when the length is not known.
+        case untilClose
+    }
+
+    let head: Head
+    let status: Int
+    let body: Body
+    let requestID: [UInt8]
+    let keepsAlive: Bool
+
+    /// From the registry: everything but what `Rewriting` changes.
+    func registryHead(into bytes: inout [UInt8], rewriting: Rewriting) {
+        start(&bytes)
+        head.appendFields(to: &bytes) { field in
+            switch field.name {
+            case .location, .link, .wwwAuthenticate: false
+            case .contentLength: if case .asItIs = body { true } else { false }
+            default: true
+            }
+        }
+        for field in head.fields {
+            let value = head.bytes[field.valueRange]
+            switch field.name {
+            case .location: bytes.appendField("Location", rewriting.location(value) ?? Array(value))
+            case .link: bytes.appendField("Link", rewriting.link(value) ?? Array(value))
+            default: break
+            }
+        }
+        finish(&bytes)
+    }
+
+    /// From where a redirect led: what describes the bytes, and nothing that names the bucket or the request there.
+    func redirectedHead(into bytes: inout [UInt8], digest: [UInt8]) {
+        start(&bytes)
+        head.appendFields(to: &bytes) { field in
+            switch field.name {
+            case .contentLength: if case .asItIs = body { return true } else { return false }
+            case .contentType, .contentRange: return true
+            default:
+                let name = head.bytes[field.nameRange]
+                return Self.describing.contains { $0.count == name.count && zip($0, name).allSatisfy { $0 == ($1 | 0x20) } }
+            }
+        }
+        bytes.append("Docker-Distribution-Api-Version: registry/2.0\r\n")
+        bytes.appendField("Docker-Content-Digest", digest)
+        finish(&bytes)
+    }
+
+    private static let describing = [
+        "accept-ranges", "etag", "last-modified", "cache-control", "content-encoding", "expires", "age",
+    ]
+    .map { Array($0.utf8) }
+
+    private func start(_ bytes: inout [UInt8]) { bytes.appendStatusLine(status) }
+
+    private func finish(_ bytes: inout [UInt8]) {
+        switch body {
+        case .asItIs, .untilClose: break
+        case .length(let count): bytes.appendField("Content-Length", decimal: count)
+        case .chunked: bytes.append("Transfer-Encoding: chunked\r\n")
+        }
+        bytes.appendField("Berth-Request-Id", requestID)
+        if !keepsAlive { bytes.append("Connection: close\r\n") }
+        bytes.append("\r\n")
+    }
+}

@@ -1,0 +1,33 @@
+/// Where a blob's redirect leads (wire 1.4): S3 as a rule, a CDN for pull-through caches. The URL is a secret: whoever has it
+/// has the blob.
+struct Redirect {
+    let origin: Origin
+    /// Path and query as they were sent; the signature covers them byte for byte.
+    let target: [UInt8]
+
+    /// Hops from the registry to the bytes. S3 needs one; a CDN may add one or two.
+    static let hopsAtMost = 4
+    private static let targetBytesAtMost = 16 << 10
+
+    /// - Parameter location: an absolute https URL. Anything else is not followed: a presigned URL over plain HTTP would show
+    ///   the blob to the network, and a relative one would carry the client back to the registry without its token.
+    init?(_ location: ArraySlice<UInt8>, connectTo: ConnectTo) {
+        let scheme = "https://".utf8
+        guard location.starts(with: scheme), location.count <= Self.targetBytesAtMost else { return nil }
+        let rest = location.dropFirst(scheme.count)
+        let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") } ?? rest.endIndex
+        var authority = String(decoding: rest[..<end], as: UTF8.self)
+        var port: UInt16 = 443
+        if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
+            guard let given = UInt16(authority[authority.index(after: colon)...]), given > 0 else { return nil }
+            port = given
+            authority = String(authority[..<colon])
+        }
+        let isName = authority.utf8.allSatisfy { ($0 | 0x20) &- 97 < 26 || $0 &- 48 < 10 || $0 == 45 || $0 == 46 }
+        guard isName, !authority.isEmpty, authority.utf8.count <= 253 else { return nil }
+        origin = Origin(host: authority, port: port, connectTo: connectTo)
+        let path = rest[end...].prefix { $0 != UInt8(ascii: "#") }
+        guard path.allSatisfy({ $0 > 32 && $0 < 127 }) else { return nil }
+        target = (path.first == UInt8(ascii: "/") ? [] : [UInt8(ascii: "/")]) + path
+    }
+}

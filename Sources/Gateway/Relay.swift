@@ -1,0 +1,197 @@
+import HTTP
+import HTTPServer
+import Transport
+
+/// Which side of an exchange ended it.
+enum Side: Sendable { case client, upstream }
+
+/// An exchange's end that is not an answer: who, and why.
+struct RelayError: Error {
+    let side: Side
+    let cause: any Error
+
+    var isStall: Bool { (cause as? TransportError)?.kind == .timedOut }
+}
+
+/// Moves bodies with backpressure: what one read gave is written before the next read, and only what the receiver does not take
+/// at once is copied. A slow receiver costs the memory of one slow read.
+struct Relay {
+    let request: Request
+    let stallTimeout: Duration
+
+    /// While a receiver takes all it is given, reads use the whole scratch buffer; once it falls behind, this much (the
+    /// contract's bound of a stream).
+    private static let slowRead = 64 << 10
+
+    private var client: Stream { request.connection.stream }
+    private var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
+
+    /// The upstream's answer to the client, to its end. `sent` counts payload as it goes out.
+    func answer(from upstream: UpstreamConnection, chunked: Bool, sent: inout Int) async throws(RelayError) {
+        var isSlow = false
+        var turn = 0
+        while true {
+            await yieldEveryFewReads(&turn)
+            let (frame, isEnd) = try await nextFrame(of: upstream, chunked: chunked, isSlow: isSlow)
+            // No await between the read above and this write: the scratch buffer is the loop's.
+            let taken = try write(frame, to: client, .client)
+            sent += taken
+            isSlow = taken < frame.count
+            if isSlow {
+                let rest = [UInt8](UnsafeRawBufferPointer(rebasing: frame[taken...]))
+                try await write(rest, to: client, .client)
+                sent += rest.count
+            }
+            if isEnd { return }
+        }
+    }
+
+    /// Two fast peers would keep the loop to themselves: after about a mebibyte the others have a turn.
+    private func yieldEveryFewReads(_ turn: inout Int) async {
+        turn += 1
+        if turn & 3 == 0 { await client.loop.nextTurn() }
+    }
+
+    /// The next bytes for the client, framed, and whether they are the last. Waits only while there are none.
+    private func nextFrame(
+        of upstream: UpstreamConnection, chunked: Bool, isSlow: Bool
+    ) async throws(RelayError) -> (UnsafeRawBufferPointer, isEnd: Bool) {
+        let size = isSlow ? Self.slowRead : scratch.count
+        let room = UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(size - 2)])
+        while true {
+            do {
+                switch try upstream.readNow(into: room) {
+                case .payload(let count):
+                    let isEnd = upstream.isBodyDone && !chunked
+                    return (Self.frame(count, in: scratch, chunked: chunked), isEnd)
+                case .end:
+                    guard chunked else { return (UnsafeRawBufferPointer(rebasing: scratch.prefix(0)), true) }
+                    scratch.copyBytes(from: "0\r\n\r\n".utf8)
+                    return (UnsafeRawBufferPointer(rebasing: scratch.prefix(5)), true)
+                case .wantsRead: try await upstream.stream.untilReadable(timeout: stallTimeout)
+                case .wantsWrite: try await upstream.stream.untilWritable(timeout: stallTimeout)
+                }
+            } catch { throw RelayError(side: .upstream, cause: error) }
+        }
+    }
+
+    /// The payload of `count` bytes that lies behind the room for a chunk header, framed in place.
+    private static func frame(_ count: Int, in scratch: UnsafeMutableRawBufferPointer, chunked: Bool) -> UnsafeRawBufferPointer {
+        let end = chunkHeaderRoom + count
+        guard chunked else { return UnsafeRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<end]) }
+        let start = writeChunkHeader(count, into: UnsafeMutableRawBufferPointer(rebasing: scratch[0..<chunkHeaderRoom]))
+        scratch[end] = 13
+        scratch[end + 1] = 10
+        return UnsafeRawBufferPointer(rebasing: scratch[start..<(end + 2)])
+    }
+
+    private func write(_ bytes: UnsafeRawBufferPointer, to stream: Stream, _ side: Side) throws(RelayError) -> Int {
+        do { return try stream.writeNow(bytes) } catch { throw RelayError(side: side, cause: error) }
+    }
+
+    func write(_ bytes: [UInt8], to stream: Stream, _ side: Side) async throws(RelayError) {
+        do { try await stream.write(bytes, timeout: stallTimeout) } catch { throw RelayError(side: side, cause: error) }
+    }
+
+    /// The client's body to the upstream, until its end or until the upstream answers before it.
+    /// - Parameter kept: what has been taken from the client, for a replay; nil once it is more than `keptAtMost`.
+    func body(to upstream: UpstreamConnection, chunked: Bool, kept: inout [UInt8]?, sent: inout Int) async throws(RelayError)
+        -> Bool
+    {
+        var isSlow = false
+        var turn = 0
+        while true {
+            await yieldEveryFewReads(&turn)
+            let size = isSlow ? Self.slowRead : scratch.count
+            let room = UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(size - 2)])
+            let progress: BodyProgress
+            do { progress = try request.readNow(into: room) } catch { throw RelayError(side: .client, cause: error) }
+            switch progress {
+            case .payload(let count):
+                if var bytes = kept {
+                    kept = nil  // so that appending does not copy
+                    if bytes.count + count <= Self.keptAtMost {
+                        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: room.prefix(count)))
+                        kept = bytes
+                    }
+                }
+                let frame = Self.frame(count, in: scratch, chunked: chunked)
+                let taken = try write(frame, to: upstream.stream, .upstream)
+                sent += taken
+                isSlow = taken < frame.count
+                if isSlow {
+                    let rest = [UInt8](UnsafeRawBufferPointer(rebasing: frame[taken...]))
+                    guard try await write(rest, orAnswerOf: upstream) else { return false }
+                    sent += rest.count
+                }
+            case .end:
+                if chunked { try await write(Array("0\r\n\r\n".utf8), to: upstream.stream, .upstream) }
+                upstream.requestIsWhole()
+                return true
+            case .wantsRead, .wantsWrite:
+                guard try await clientBytes(orAnswerOf: upstream) else { return false }
+            }
+        }
+    }
+
+    /// An upload of at most this size can be sent again after the upstream has refused the token.
+    static let keptAtMost = 64 << 10
+
+    /// false: the upstream has answered.
+    private func clientBytes(orAnswerOf upstream: UpstreamConnection) async throws(RelayError) -> Bool {
+        guard try !hasAnswered(upstream) else { return false }
+        let waiter = client.waiter
+        waiter.forget()
+        client.watchReadable(timeout: stallTimeout)
+        upstream.stream.watchReadable(timeout: nil)
+        let wake = await waiter.wait()
+        client.unwatch()
+        upstream.stream.unwatch()
+        try check(wake, .client)
+        return true
+    }
+
+    /// false: the upstream has answered before it took all.
+    private func write(_ bytes: [UInt8], orAnswerOf upstream: UpstreamConnection) async throws(RelayError) -> Bool {
+        var done = 0
+        while true {
+            let (taken, failure) = bytes.withUnsafeBytes { all -> (Int, TransportError?) in
+                do throws(TransportError) {
+                    return (try upstream.stream.writeNow(UnsafeRawBufferPointer(rebasing: all[done...])), nil)
+                } catch { return (0, error) }
+            }
+            if let failure {
+                // An upstream that refuses a body answers and closes; its answer says more than the broken pipe.
+                if (try? hasAnswered(upstream)) == true { return false }
+                throw RelayError(side: .upstream, cause: failure)
+            }
+            done += taken
+            if done == bytes.count { return true }
+            guard try !hasAnswered(upstream) else { return false }
+            let waiter = upstream.stream.waiter
+            waiter.forget()
+            upstream.stream.watchWritable(timeout: stallTimeout)
+            upstream.stream.watchReadable(timeout: nil)
+            let wake = await waiter.wait()
+            upstream.stream.unwatch()
+            try check(wake, .upstream)
+        }
+    }
+
+    private func hasAnswered(_ upstream: UpstreamConnection) throws(RelayError) -> Bool {
+        do { return try upstream.headNow(toHead: false, scratch: scratch) } catch {
+            throw RelayError(side: .upstream, cause: error)
+        }
+    }
+
+    private func check(_ wake: Wake, _ side: Side) throws(RelayError) {
+        switch wake {
+        case .ready: return
+        case .timedOut:
+            throw RelayError(
+                side: side, cause: TransportError(.timedOut, call: "relay", reason: "no byte moved in \(stallTimeout)"))
+        case .cancelled:
+            throw RelayError(side: side, cause: TransportError(.cancelled, call: "relay", reason: "the exchange was ended"))
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import Registry
+
+/// What an upstream says of itself, said of the gateway: `Location` and `Link` name the registry's host (wire 1.3, 1.5), and a
+/// client that followed them would leave Berth and lose its login (wire 6).
+///
+/// The result is relative (RFC 3986 4.2), which every client resolves against the address it used: right behind any load
+/// balancer, whatever scheme and port that has. With `public_url` it is absolute.
+struct Rewriting {
+    /// The upstream as it names itself.
+    let origin: Origin
+    /// The repository as the client and as the upstream name it; equal unless a route changes its prefix.
+    let clientRepository: [UInt8]
+    let upstreamRepository: [UInt8]
+    /// `https://registry.example.com`, without a slash at the end; empty: relative.
+    let publicURL: [UInt8]
+
+    /// `https://HOST/v2/a/blobs/uploads/U` or `/v2/a/blobs/uploads/U` → `/v2/a/blobs/uploads/U`. nil when it names another host,
+    /// or a place outside the registry API: not ours to rewrite.
+    func location(_ value: ArraySlice<UInt8>) -> [UInt8]? {
+        guard let path = path(value), path.starts(with: "/v2/".utf8) else { return nil }
+        return publicURL + renamed(path)
+    }
+
+    /// `<URL>; rel="next"` (RFC 8288): the URL rewritten, the parameters as they are.
+    func link(_ value: ArraySlice<UInt8>) -> [UInt8]? {
+        guard value.first == UInt8(ascii: "<"), let end = value.firstIndex(of: UInt8(ascii: ">")),
+            let target = location(value[(value.startIndex + 1)..<end])
+        else { return nil }
+        return [UInt8(ascii: "<")] + target + value[end...]
+    }
+
+    private func path(_ value: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        if value.first == UInt8(ascii: "/") { return value.dropFirst().first == UInt8(ascii: "/") ? nil : value }
+        for scheme in ["https://", "http://"] where value.starts(with: scheme.utf8) {
+            let rest = value.dropFirst(scheme.utf8.count)
+            let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
+            // ECR builds it from the Host it was sent, with the port when one came (wire 1.5).
+            let named = String(decoding: rest[..<end], as: UTF8.self).lowercased()
+            guard named == origin.host || named == "\(origin.host):\(origin.port)" else { return nil }
+            return rest[end...]
+        }
+        return nil
+    }
+
+    private func renamed(_ path: ArraySlice<UInt8>) -> [UInt8] {
+        guard clientRepository != upstreamRepository else { return Array(path) }
+        let prefix = Array("/v2/".utf8) + upstreamRepository + [UInt8(ascii: "/")]
+        guard path.starts(with: prefix) else { return Array(path) }
+        return Array("/v2/".utf8) + clientRepository + [UInt8(ascii: "/")] + path.dropFirst(prefix.count)
+    }
+}

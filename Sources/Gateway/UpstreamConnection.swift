@@ -1,0 +1,124 @@
+import HTTP
+import HTTPServer
+import Transport
+
+/// A TLS connection to an upstream and the one exchange that is on it. Confined to its worker's loop.
+final class UpstreamConnection {
+    let stream: Stream
+    let origin: Origin
+    /// The answer's head.
+    let head = Head()
+    /// It has carried an exchange before: the upstream may have closed it a moment ago.
+    var isReused = false
+    /// Since when it lies in the pool.
+    var idleSince = ContinuousClock.now
+    /// Bytes of this exchange's answer, head and body, as they came.
+    private(set) var received = 0
+
+    private var reader: HeadReader
+    private var body = BodyDecoder(.none)
+    /// Bytes of a request or of its answer are still to come: nothing else may be sent on it.
+    private var isMidExchange = false
+
+    /// ECR's own heads are under 2 KiB and S3's under 1; a redirect carries a URL with a session token of several.
+    private static let limits = HeadLimits(bytes: 64 << 10, fields: 200)
+
+    init(_ stream: Stream, origin: Origin) {
+        self.stream = stream
+        self.origin = origin
+        reader = HeadReader(limits: Self.limits)
+    }
+
+    /// A request begins: nothing of the last answer counts any more.
+    func begin() {
+        isMidExchange = true
+        received = 0
+        head.removeAll()
+    }
+
+    /// Any byte of the answer has come: the upstream has seen the request.
+    var hasAnswered: Bool { received > 0 }
+
+    /// The body's end has been reached and the peer goes on.
+    var isReusable: Bool {
+        !isMidExchange && body.isDone && head.keepsAlive && reader.input.isEmpty && stream.isOpen && !stream.wasReadableUnwatched
+            && !stream.hasPending
+    }
+
+    /// The request is sent whole: the answer decides when the connection is free again.
+    func requestIsWhole() { isMidExchange = false }
+
+    /// Takes what has come of the answer's head. true when it is whole. Interim answers (1xx) are passed over.
+    func headNow(toHead: Bool, scratch: UnsafeMutableRawBufferPointer) throws -> Bool {
+        while true {
+            while try reader.take(head, as: .answer(toHead: toHead)) {
+                if head.status >= 200 {
+                    body = BodyDecoder(head.framing)
+                    return true
+                }
+            }
+            switch try stream.readNow(into: UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(16 << 10))) {
+            case .bytes(let count):
+                received += count
+                reader.input.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch.prefix(count)))
+            case .end: throw TransportError(.closed, call: "recv", reason: "the upstream closed before it answered")
+            case .wantsRead, .wantsWrite: return false
+            }
+        }
+    }
+
+    /// Waits for the answer's head.
+    func readHead(toHead: Bool, scratch: UnsafeMutableRawBufferPointer, timeout: Duration) async throws {
+        let deadline = ContinuousClock.now + timeout
+        while try !headNow(toHead: toHead, scratch: scratch) {
+            guard ContinuousClock.now < deadline else {
+                throw TransportError(.timedOut, call: "recv", reason: "no answer in \(timeout)")
+            }
+            try await stream.untilReadable(timeout: timeout)
+        }
+    }
+
+    var isBodyDone: Bool { body.isDone }
+
+    /// Payload of the answer that is there now, at the front of `buffer`.
+    func readNow(into buffer: UnsafeMutableRawBufferPointer) throws -> BodyProgress {
+        while !body.isDone {
+            let room = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(body.worthReading(atMost: buffer.count)))
+            let count: Int
+            if !reader.input.isEmpty {
+                count = min(reader.input.count, room.count)
+                reader.input.withUnsafeBytes { room.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(count))) }
+                reader.input.removeFirst(count)
+            } else {
+                switch try stream.readNow(into: room) {
+                case .bytes(let some): count = some
+                case .wantsRead: return .wantsRead
+                case .wantsWrite: return .wantsWrite
+                case .end:
+                    if body.mayEndWithConnection { return .end }
+                    throw TransportError(.closed, call: "recv", reason: "the upstream closed in the middle of its answer")
+                }
+                received += count
+            }
+            let (payload, taken) = try body.decode(UnsafeMutableRawBufferPointer(rebasing: room.prefix(count)))
+            if taken < count { reader.input.insert(contentsOf: room[taken..<count], at: 0) }
+            if payload > 0 { return .payload(payload) }
+        }
+        return .end
+    }
+
+    /// The whole body when it is no larger than `limit`; nil when it is, and the connection is then of no more use.
+    func collect(upTo limit: Int, scratch: UnsafeMutableRawBufferPointer, timeout: Duration) async throws -> [UInt8]? {
+        var all: [UInt8] = []
+        while true {
+            switch try readNow(into: scratch) {
+            case .payload(let count):
+                guard all.count + count <= limit else { return nil }
+                all.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch.prefix(count)))
+            case .end: return all
+            case .wantsRead: try await stream.untilReadable(timeout: timeout)
+            case .wantsWrite: try await stream.untilWritable(timeout: timeout)
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import HTTP
+
+/// The head of a request as the upstream gets it: the client's, with what is between the client and Berth taken out and what is
+/// between Berth and the upstream put in. All else passes byte for byte.
+struct UpstreamRequest {
+    let head: Head
+    let origin: Origin
+    /// Path and query there.
+    let target: [UInt8]
+
+    /// To the registry: with the authorization token.
+    /// - Parameter length: of the body; nil: chunked.
+    func registryHead(into bytes: inout [UInt8], token: [UInt8], length: Int?) {
+        start(&bytes, method: head.method.token)
+        bytes.appendField("Authorization", token)
+        if let length {
+            if length > 0 || head.method == .post || head.method == .put || head.method == .patch {
+                bytes.appendField("Content-Length", decimal: length)
+            }
+        } else {
+            bytes.append("Transfer-Encoding: chunked\r\n")
+        }
+        head.appendFields(to: &bytes) { field in
+            switch field.name {
+            // The client's own login, and what a proxy before us said of it: neither is the registry's business.
+            case .authorization, .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto: false
+            // Framing and host are Berth's; 100-continue is answered by Berth.
+            case .contentLength, .host, .expect: false
+            default: true
+            }
+        }
+        bytes.append("\r\n")
+    }
+
+    /// To where a redirect leads: only what chooses the bytes. Never a credential: S3 refuses a request with two (wire 1.4).
+    func redirectedHead(into bytes: inout [UInt8]) {
+        start(&bytes, method: head.method.token)
+        head.appendFields(to: &bytes) { field in
+            if field.name == .range { return true }
+            let name = head.bytes[field.nameRange]
+            return Self.passedToRedirect.contains { $0.count == name.count && zip($0, name).allSatisfy { $0 == ($1 | 0x20) } }
+        }
+        bytes.append("\r\n")
+    }
+
+    /// In lower case; `-` is its own lower case under `| 0x20`.
+    private static let passedToRedirect = [
+        "accept-encoding", "if-match", "if-none-match", "if-range", "if-modified-since", "user-agent",
+    ]
+    .map { Array($0.utf8) }
+
+    private func start(_ bytes: inout [UInt8], method: StaticString) {
+        bytes.append(method)
+        bytes.append(" ")
+        bytes.append(contentsOf: target)
+        bytes.append(" HTTP/1.1\r\n")
+        bytes.appendField("Host", origin.fieldValue)
+    }
+}

@@ -1,0 +1,88 @@
+import Testing
+
+@testable import HTTP
+
+struct HeadTests {
+    static func request(_ wire: String, limits: HeadLimits = HeadLimits()) throws -> (head: Head, rest: [UInt8]) {
+        var reader = HeadReader(limits: limits)
+        reader.input = Array(wire.utf8)
+        let head = Head()
+        #expect(try reader.take(head, as: .request))
+        return (head, reader.input)
+    }
+
+    @Test func `a request's parts are found where they lie, and what follows the head is left`() throws {
+        let (head, rest) = try Self.request(
+            "PUT /v2/a/manifests/1?x=y HTTP/1.1\r\nHost: berth:5000\r\nEmpty:\r\nSizes:  \r\nContent-Length: 3\r\n\r\nabcGET")
+        #expect(head.method == .put)
+        #expect(head.target.elementsEqual("/v2/a/manifests/1?x=y".utf8))
+        #expect(head.framing == .length(3))
+        #expect(head.string("empty") == "" && head.string("Sizes") == "" && head.string("absent") == nil)
+        #expect(rest.elementsEqual("abcGET".utf8))
+    }
+
+    @Test(arguments: [
+        ("HTTP/1.1 200 OK\r\n\r\n", false, BodyFraming.untilClose, false),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", false, .length(5), true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true, .none, true),
+        ("HTTP/1.1 304\r\nContent-Length: 5\r\n\r\n", false, .none, true),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", false, .chunked, true),
+        ("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", false, .length(5), false),
+        ("HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 5\r\n\r\n", false, .length(5), true),
+        ("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n", false, .length(5), false),
+    ])
+    func `an answer's body ends where RFC 9112 6.3 says`(wire: String, toHead: Bool, framing: BodyFraming, keepsAlive: Bool) throws
+    {
+        var reader = HeadReader(limits: HeadLimits())
+        reader.input = Array(wire.utf8)
+        let head = Head()
+        #expect(try reader.take(head, as: .answer(toHead: toHead)))
+        #expect(head.framing == framing)
+        #expect(head.keepsAlive == keepsAlive)
+    }
+
+    @Test(arguments: [
+        "HTTP/1.1 20 OK\r\n\r\n", "HTTP/2 200\r\n\r\n", "HTTP/1.1 600 X\r\n\r\n", "HTTP/1.1 200OK\r\n\r\n", "ICY 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ])
+    func `an answer that could be read in two ways is refused`(wire: String) {
+        var reader = HeadReader(limits: HeadLimits())
+        reader.input = Array(wire.utf8)
+        #expect(throws: HeadError.self) { try reader.take(Head(), as: .answer(toHead: false)) }
+    }
+
+    @Test func `fields for one hop are not copied, nor those that Connection names`() throws {
+        let (head, _) = try Self.request(
+            "GET / HTTP/1.1\r\nHost: x\r\nKeep-Alive: 5\r\nX-Hop: 1\r\nConnection: close, X-HOP\r\nTE: trailers\r\nX-End: 2\r\n\r\n"
+        )
+        var copied: [UInt8] = []
+        head.appendFields(to: &copied) { _ in true }
+        #expect(String(decoding: copied, as: UTF8.self) == "Host: x\r\nX-End: 2\r\n")
+    }
+
+    @Test func `whatever bytes come, a head is whole, wanted more of, or refused`() {
+        let seeds = [
+            "GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n",
+            "PATCH /u HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        ].map { Array($0.utf8) }
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<20_000 {
+            var bytes = seeds[Int.random(in: 0..<seeds.count, using: &random)]
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                let at = Int.random(in: 0..<bytes.count, using: &random)
+                switch Int.random(in: 0..<3, using: &random) {
+                case 0: bytes[at] = UInt8.random(in: 0...255, using: &random)
+                case 1: bytes.remove(at: at)
+                default: bytes.insert(contentsOf: [13, 10, 58, 32].shuffled().prefix(2), at: at)
+                }
+            }
+            var reader = HeadReader(limits: HeadLimits(bytes: 256, fields: 4))
+            reader.input = bytes
+            let head = Head()
+            guard let isWhole = try? reader.take(head, as: .request), isWhole else { continue }
+            #expect(head.bytes + reader.input == bytes)
+            for field in head.fields { #expect(!head.bytes[field.valueRange].contains { $0 == 10 || $0 == 13 || $0 == 0 }) }
+        }
+    }
+}
