@@ -15,14 +15,17 @@ from clients.containerd import Containerd
 from clients.containers import PodmanLike, Skopeo
 from clients.docker import Docker
 from clients.round_trip import Client
-from harness.gateway import Gateway
-from harness.images import Image, runnable_image, write_layout
+from harness.gateway import PASSWORD, Gateway, user
+from harness.images import Image, blob_image, runnable_image, write_layout
 from harness.moto_registry import MotoRegistry
 from harness.processes import require
+from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
 from harness.tls import Authority, Certificate
 
 Upstream = Sandbox | MotoRegistry
+
+REPOSITORY = "team/app"  # within the rules of `strict_gateway`; `secret/app` is outside
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +105,45 @@ def moto_gateway(
     assert running.stop() == 0
 
 
+# What the tests of bad input share: a gateway with narrow rules, and the proof that a good request still works.
+
+
+@pytest.fixture(scope="session")
+def stored(sandbox: Sandbox, gateway: Gateway) -> Image:
+    """An image in REPOSITORY, found before and after every bad request."""
+    sandbox.create_repositories(REPOSITORY, "secret/app")
+    stored = blob_image(os.urandom(8000))
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        client.push_image(REPOSITORY, "v1", stored)
+    return stored
+
+
+@pytest.fixture(scope="session")
+def strict_gateway(
+    berth: Path, directory: Path, sandbox: Sandbox, authority: Authority, certificate: Certificate
+) -> Iterator[Gateway]:
+    """Users with narrow rules, and room for many failed logins."""
+    configuration = sandbox.upstream | {
+        "users": [user("ci", "team/**"), user("reader", "team/**", actions=("pull",))],
+        "limits": {"failed_logins_per_minute": 1000},
+    }
+    running = Gateway(berth, directory / "strict", configuration, sandbox.environment, certificate, authority.certificate)
+    running.wait_until_ready()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def nothing_else_is_harmed(strict_gateway: Gateway, stored: Image) -> Iterator[None]:
+    """A connection that was open before the bad request still serves after it, and so does a new one."""
+    with RegistryClient(strict_gateway.plain, "ci", PASSWORD) as neighbour:
+        neighbour.pull_manifest(REPOSITORY, "v1")
+        yield
+        neighbour.pull_image(REPOSITORY, "v1", stored)
+    with RegistryClient(strict_gateway.tls, "ci", PASSWORD) as newcomer:
+        newcomer.pull_image(REPOSITORY, "v1", stored)
+
+
 # The same for tests that break or reconfigure what they use.
 
 
@@ -138,9 +180,6 @@ def start_gateway(berth: Path, own_directory: Path, authority: Authority, certif
 
 
 # Clients.
-
-
-
 
 
 

@@ -1,0 +1,71 @@
+"""The admin listener: what monitoring and orchestrators are promised."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from harness.gateway import Gateway
+from harness.wire import basic, request
+
+# Names are a promise: dashboards and alerts are built on them.
+METRICS = {
+    "berth_requests_total": ("operation", "status"),
+    "berth_request_seconds_bucket": ("operation", "le"),
+    "berth_bytes_total": ("direction",),
+    "berth_connections": ("state",),
+    "berth_exchanges_in_flight": (),
+    "berth_token_expiry_timestamp_seconds": ("upstream",),
+    "berth_token_refreshes_total": ("upstream", "result"),
+    "berth_upstream_connections": ("upstream", "state"),
+    "berth_login_failures_total": ("reason",),
+    "berth_build_info": ("version",),
+    "process_resident_memory_bytes": (),
+    "process_cpu_seconds_total": (),
+    "process_open_fds": (),
+    "process_start_time_seconds": (),
+}
+DIRECTIONS = ("received_from_client", "sent_to_client", "sent_upstream", "received_upstream")
+
+
+@pytest.fixture(scope="module")
+def exposition(gateway: Gateway) -> str:
+    """The metrics after one good and one bad request."""
+    request(gateway.plain, "GET", "/v2/", authorization=basic(gateway.username, gateway.password))
+    request(gateway.plain, "GET", "/v2/", authorization=basic(gateway.username, "wrong"))
+    request(gateway.plain, "GET", "/v2/some/app/tags/list", authorization=basic(gateway.username, gateway.password))
+    answer = request(gateway.admin, "GET", "/metrics")
+    assert answer.status == 200
+    assert answer.fields["content-type"].startswith("text/plain; version=0.0.4")
+    return answer.body.decode()
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_promised_metric_is_there_with_its_labels(exposition: str, name: str) -> None:
+    samples = re.findall(rf"^{name}(?:\{{(.*)\}})? \S+$", exposition, re.MULTILINE)
+    assert samples, f"no sample of {name}"
+    for label in METRICS[name]:
+        assert f'{label}="' in samples[0]
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_bytes_are_counted_each_way(exposition: str, gateway: Gateway, direction: str) -> None:
+    assert gateway.metric("berth_bytes_total", direction=direction) > 0
+
+
+def test_every_line_is_an_exposition(exposition: str) -> None:
+    line = re.compile(r'(# (HELP|TYPE) \w+ .+|\w+(\{(\w+="[^"]*",?)*\})? [-+]?([0-9.eE+-]+|Inf|NaN))')
+    assert [text for text in exposition.splitlines() if not line.fullmatch(text)] == []
+
+
+def test_a_gateway_with_a_token_is_alive_and_ready(gateway: Gateway) -> None:
+    assert request(gateway.admin, "GET", "/healthz").status == 200
+    assert gateway.ready().status == 200
+
+
+def test_the_admin_listener_serves_no_registry_and_the_registry_no_admin(gateway: Gateway) -> None:
+    assert request(gateway.admin, "GET", "/v2/").status == 404
+    authorization = basic(gateway.username, gateway.password)
+    for path in ("/metrics", "/healthz", "/readyz"):
+        assert request(gateway.plain, "GET", path, authorization=authorization).status == 404

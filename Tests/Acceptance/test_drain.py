@@ -1,0 +1,123 @@
+"""Ends and reloads: what is in progress is finished, what is new goes elsewhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from conftest import StartGateway
+from harness.address import Address
+from harness.gateway import EVERYTHING, PASSWORD, Gateway, password_hash
+from harness.images import MIB, Image, blob_image, digest_of
+from harness.processes import wait_until
+from harness.registry import RegistryClient
+from harness.sandbox import Sandbox
+from harness.wire import Answer, Connection, basic, request
+
+REPOSITORY = "drain/app"
+BLOB_SIZE = 24 * MIB  # more than every buffer between the sandbox and a client that does not read
+SLOW_BUFFER = 64 * 1024
+
+
+@pytest.fixture
+def stored(own_sandbox: Sandbox, start_gateway: StartGateway) -> tuple[Gateway, Image]:
+    own_sandbox.create_repositories(REPOSITORY)
+    gateway = start_gateway(own_sandbox)
+    gateway.wait_until_ready()
+    image = blob_image(os.urandom(BLOB_SIZE))
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        client.push_image(REPOSITORY, "v1", image)
+    return gateway, image
+
+
+def start_slow_pull(gateway: Gateway, address: Address, digest: str) -> tuple[Connection, Answer, Iterator[bytes]]:
+    connection = Connection(address, receive_buffer=SLOW_BUFFER)
+    authorization = basic(gateway.username, gateway.password)
+    connection.send_head("GET", f"/v2/{REPOSITORY}/blobs/{digest}", {"Authorization": authorization})
+    head = connection.receive_final_head()
+    assert head.status == 200, head
+    return connection, head, connection.body(head)
+
+
+def refuses(address: Address) -> bool:
+    """No new exchange: the connection is not made, or its request is told to come back elsewhere."""
+    try:
+        return request(address, "GET", "/v2/").status == 503
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("listener", ["plain", "tls"])
+def test_sigterm_finishes_a_pull_in_progress(stored: tuple[Gateway, Image], listener: str) -> None:
+    gateway, image = stored
+    address: Address = getattr(gateway, listener)
+    digest = digest_of(image.layers[0])
+    connection, _, body = start_slow_pull(gateway, address, digest)
+    received = [next(body)]
+    gateway.program.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: refuses(gateway.plain), "new requests refused", 5)
+    assert gateway.program.process.poll() is None, "ended with a transfer in progress"
+    received.extend(body)
+    connection.close()
+    assert digest_of(b"".join(received)) == digest
+    assert gateway.program.wait() == 0
+
+
+def test_sigterm_finishes_a_push_in_progress(stored: tuple[Gateway, Image]) -> None:
+    gateway, _ = stored
+    blob = os.urandom(2 * MIB)
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        session = client.start_upload(REPOSITORY)
+        fields = {"Authorization": client.authorization, "Content-Length": str(len(blob))}
+        client.connection.send_head("PUT", f"{session}?digest={digest_of(blob)}", fields)
+        client.connection.send(blob[:MIB])
+        time.sleep(0.3)
+        gateway.program.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: refuses(gateway.plain), "new requests refused", 5)
+        client.connection.send(blob[MIB:])
+        assert client.connection.receive().status == 201
+        assert client.connection.closed_by_peer()
+    assert gateway.program.wait() == 0
+
+
+def test_sigterm_ends_an_idle_gateway_at_once(stored: tuple[Gateway, Image]) -> None:
+    gateway, _ = stored
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as idle:
+        idle.pull_manifest(REPOSITORY, "v1")
+        started = time.monotonic()
+        assert gateway.stop() == 0
+        assert time.monotonic() - started < 5
+        assert idle.connection.closed_by_peer()
+
+
+def test_sighup_takes_new_users_without_dropping_a_transfer(stored: tuple[Gateway, Image]) -> None:
+    gateway, image = stored
+    newcomer = {"name": "newcomer", "password_hash": password_hash(PASSWORD), "access": EVERYTHING}
+    assert request(gateway.plain, "GET", "/v2/", authorization=basic("newcomer", PASSWORD)).status == 401
+    digest = digest_of(image.layers[0])
+    connection, _, body = start_slow_pull(gateway, gateway.plain, digest)
+    received = [next(body)]
+    gateway.write(gateway.configuration | {"users": [newcomer]})
+    gateway.program.process.send_signal(signal.SIGHUP)
+
+    def taken() -> bool:
+        return request(gateway.plain, "GET", "/v2/", authorization=basic("newcomer", PASSWORD)).status == 200
+
+    wait_until(taken, "the new user", 10)
+    assert request(gateway.plain, "GET", "/v2/", authorization=basic(gateway.username, PASSWORD)).status == 401
+    received.extend(body)
+    connection.close()
+    assert digest_of(b"".join(received)) == digest
+
+
+def test_sighup_with_a_broken_file_keeps_serving(stored: tuple[Gateway, Image]) -> None:
+    gateway, image = stored
+    gateway.write(gateway.configuration | {"users": [{"name": "half"}]})
+    gateway.program.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "users" in gateway.program.err, "a word about the problem", 10)
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        client.pull_manifest(REPOSITORY, "v1")

@@ -1,0 +1,57 @@
+"""Requests that two parsers could read differently are refused and the connection is closed; nothing else is harmed."""
+
+from __future__ import annotations
+
+import pytest
+
+from conftest import REPOSITORY
+from harness.gateway import PASSWORD, Gateway
+from harness.registry import RegistryClient
+from harness.wire import basic, raw_exchange
+
+pytestmark = pytest.mark.usefixtures("nothing_else_is_harmed")
+
+HOST = "Host: registry.example.test\r\n"
+AUTHORIZATION = f"Authorization: {basic('ci', PASSWORD)}\r\n"
+UPLOAD = f"POST /v2/{REPOSITORY}/blobs/uploads/ HTTP/1.1\r\n{HOST}{AUTHORIZATION}"
+PULL = f"GET /v2/{REPOSITORY}/manifests/v1 HTTP/1.1\r\n{HOST}{AUTHORIZATION}"
+
+MALFORMED: dict[str, tuple[str, tuple[int, ...]]] = {
+    "oversized head": (f"{PULL}X-Filler: {'x' * 40_000}\r\n\r\n", (431,)),
+    "too many fields": (PULL + "".join(f"X-{n}: 1\r\n" for n in range(150)) + "\r\n", (431,)),
+    "length and chunked": (f"{UPLOAD}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", (400,)),
+    "two lengths": (f"{UPLOAD}Content-Length: 0\r\nContent-Length: 5\r\n\r\nhello", (400,)),
+    "length that is no number": (f"{UPLOAD}Content-Length: +5\r\n\r\nhello", (400,)),
+    "length beyond any integer": (f"{UPLOAD}Content-Length: 99999999999999999999\r\n\r\n", (400, 413)),
+    "unknown transfer coding": (f"{UPLOAD}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", (400, 501)),
+    "chunked not last": (f"{UPLOAD}Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", (400, 501)),
+    "bare line feeds": (PULL.replace("\r\n", "\n") + "\n", (400,)),
+    "folded field": (f"{PULL}X-Folded: one\r\n two\r\n\r\n", (400,)),
+    "space before the colon": (f"{PULL}X-Spaced : one\r\n\r\n", (400,)),
+    "no colon": (f"{PULL}nonsense\r\n\r\n", (400,)),
+    "null in a field": (f"{PULL}X-Null: a\0b\r\n\r\n", (400,)),
+    "no host": (f"GET /v2/ HTTP/1.1\r\n{AUTHORIZATION}\r\n", (400,)),
+    "two hosts": (f"GET /v2/ HTTP/1.1\r\n{HOST}{HOST}{AUTHORIZATION}\r\n", (400,)),
+    "http 2 preface": ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (400, 505)),
+    "unknown version": (f"GET /v2/ HTTP/3.7\r\n{HOST}\r\n", (400, 505)),
+    "garbage": ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", (400,)),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_an_ambiguous_request_is_refused_and_the_connection_closed(strict_gateway: Gateway, name: str) -> None:
+    text, statuses = MALFORMED[name]
+    answer, closed = raw_exchange(strict_gateway.plain, text.encode("latin-1"))
+    assert answer is not None, "closed without a word"
+    assert answer.status in statuses, answer
+    assert closed, "the connection was kept, and what follows could be read as another request"
+
+
+@pytest.mark.parametrize("chunk", ["zz\r\nhello\r\n", "5;\r\nhelloXX0\r\n\r\n", "-5\r\nhello\r\n", "FFFFFFFFFFFFFFFFF\r\n"])
+def test_a_bad_chunk_is_refused(strict_gateway: Gateway, chunk: str) -> None:
+    with RegistryClient(strict_gateway.plain, "ci", PASSWORD) as client:
+        session = client.start_upload(REPOSITORY)
+    head = f"PATCH {session} HTTP/1.1\r\n{HOST}{AUTHORIZATION}Transfer-Encoding: chunked\r\n\r\n"
+    answer, closed = raw_exchange(strict_gateway.plain, (head + chunk).encode())
+    assert answer is not None and answer.status == 400, answer
+    assert closed
