@@ -84,7 +84,8 @@ public final class Request {
 
     /// The next piece of the payload, of at most `count` bytes; empty at the end.
     public func read(upTo count: Int) async throws -> [UInt8] {
-        if awaitsContinue { try await sendContinue() }
+        // Caught and thrown again: the optimizer of Swift 6.3.1 crashes on a typed error that leaves here by `try` alone.
+        if awaitsContinue { do { try await sendContinue() } catch { throw error as any Error } }
         let room = UnsafeMutableRawBufferPointer(rebasing: connection.scratch.prefix(count))
         while true {
             switch try readNow(into: room) {
