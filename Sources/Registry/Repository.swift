@@ -1,0 +1,40 @@
+/// A repository's name (distribution spec, "Pulling manifests"; ECR's own grammar is the same, wire 3):
+/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/…)*`, 255 bytes at most.
+public struct Repository: Hashable, Sendable, CustomStringConvertible {
+    public let bytes: [UInt8]
+
+    public static let bytesAtMost = 255
+
+    public init?(_ bytes: some Collection<UInt8>) {
+        guard bytes.count <= Self.bytesAtMost, Self.isName(bytes) else { return nil }
+        self.bytes = Array(bytes)
+    }
+
+    public init?(_ string: String) { self.init(Array(string.utf8)) }
+
+    /// With `prefix` at its start replaced; nil when it does not start so, or when the result is no name.
+    public func replacing(prefix: [UInt8], with other: [UInt8]) -> Repository? {
+        guard bytes.starts(with: prefix) else { return nil }
+        return Repository(other + bytes.dropFirst(prefix.count))
+    }
+
+    public var description: String { String(decoding: bytes, as: UTF8.self) }
+
+    private enum Last { case start, letter, dot, underscore, underscores, dash }
+
+    private static func isName(_ bytes: some Collection<UInt8>) -> Bool {
+        var last = Last.start
+        for byte in bytes {
+            switch (byte, last) {
+            case (97...122, _), (48...57, _): last = .letter
+            case (UInt8(ascii: "."), .letter): last = .dot
+            case (UInt8(ascii: "_"), .letter): last = .underscore
+            case (UInt8(ascii: "_"), .underscore): last = .underscores
+            case (UInt8(ascii: "-"), .letter), (UInt8(ascii: "-"), .dash): last = .dash
+            case (UInt8(ascii: "/"), .letter): last = .start
+            default: return false
+            }
+        }
+        return last == .letter
+    }
+}

@@ -1,0 +1,125 @@
+/// The target of a request in origin form (RFC 9112 3.2.1), decoded once. What could be read as another path by somebody behind
+/// us is refused here, and never reaches a rule.
+public struct RequestTarget: Sendable {
+    /// Decoded; `/` separates segments and nothing else does.
+    public let path: [UInt8]
+    /// As it was sent, without the question mark; empty when there is none.
+    public let query: [UInt8]
+
+    public enum Problem: Error, CustomStringConvertible {
+        case badEscape, encodedSlash, controlCharacter, dotSegment, emptySegment, repeatedParameter
+
+        public var description: String {
+            switch self {
+            case .badEscape: "The path holds a percent sign without two hexadecimal digits."
+            case .encodedSlash: "The path holds an encoded slash or backslash."
+            case .controlCharacter: "The path holds a control character or one outside ASCII."
+            case .dotSegment: "The path holds a '.' or '..' segment."
+            case .emptySegment: "The path holds an empty segment."
+            case .repeatedParameter: "A query parameter that may come once came twice."
+            }
+        }
+    }
+
+    /// Parameters that something is decided by: with two of one name, two readers could take different ones.
+    private static let single = ["mount", "from", "digest", "ns", "n", "last"].map { Array($0.utf8) }
+
+    public init(_ bytes: some Collection<UInt8>) throws(Problem) {
+        let end = bytes.firstIndex(of: UInt8(ascii: "?"))
+        path = try Self.decodedPath(bytes[..<(end ?? bytes.endIndex)])
+        query = end.map { Array(bytes[bytes.index(after: $0)...]) } ?? []
+        guard !query.isEmpty else { return }
+        var seen: [[UInt8]] = []
+        for pair in query.split(separator: UInt8(ascii: "&")) {
+            let name = Self.decodedParameter(pair.prefix { $0 != UInt8(ascii: "=") })
+            guard Self.single.contains(name) else { continue }
+            guard !seen.contains(name) else { throw .repeatedParameter }
+            seen.append(name)
+        }
+    }
+
+    /// The decoded value of the first parameter of this name; nil when there is none.
+    public func parameter(_ name: StaticString) -> [UInt8]? {
+        guard !query.isEmpty else { return nil }
+        let wanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        for pair in query.split(separator: UInt8(ascii: "&")) {
+            let key = pair.prefix { $0 != UInt8(ascii: "=") }
+            if Self.decodedParameter(key).elementsEqual(wanted) { return Self.decodedParameter(pair.dropFirst(key.count + 1)) }
+        }
+        return nil
+    }
+
+    /// The query as it was sent, less the parameters of this name (containerd's `ns` is for Berth alone).
+    public func query(without name: StaticString) -> [UInt8] {
+        let unwanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        let kept = query.split(separator: UInt8(ascii: "&")).filter { pair in
+            !Self.decodedParameter(pair.prefix { $0 != UInt8(ascii: "=") }).elementsEqual(unwanted)
+        }
+        return Array(kept.joined(separator: [UInt8(ascii: "&")]))
+    }
+
+    private static func decodedPath(_ bytes: some Collection<UInt8>) throws(Problem) -> [UInt8] {
+        var path: [UInt8] = []
+        path.reserveCapacity(bytes.count)
+        var at = bytes.startIndex
+        while at < bytes.endIndex {
+            var byte = bytes[at]
+            bytes.formIndex(after: &at)
+            if byte == UInt8(ascii: "%") {
+                guard let decoded = escape(bytes[at...]) else { throw .badEscape }
+                guard decoded != UInt8(ascii: "/"), decoded != UInt8(ascii: "\\") else { throw .encodedSlash }
+                byte = decoded
+                bytes.formIndex(&at, offsetBy: 2)
+            }
+            guard byte > 32, byte < 127 else { throw .controlCharacter }
+            path.append(byte)
+        }
+        try checkSegments(path)
+        return path
+    }
+
+    /// A trailing slash is no segment: `/v2/` and `…/uploads/` end with one.
+    private static func checkSegments(_ path: [UInt8]) throws(Problem) {
+        var start = path.startIndex + 1
+        while start < path.endIndex {
+            let end = path[start...].firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
+            switch path[start..<end] {
+            case []: throw .emptySegment
+            case [UInt8(ascii: ".")], [UInt8(ascii: "."), UInt8(ascii: ".")]: throw .dotSegment
+            default: start = end + 1
+            }
+        }
+    }
+
+    /// RFC 3986 2.1, and `+` for a blank as forms send it. What is malformed stays as it is: it equals no value that counts.
+    private static func decodedParameter(_ bytes: some Collection<UInt8>) -> [UInt8] {
+        var decoded: [UInt8] = []
+        var at = bytes.startIndex
+        while at < bytes.endIndex {
+            let byte = bytes[at]
+            bytes.formIndex(after: &at)
+            if byte == UInt8(ascii: "%"), let value = escape(bytes[at...]) {
+                decoded.append(value)
+                bytes.formIndex(&at, offsetBy: 2)
+            } else {
+                decoded.append(byte == UInt8(ascii: "+") ? 32 : byte)
+            }
+        }
+        return decoded
+    }
+
+    private static func escape(_ rest: some Collection<UInt8>) -> UInt8? {
+        var digits = rest.prefix(2).makeIterator()
+        guard let high = digits.next().flatMap(hexadecimal), let low = digits.next().flatMap(hexadecimal) else { return nil }
+        return high << 4 | low
+    }
+
+    private static func hexadecimal(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 48...57: byte - 48
+        case 65...70: byte - 55
+        case 97...102: byte - 87
+        default: nil
+        }
+    }
+}
