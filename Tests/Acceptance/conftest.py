@@ -182,7 +182,6 @@ def start_gateway(berth: Path, own_directory: Path, authority: Authority, certif
 # Clients.
 
 
-
 CLIENTS: dict[str, Callable[[Path], Client]] = {
     "docker": Docker,
     "ctr": Containerd,

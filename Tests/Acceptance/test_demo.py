@@ -30,7 +30,11 @@ def demo(berth: Path, own_directory: Path) -> Iterator[Program]:
 
 def lines_of(demo: Program) -> list[str]:
     """The docker command lines, in the order they are printed."""
-    return [line.strip().removeprefix("$ ") for line in demo.out.splitlines() if re.match(r"\s*(\$ )?docker |\s*(\$ )?echo .*docker ", line)]
+    return [
+        line.strip().removeprefix("$ ")
+        for line in demo.out.splitlines()
+        if re.match(r"\s*(\$ )?docker |\s*(\$ )?echo .*docker ", line)
+    ]
 
 
 def test_the_printed_lines_work_as_they_are(demo: Program, docker: Docker) -> None:

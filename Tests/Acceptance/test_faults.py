@@ -72,7 +72,11 @@ def test_an_error_of_s3_is_told_in_the_registrys_json(own_sandbox: Sandbox, gate
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_an_error_of_ecr_passes_as_it_is(own_sandbox: Sandbox, gateway: Gateway, stored: Image, status: int) -> None:
     own_sandbox.add_fault(
-        where="registry", match={"method": "GET", "path_prefix": f"/v2/{REPOSITORY}/manifests/"}, kind="status", status=status, times=-1
+        where="registry",
+        match={"method": "GET", "path_prefix": f"/v2/{REPOSITORY}/manifests/"},
+        kind="status",
+        status=status,
+        times=-1,
     )
     with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
         client.expect((status,), "GET", f"/v2/{REPOSITORY}/manifests/v1")
@@ -87,7 +91,9 @@ def test_a_push_that_breaks_fails_visibly_and_can_be_tried_again(own_sandbox: Sa
         client.push_blob(REPOSITORY, blob)
 
 
-def test_a_connection_that_died_in_the_pool_is_not_the_clients_trouble(own_sandbox: Sandbox, gateway: Gateway, stored: Image) -> None:
+def test_a_connection_that_died_in_the_pool_is_not_the_clients_trouble(
+    own_sandbox: Sandbox, gateway: Gateway, stored: Image
+) -> None:
     """The upstream resets the next request: what is harmless to repeat is repeated on a fresh connection."""
     with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
         client.pull_manifest(REPOSITORY, "v1")

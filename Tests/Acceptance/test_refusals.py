@@ -94,13 +94,14 @@ def test_eleven_wrong_passwords_in_a_minute_are_held_off(sandbox: Sandbox, start
 
 def test_a_users_hash_is_what_berth_hash_password_prints(sandbox: Sandbox, start_gateway: StartGateway, berth: Path) -> None:
     printed = run(berth, "hash-password", input="s3cret phrase\n").strip()
+    hashes = {
+        "own": printed,
+        "sha512": password_hash("s3cret phrase"),
+        "bcrypt": run("htpasswd", "-Bbn", "x", "s3cret phrase").strip().split(":", 1)[1],
+    }
     access = [{"repositories": ["**"], "actions": ["pull"]}]
-    users = [
-        {"name": "own", "password_hash": printed, "access": access},
-        {"name": "sha512", "password_hash": password_hash("s3cret phrase"), "access": access},
-        {"name": "bcrypt", "password_hash": run("htpasswd", "-Bbn", "x", "s3cret phrase").strip().split(":", 1)[1], "access": access},
-    ]
+    users = [{"name": name, "password_hash": value, "access": access} for name, value in hashes.items()]
     gateway = start_gateway(sandbox, users=users)
-    for entry in users:
-        assert request(gateway.plain, "GET", "/v2/", authorization=basic(entry["name"], "s3cret phrase")).status == 200, entry["name"]
-        assert request(gateway.plain, "GET", "/v2/", authorization=basic(entry["name"], "s3cret phrasf")).status == 401, entry["name"]
+    for name in hashes:
+        assert request(gateway.plain, "GET", "/v2/", authorization=basic(name, "s3cret phrase")).status == 200, name
+        assert request(gateway.plain, "GET", "/v2/", authorization=basic(name, "s3cret phrasf")).status == 401, name

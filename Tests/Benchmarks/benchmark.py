@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 import statistics
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from harness.address import Address
 from harness.gateway import Gateway
-from harness.processes import run
+from harness.processes import only_group, run
 from harness.tls import Authority
 from harness.wire import basic
 from proxies import Berth, Proxy, cpu_seconds, start_haproxy, start_nginx
@@ -56,7 +55,7 @@ def small_requests(address: Address, seconds: int) -> float:
     options = [f"-c{CONNECTIONS}", f"-t{LOAD_THREADS}", f"-d{seconds}s", "-H", AUTHORIZATION]
     said = run("wrk", *options, address.url + MANIFEST)
     assert "Non-2xx" not in said and "Socket errors" not in said, said
-    return float(re.search(r"(\d+) requests in", said)[1])
+    return float(only_group(r"(\d+) requests in", said))
 
 
 def measures(upstream: Upstream, directory: Path, seconds: int) -> list[Measure]:
@@ -108,7 +107,9 @@ def table(results: Results, todo: list[Measure], names: list[str]) -> str:
     for measure in todo:
         values = results[measure.title]
         # Of each round its own ratio: what the machine did to one round, it did to both.
-        ratios = [statistics.median(ours / theirs for ours, theirs in zip(values["berth"], values[peer])) for peer in peers]
+        ratios = [
+            statistics.median(ours / theirs for ours, theirs in zip(values["berth"], values[peer], strict=True)) for peer in peers
+        ]
         figures = [figure(values[name]) for name in names]
         lines.append(row([measure.title, measure.unit, *figures, *(f"{ratio:.2f}" for ratio in ratios)]))
     return "\n".join(lines)

@@ -107,9 +107,16 @@ def start_nginx(directory: Path, upstream: Upstream, certificate: Certificate, c
     configuration = directory / "nginx.conf"
     configuration.write_text(
         NGINX.format(
-            directory=directory, temporary=nginx_temporary(directory), certificate=certificate, upstream=upstream.address.authority,
-            plain=plain, tls=tls, host=REGISTRY_HOST, token=TOKEN, ca=ca,
-        )  # fmt: skip
+            directory=directory,
+            temporary=nginx_temporary(directory),
+            certificate=certificate,
+            upstream=upstream.address.authority,
+            plain=plain,
+            tls=tls,
+            host=REGISTRY_HOST,
+            token=TOKEN,
+            ca=ca,
+        )
     )
     return Peer("nginx", ["nginx", "-c", configuration, "-p", directory], directory, ca, (plain, tls))
 

@@ -119,9 +119,14 @@ class Upstream:
         configuration = directory / "upstream.conf"
         configuration.write_text(
             NGINX.format(
-                directory=directory, temporary=nginx_temporary(directory), authority=self.address.authority,
-                certificate=certificate.certificate, key=certificate.key, manifest=MANIFEST, blob=BLOB,
-            )  # fmt: skip
+                directory=directory,
+                temporary=nginx_temporary(directory),
+                authority=self.address.authority,
+                certificate=certificate.certificate,
+                key=certificate.key,
+                manifest=MANIFEST,
+                blob=BLOB,
+            )
         )
         self.program = Program("upstream", ["nginx", "-c", configuration, "-p", directory], directory)
         self.program.wait_ready(self.address.accepts)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clients.round_trip import Digests, Login
 from harness.images import Image
-from harness.processes import Program, attempt, require, require_root, run
+from harness.processes import Program, Word, attempt, require, require_root, run
 
 
 class Containerd:
@@ -31,18 +31,18 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
         self.program = Program("containerd", ["containerd", "--config", configuration], directory, dict(os.environ))
         self.program.wait_ready(lambda: self.socket.exists() and attempt(*self._ctr("version")).returncode == 0)
 
-    def _ctr(self, *arguments: str | Path) -> list[str | Path]:
+    def _ctr(self, *arguments: Word) -> list[Word]:
         return ["ctr", "--address", self.socket, "--namespace", "berth", *arguments]
 
-    def call(self, *arguments: str | Path) -> str:
+    def call(self, *arguments: Word) -> str:
         return run(*self._ctr(*arguments))
 
     def stop(self) -> None:
         self.program.stop()
 
-    def _registry_options(self, login: Login) -> list[str | Path]:
+    def _registry_options(self, login: Login) -> list[Word]:
         """ctr has no login: it takes the credentials on each command. The hosts directory names the authority to trust."""
-        options: list[str | Path] = ["--user", f"{login.username}:{login.password}"]
+        options: list[Word] = ["--user", f"{login.username}:{login.password}"]
         if not login.address.tls:
             return [*options, "--plain-http"]
         hosts = self.directory / "hosts"

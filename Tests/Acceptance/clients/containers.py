@@ -9,15 +9,15 @@ from pathlib import Path
 
 from clients.round_trip import Digests, Login, trust_directory
 from harness.images import Image, layout_digests
-from harness.processes import require, require_root, run
+from harness.processes import Word, require, require_root, run
 
 TAG = "v1"
 
 
-def tls_options(login: Login, trust: Path, prefix: str = "") -> list[str]:
+def tls_options(login: Login, trust: Path, prefix: str = "") -> list[Word]:
     """skopeo's copy has the options once for each side, with a prefix."""
     verify = "true" if login.address.tls else "false"
-    return [f"--{prefix}tls-verify={verify}", f"--{prefix}cert-dir", str(trust)]
+    return [f"--{prefix}tls-verify={verify}", f"--{prefix}cert-dir", trust]
 
 
 class Skopeo:
@@ -36,11 +36,19 @@ class Skopeo:
         authfile = work / "auth.json"
         options = tls_options(login, trust)
         run(
-            "skopeo", "login", "--authfile", authfile, *options, "-u", login.username, "--password-stdin", login.address.authority,
+            "skopeo",
+            "login",
+            "--authfile",
+            authfile,
+            *options,
+            "-u",
+            login.username,
+            "--password-stdin",
+            login.address.authority,
             input=login.password,
-        )  # fmt: skip
+        )
         remote = f"docker://{login.address.authority}/{repository}:{TAG}"
-        copy = ["skopeo", "--insecure-policy", "copy", "--authfile", authfile]
+        copy: list[Word] = ["skopeo", "--insecure-policy", "copy", "--authfile", authfile]
         digest_file = work / "digest"
         run(*copy, "--digestfile", digest_file, *tls_options(login, trust, "dest-"), f"oci:{layout}:{TAG}", remote)
         back = work / "back"
@@ -71,9 +79,9 @@ class PodmanLike:
         self.policy = directory / "policy.json"
         self.policy.write_text('{"default":[{"type":"insecureAcceptAnything"}]}')
 
-    def call(self, *arguments: str | Path, **options: str) -> str:
-        store = ["--root", self.directory / "root", "--runroot", self.directory / "run", "--storage-driver", "vfs"]
-        return run(self.program, *store, *arguments, env=self.environment, **options)
+    def call(self, *arguments: Word, input: str | None = None) -> str:
+        store: list[Word] = ["--root", self.directory / "root", "--runroot", self.directory / "run", "--storage-driver", "vfs"]
+        return run(self.program, *store, *arguments, env=self.environment, input=input)
 
     def stop(self) -> None:
         self.call("rmi", "--all", "--force")
@@ -84,7 +92,7 @@ class PodmanLike:
     def round_trip(self, login: Login, repository: str, image: Image, layout: Path) -> Digests:
         tls = tls_options(login, trust_directory(self.directory / "certs", login))
         reference = f"{login.address.authority}/{repository}:{TAG}"
-        policy = ["--signature-policy", self.policy]
+        policy: list[Word] = ["--signature-policy", self.policy]
         self.call("login", *tls, "-u", login.username, "--password-stdin", login.address.authority, input=login.password)
         local = self.call("pull", "--quiet", *policy, f"oci:{layout}:{TAG}").split()[-1]
         digest_file = self.directory / "digest"

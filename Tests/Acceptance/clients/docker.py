@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clients.round_trip import Digests, Login
 from harness.images import MIB, Image
-from harness.processes import Program, attempt, require, require_root, run
+from harness.processes import Program, Word, attempt, only_group, require, require_root, run
 
 LAYERS = (100, MIB, 12 * MIB)
 
@@ -25,15 +25,25 @@ class Docker:
             "DOCKER_BUILDKIT": "0",  # the builder within the engine; the other is a program of its own
             "HOME": str(directory),
         }
-        argv = [
-            "dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none", "--data-root", directory / "data",
-            "--exec-root", directory / "exec", "--pidfile", directory / "docker.pid", "--host", f"unix://{self.socket}",
-        ]  # fmt: skip
+        argv: list[Word] = [
+            "dockerd",
+            "--iptables=false",
+            "--ip6tables=false",
+            "--bridge=none",
+            "--data-root",
+            directory / "data",
+            "--exec-root",
+            directory / "exec",
+            "--pidfile",
+            directory / "docker.pid",
+            "--host",
+            f"unix://{self.socket}",
+        ]
         self.program = Program("dockerd", argv, directory, self.environment)
         self.program.wait_ready(lambda: self.socket.exists() and attempt("docker", "version", env=self.environment).returncode == 0)
 
-    def call(self, *arguments: str | Path, **options: str) -> str:
-        return run("docker", *arguments, env=self.environment, **options)
+    def call(self, *arguments: Word, input: str | None = None) -> str:
+        return run("docker", *arguments, env=self.environment, input=input)
 
     def stop(self) -> None:
         self.program.stop()
@@ -61,10 +71,10 @@ class Docker:
 
     def push(self, reference: str) -> str:
         """The digest that the engine reports."""
-        return re.search(r"digest: (sha256:[0-9a-f]{64})", self.call("push", reference))[1]
+        return only_group(r"digest: (sha256:[0-9a-f]{64})", self.call("push", reference))
 
     def pull(self, reference: str) -> str:
-        return re.search(r"Digest: (sha256:[0-9a-f]{64})", self.call("pull", reference))[1]
+        return only_group(r"Digest: (sha256:[0-9a-f]{64})", self.call("pull", reference))
 
     def image_id(self, reference: str) -> str:
         """The digest of the image's configuration, which names every layer's content."""

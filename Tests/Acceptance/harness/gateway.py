@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.address import Address
-from harness.processes import Program, run, wait_until
+from harness.processes import Program, only_group, run, wait_until
 from harness.tls import Certificate
 from harness.wire import Answer, request
 
@@ -146,7 +146,7 @@ class Gateway:
     def resident_kib(self, key: str = "VmRSS") -> int:
         """VmRSS: resident now; VmHWM: the most there ever was."""
         status = Path(f"/proc/{self.program.pid}/status").read_text()
-        return int(re.search(rf"{key}:\s+(\d+) kB", status)[1])
+        return int(only_group(rf"{key}:\s+(\d+) kB", status))
 
     # Its end.
 

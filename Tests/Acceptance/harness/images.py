@@ -65,7 +65,9 @@ def manifest_for(config: bytes, layers: tuple[bytes, ...]) -> bytes:
 
 def blob_image(*blobs: bytes) -> Image:
     """A manifest over arbitrary bytes; good for a registry, not for running."""
-    config = encode({"architecture": ARCHITECTURE, "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}, "nonce": os.urandom(8).hex()})
+    config = encode(
+        {"architecture": ARCHITECTURE, "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}, "nonce": os.urandom(8).hex()}
+    )
     return Image(config, blobs, manifest_for(config, blobs))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ COMMAND_SECONDS = 180.0
 PR_SET_PDEATHSIG = 1
 
 Found = TypeVar("Found")
+Word = str | Path  # of a command line
 
 
 def require(*programs: str) -> None:
@@ -45,7 +47,7 @@ def wait_until(probe: Callable[[], Found | None], what: str, seconds: float = ST
         time.sleep(0.02)
 
 
-def run(*argv: str | Path, input: str | None = None, env: dict[str, str] | None = None, timeout: float = COMMAND_SECONDS) -> str:
+def run(*argv: Word, input: str | None = None, env: dict[str, str] | None = None, timeout: float = COMMAND_SECONDS) -> str:
     """Runs a command that must succeed; its standard output. What it said is in the failure."""
     done = attempt(*argv, input=input, env=env, timeout=timeout)
     if done.returncode != 0:
@@ -54,11 +56,18 @@ def run(*argv: str | Path, input: str | None = None, env: dict[str, str] | None 
 
 
 def attempt(
-    *argv: str | Path, input: str | None = None, env: dict[str, str] | None = None, timeout: float = COMMAND_SECONDS
+    *argv: Word, input: str | None = None, env: dict[str, str] | None = None, timeout: float = COMMAND_SECONDS
 ) -> subprocess.CompletedProcess[str]:
     """Runs a command that may fail."""
     stdin = {"input": input} if input is not None else {"stdin": subprocess.DEVNULL}
     return subprocess.run([str(a) for a in argv], capture_output=True, text=True, env=env, timeout=timeout, **stdin)
+
+
+def only_group(pattern: str, text: str) -> str:
+    """The group of the pattern where it first occurs; a failure that shows the text where it does not."""
+    match = re.search(pattern, text)
+    assert match, f"no {pattern} in: {text}"
+    return match[1]
 
 
 def _die_with_parent() -> None:
@@ -69,7 +78,7 @@ def _die_with_parent() -> None:
 class Program:
     """A server under test or beside it. Its output goes to DIRECTORY/NAME.out and .err."""
 
-    def __init__(self, name: str, argv: Sequence[str | Path], directory: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(self, name: str, argv: Sequence[Word], directory: Path, env: dict[str, str] | None = None) -> None:
         self.name = name
         self.out_path = directory / f"{name}.out"
         self.err_path = directory / f"{name}.err"

@@ -22,9 +22,23 @@ class Authority:
         self.certificate = directory / "ca.crt"
         self.key = directory / "ca.key"
         run(
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
-            "-subj", "/CN=Berth acceptance tests", "-keyout", self.key, "-out", self.certificate,
-        )  # fmt: skip
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "1",
+            "-subj",
+            "/CN=Berth acceptance tests",
+            "-keyout",
+            self.key,
+            "-out",
+            self.certificate,
+        )
 
     def issue(self, name: str, *alternatives: str) -> Certificate:
         """A certificate for the alternatives, each as openssl writes it: `DNS:host` or `IP:address`."""
@@ -33,11 +47,36 @@ class Authority:
         extensions = self.directory / f"{name}.ext"
         extensions.write_text(f"subjectAltName={','.join(alternatives)}\n")
         run(
-            "openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
-            "-keyout", issued.key, "-out", request,
-        )  # fmt: skip
+            "openssl",
+            "req",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-subj",
+            f"/CN={name}",
+            "-keyout",
+            issued.key,
+            "-out",
+            request,
+        )
         run(
-            "openssl", "x509", "-req", "-days", "1", "-in", request, "-CA", self.certificate, "-CAkey", self.key,
-            "-CAcreateserial", "-extfile", extensions, "-out", issued.certificate,
-        )  # fmt: skip
+            "openssl",
+            "x509",
+            "-req",
+            "-days",
+            "1",
+            "-in",
+            request,
+            "-CA",
+            self.certificate,
+            "-CAkey",
+            self.key,
+            "-CAcreateserial",
+            "-extfile",
+            extensions,
+            "-out",
+            issued.certificate,
+        )
         return issued

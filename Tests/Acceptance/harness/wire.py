@@ -153,7 +153,12 @@ class Connection:
     # Both.
 
     def request(
-        self, method: str, target: str, fields: dict[str, str] | None = None, body: bytes | None = None, authorization: str | None = None
+        self,
+        method: str,
+        target: str,
+        fields: dict[str, str] | None = None,
+        body: bytes | None = None,
+        authorization: str | None = None,
     ) -> Answer:
         fields = dict(fields or {})
         if authorization:
