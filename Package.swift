@@ -62,7 +62,7 @@ let package = Package(
             swiftSettings: settings),
 
         tests(of: "Crypto"),
-        tests(of: "Transport", imports: ["Crypto"]),
+        tests(of: "Transport", imports: ["Crypto"], resources: [.copy("Calls/calls-peer.py")]),
         tests(of: "HTTP"),
         tests(of: "Telemetry"),
         tests(of: "HTTPServer", imports: ["HTTP", "Transport"]),

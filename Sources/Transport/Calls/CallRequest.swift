@@ -1,0 +1,99 @@
+/// One call to a service of AWS or of the machine: small, whole in memory, never on the data path.
+public struct CallRequest: Sendable {
+    /// What is called, for people: `ecr:GetAuthorizationToken`, `instance metadata token`.
+    public var name: String
+    public var method: String
+    public var url: CallURL
+    /// Sent besides `Host`, `Content-Length` and `User-Agent`.
+    public var fields: [(name: String, value: String)]
+    public var body: [UInt8]?
+    /// To a connection with its TLS handshake.
+    public var connectTimeout = Duration.seconds(5)
+    /// From the start to the last byte of the answer, the connection included.
+    public var timeout = Duration.seconds(15)
+    /// `host:port` to dial instead; `Host`, SNI and the certificate's name stay those of the URL.
+    public var dial: String?
+    /// Through `HTTPS_PROXY`, `HTTP_PROXY` and around `NO_PROXY`, as libcurl reads them. Never for addresses of the machine itself.
+    public var mayUseProxy = true
+
+    public init(
+        _ name: String, method: String = "GET", url: CallURL, fields: [(name: String, value: String)] = [], body: [UInt8]? = nil
+    ) {
+        self.name = name
+        self.method = method
+        self.url = url
+        self.fields = fields
+        self.body = body
+    }
+}
+
+/// An answer of any status; redirects are answers too, they are never followed.
+public struct CallResponse: Sendable {
+    public static let bodyLimit = 1 << 20  // bytes; a page of 1,000 repositories, the largest answer asked for, is near 600 KB
+    static let fieldsLimit = 64 << 10  // bytes of the head; AWS sends 1 to 2 KB
+
+    public var status: Int
+    /// Names in lower case, in the order received.
+    public var fields: [(name: String, value: String)]
+    public var body: [UInt8]
+    /// The address that was dialled, or the proxy's: `127.0.0.1:4566`.
+    public var address: String
+
+    public init(status: Int, fields: [(name: String, value: String)], body: [UInt8], address: String) {
+        self.status = status
+        self.fields = fields
+        self.body = body
+        self.address = address
+    }
+
+    /// The first field of that (lower-case) name.
+    public subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
+}
+
+/// Why a call brought no answer. Holds no query, no field and no body: fit for a log.
+public struct CallError: Error, Sendable, Equatable, CustomStringConvertible {
+    public enum Kind: String, Sendable {
+        case resolve, connect, tls, timeout, tooLarge, cancelled, other
+    }
+
+    public var kind: Kind
+    /// `CallRequest.name`.
+    public var call: String
+    /// With the port where it is not the scheme's.
+    public var host: String
+    /// libcurl's own words, or ours where it has none.
+    public var detail: String
+
+    public init(kind: Kind, call: String, host: String, detail: String) {
+        self.kind = kind
+        self.call = call
+        self.host = host
+        self.detail = detail
+    }
+
+    public var description: String { "\(call) at \(host): \(detail)" }
+
+    /// Worth another try: nothing says that the next one meets the same end.
+    public var isTransient: Bool {
+        switch kind {
+        case .resolve, .connect, .timeout, .other: true
+        case .tls, .tooLarge, .cancelled: false
+        }
+    }
+}
+
+/// Whose certificates a call believes.
+public struct CallTrust: Sendable, Hashable {
+    public static let system = CallTrust()
+    static let fileLimit = 4 << 20  // bytes; the system's whole bundle is about 220 KB
+
+    /// The system's store. False with `AWS_CA_BUNDLE`, which stands in its place for every SDK.
+    public var includesSystem: Bool
+    /// PEM files. Read anew for each call, so a renewed one needs no restart.
+    public var files: [String]
+
+    public init(includesSystem: Bool = true, files: [String] = []) {
+        self.includesSystem = includesSystem
+        self.files = files
+    }
+}
