@@ -1,0 +1,133 @@
+import Foundation
+import HTTP
+import HTTPServer
+import Transport
+
+/// The admin listener (design section 9), on the control loop. It has no login: it is bound to loopback unless told otherwise, and
+/// what changes something cannot be asked for by a page that a browser has open.
+public actor AdminHost: ConnectionHost {
+    public nonisolated let loop: EventLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    private let sources: AdminSources
+    private let started = Date()
+
+    public init(loop: EventLoop, sources: AdminSources) { (self.loop, self.sources) = (loop, sources) }
+
+    /// A scrape a second from a few monitors is far below it.
+    private static let connectionsAtMost = 256
+    private var connections = 0
+
+    public func serve(_ socket: AcceptedSocket) async {
+        guard connections < Self.connectionsAtMost else { return socket.refuse() }
+        connections += 1
+        defer { connections -= 1 }
+        let connection = ServerConnection(socket, on: loop, settings: ServerSettings())
+        while let request = await connection.nextRequest() {
+            do { try await answer(request) } catch { request.abort() }
+        }
+    }
+
+    private func answer(_ request: Request) async throws {
+        let path = request.path
+        let segments = path.split(separator: "/").map(String.init)
+        switch segments.count == 5 && segments[2] == "upstreams" ? "refresh" : path {
+        case "/healthz": try await get(request) { (200, .text, "ok\n") }
+        case "/readyz": try await get(request) { await ready() }
+        case "/metrics": try await get(request) { (200, .metrics, String(decoding: await sources.metrics(), as: UTF8.self)) }
+        case "/api/v1/status": try await get(request) { await json(status()) }
+        case "/api/v1/upstreams": try await get(request) { json(await sources.upstreams()) }
+        case "/": try await get(request) { (200, .page, AdminPage(await status()).html) }
+        case "/api/v1/reload": try await post(request) { await reload() }
+        case "refresh" where path.hasPrefix("/api/v1/") && segments[4] == "refresh":
+            try await post(request) { await refresh(segments[3].removingPercentEncoding ?? segments[3]) }
+        default: try await problem(request, 404, "There is nothing at \(path).")
+        }
+    }
+
+    private typealias Answer = (status: Int, type: ContentType, body: String)
+
+    private enum ContentType: String {
+        case text = "text/plain; charset=utf-8"
+        case metrics = "text/plain; version=0.0.4; charset=utf-8"
+        case json = "application/json"
+        case page = "text/html; charset=utf-8"
+    }
+
+    private func get(_ request: Request, _ answer: () async -> Answer) async throws {
+        guard request.method == .get || request.method == .head else {
+            return try await problem(request, 405, "Only GET and HEAD are allowed here.", fields: [("Allow", "GET, HEAD")])
+        }
+        try await respond(request, await answer())
+    }
+
+    /// A page of another origin can send a POST without asking first, but not without saying so: browsers put `Origin` on it.
+    private func post(_ request: Request, _ answer: () async -> Answer) async throws {
+        guard request.method == .post else {
+            return try await problem(request, 405, "Only POST is allowed here.", fields: [("Allow", "POST")])
+        }
+        guard request.field("Origin") == nil, request.field("Sec-Fetch-Site") == nil else {
+            return try await problem(request, 403, "Requests from web pages are not accepted here; use curl -X POST.")
+        }
+        try await respond(request, await answer())
+    }
+
+    private func respond(_ request: Request, _ answer: Answer, fields: [(String, String)] = []) async throws {
+        let safety = [
+            ("Content-Type", answer.type.rawValue), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
+            ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+        ]
+        try await request.respond(answer.status, fields: safety + fields, body: Array(answer.body.utf8))
+    }
+
+    private func problem(_ request: Request, _ status: Int, _ message: String, fields: [(String, String)] = []) async throws {
+        try await respond(request, json(["message": message], status: status), fields: fields)
+    }
+
+    private func json(_ value: some Encodable, status: Int = 200) -> Answer {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+        // What is encoded here are strings, numbers and flags of our own types.
+        let text = (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        return (status, .json, text + "\n")
+    }
+
+    private func status() async -> GatewayStatus {
+        let upstreams = await sources.upstreams()
+        return GatewayStatus(
+            version: sources.version, ready: upstreams.allSatisfy(\.ready), uptimeSeconds: Int(Date().timeIntervalSince(started)),
+            upstreams: upstreams)
+    }
+
+    private func ready() async -> Answer {
+        let waiting = await sources.upstreams().filter { !$0.ready }
+        guard !waiting.isEmpty else { return (200, .text, "ready\n") }
+        return (503, .text, waiting.map { "\($0.name): no valid token: \($0.problem ?? "not fetched yet")\n" }.joined())
+    }
+
+    private func refresh(_ name: String) async -> Answer {
+        switch await sources.refresh(name) {
+        case nil: json(["message": "There is no upstream named '\(name)'."], status: 404)
+        case true?: json(["message": "A new token was fetched."])
+        case false?: json(["message": "No new token could be fetched; the log and /readyz say why."], status: 502)
+        }
+    }
+
+    private func reload() async -> Answer {
+        let problems = await sources.reload()
+        return problems.isEmpty ? json(["message": "Reloaded."]) : json(["problems": problems], status: 422)
+    }
+}
+
+/// `/api/v1/status`.
+struct GatewayStatus: Encodable {
+    let version: String
+    let ready: Bool
+    let uptimeSeconds: Int
+    let upstreams: [UpstreamStatus]
+
+    enum CodingKeys: String, CodingKey {
+        case version, ready
+        case uptimeSeconds = "uptime_seconds"
+        case upstreams
+    }
+}

@@ -1,0 +1,45 @@
+/// What the admin listener shows and does, as closures: it knows nothing of how the gateway does it.
+public struct AdminSources: Sendable {
+    public var version: String
+    /// Each upstream's token, as its keeper sees it now.
+    public var upstreams: @Sendable () async -> [UpstreamStatus]
+    /// Prometheus text, format 0.0.4.
+    public var metrics: @Sendable () async -> [UInt8]
+    /// Fetches a new token. nil: there is no upstream of this name; otherwise whether the fetch succeeded.
+    public var refresh: @Sendable (_ upstream: String) async -> Bool?
+    /// Reads the configuration again. Empty: done; otherwise every problem found, and nothing has changed.
+    public var reload: @Sendable () async -> [String]
+
+    public init(
+        version: String, upstreams: @escaping @Sendable () async -> [UpstreamStatus],
+        metrics: @escaping @Sendable () async -> [UInt8],
+        refresh: @escaping @Sendable (_ upstream: String) async -> Bool?, reload: @escaping @Sendable () async -> [String]
+    ) {
+        (self.version, self.upstreams, self.metrics, self.refresh, self.reload) = (version, upstreams, metrics, refresh, reload)
+    }
+}
+
+/// An upstream as the admin listener shows it. Neither account nor token is in it.
+public struct UpstreamStatus: Sendable, Codable {
+    public var name: String
+    public var registry: String
+    /// It holds a token that has not run out.
+    public var ready: Bool
+    /// Where the AWS credentials came from; nil before the first fetch.
+    public var credentials: String?
+    /// RFC 3339; nil without a token.
+    public var tokenExpires: String?
+    /// Why the last fetch failed, and what to do; nil when it succeeded.
+    public var problem: String?
+
+    enum CodingKeys: String, CodingKey {
+        case name, registry, ready, credentials
+        case tokenExpires = "token_expires"
+        case problem
+    }
+
+    public init(name: String, registry: String, ready: Bool, credentials: String?, tokenExpires: String?, problem: String?) {
+        (self.name, self.registry, self.ready) = (name, registry, ready)
+        (self.credentials, self.tokenExpires, self.problem) = (credentials, tokenExpires, problem)
+    }
+}
