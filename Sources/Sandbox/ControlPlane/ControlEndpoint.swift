@@ -1,0 +1,96 @@
+import HTTP
+
+/// How tests steer the sandbox. Plain HTTP and JSON on a port of its own, on loopback, without a login.
+///
+///     GET    /stats                                what has happened so far
+///     POST   /tokens/expire                        every authorization token issued so far is expired
+///     POST   /urls/expire                          every presigned URL issued so far is expired
+///     POST   /clock        {"offset_seconds": -3600}   the sandbox's clock against the machine's
+///     GET    /quirks                               the switches, by the names of `Quirk`
+///     POST   /quirks       {"patch_created": false}
+///     POST   /credentials  {"deny": true}          IAM refuses every API call
+///                          {"deny_registry": true} and every registry request
+///                          {"expire": true}        every role session ends now
+///     POST   /faults       {"where": "registry", "match": {"method": "GET", "path_prefix": "/v2/"}, "kind": "reset",
+///                           "status": 503, "after_bytes": 1000, "seconds": 5, "times": 2}     as `Fault` explains
+///     GET    /faults                               those that still wait
+///     DELETE /faults
+///
+/// Answers 200 with JSON, 400 with `{"error": …}` for what it does not understand.
+final class ControlEndpoint {
+    private let account: Account
+    private let faults: Faults
+    private static let bodyBytes = 64 << 10
+
+    init(account: Account, faults: Faults) { (self.account, self.faults) = (account, faults) }
+
+    private struct Refusal: Error { var message: String }
+    private struct ClockOffset: Codable {
+        var offsetSeconds: Int
+        enum CodingKeys: String, CodingKey { case offsetSeconds = "offset_seconds" }
+    }
+    private struct Denials: Codable {
+        var deny: Bool?, denyRegistry: Bool?, expire: Bool?
+        enum CodingKeys: String, CodingKey {
+            case deny, expire
+            case denyRegistry = "deny_registry"
+        }
+    }
+
+    func answer(_ exchange: Exchange, openConnections: Int) async throws {
+        do {
+            guard let body = try await exchange.collect(upTo: Self.bodyBytes) else { throw Refusal(message: "a body of at most 64 KiB") }
+            let answer = try run(exchange, body, openConnections)
+            try await exchange.respond(200, type: "application/json", json: answer)
+        } catch let refusal as Refusal {
+            try await exchange.respond(400, type: "application/json", json: ["error": refusal.message])
+        } catch let error as DecodingError {
+            try await exchange.respond(400, type: "application/json", json: ["error": "the body is not what \(exchange.path) takes: \(error)"])
+        }
+    }
+
+    private func run(_ exchange: Exchange, _ body: [UInt8], _ openConnections: Int) throws -> any Encodable {
+        switch (exchange.method, exchange.path) {
+        case (.get, "/stats"):
+            return account.counters.snapshot(openConnections: openConnections, openUploads: account.uploads.count)
+        case (.post, "/tokens/expire"): account.tokens.expireAll()
+        case (.post, "/urls/expire"): account.urls.expireAll()
+        case (.post, "/clock"):
+            let offset = try JSON.decode(ClockOffset.self, from: body)
+            // A century either way: what is beyond has no four-digit year.
+            guard abs(offset.offsetSeconds) <= 3_155_760_000 else { throw Refusal(message: "offset_seconds: at most a century") }
+            account.clock.offset = offset.offsetSeconds
+            return offset
+        case (.get, "/quirks"): return account.quirks.byName
+        case (.post, "/quirks"):
+            for (name, state) in try JSON.decode([String: Bool].self, from: body) {
+                guard let quirk = Quirk(rawValue: name) else {
+                    throw Refusal(message: "no quirk '\(name)'; there are: \(Quirk.allCases.map(\.rawValue).joined(separator: ", "))")
+                }
+                account.quirks[quirk] = state
+            }
+            return account.quirks.byName
+        case (.post, "/credentials"):
+            let denials = try JSON.decode(Denials.self, from: body)
+            if let deny = denials.deny { account.isAPIDenied = deny }
+            if let deny = denials.denyRegistry { account.isRegistryDenied = deny }
+            if denials.expire == true { account.keys.expireSessions(at: account.clock.seconds) }
+            return Denials(deny: account.isAPIDenied, denyRegistry: account.isRegistryDenied)
+        case (.post, "/faults"):
+            let fault = try JSON.decode(Fault.self, from: body)
+            guard fault.where != .control else { throw Refusal(message: "where: registry, api, s3 or metadata") }
+            guard (fault.afterBytes ?? 0) >= 0, (100...599).contains(fault.status ?? 500), (0...86400).contains(fault.seconds ?? 0) else {
+                throw Refusal(message: "after_bytes: not negative; status: 100 to 599; seconds: 0 to 86400")
+            }
+            guard faults.add(fault) else { throw Refusal(message: "at most \(Faults.most) faults wait at once") }
+            return faults.pending
+        case (.get, "/faults"): return faults.pending
+        case (.delete, "/faults"):
+            faults.removeAll()
+            return faults.pending
+        default:
+            throw Refusal(message: "no \(exchange.method.token) \(exchange.path); see /stats, /tokens/expire, /urls/expire, /clock, /quirks, /credentials, /faults")
+        }
+        return ["done": true]
+    }
+}

@@ -1,0 +1,64 @@
+/// Images of a repository, by the API.
+extension ECROperations {
+    struct ImageList: Encodable { var imageIds: [ImageIdentifier], nextToken: String? }
+
+    func listImages(_ request: Request) throws -> ImageList {
+        let repository = try repository(request)
+        let status = request.filter?.tagStatus ?? "ANY"
+        let tagged = repository.tags.map { ImageIdentifier(imageDigest: "\($1)", imageTag: $0) }
+        let named = Set(repository.tags.values)
+        let untagged = repository.manifests.keys.filter { !named.contains($0) }.map { ImageIdentifier(imageDigest: "\($0)") }
+        let all = (status == "UNTAGGED" ? [] : tagged) + (status == "TAGGED" ? [] : untagged)
+        func key(_ image: ImageIdentifier) -> String { "\(image.imageDigest ?? "") \(image.imageTag ?? "")" }
+        let page = try page(of: all.sorted { key($0) < key($1) }, key: key, request)
+        return ImageList(imageIds: Array(page.elements), nextToken: page.next.map(account.pageToken))
+    }
+
+    struct Failure: Encodable { var imageId: ImageIdentifier, failureCode, failureReason: String }
+    struct Deletion: Encodable { var imageIds: [ImageIdentifier] = [], failures: [Failure] = [] }
+
+    /// 200 even where images fail (wire 3).
+    func batchDeleteImage(_ request: Request) throws -> Deletion {
+        let repository = try repository(request)
+        guard let images = request.imageIds, (1...100).contains(images.count) else {
+            throw APIRefusal.invalidParameter("imageIds", "Member must have length between 1 and 100")
+        }
+        var answer = Deletion()
+        for image in images {
+            if let (code, reason) = reasonNotToDelete(image, from: repository) {
+                answer.failures.append(Failure(imageId: image, failureCode: code, failureReason: reason))
+                continue
+            }
+            if let tag = image.imageTag, let digest = repository.tags[tag] {
+                answer.imageIds.append(ImageIdentifier(imageDigest: "\(digest)", imageTag: tag))
+                repository.remove(tag: tag)
+            } else if let digest = image.imageDigest.flatMap(ContentDigest.init) {
+                let tags = repository.tags.filter { $1 == digest }.map { ImageIdentifier(imageDigest: "\(digest)", imageTag: $0.key) }
+                answer.imageIds += tags.isEmpty ? [ImageIdentifier(imageDigest: "\(digest)")] : tags
+                repository.remove(manifest: digest)
+            }
+        }
+        return answer
+    }
+
+    private func reasonNotToDelete(_ image: ImageIdentifier, from repository: Repository) -> (String, String)? {
+        let digest = image.imageDigest.map(ContentDigest.init)
+        switch (digest, image.imageTag) {
+        case (nil, nil): return ("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null")
+        case (.some(nil), _): return ("InvalidImageDigest", "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'")
+        case (let digest, let tag?):
+            guard let target = repository.tags[tag] else { return ("ImageNotFound", "Requested image not found") }
+            if let digest, digest != target { return ("ImageTagDoesNotMatchDigest", "The digest and the tag name different images") }
+            return referrer(of: target, tagsLeft: repository.tags.values.count { $0 == target } - 1, in: repository)
+        case (.some(let digest?), nil):
+            guard repository.manifests[digest] != nil else { return ("ImageNotFound", "Requested image not found") }
+            return referrer(of: digest, tagsLeft: 0, in: repository)
+        }
+    }
+
+    /// An image that an index refers to stays.
+    private func referrer(of digest: ContentDigest, tagsLeft: Int, in repository: Repository) -> (String, String)? {
+        guard tagsLeft == 0, let index = repository.manifests.first(where: { $1.images.contains(digest) }) else { return nil }
+        return ("ImageReferencedByManifestList", "Requested image referenced by manifest list: [\(index.key)]")
+    }
+}

@@ -1,0 +1,94 @@
+import HTTP
+
+/// The S3 bucket that layers come from (wire 1.4): only presigned GETs are answered, and errors are XML.
+final class LayerBucket {
+    private let account: Account
+
+    init(account: Account) { self.account = account }
+
+    /// `/<4hex>-<account>-<uuid>/<uuid>`, as ECR's are. The two UUIDs are the digest's halves, so nothing needs to be kept.
+    static func path(of digest: ContentDigest, account: Account) -> String {
+        "/\(digest.hex.prefix(4))-\(account.id)-\(dashed(digest.hex.prefix(32)))/\(dashed(digest.hex.suffix(32)))"
+    }
+
+    private func digest(of path: String) -> ContentDigest? {
+        let hex = path.split(separator: "/").map { $0.filter { $0 != "-" } }
+        guard hex.count == 2 else { return nil }
+        let digest = ContentDigest("sha256:" + hex[0].suffix(32) + hex[1])
+        return digest.flatMap { Self.path(of: $0, account: account) == path ? $0 : nil }
+    }
+
+    func answer(_ exchange: Exchange) async throws {
+        exchange.kind = "\(exchange.method.token)".lowercased()
+        do {
+            try check(exchange)
+            guard let digest = digest(of: exchange.path), let size = account.blobs.size(of: digest) else {
+                throw S3Refusal(404, "NoSuchKey", "The specified key does not exist.", [("Key", String(exchange.path.dropFirst()))])
+            }
+            account.counters.blobGets += 1
+            try await send(digest, size, exchange)
+        } catch let refusal as S3Refusal {
+            try await exchange.respond(refusal.status, fields: [("Content-Type", "application/xml"), server], body: refusal.body)
+        }
+    }
+
+    private let server = ("Server", "AmazonS3")
+
+    private func send(_ digest: ContentDigest, _ size: Int, _ exchange: Exchange) async throws {
+        let file = try account.blobs.open(digest)
+        let fields = [
+            ("Content-Type", "application/octet-stream"), ("Accept-Ranges", "bytes"), ("ETag", "\"\(digest.hex.prefix(32))\""),
+            ("Last-Modified", Moment.http(0)), server,
+        ]
+        switch ByteRange(exchange.field("Range"), of: size) {
+        case .whole:
+            try await exchange.begin(200, fields: fields, length: size)
+            try await file.send(0..<size, to: exchange)
+        case .part(let range):
+            let place = ("Content-Range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)")
+            try await exchange.begin(206, fields: fields + [place], length: range.count)
+            try await file.send(range, to: exchange)
+        case .unsatisfiable:
+            throw S3Refusal(
+                416, "InvalidRange", "The requested range is not satisfiable",
+                [("RangeRequested", exchange.field("Range") ?? ""), ("ActualObjectSize", String(size))])
+        }
+    }
+
+    private func check(_ exchange: Exchange) throws {
+        if let authorization = exchange.field("Authorization") {
+            throw S3Refusal(
+                400, "InvalidArgument",
+                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the "
+                    + "Authorization header should be specified",
+                [("ArgumentName", "Authorization"), ("ArgumentValue", String(authorization.prefix { $0 != " " }))])
+        }
+        let now = account.clock.seconds
+        let request = ReceivedRequest(
+            method: "\(exchange.method.token)", path: exchange.path, query: exchange.rawQuery ?? "", fields: [("host", exchange.field("Host") ?? "")])
+        do throws(PresignedURLs.Refusal) { try account.urls.check(request, now: now) } catch {
+            throw S3Refusal(error, now: now, saysExpiredToken: account.quirks[.s3ExpiredToken])
+        }
+    }
+}
+
+/// One range of `Range`; more of them, or what is no range, mean the whole, as S3 reads it.
+enum ByteRange: Equatable {
+    case whole
+    case part(Range<Int>)
+    case unsatisfiable
+
+    init(_ field: String?, of size: Int) {
+        self = .whole
+        guard let field, field.hasPrefix("bytes="), !field.contains(",") else { return }
+        let bounds = field.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
+        guard bounds.count == 2 else { return }
+        switch (Int(bounds[0]), Int(bounds[1])) {
+        case (let first?, let last?) where first <= last: self = first < size ? .part(first..<min(last, size - 1) + 1) : .unsatisfiable
+        case (let first?, nil) where bounds[1].isEmpty: self = first < size ? .part(first..<size) : .unsatisfiable
+        case (nil, let count?) where bounds[0].isEmpty:
+            self = count > 0 && size > 0 ? .part(max(size - count, 0)..<size) : .unsatisfiable
+        default: break
+        }
+    }
+}

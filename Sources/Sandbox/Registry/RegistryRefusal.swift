@@ -1,0 +1,36 @@
+/// An answer that is an error, in the registry's JSON (wire 1.2).
+struct RegistryRefusal: Error {
+    var status: Int
+    var code: String
+    var message: String
+
+    struct Body: Encodable {
+        struct Entry: Encodable { var code, message: String }
+        var errors: [Entry]
+    }
+
+    /// ECR ends it with a line feed.
+    var body: [UInt8] {
+        get throws { try JSON.bytes(of: Body(errors: [.init(code: code, message: message)])) + [10] }
+    }
+
+    static func unknownUpload(_ id: String, in repository: String, account: Account) -> Self {
+        .init(
+            status: 404, code: "BLOB_UPLOAD_UNKNOWN",
+            message: "The upload with id '\(id)' in the repository with name '\(repository)' in registry with id '\(account.id)' could not be found")
+    }
+    static func invalidUpload(_ message: String, status: Int = 400) -> Self { .init(status: status, code: "BLOB_UPLOAD_INVALID", message: message) }
+    static let unknownManifest = Self(status: 404, code: "MANIFEST_UNKNOWN", message: "Requested image not found")
+    static func denied(_ message: String) -> Self { .init(status: 403, code: "DENIED", message: message) }
+    static let throttled = Self(status: 429, code: "TOOMANYREQUESTS", message: "Rate exceeded")
+
+    /// What ECR makes of any InvalidParameterException of the API behind it.
+    static func invalidParameter(_ name: String, _ constraint: String, account: Account) -> Self {
+        .init(
+            status: account.quirks[.invalidParameterNotAllowed] ? 405 : 400, code: "UNSUPPORTED",
+            message: "Invalid parameter at '\(name)' failed to satisfy constraint: '\(constraint)'")
+    }
+}
+
+/// Go's answer to a route nobody registered, which ECR's front end gives too (wire 1.2).
+struct RouteUnknown: Error {}

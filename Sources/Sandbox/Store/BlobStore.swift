@@ -1,0 +1,16 @@
+/// Content by its digest, in files, whatever repositories it is in. Nothing is ever removed: a sandbox ends with its directory.
+final class BlobStore {
+    private let directory: String
+
+    init(directory: String) throws {
+        self.directory = directory
+        try Files.makeDirectory(directory)
+    }
+
+    func path(of digest: ContentDigest) -> String { "\(directory)/\(digest.hex)" }
+    func size(of digest: ContentDigest) -> Int? { Files.size(of: path(of: digest)) }
+
+    func open(_ digest: ContentDigest) throws -> File { try File(reading: path(of: digest)) }
+
+    func write(_ bytes: [UInt8], as digest: ContentDigest) throws { try Files.write(bytes, to: path(of: digest)) }
+}
