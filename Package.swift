@@ -70,7 +70,9 @@ let package = Package(
         tests(of: "Configuration", imports: ["Registry"]),
         tests(of: "AWS", imports: ["Configuration", "Transport", "Crypto"], resources: [.copy("sigv4-vectors.json"), .copy("sigv4-oracle.py")]),
         tests(of: "Access", imports: ["Configuration", "Registry"]),
-        tests(of: "Sandbox", imports: ["Transport"]),
+        tests(
+            of: "Sandbox", imports: ["Transport", "Crypto", logging],
+            resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),
         tests(of: "Gateway", imports: ["Configuration", "Registry", "HTTP"]),
     ],
     swiftLanguageModes: [.v6]

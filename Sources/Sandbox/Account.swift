@@ -50,7 +50,9 @@ final class Account {
     func last(in pageToken: String) -> String? {
         let digits = Array(pageToken.utf8.dropLast(16))
         guard digits.count % 2 == 0, digits.count <= 1024 else { return nil }
-        let bytes = stride(from: 0, to: digits.count, by: 2).compactMap { UInt8(String(decoding: digits[$0...($0 + 1)], as: UTF8.self), radix: 16) }
+        let bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
+            UInt8(String(decoding: digits[$0...($0 + 1)], as: UTF8.self), radix: 16)
+        }
         let last = String(decoding: bytes, as: UTF8.self)
         return self.pageToken(after: last) == pageToken ? last : nil
     }

@@ -31,7 +31,8 @@ final class Exchange {
 
     /// The values of the query, decoded once.
     lazy var query: [String: String] = Dictionary(
-        PercentEncoding.pairs(of: rawQuery ?? "").map { (PercentEncoding.decode($0), PercentEncoding.decode($1)) }, uniquingKeysWith: { first, _ in first })
+        PercentEncoding.pairs(of: rawQuery ?? "").map { (PercentEncoding.decode($0), PercentEncoding.decode($1)) },
+        uniquingKeysWith: { first, _ in first })
 
     func field(_ name: String) -> String? { request.field(name) }
 
@@ -76,7 +77,8 @@ final class Exchange {
     }
 
     func send(_ piece: [UInt8]) async throws {
-        guard method != .head, let fault, !piece.isEmpty, case let at = (fault.afterBytes ?? 0) - moved, at < piece.count, at >= 0 else {
+        guard method != .head, let fault, !piece.isEmpty, case let at = (fault.afterBytes ?? 0) - moved, at < piece.count, at >= 0
+        else {
             moved += piece.count
             return try await request.send(piece)
         }
@@ -101,7 +103,9 @@ final class Exchange {
     }
 
     /// JSON as ECR sends it.
-    func respond(_ status: Int, type: String = "application/json; charset=utf-8", fields: [(String, String)] = [], json: some Encodable) async throws {
+    func respond(
+        _ status: Int, type: String = "application/json; charset=utf-8", fields: [(String, String)] = [], json: some Encodable
+    ) async throws {
         try await respond(status, fields: [("Content-Type", type)] + fields, body: JSON.bytes(of: json))
     }
 

@@ -18,14 +18,18 @@ final class InstanceMetadata {
     func answer(_ exchange: Exchange) async throws {
         if exchange.method == .put, exchange.path == "/latest/api/token" {
             exchange.kind = "token"
-            guard let seconds = exchange.field("x-aws-ec2-metadata-token-ttl-seconds").flatMap(Int.init), (1...21600).contains(seconds) else {
+            guard let seconds = exchange.field("x-aws-ec2-metadata-token-ttl-seconds").flatMap(Int.init),
+                (1...21600).contains(seconds)
+            else {
                 return try await text(400, "", exchange)
             }
             return try await exchange.respond(
                 200, fields: [("Content-Type", "text/plain"), ("x-aws-ec2-metadata-token-ttl-seconds", String(seconds))],
                 body: Array(token(until: account.clock.seconds + seconds).utf8))
         }
-        guard exchange.method == .get, exchange.path.hasPrefix(Self.prefix) else { return try await text(404, "Not Found", exchange) }
+        guard exchange.method == .get, exchange.path.hasPrefix(Self.prefix) else {
+            return try await text(404, "Not Found", exchange)
+        }
         exchange.kind = "get"
         guard isAllowed(exchange.field("x-aws-ec2-metadata-token")) else { return try await text(401, "Unauthorized", exchange) }
         switch exchange.path.dropFirst(Self.prefix.count) {
@@ -53,9 +57,12 @@ final class InstanceMetadata {
 
     private func current() -> SigningKeys {
         let now = account.clock.seconds
-        if let credentials, let kept = account.keys[credentials.accessKeyID], kept.session?.expiration ?? 0 > now + Self.renewal { return kept }
+        if let credentials, let kept = account.keys[credentials.accessKeyID], kept.session?.expiration ?? 0 > now + Self.renewal {
+            return kept
+        }
         let arn = "arn:aws:sts::\(account.id):assumed-role/\(Self.role)/i-0123456789abcdef0"
-        let made = SigningKeys.make(sessionUntil: now + Self.lifetime, caller: Caller(arn: arn, userID: "AROASANDBOX:i-0123456789abcdef0"))
+        let made = SigningKeys.make(
+            sessionUntil: now + Self.lifetime, caller: Caller(arn: arn, userID: "AROASANDBOX:i-0123456789abcdef0"))
         account.keys.add(session: made)
         credentials = made
         return made

@@ -65,7 +65,8 @@ final class LayerBucket {
         }
         let now = account.clock.seconds
         let request = ReceivedRequest(
-            method: "\(exchange.method.token)", path: exchange.path, query: exchange.rawQuery ?? "", fields: [("host", exchange.field("Host") ?? "")])
+            method: "\(exchange.method.token)", path: exchange.path, query: exchange.rawQuery ?? "",
+            fields: [("host", exchange.field("Host") ?? "")])
         do throws(PresignedURLs.Refusal) { try account.urls.check(request, now: now) } catch {
             throw S3Refusal(error, now: now, saysExpiredToken: account.quirks[.s3ExpiredToken])
         }
@@ -84,7 +85,8 @@ enum ByteRange: Equatable {
         let bounds = field.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
         guard bounds.count == 2 else { return }
         switch (Int(bounds[0]), Int(bounds[1])) {
-        case (let first?, let last?) where first <= last: self = first < size ? .part(first..<min(last, size - 1) + 1) : .unsatisfiable
+        case (let first?, let last?) where first <= last:
+            self = first < size ? .part(first..<min(last, size - 1) + 1) : .unsatisfiable
         case (let first?, nil) where bounds[1].isEmpty: self = first < size ? .part(first..<size) : .unsatisfiable
         case (nil, let count?) where bounds[0].isEmpty:
             self = count > 0 && size > 0 ? .part(max(size - count, 0)..<size) : .unsatisfiable

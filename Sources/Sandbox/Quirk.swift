@@ -76,7 +76,8 @@ public enum Quirk: String, Sendable, CaseIterable {
     /// As ECR does it today, but for the two that their comments name.
     public var isOnByDefault: Bool {
         switch self {
-        case .expiredTokenOldText, .uploadUUID, .staleRange, .missingRepositoryDropped, .blobMounting, .createOnPush, .s3ExpiredToken,
+        case .expiredTokenOldText, .uploadUUID, .staleRange, .missingRepositoryDropped, .blobMounting, .createOnPush,
+            .s3ExpiredToken,
             .manifestDigestOnGet, .manifestLocation, .putImageRate, .metadataV1:
             false
         default: true

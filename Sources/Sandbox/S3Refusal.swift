@@ -33,7 +33,8 @@ struct S3Refusal: Error {
     }
 
     var body: [UInt8] {
-        let elements = [("Code", code), ("Message", message)] + details + [("RequestId", String(uuid().prefix(8))), ("HostId", "sandbox")]
+        let elements =
+            [("Code", code), ("Message", message)] + details + [("RequestId", String(uuid().prefix(8))), ("HostId", "sandbox")]
         let text = elements.map { "<\($0)>\(XML.escape($1))</\($0)>" }.joined()
         return Array("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>\(text)</Error>".utf8)
     }

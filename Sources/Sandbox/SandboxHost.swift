@@ -68,12 +68,13 @@ actor SandboxHost: ConnectionHost {
             logger.debug("exchange failed", metadata: ["service": "\(service.rawValue)", "error": "\(error)"])
             request.abort()
         }
-        account.counters.count("\(service.rawValue).\(exchange.kind)")
+        if service != .control { account.counters.count("\(service.rawValue).\(exchange.kind)") }
         // The path alone: queries hold presigned URLs' signatures.
         logger.debug(
             "request",
             metadata: [
-                "service": "\(service.rawValue)", "method": "\(exchange.method.token)", "path": "\(exchange.path)", "status": "\(exchange.status)",
+                "service": "\(service.rawValue)", "method": "\(exchange.method.token)", "path": "\(exchange.path)",
+                "status": "\(exchange.status)",
             ])
     }
 
@@ -89,14 +90,22 @@ extension Exchange {
         let isThrottling = status == 429
         switch service {
         case .registry:
-            let refusal = isThrottling ? RegistryRefusal.throttled : RegistryRefusal(status: status, code: "UNKNOWN", message: "Server fault")
-            try await respond(status, type: "application/json; charset=utf-8", json: RegistryRefusal.Body(errors: [.init(code: refusal.code, message: refusal.message)]))
+            let refusal =
+                isThrottling ? RegistryRefusal.throttled : RegistryRefusal(status: status, code: "UNKNOWN", message: "Server fault")
+            try await respond(
+                status, type: "application/json; charset=utf-8",
+                json: RegistryRefusal.Body(errors: [.init(code: refusal.code, message: refusal.message)]))
         case .api:
             // Throttling is a 400 there (wire 3).
-            let refusal = isThrottling ? APIRefusal("ThrottlingException", "Rate exceeded") : APIRefusal("ServerException", "Server fault", status: status)
+            let refusal =
+                isThrottling
+                ? APIRefusal("ThrottlingException", "Rate exceeded") : APIRefusal("ServerException", "Server fault", status: status)
             try await respond(refusal.status, type: "application/x-amz-json-1.1", json: refusal.body)
         case .s3:
-            let refusal = isThrottling || status == 503 ? S3Refusal(503, "SlowDown", "Please reduce your request rate.") : S3Refusal(status, "InternalError", "We encountered an internal error. Please try again.")
+            let refusal =
+                isThrottling || status == 503
+                ? S3Refusal(503, "SlowDown", "Please reduce your request rate.")
+                : S3Refusal(status, "InternalError", "We encountered an internal error. Please try again.")
             try await respond(refusal.status, fields: [("Content-Type", "application/xml")], body: refusal.body)
         case .metadata, .control:
             try await respond(status)

@@ -53,7 +53,8 @@ final class APIService {
         }
         if account.isAPIDenied {
             let resource = operation == .getAuthorizationToken ? "*" : request.repositoryName.map(account.repositoryARN) ?? "*"
-            throw APIRefusal("AccessDeniedException", account.notAuthorized(caller.arn, to: "ecr:\(operation.rawValue)", on: resource))
+            throw APIRefusal(
+                "AccessDeniedException", account.notAuthorized(caller.arn, to: "ecr:\(operation.rawValue)", on: resource))
         }
         return try operations.run(operation, request, by: caller)
     }
@@ -65,7 +66,10 @@ extension ReceivedRequest {
         self.init(
             method: "\(exchange.method.token)", path: exchange.path, query: exchange.rawQuery ?? "",
             fields: head.fields.map {
-                (String(decoding: head.bytes[$0.nameRange], as: UTF8.self), String(decoding: head.bytes[$0.valueRange], as: UTF8.self))
+                (
+                    String(decoding: head.bytes[$0.nameRange], as: UTF8.self),
+                    String(decoding: head.bytes[$0.valueRange], as: UTF8.self)
+                )
             })
     }
 }
@@ -84,7 +88,9 @@ struct APIRefusal: Error {
     var status = 400
     var body: Body
 
-    init(_ type: String, _ message: String?, status: Int = 400) { (self.status, body) = (status, Body(type: type, message: message)) }
+    init(_ type: String, _ message: String?, status: Int = 400) {
+        (self.status, body) = (status, Body(type: type, message: message))
+    }
 
     init(_ error: SignatureError) {
         switch error {

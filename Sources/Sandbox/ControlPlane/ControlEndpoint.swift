@@ -39,13 +39,16 @@ final class ControlEndpoint {
 
     func answer(_ exchange: Exchange, openConnections: Int) async throws {
         do {
-            guard let body = try await exchange.collect(upTo: Self.bodyBytes) else { throw Refusal(message: "a body of at most 64 KiB") }
+            guard let body = try await exchange.collect(upTo: Self.bodyBytes) else {
+                throw Refusal(message: "a body of at most 64 KiB")
+            }
             let answer = try run(exchange, body, openConnections)
             try await exchange.respond(200, type: "application/json", json: answer)
         } catch let refusal as Refusal {
             try await exchange.respond(400, type: "application/json", json: ["error": refusal.message])
         } catch let error as DecodingError {
-            try await exchange.respond(400, type: "application/json", json: ["error": "the body is not what \(exchange.path) takes: \(error)"])
+            try await exchange.respond(
+                400, type: "application/json", json: ["error": "the body is not what \(exchange.path) takes: \(error)"])
         }
     }
 
@@ -65,7 +68,8 @@ final class ControlEndpoint {
         case (.post, "/quirks"):
             for (name, state) in try JSON.decode([String: Bool].self, from: body) {
                 guard let quirk = Quirk(rawValue: name) else {
-                    throw Refusal(message: "no quirk '\(name)'; there are: \(Quirk.allCases.map(\.rawValue).joined(separator: ", "))")
+                    throw Refusal(
+                        message: "no quirk '\(name)'; there are: \(Quirk.allCases.map(\.rawValue).joined(separator: ", "))")
                 }
                 account.quirks[quirk] = state
             }
@@ -79,7 +83,8 @@ final class ControlEndpoint {
         case (.post, "/faults"):
             let fault = try JSON.decode(Fault.self, from: body)
             guard fault.where != .control else { throw Refusal(message: "where: registry, api, s3 or metadata") }
-            guard (fault.afterBytes ?? 0) >= 0, (100...599).contains(fault.status ?? 500), (0...86400).contains(fault.seconds ?? 0) else {
+            guard (fault.afterBytes ?? 0) >= 0, (100...599).contains(fault.status ?? 500), (0...86400).contains(fault.seconds ?? 0)
+            else {
                 throw Refusal(message: "after_bytes: not negative; status: 100 to 599; seconds: 0 to 86400")
             }
             guard faults.add(fault) else { throw Refusal(message: "at most \(Faults.most) faults wait at once") }
@@ -89,7 +94,10 @@ final class ControlEndpoint {
             faults.removeAll()
             return faults.pending
         default:
-            throw Refusal(message: "no \(exchange.method.token) \(exchange.path); see /stats, /tokens/expire, /urls/expire, /clock, /quirks, /credentials, /faults")
+            throw Refusal(
+                message:
+                    "no \(exchange.method.token) \(exchange.path); see /stats, /tokens/expire, /urls/expire, /clock, /quirks, /credentials, /faults"
+            )
         }
         return ["done": true]
     }

@@ -33,7 +33,9 @@ extension ECROperations {
                 answer.imageIds.append(ImageIdentifier(imageDigest: "\(digest)", imageTag: tag))
                 repository.remove(tag: tag)
             } else if let digest = image.imageDigest.flatMap(ContentDigest.init) {
-                let tags = repository.tags.filter { $1 == digest }.map { ImageIdentifier(imageDigest: "\(digest)", imageTag: $0.key) }
+                let tags = repository.tags.filter { $1 == digest }.map {
+                    ImageIdentifier(imageDigest: "\(digest)", imageTag: $0.key)
+                }
                 answer.imageIds += tags.isEmpty ? [ImageIdentifier(imageDigest: "\(digest)")] : tags
                 repository.remove(manifest: digest)
             }
@@ -45,10 +47,16 @@ extension ECROperations {
         let digest = image.imageDigest.map(ContentDigest.init)
         switch (digest, image.imageTag) {
         case (nil, nil): return ("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null")
-        case (.some(nil), _): return ("InvalidImageDigest", "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'")
+        case (.some(nil), _):
+            return (
+                "InvalidImageDigest",
+                "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'"
+            )
         case (let digest, let tag?):
             guard let target = repository.tags[tag] else { return ("ImageNotFound", "Requested image not found") }
-            if let digest, digest != target { return ("ImageTagDoesNotMatchDigest", "The digest and the tag name different images") }
+            if let digest, digest != target {
+                return ("ImageTagDoesNotMatchDigest", "The digest and the tag name different images")
+            }
             return referrer(of: target, tagsLeft: repository.tags.values.count { $0 == target } - 1, in: repository)
         case (.some(let digest?), nil):
             guard repository.manifests[digest] != nil else { return ("ImageNotFound", "Requested image not found") }

@@ -52,7 +52,9 @@ final class ECROperations {
     }
 
     func repository(_ request: Request) throws -> Repository {
-        guard let name = request.repositoryName else { throw APIRefusal.invalidParameter("repositoryName", "Member must not be null") }
+        guard let name = request.repositoryName else {
+            throw APIRefusal.invalidParameter("repositoryName", "Member must not be null")
+        }
         guard let repository = account.repositories[name] else {
             throw APIRefusal("RepositoryNotFoundException", account.noRepository(name))
         }
@@ -100,7 +102,8 @@ final class ECROperations {
     private func create(_ request: Request) throws -> RepositoryDescription {
         guard let name = request.repositoryName, Repositories.isName(name) else {
             throw APIRefusal.invalidParameter(
-                "repositoryName", "must satisfy regular expression '[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*'")
+                "repositoryName",
+                "must satisfy regular expression '[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*'")
         }
         let mutability = request.imageTagMutability ?? "MUTABLE"
         guard mutability == "MUTABLE" || mutability == "IMMUTABLE" else {
@@ -111,7 +114,9 @@ final class ECROperations {
                 "RepositoryAlreadyExistsException",
                 "The repository with name '\(name)' already exists in the registry with id '\(account.id)'")
         }
-        guard !account.repositories.isFull else { throw APIRefusal("LimitExceededException", "The sandbox has as many repositories as it takes") }
+        guard !account.repositories.isFull else {
+            throw APIRefusal("LimitExceededException", "The sandbox has as many repositories as it takes")
+        }
         var attributes = RepositoryAttributes(name: name, createdAt: account.clock.now)
         attributes.isImmutable = mutability == "IMMUTABLE"
         attributes.scanOnPush = request.imageScanningConfiguration?.scanOnPush ?? false
@@ -128,12 +133,13 @@ final class ECROperations {
             guard names.count <= 100, request.nextToken == nil, request.maxResults == nil else {
                 throw APIRefusal.invalidParameter("repositoryNames", "at most 100, and neither nextToken nor maxResults with them")
             }
-            return try Descriptions(repositories: names.map { name in
-                guard let repository = account.repositories[name] else {
-                    throw APIRefusal("RepositoryNotFoundException", account.noRepository(name))
-                }
-                return description(of: repository)
-            })
+            return try Descriptions(
+                repositories: names.map { name in
+                    guard let repository = account.repositories[name] else {
+                        throw APIRefusal("RepositoryNotFoundException", account.noRepository(name))
+                    }
+                    return description(of: repository)
+                })
         }
         let page = try page(of: account.repositories.all, key: \.name, request)
         return Descriptions(repositories: page.elements.map(description), nextToken: page.next.map(account.pageToken))

@@ -20,7 +20,8 @@ extension ECROperations {
         guard let text = repository.attributes.policy else {
             throw APIRefusal(
                 "RepositoryPolicyNotFoundException",
-                "Repository policy does not exist for the repository with name '\(repository.name)' in the registry with id '\(account.id)'")
+                "Repository policy does not exist for the repository with name '\(repository.name)' in the registry with id '\(account.id)'"
+            )
         }
         return PolicyAnswer(registryId: account.id, repositoryName: repository.name, policyText: text)
     }
@@ -28,7 +29,8 @@ extension ECROperations {
     func putLifecyclePolicy(_ request: Request) throws -> PolicyAnswer {
         let repository = try repository(request)
         guard let text = request.lifecyclePolicyText, Self.lifecyclePolicyCharacters.contains(text.count), isJSONObject(text) else {
-            throw APIRefusal.invalidParameter("LifecyclePolicyText", "Lifecycle policy validation failure: a JSON object of 100 to 30720 characters")
+            throw APIRefusal.invalidParameter(
+                "LifecyclePolicyText", "Lifecycle policy validation failure: a JSON object of 100 to 30720 characters")
         }
         try repository.update { $0.lifecyclePolicy = text }
         return try lifecyclePolicy(of: repository)
@@ -38,7 +40,8 @@ extension ECROperations {
         guard let text = repository.attributes.lifecyclePolicy else {
             throw APIRefusal(
                 "LifecyclePolicyNotFoundException",
-                "Lifecycle policy does not exist for the repository with name '\(repository.name)' in the registry with id '\(account.id)'")
+                "Lifecycle policy does not exist for the repository with name '\(repository.name)' in the registry with id '\(account.id)'"
+            )
         }
         return PolicyAnswer(registryId: account.id, repositoryName: repository.name, lifecyclePolicyText: text)
     }

@@ -47,10 +47,14 @@ final class SecurityTokenService {
         case "AssumeRoleWithWebIdentity":
             // Unsigned: the identity token is the credential.
             exchange.kind = action
-            guard let token = form["WebIdentityToken"], token.split(separator: ".", omittingEmptySubsequences: false).count == 3 else {
-                throw Refusal(status: 400, code: "InvalidIdentityToken", message: "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
+            guard let token = form["WebIdentityToken"], token.split(separator: ".", omittingEmptySubsequences: false).count == 3
+            else {
+                throw Refusal(
+                    status: 400, code: "InvalidIdentityToken",
+                    message: "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
             }
-            let rest = "<SubjectFromWebIdentityToken>sandbox</SubjectFromWebIdentityToken><Audience>sts.amazonaws.com</Audience><Provider>arn:aws:iam::\(account.id):oidc-provider/sandbox</Provider>"
+            let rest =
+                "<SubjectFromWebIdentityToken>sandbox</SubjectFromWebIdentityToken><Audience>sts.amazonaws.com</Audience><Provider>arn:aws:iam::\(account.id):oidc-provider/sandbox</Provider>"
             return try session(form, action: action, by: "arn:aws:iam::\(account.id):oidc-provider/sandbox") + rest
         case "AssumeRole":
             exchange.kind = action
@@ -61,7 +65,9 @@ final class SecurityTokenService {
             let caller = try signer(of: exchange, body)
             return "<Arn>\(XML.escape(caller.arn))</Arn><UserId>\(caller.userID)</UserId><Account>\(account.id)</Account>"
         default:
-            throw Refusal(status: 400, code: "InvalidAction", message: "Could not find operation \(action.prefix(100)) for version 2011-06-15")
+            throw Refusal(
+                status: 400, code: "InvalidAction", message: "Could not find operation \(action.prefix(100)) for version 2011-06-15"
+            )
         }
     }
 
@@ -72,28 +78,38 @@ final class SecurityTokenService {
 
     private func session(_ form: [String: String], action: String, by arn: String) throws -> String {
         let parts = (form["RoleArn"] ?? "").split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
-        guard parts.count == 6, parts[0] == "arn", parts[2] == "iam", parts[5].hasPrefix("role/"), let role = parts[5].split(separator: "/").last else {
+        guard parts.count == 6, parts[0] == "arn", parts[2] == "iam", parts[5].hasPrefix("role/"),
+            let role = parts[5].split(separator: "/").last
+        else {
             throw Refusal(status: 400, code: "ValidationError", message: "\(form["RoleArn"] ?? "") is invalid")
         }
         guard let name = form["RoleSessionName"], (2...64).contains(name.utf8.count),
             name.utf8.allSatisfy({ ($0 | 0x20) &- 97 < 26 || $0 &- 48 < 10 || "_+=,.@-".utf8.contains($0) })
-        else { throw Refusal(status: 400, code: "ValidationError", message: "1 validation error detected: Value at 'roleSessionName' failed to satisfy constraint") }
+        else {
+            throw Refusal(
+                status: 400, code: "ValidationError",
+                message: "1 validation error detected: Value at 'roleSessionName' failed to satisfy constraint")
+        }
         let duration = form["DurationSeconds"].map { Int($0) ?? 0 } ?? Self.durationDefault
         guard Self.durations.contains(duration) else {
             throw Refusal(
                 status: 400, code: "ValidationError",
-                message: "1 validation error detected: Value '\(duration)' at 'durationSeconds' failed to satisfy constraint: Member must have value between 900 and 43200")
+                message:
+                    "1 validation error detected: Value '\(duration)' at 'durationSeconds' failed to satisfy constraint: Member must have value between 900 and 43200"
+            )
         }
         if account.isAPIDenied {
             throw Refusal(
-                status: 403, code: "AccessDenied", message: "User: \(arn) is not authorized to perform: sts:\(action) on resource: \(form["RoleArn"] ?? "")")
+                status: 403, code: "AccessDenied",
+                message: "User: \(arn) is not authorized to perform: sts:\(action) on resource: \(form["RoleArn"] ?? "")")
         }
         let id = "AROA" + SigningKeys.randomText(16, from: "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
         let assumed = Caller(arn: "arn:aws:sts::\(parts[4]):assumed-role/\(role)/\(name)", userID: "\(id):\(name)")
         let keys = SigningKeys.make(sessionUntil: account.clock.seconds + duration, caller: assumed)
         account.keys.add(session: keys)
         let (token, expiration) = keys.session.map { ($0.token.reveal, $0.expiration) } ?? ("", 0)
-        return "<AssumedRoleUser><Arn>\(XML.escape(assumed.arn))</Arn><AssumedRoleId>\(assumed.userID)</AssumedRoleId></AssumedRoleUser>"
+        return
+            "<AssumedRoleUser><Arn>\(XML.escape(assumed.arn))</Arn><AssumedRoleId>\(assumed.userID)</AssumedRoleId></AssumedRoleUser>"
             + "<Credentials><AccessKeyId>\(keys.accessKeyID)</AccessKeyId><SecretAccessKey>\(keys.secret.reveal)</SecretAccessKey>"
             + "<SessionToken>\(token)</SessionToken><Expiration>\(Moment.extended(expiration))</Expiration></Credentials>"
     }
@@ -102,8 +118,10 @@ final class SecurityTokenService {
         switch error {
         case .missing: Refusal(status: 403, code: "MissingAuthenticationToken", message: "Request is missing Authentication Token")
         case .incomplete(let why): Refusal(status: 400, code: "IncompleteSignature", message: why)
-        case .unknownKey: Refusal(status: 403, code: "InvalidClientTokenId", message: "The security token included in the request is invalid.")
-        case .sessionExpired: Refusal(status: 403, code: "ExpiredToken", message: "The security token included in the request is expired")
+        case .unknownKey:
+            Refusal(status: 403, code: "InvalidClientTokenId", message: "The security token included in the request is invalid.")
+        case .sessionExpired:
+            Refusal(status: 403, code: "ExpiredToken", message: "The security token included in the request is expired")
         case .invalid(let why): Refusal(status: 403, code: "SignatureDoesNotMatch", message: why)
         }
     }

@@ -7,7 +7,9 @@ extension RegistryService {
 
     func headBlob(in repository: Repository, _ digest: String, _ exchange: Exchange) async throws {
         let digest = try self.digest(digest, parameter: "layerDigests")
-        guard repository.has(layer: digest), let size = account.blobs.size(of: digest) else { throw unknown(digest, in: repository) }
+        guard repository.has(layer: digest), let size = account.blobs.size(of: digest) else {
+            throw unknown(digest, in: repository)
+        }
         // The body is left out by the server: this is HEAD.
         try await exchange.begin(
             200, fields: common(exchange) + [("Content-Type", Self.blobType), ("Docker-Content-Digest", "\(digest)")], length: size)
@@ -16,11 +18,15 @@ extension RegistryService {
 
     func getBlob(in repository: Repository, _ digest: String, _ exchange: Exchange) async throws {
         let digest = try self.digest(digest, parameter: "layerDigest")
-        guard repository.has(layer: digest), let size = account.blobs.size(of: digest) else { throw unknown(digest, in: repository) }
+        guard repository.has(layer: digest), let size = account.blobs.size(of: digest) else {
+            throw unknown(digest, in: repository)
+        }
         guard !quirks[.unreferencedBlobHidden] || repository.refers(to: digest) else {
             throw RegistryRefusal(
                 status: 404, code: "BLOB_UNKNOWN",
-                message: "The layer with digest '\(digest)' is not referenced by an image in the repository with name '\(repository.name)'")
+                message:
+                    "The layer with digest '\(digest)' is not referenced by an image in the repository with name '\(repository.name)'"
+            )
         }
         if quirks[.blobRedirect] {
             let path = LayerBucket.path(of: digest, account: account)
@@ -29,7 +35,8 @@ extension RegistryService {
                 307, fields: common(exchange) + [("Location", url), ("Content-Type", "text/plain; charset=utf-8")])
         }
         try await exchange.begin(
-            200, fields: common(exchange) + [("Content-Type", "application/octet-stream"), ("Docker-Content-Digest", "\(digest)")], length: size)
+            200, fields: common(exchange) + [("Content-Type", "application/octet-stream"), ("Docker-Content-Digest", "\(digest)")],
+            length: size)
         try await account.blobs.open(digest).send(0..<size, to: exchange)
     }
 

@@ -38,21 +38,27 @@ extension RegistryService {
         let subject = try self.digest(digest, parameter: "subjectDigest")
         let wanted = exchange.query["artifactType"]
         let manifests = repository.manifests.filter { $1.subject == subject && (wanted == nil || $1.artifactType == wanted) }
-            .map { Descriptor(mediaType: $1.mediaType, digest: $0, size: $1.size, artifactType: $1.artifactType, annotations: $1.annotations) }
+            .map {
+                Descriptor(
+                    mediaType: $1.mediaType, digest: $0, size: $1.size, artifactType: $1.artifactType, annotations: $1.annotations)
+            }
             .sorted { $0.digest.hex < $1.digest.hex }
         let index = Index(manifests: manifests)
         try await exchange.respond(
-            200, type: index.mediaType, fields: common(exchange) + (wanted == nil ? [] : [("OCI-Filters-Applied", "artifactType")]), json: index)
+            200, type: index.mediaType, fields: common(exchange) + (wanted == nil ? [] : [("OCI-Filters-Applied", "artifactType")]),
+            json: index)
     }
 
     private func page(of all: [String], _ exchange: Exchange) throws -> Page<String> {
         var most = Self.pageDefault
         if let wanted = exchange.query["n"] {
             guard let count = Int(wanted), count >= 1 else {
-                throw RegistryRefusal.invalidParameter("maxResults", "Member must have value greater than or equal to 1", account: account)
+                throw RegistryRefusal.invalidParameter(
+                    "maxResults", "Member must have value greater than or equal to 1", account: account)
             }
             guard count <= Self.pageMost else {
-                throw RegistryRefusal.invalidParameter("maxResults", "Member must have value less than or equal to \(Self.pageMost)", account: account)
+                throw RegistryRefusal.invalidParameter(
+                    "maxResults", "Member must have value less than or equal to \(Self.pageMost)", account: account)
             }
             most = count
         }

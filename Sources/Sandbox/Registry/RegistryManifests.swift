@@ -35,21 +35,25 @@ extension RegistryService {
         let digest = ContentDigest.of(content)
         if isDigest, reference != "\(digest)" {
             throw RegistryRefusal(
-                status: 400, code: "DIGEST_INVALID", message: "The calculated image digest '\(digest)' does not match the provided image digest '\(reference)'")
+                status: 400, code: "DIGEST_INVALID",
+                message: "The calculated image digest '\(digest)' does not match the provided image digest '\(reference)'")
         }
         let manifest = try read(pushed, size: content.count, type: exchange.field("Content-Type"))
         try checkReferences(of: manifest, pushed, in: repository)
         if !isDigest, let old = repository.tags[reference], old != digest, repository.attributes.isImmutable {
             throw RegistryRefusal(
                 status: 400, code: "TAG_INVALID",
-                message: "The image tag '\(reference)' already exists in the '\(repository.name)' repository and cannot be overwritten because the tag is immutable.")
+                message:
+                    "The image tag '\(reference)' already exists in the '\(repository.name)' repository and cannot be overwritten because the tag is immutable."
+            )
         }
         try account.blobs.write(content, as: digest)
         try repository.add(manifest, as: digest)
         if !isDigest { try repository.set(tag: reference, to: digest) }
         var fields = common(exchange) + [("Docker-Content-Digest", "\(digest)")]
         if quirks[.manifestLocation] {
-            fields.append(("Location", url("/v2/\(repository.name)/manifests/\(digest)", exchange, absolute: quirks[.absoluteLocation])))
+            fields.append(
+                ("Location", url("/v2/\(repository.name)/manifests/\(digest)", exchange, absolute: quirks[.absoluteLocation])))
         }
         if let subject = manifest.subject { fields.append(("OCI-Subject", "\(subject)")) }
         try await exchange.respond(201, fields: fields)
@@ -66,12 +70,15 @@ extension RegistryService {
     }
 
     private func invalidTag(_ status: Int) -> RegistryRefusal {
-        var refusal = RegistryRefusal.invalidParameter("imageTag", "must satisfy regular expression '[a-zA-Z0-9_][a-zA-Z0-9-_.]{0,127}'", account: account)
+        var refusal = RegistryRefusal.invalidParameter(
+            "imageTag", "must satisfy regular expression '[a-zA-Z0-9_][a-zA-Z0-9-_.]{0,127}'", account: account)
         if status == 400 { refusal.status = 400 }
         return refusal
     }
 
-    private func invalid(_ constraint: String) -> RegistryRefusal { .invalidParameter("ImageManifest", constraint, account: account) }
+    private func invalid(_ constraint: String) -> RegistryRefusal {
+        .invalidParameter("ImageManifest", constraint, account: account)
+    }
 
     private func resolve(_ reference: String, in repository: Repository) throws -> ContentDigest? {
         if reference.contains(":") { return try digest(reference, parameter: "imageDigest") }
@@ -81,13 +88,19 @@ extension RegistryService {
 
     private func read(_ pushed: PushedManifest, size: Int, type: String?) throws -> StoredManifest {
         if pushed.mediaType == nil, quirks[.mediaTypeRequired] { throw invalid("Image manifest media type is missing") }
-        guard let mediaType = pushed.mediaType ?? type, PushedManifest.indexTypes.union(PushedManifest.manifestTypes).contains(mediaType) else {
+        guard let mediaType = pushed.mediaType ?? type,
+            PushedManifest.indexTypes.union(PushedManifest.manifestTypes).contains(mediaType)
+        else {
             throw invalid("Unsupported image manifest media type")
         }
         guard pushed.schemaVersion == 2 else { throw invalid("Unsupported schema version") }
         let isIndex = PushedManifest.indexTypes.contains(mediaType)
-        guard isIndex ? pushed.manifests != nil : pushed.config != nil && pushed.layers != nil else { throw invalid("Invalid image manifest") }
-        let named = isIndex ? pushed.manifests ?? [] : [pushed.config].compactMap { $0 } + (pushed.layers ?? []).filter { $0.urls?.isEmpty ?? true }
+        guard isIndex ? pushed.manifests != nil : pushed.config != nil && pushed.layers != nil else {
+            throw invalid("Invalid image manifest")
+        }
+        let named =
+            isIndex
+            ? pushed.manifests ?? [] : [pushed.config].compactMap { $0 } + (pushed.layers ?? []).filter { $0.urls?.isEmpty ?? true }
         let digests = try named.map { try digest($0.digest, parameter: "ImageManifest") }
         return StoredManifest(
             mediaType: mediaType, size: size, artifactType: pushed.artifactType ?? (isIndex ? nil : pushed.config?.mediaType),
@@ -102,7 +115,8 @@ extension RegistryService {
             let list = missing.map(\.description).joined(separator: ", ")
             throw RegistryRefusal(
                 status: 400, code: "MANIFEST_BLOB_UNKNOWN",
-                message: "\(kind) with digests '[\(list)]' required for pushing image into repository with name '\(repository.name)' in the "
+                message:
+                    "\(kind) with digests '[\(list)]' required for pushing image into repository with name '\(repository.name)' in the "
                     + "registry with id '\(account.id)' do not exist")
         }
         try check("Layers", manifest.layers.filter { !repository.has(layer: $0) })

@@ -17,9 +17,13 @@ struct RegistryRefusal: Error {
     static func unknownUpload(_ id: String, in repository: String, account: Account) -> Self {
         .init(
             status: 404, code: "BLOB_UPLOAD_UNKNOWN",
-            message: "The upload with id '\(id)' in the repository with name '\(repository)' in registry with id '\(account.id)' could not be found")
+            message:
+                "The upload with id '\(id)' in the repository with name '\(repository)' in registry with id '\(account.id)' could not be found"
+        )
     }
-    static func invalidUpload(_ message: String, status: Int = 400) -> Self { .init(status: status, code: "BLOB_UPLOAD_INVALID", message: message) }
+    static func invalidUpload(_ message: String, status: Int = 400) -> Self {
+        .init(status: status, code: "BLOB_UPLOAD_INVALID", message: message)
+    }
     static let unknownManifest = Self(status: 404, code: "MANIFEST_UNKNOWN", message: "Requested image not found")
     static func denied(_ message: String) -> Self { .init(status: 403, code: "DENIED", message: message) }
     static let throttled = Self(status: 429, code: "TOOMANYREQUESTS", message: "Rate exceeded")

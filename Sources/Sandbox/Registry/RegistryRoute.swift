@@ -37,7 +37,9 @@ enum RegistryRoute {
     var repository: String? {
         switch self {
         case .ping, .catalog: nil
-        case .tags(let name), .newUpload(let name), .manifest(let name, _), .blob(let name, _), .upload(let name, _), .referrers(let name, _): name
+        case .tags(let name), .newUpload(let name), .manifest(let name, _), .blob(let name, _), .upload(let name, _),
+            .referrers(let name, _):
+            name
         }
     }
 

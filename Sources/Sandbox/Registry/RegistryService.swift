@@ -15,11 +15,12 @@ final class RegistryService {
 
     func answer(_ exchange: Exchange) async throws {
         do {
+            let route = RegistryRoute(path: exchange.path)
+            let operation = route?.operation(exchange.method)
+            exchange.kind = operation?.kind ?? "other"
+            // Before anything else: without a login no path is told from another (wire 1.1).
             let arn = try authenticate(exchange)
-            guard let route = RegistryRoute(path: exchange.path), let (kind, action) = route.operation(exchange.method) else {
-                throw RouteUnknown()
-            }
-            exchange.kind = kind
+            guard let route, let action = operation?.action else { throw RouteUnknown() }
             if account.isRegistryDenied {
                 throw RegistryRefusal.denied(
                     account.notAuthorized(arn, to: action, on: route.repository.map(account.repositoryARN) ?? "*"))
@@ -28,7 +29,8 @@ final class RegistryService {
         } catch let refusal as RegistryRefusal {
             try await refuse(exchange, refusal)
         } catch is RouteUnknown {
-            try await exchange.respond(404, fields: [("Content-Type", "text/plain; charset=utf-8")], body: Array("404 page not found\n".utf8))
+            try await exchange.respond(
+                404, fields: [("Content-Type", "text/plain; charset=utf-8")], body: Array("404 page not found\n".utf8))
         } catch let challenge as Challenge {
             try await exchange.respond(
                 401, fields: [Self.version, ("WWW-Authenticate", challenge.value), ("Content-Type", "text/plain; charset=utf-8")],
@@ -42,7 +44,8 @@ final class RegistryService {
         case (.catalog, _): try await listRepositories(exchange)
         case (.tags(let name), _): try await listTags(of: repository(name), exchange)
         case (.referrers(let name, let digest), _): try await listReferrers(of: repository(name), digest, exchange)
-        case (.manifest(let name, let reference), .put): try await putManifest(in: repository(name, creating: true), reference, exchange)
+        case (.manifest(let name, let reference), .put):
+            try await putManifest(in: repository(name, creating: true), reference, exchange)
         case (.manifest(let name, let reference), .delete): try await deleteManifest(in: repository(name), reference, exchange)
         case (.manifest(let name, let reference), _): try await getManifest(in: repository(name), reference, exchange)
         case (.blob(let name, let digest), .head): try await headBlob(in: repository(name), digest, exchange)
@@ -92,7 +95,8 @@ final class RegistryService {
 
     func digest(_ text: String, parameter: String) throws -> ContentDigest {
         guard let digest = ContentDigest(text) else {
-            throw RegistryRefusal.invalidParameter(parameter, "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'", account: account)
+            throw RegistryRefusal.invalidParameter(
+                parameter, "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'", account: account)
         }
         return digest
     }

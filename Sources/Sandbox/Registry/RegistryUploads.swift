@@ -8,7 +8,8 @@ extension RegistryService {
     static let partBytes = 5 << 20
 
     func beginUpload(in repository: Repository, _ exchange: Exchange) async throws {
-        if quirks[.blobMounting], let mount = exchange.query["mount"].flatMap(ContentDigest.init), let from = exchange.query["from"],
+        if quirks[.blobMounting], let mount = exchange.query["mount"].flatMap(ContentDigest.init),
+            let from = exchange.query["from"],
             let source = account.repositories[from], source.has(layer: mount), source.refers(to: mount)
         {
             try repository.add(layer: mount)
@@ -25,7 +26,8 @@ extension RegistryService {
         try checkRange(of: upload, exchange)
         try await receive(upload, exchange)
         let end = quirks[.staleRange] ? upload.firstRangeEnd ?? 0 : max(upload.size - 1, 0)
-        try await exchange.respond(quirks[.patchCreated] ? 201 : 202, fields: sessionFields(upload, exchange) + [("Range", "0-\(end)")])
+        try await exchange.respond(
+            quirks[.patchCreated] ? 201 : 202, fields: sessionFields(upload, exchange) + [("Range", "0-\(end)")])
     }
 
     func completeUpload(_ id: String, in repository: Repository, _ exchange: Exchange) async throws {

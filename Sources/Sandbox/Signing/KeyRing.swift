@@ -19,10 +19,13 @@ struct SigningKeys {
     static func make(sessionUntil expiration: Int?, caller: Caller) -> SigningKeys {
         SigningKeys(
             accessKeyID: (expiration == nil ? "AKIA" : "ASIA") + randomText(16, from: "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"),
-            secret: Secret(randomText(40)), session: expiration.map { (Secret("IQoJ" + randomText(396) + "=="), $0) }, caller: caller)
+            secret: Secret(randomText(40)), session: expiration.map { (Secret("IQoJ" + randomText(396) + "=="), $0) },
+            caller: caller)
     }
 
-    static func randomText(_ count: Int, from alphabet: String = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") -> String {
+    static func randomText(_ count: Int, from alphabet: String = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+        -> String
+    {
         let letters = Array(alphabet.utf8)
         return String(decoding: randomBytes(count).map { letters[Int($0) % letters.count] }, as: UTF8.self)
     }

@@ -21,8 +21,9 @@ enum PercentEncoding {
         var out: [UInt8] = []
         var at = 0
         while at < bytes.count {
-            if bytes[at] == UInt8(ascii: "%"), at + 2 < bytes.count, let byte = UInt8(String(decoding: bytes[(at + 1)...(at + 2)], as: UTF8.self), radix: 16) {
-                out.append(byte)
+            if bytes[at] == UInt8(ascii: "%"), at + 2 < bytes.count, let high = value(bytes[at + 1]), let low = value(bytes[at + 2])
+            {
+                out.append(high << 4 | low)
                 at += 3
             } else {
                 out.append(plusIsSpace && bytes[at] == UInt8(ascii: "+") ? 32 : bytes[at])
@@ -30,6 +31,14 @@ enum PercentEncoding {
             }
         }
         return String(decoding: out, as: UTF8.self)
+    }
+
+    private static func value(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case 48...57: digit - 48
+        case 65...70, 97...102: (digit | 0x20) - 87
+        default: nil
+        }
     }
 
     /// `a=1&b` → (a, 1), (b, ""), still encoded.

@@ -17,11 +17,13 @@ final class PresignedURLs {
     static let lifetime = 3600
 
     private let region: String
-    private let keys = SigningKeys.make(sessionUntil: .max, caller: Caller(arn: "ecr", userID: "ecr"))
+    private let keys: SigningKeys
     /// Grows with each `expireAll`; the security token carries the one it was issued in, under the signature.
     private var generation = 0
 
-    init(region: String) { self.region = region }
+    init(region: String, keys: SigningKeys = .make(sessionUntil: .max, caller: Caller(arn: "ecr", userID: "ecr"))) {
+        (self.region, self.keys) = (region, keys)
+    }
 
     func expireAll() { generation += 1 }
 
@@ -43,10 +45,12 @@ final class PresignedURLs {
 
     func check(_ request: ReceivedRequest, now: Int) throws(Refusal) {
         let query = Dictionary(
-            PercentEncoding.pairs(of: request.query).map { ($0, PercentEncoding.decode($1)) }, uniquingKeysWith: { first, _ in first })
+            PercentEncoding.pairs(of: request.query).map { ($0, PercentEncoding.decode($1)) },
+            uniquingKeysWith: { first, _ in first })
         guard let algorithm = query["X-Amz-Algorithm"] else { throw .unsigned }
         guard algorithm == "AWS4-HMAC-SHA256", let signature = query["X-Amz-Signature"], let time = query["X-Amz-Date"],
-            let moment = Moment.parse(basic: time), let signed = query["X-Amz-SignedHeaders"], let lifetime = query["X-Amz-Expires"].flatMap(Int.init),
+            let moment = Moment.parse(basic: time), let signed = query["X-Amz-SignedHeaders"],
+            let lifetime = query["X-Amz-Expires"].flatMap(Int.init),
             let scope = query["X-Amz-Credential"].flatMap(CredentialScope.init)
         else {
             throw .malformed(
@@ -56,11 +60,15 @@ final class PresignedURLs {
         guard (1...604_800).contains(lifetime) else { throw .malformed("X-Amz-Expires must be between 1 and 604800 seconds") }
         guard scope.accessKeyID == keys.accessKeyID else { throw .unknownKey }
         guard scope.region == region, scope.service == "s3", scope.day == time.prefix(8) else {
-            throw .malformed("Error parsing the X-Amz-Credential parameter; the region '\(scope.region)' is wrong; expecting '\(region)'")
+            throw .malformed(
+                "Error parsing the X-Amz-Credential parameter; the region '\(scope.region)' is wrong; expecting '\(region)'")
         }
-        let canonical = request.canonical(signed: signed.split(separator: ";").map(String.init), payload: "UNSIGNED-PAYLOAD", isObjectStore: true)
+        let canonical = request.canonical(
+            signed: signed.split(separator: ";").map(String.init), payload: "UNSIGNED-PAYLOAD", isObjectStore: true)
         let expected = scope.signature(of: canonical, at: time, secret: keys.secret)
-        guard constantTimeEqual(Array(expected.utf8), Array(signature.utf8)), signed.split(separator: ";").contains("host") else { throw .mismatch }
+        guard constantTimeEqual(Array(expected.utf8), Array(signature.utf8)), signed.split(separator: ";").contains("host") else {
+            throw .mismatch
+        }
         if moment + lifetime < now { throw .expired(at: moment + lifetime, lifetime: lifetime) }
         if query["X-Amz-Security-Token"] != token { throw .sessionEnded }
     }

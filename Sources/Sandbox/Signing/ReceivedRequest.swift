@@ -21,7 +21,9 @@ struct ReceivedRequest {
         let pairs = PercentEncoding.pairs(of: query)
             .map { (PercentEncoding.encode(PercentEncoding.decode($0)), PercentEncoding.encode(PercentEncoding.decode($1))) }
             .filter { $0.0 != "X-Amz-Signature" }
-            .sorted { $0.0 == $1.0 ? $0.1.utf8.lexicographicallyPrecedes($1.1.utf8) : $0.0.utf8.lexicographicallyPrecedes($1.0.utf8) }
+            .sorted {
+                $0.0 == $1.0 ? $0.1.utf8.lexicographicallyPrecedes($1.1.utf8) : $0.0.utf8.lexicographicallyPrecedes($1.0.utf8)
+            }
         let lines = signed.map { name in
             let values = values(name).map { $0.split(whereSeparator: { $0 == " " || $0 == "\t" }).joined(separator: " ") }
             return "\(name):\(values.joined(separator: ","))\n"
@@ -32,7 +34,12 @@ struct ReceivedRequest {
         ].joined(separator: "\n")
     }
 
-    private var storedPath: String { PercentEncoding.encode(PercentEncoding.decode(path), safe: "/") }
+    private var storedPath: String {
+        path.split(separator: "/", omittingEmptySubsequences: false).map {
+            PercentEncoding.encode(PercentEncoding.decode(String($0)))
+        }
+        .joined(separator: "/")
+    }
 
     /// Without dot segments and doubled slashes, and encoded once more than it came.
     private var normalisedPath: String {

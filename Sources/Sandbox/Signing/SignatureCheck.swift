@@ -47,7 +47,8 @@ struct SignatureCheck {
         _ authorization: String, of request: ReceivedRequest
     ) throws(SignatureError) -> (CredentialScope, signed: [String], signature: String, time: String) {
         guard authorization.hasPrefix(Self.scheme + " ") else {
-            throw .incomplete("Authorization header requires '\(Self.scheme)' as its algorithm. Authorization=\(authorization.prefix(16))…")
+            throw .incomplete(
+                "Authorization header requires '\(Self.scheme)' as its algorithm. Authorization=\(authorization.prefix(16))…")
         }
         var parts: [String: String] = [:]
         for part in authorization.dropFirst(Self.scheme.count + 1).split(separator: ",") {
@@ -56,13 +57,17 @@ struct SignatureCheck {
         }
         let time = request.value("x-amz-date")
         let missing =
-            ["Credential", "Signature", "SignedHeaders"].filter { parts[$0] == nil }.map { "Authorization header requires '\($0)' parameter." }
+            ["Credential", "Signature", "SignedHeaders"].filter { parts[$0] == nil }.map {
+                "Authorization header requires '\($0)' parameter."
+            }
             + (time == nil ? ["Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."] : [])
-        guard missing.isEmpty, let credential = parts["Credential"], let signed = parts["SignedHeaders"], let signature = parts["Signature"],
+        guard missing.isEmpty, let credential = parts["Credential"], let signed = parts["SignedHeaders"],
+            let signature = parts["Signature"],
             let time
         else { throw .incomplete(missing.joined(separator: " ")) }
         guard let scope = CredentialScope(credential) else {
-            throw .incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '\(credential)'")
+            throw .incomplete(
+                "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '\(credential)'")
         }
         return (scope, signed.split(separator: ";").map(String.init), signature, time)
     }
@@ -71,11 +76,13 @@ struct SignatureCheck {
         let (earliest, latest) = (now - Self.window, now + Self.window)
         if moment < earliest {
             throw .invalid(
-                "Signature expired: \(Moment.basic(moment)) is now earlier than \(Moment.basic(earliest)) (\(Moment.basic(now)) - 15 min.)")
+                "Signature expired: \(Moment.basic(moment)) is now earlier than \(Moment.basic(earliest)) (\(Moment.basic(now)) - 15 min.)"
+            )
         }
         if moment > latest {
             throw .invalid(
-                "Signature not yet current: \(Moment.basic(moment)) is still later than \(Moment.basic(latest)) (\(Moment.basic(now)) + 15 min.)")
+                "Signature not yet current: \(Moment.basic(moment)) is still later than \(Moment.basic(latest)) (\(Moment.basic(now)) + 15 min.)"
+            )
         }
     }
 
@@ -84,13 +91,15 @@ struct SignatureCheck {
         guard scope.service == service else { throw .invalid("Credential should be scoped to correct service: '\(service)'. ") }
         guard scope.day == time.prefix(8) else {
             throw .invalid(
-                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '\(scope.day)' != '\(time.prefix(8))', from '\(time)'.")
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '\(scope.day)' != '\(time.prefix(8))', from '\(time)'."
+            )
         }
     }
 
     /// A field of AWS's own that is not signed could have been added on the way. The security token alone may be (wire 5).
     private func checkSigned(_ signed: [String], of request: ReceivedRequest) throws(SignatureError) {
-        let required = ["host"] + request.fields.map { $0.name.lowercased() }.filter { $0.hasPrefix("x-amz-") && $0 != "x-amz-security-token" }
+        let required =
+            ["host"] + request.fields.map { $0.name.lowercased() }.filter { $0.hasPrefix("x-amz-") && $0 != "x-amz-security-token" }
         for name in required where !signed.contains(name) {
             throw .invalid("'\(name)' must be a 'SignedHeader' in the AWS Authorization.")
         }

@@ -46,7 +46,8 @@ final class Repository {
         attributes = try JSON.decode(RepositoryAttributes.self, from: bytes)
         layers = Set(Files.list("\(directory)/layers").compactMap { ContentDigest("sha256:\($0)") })
         for name in Files.list("\(directory)/manifests") {
-            guard let digest = ContentDigest("sha256:\(name)"), let bytes = try Files.read("\(directory)/manifests/\(name)", upTo: 8 << 20)
+            guard let digest = ContentDigest("sha256:\(name)"),
+                let bytes = try Files.read("\(directory)/manifests/\(name)", upTo: 8 << 20)
             else { continue }
             let manifest = try JSON.decode(StoredManifest.self, from: bytes)
             manifests[digest] = manifest
@@ -127,7 +128,8 @@ final class Repositories {
     /// The name must have been checked and be free.
     func create(_ attributes: RepositoryAttributes) throws -> Repository {
         // The name's hash: a name may be longer than a file's may, and one may lie within another.
-        let repository = try Repository(new: attributes, directory: "\(directory)/\(ContentDigest.of(Array(attributes.name.utf8)).hex)")
+        let repository = try Repository(
+            new: attributes, directory: "\(directory)/\(ContentDigest.of(Array(attributes.name.utf8)).hex)")
         byName[attributes.name] = repository
         return repository
     }
