@@ -51,6 +51,8 @@ public final class ECRSandbox: Sendable {
                 "\(names.api):443": address(.api), "\(names.sts):443": address(.api), "\(names.registry):443": address(.registry),
                 "*.s3.\(region).amazonaws.com:443": address(.s3),
             ])
+        // OpenSSL writes without MSG_NOSIGNAL.
+        EventLoop.ignoreBrokenPipes()
         host.loop.start(named: "berth-sandbox")
         try Files.write(JSON.bytes(of: addresses) + [10], to: "\(directory)/sandbox.json")
         logger.info("sandbox ready", metadata: ["registry": "\(addresses.registry)", "control": "\(addresses.control)"])
