@@ -36,10 +36,11 @@ python_for_tests() {
     local candidate
     for candidate in "$own" python3; do
         if "$candidate" -W ignore -c "$PYTHON_IMPORTS" 2>/dev/null; then
-            echo "$candidate"
+            command -v "$candidate"
             return
         fi
     done
+    install_programs python3:python3 || return 1
     if ! python3 -m venv "$1/python" >/dev/null 2>&1; then
         # Debian ships venv apart from Python.
         apt_install python3-venv && python3 -m venv --clear "$1/python" >&2 || return 1

@@ -79,6 +79,15 @@ def sandbox(berth: Path, directory: Path) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
+def direct_sandbox(berth: Path, directory: Path) -> Iterator[Sandbox]:
+    """For clients that talk to it without Berth. They cannot find the host of S3 in any DNS, so the registry serves the blobs."""
+    running = Sandbox(berth, directory / "direct-sandbox")
+    running.switch(blob_redirect=False)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
 def moto_registry(directory: Path, authority: Authority) -> Iterator[MotoRegistry]:
     require("docker-registry", "htpasswd")
     running = MotoRegistry(directory / "moto", authority)

@@ -27,10 +27,10 @@ def test_an_image_comes_back_as_it_was_pushed(
     assert digests.pulled == digests.pushed
 
 
-def test_the_sandbox_serves_a_real_client_without_berth(client: Client, sandbox: Sandbox, image: Image, layout: Path) -> None:
+def test_the_sandbox_serves_a_real_client_without_berth(client: Client, direct_sandbox: Sandbox, image: Image, layout: Path) -> None:
     """Berth and the sandbox are one program: this shows that the sandbox is a registry by others' understanding too."""
-    sandbox.create_repositories("direct/image")
-    token = sandbox.ecr().get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    direct_sandbox.create_repositories("direct/image")
+    token = direct_sandbox.ecr().get_authorization_token()["authorizationData"][0]["authorizationToken"]
     username, _, password = base64.b64decode(token).decode().partition(":")
-    digests = client.round_trip(Login(sandbox.address, username, password), "direct/image", image, layout)
+    digests = client.round_trip(Login(direct_sandbox.address, username, password), "direct/image", image, layout)
     assert digests.pulled == digests.pushed

@@ -99,6 +99,10 @@ class Sandbox:
     def deny_credentials(self, deny: bool) -> None:
         self.control("POST", "/credentials", {"deny": deny})
 
+    def switch(self, **quirks: bool) -> None:
+        """Departs from ECR's ways, or goes back to them, by the sandbox's names for them."""
+        self.control("POST", "/quirks", quirks)
+
     def add_fault(self, **fault: Any) -> None:
         self.control("POST", "/faults", fault)
 
