@@ -45,7 +45,7 @@ let package = Package(
         room("Registry"),
         room("Configuration", imports: ["Registry", .product(name: "Yams", package: "Yams")]),
         room("AWS", imports: ["Configuration", "Telemetry", "Transport", "Crypto", logging]),
-        room("Access", imports: ["Configuration", "Registry", "Crypto", "CCrypt"]),
+        room("Access", imports: ["Registry", "Crypto", "CCrypt"]),
         room("Sandbox", imports: ["HTTPServer", "HTTP", "Transport", "Crypto", logging]),
         room(
             "Gateway",
@@ -69,7 +69,7 @@ let package = Package(
         tests(of: "Registry"),
         tests(of: "Configuration", imports: ["Registry"]),
         tests(of: "AWS", imports: ["Configuration", "Transport", "Crypto"], resources: [.copy("sigv4-vectors.json"), .copy("sigv4-oracle.py")]),
-        tests(of: "Access", imports: ["Configuration", "Registry"]),
+        tests(of: "Access", imports: ["Registry", "Crypto"]),
         tests(
             of: "Sandbox", imports: ["Transport", "Crypto", logging],
             resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),

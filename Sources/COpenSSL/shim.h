@@ -19,6 +19,8 @@ static inline void berth_non_blocking_modes(SSL_CTX *context) {
 }
 static inline void berth_tls12_at_least(SSL_CTX *context) { SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION); }
 static inline void berth_server_name(SSL *ssl, const char *name) { SSL_set_tlsext_host_name(ssl, name); }
+static inline void berth_bio_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
+static inline void berth_bio_retry_write(BIO *bio) { BIO_set_retry_write(bio); }
 static const uint64_t berth_server_options = SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_COMPRESSION;
 static inline EVP_PKEY *berth_p256_key(void) { return EVP_EC_gen("P-256"); }
 static inline long berth_pem_bytes(BIO *memory, char **start) { return BIO_get_mem_data(memory, start); }

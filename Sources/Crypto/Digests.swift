@@ -51,6 +51,20 @@ public enum HMAC {
     }
 }
 
+extension HMAC {
+    /// The same, as four words and without allocating: for a look-up on every request.
+    public static func sha256Words(key: [UInt8], _ message: UnsafeRawBufferPointer) -> (UInt64, UInt64, UInt64, UInt64) {
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        withUnsafeMutableBytes(of: &words) { digest in
+            let bytes = digest.assumingMemoryBound(to: UInt8.self)
+            _ = COpenSSL.HMAC(
+                EVP_sha256(), key, Int32(key.count), message.baseAddress?.assumingMemoryBound(to: UInt8.self), message.count,
+                bytes.baseAddress, nil)
+        }
+        return words
+    }
+}
+
 public enum Hexadecimal {
     private static let digits = Array("0123456789abcdef".utf8)
 

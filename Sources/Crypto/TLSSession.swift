@@ -14,17 +14,21 @@ public enum IOProgress {
 /// thread, and a client that resets its connection would otherwise break its neighbours' transfers.
 public final class TLSSession {
     private let ssl: OpaquePointer
+    private let sink: RecordSink
     /// After a fatal error OpenSSL forbids SSL_shutdown (SSL_shutdown(3)).
     private var isBroken = false
 
-    public init(server: TLSServer, descriptor: Int32) throws(TLSError) {
-        ssl = try Self.session(of: server.context, descriptor)
+    /// - Parameter batch: the loop's.
+    public init(server: TLSServer, descriptor: Int32, batch: RecordBatch) throws(TLSError) {
+        sink = RecordSink(descriptor: descriptor, batch: batch)
+        ssl = try Self.session(of: server.context, descriptor, sink)
         SSL_set_accept_state(ssl)
     }
 
     /// - Parameter name: whose certificate is expected: a DNS name, which is also sent as SNI, or an IP address.
-    public init(client: TLSClient, name: String, descriptor: Int32) throws(TLSError) {
-        ssl = try Self.session(of: client.context, descriptor)
+    public init(client: TLSClient, name: String, descriptor: Int32, batch: RecordBatch) throws(TLSError) {
+        sink = RecordSink(descriptor: descriptor, batch: batch)
+        ssl = try Self.session(of: client.context, descriptor, sink)
         SSL_set_connect_state(ssl)
         if X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) != 1 {
             ERR_clear_error()
@@ -33,13 +37,16 @@ public final class TLSSession {
         }
     }
 
-    private static func session(of context: OpaquePointer, _ descriptor: Int32) throws(TLSError) -> OpaquePointer {
+    private static func session(of context: OpaquePointer, _ descriptor: Int32, _ sink: RecordSink) throws(TLSError)
+        -> OpaquePointer
+    {
         ERR_clear_error()
         guard let ssl = SSL_new(context) else { throw .taken(after: "SSL_new") }
-        guard SSL_set_fd(ssl, descriptor) == 1 else {
+        guard let input = BIO_new_socket(descriptor, BIO_NOCLOSE), let output = sink.makeBIO() else {
             SSL_free(ssl)
-            throw .taken(after: "SSL_set_fd")
+            throw .taken(after: "BIO_new")
         }
+        SSL_set_bio(ssl, input, output)
         return ssl
     }
 
@@ -96,38 +103,54 @@ public final class TLSSession {
         return .bytes(got)
     }
 
-    /// What the socket takes without waiting.
+    /// Seals as much as fits one batch and sends it. What was sealed and not taken by the socket is `hasUnsent`: the next call, or
+    /// one with an empty buffer, goes on with it.
     public func write(_ buffer: UnsafeRawBufferPointer) throws(TLSError) -> IOProgress {
-        guard let start = buffer.baseAddress else { return .bytes(0) }
-        var done = 0
-        while done < buffer.count {
-            ERR_clear_error()
-            let count = SSL_write(ssl, start + done, Int32(clamping: buffer.count - done))
-            if count > 0 {
-                done += Int(count)
-                continue
-            }
-            if done > 0 { break }
-            switch SSL_get_error(ssl, count) {
-            case SSL_ERROR_WANT_WRITE: return .wantsWrite
-            case SSL_ERROR_WANT_READ: return .wantsRead
-            case SSL_ERROR_SYSCALL:
-                isBroken = true
-                throw TLSError(call: "SSL_write", reason: "the peer reset the connection")
-            default:
-                isBroken = true
-                throw .taken(after: "SSL_write")
-            }
+        guard sink.flush() else {
+            if sink.hasFailed { throw failed("send", "the peer reset the connection") }
+            return .wantsWrite
         }
-        return .bytes(done)
+        guard let start = buffer.baseAddress, buffer.count > 0 else { return .bytes(0) }
+        sink.openBatch()
+        let (done, code) = seal(start, buffer.count)
+        sink.closeBatch()
+        if sink.hasFailed { throw failed("send", "the peer reset the connection") }
+        switch code {
+        // The batch was full.
+        case SSL_ERROR_NONE, SSL_ERROR_WANT_WRITE: return done > 0 ? .bytes(done) : .wantsWrite
+        case SSL_ERROR_WANT_READ: return done > 0 ? .bytes(done) : .wantsRead
+        case SSL_ERROR_SYSCALL: throw failed("SSL_write", "the peer reset the connection")
+        default:
+            isBroken = true
+            throw .taken(after: "SSL_write")
+        }
     }
+
+    private func seal(_ start: UnsafeRawPointer, _ count: Int) -> (done: Int, code: Int32) {
+        var done = 0
+        while done < count {
+            ERR_clear_error()
+            let sealed = SSL_write(ssl, start + done, Int32(clamping: count - done))
+            guard sealed > 0 else { return (done, SSL_get_error(ssl, sealed)) }
+            done += Int(sealed)
+        }
+        return (done, SSL_ERROR_NONE)
+    }
+
+    private func failed(_ call: StaticString, _ reason: String) -> TLSError {
+        isBroken = true
+        return TLSError(call: call, reason: reason)
+    }
+
+    /// Sealed bytes wait for the socket to take them.
+    public var hasUnsent: Bool { sink.hasUnsent }
 
     /// Records lie decrypted or read ahead: do not wait for the socket.
     public var hasPending: Bool { SSL_has_pending(ssl) == 1 }
 
     /// Sends close_notify if the socket takes it; the peer's is not waited for (RFC 8446 6.1 allows it).
     public func shutDown() {
-        guard !isBroken else { return }
+        guard !isBroken, sink.flush() else { return }
         ERR_clear_error()
         SSL_shutdown(ssl)
         ERR_clear_error()

@@ -1,4 +1,5 @@
 import CLibevent
+import Crypto
 import Glibc
 import Synchronization
 
@@ -16,6 +17,8 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     /// One buffer for all connections of the loop: filled and emptied between two awaits, it stays in the cache and keeps a
     /// connection's memory small. On the loop's thread only.
     public let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
+    /// For the TLS sessions of the loop, likewise.
+    let records = RecordBatch()
     private let remote = Mutex(Remote())
     private let stopping = Atomic(false)
     private let wakeDescriptor: Int32

@@ -159,7 +159,7 @@ public final class Stream {
         }
     }
 
-    /// What the socket takes without waiting, which may be 0.
+    /// What is taken without waiting, which may be 0. All is on its way only when all was taken and nothing is `hasUnsent`.
     public func writeNow(_ buffer: UnsafeRawBufferPointer) throws(TransportError) -> Int {
         if let tls {
             do {
@@ -181,6 +181,9 @@ public final class Stream {
         return done
     }
 
+    /// TLS has taken bytes that the socket has not: wait until it is writable, and write on, if only nothing.
+    public var hasUnsent: Bool { tls?.hasUnsent ?? false }
+
     /// All of it, waiting as often as the peer is slow.
     public func write(_ bytes: [UInt8], timeout: Duration?) async throws(TransportError) {
         var done = 0
@@ -190,7 +193,7 @@ public final class Stream {
             }
             if let failure { throw failure }
             done += sent
-            if done == bytes.count { return }
+            if done == bytes.count, !hasUnsent { return }
             try await untilWritable(timeout: timeout)
         }
     }
@@ -198,12 +201,16 @@ public final class Stream {
     // MARK: TLS
 
     public func acceptTLS(_ server: TLSServer, timeout: Duration) async throws(TransportError) {
-        do { tls = try TLSSession(server: server, descriptor: descriptor) } catch { throw TransportError(error) }
+        do { tls = try TLSSession(server: server, descriptor: descriptor, batch: loop.records) } catch {
+            throw TransportError(error)
+        }
         try await handshake(timeout: timeout)
     }
 
     public func connectTLS(_ client: TLSClient, name: String, timeout: Duration) async throws(TransportError) {
-        do { tls = try TLSSession(client: client, name: name, descriptor: descriptor) } catch { throw TransportError(error) }
+        do { tls = try TLSSession(client: client, name: name, descriptor: descriptor, batch: loop.records) } catch {
+            throw TransportError(error)
+        }
         try await handshake(timeout: timeout)
     }
 

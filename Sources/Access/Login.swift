@@ -1,0 +1,19 @@
+/// What became of a login.
+public enum Login: Sendable {
+    case principal(Principal)
+    case missing
+    case invalid(LoginFailure)
+    /// Seconds until another try is worth it.
+    case throttled(retryAfter: Int)
+}
+
+/// Labels of `berth_login_failures_total`. The client is not told which.
+public enum LoginFailure: String, Sendable, CaseIterable {
+    case missing
+    case unknownUser = "unknown_user"
+    case wrongPassword = "wrong_password"
+    case malformed, throttled, busy
+
+    /// Its place in `allCases`: what counters are indexed by.
+    public var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+}

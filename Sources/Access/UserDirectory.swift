@@ -1,0 +1,25 @@
+import Crypto
+
+/// What proves a user.
+public enum Credential: Sendable {
+    case hash(PasswordHash)
+    /// From a file or the environment: compared, not hashed.
+    case plain(Secret<[UInt8]>)
+}
+
+/// Everybody the gateway knows. A reload makes a new one; its generation tells caches that what they hold is of the old.
+public struct UserDirectory: Sendable {
+    public let generation: Int
+    /// Who comes without credentials; nil: nobody may.
+    public let anonymous: Principal?
+    private let users: [[UInt8]: (credential: Credential, principal: Principal)]
+
+    public init(generation: Int, users: [(credential: Credential, principal: Principal)], anonymous: Principal?) {
+        self.generation = generation
+        self.anonymous = anonymous
+        // The configuration has refused doubles; were there one, the first would count.
+        self.users = Dictionary(users.map { (Array($0.principal.name.utf8), $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    func user(_ name: [UInt8]) -> (credential: Credential, principal: Principal)? { users[name] }
+}

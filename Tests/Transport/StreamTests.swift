@@ -1,0 +1,82 @@
+import Crypto
+import Foundation
+import Testing
+
+@testable import Transport
+
+/// Sends what it was given to whoever connects, and closes.
+private actor Source: ConnectionHost {
+    nonisolated let loop = EventLoop()
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    private let payload: [UInt8], tls: TLSServer?
+
+    init(_ payload: [UInt8], tls: TLSServer?) { (self.payload, self.tls) = (payload, tls) }
+
+    func serve(_ socket: AcceptedSocket) async {
+        let stream = Stream(socket.descriptor, on: loop)
+        do {
+            if let tls { try await stream.acceptTLS(tls, timeout: .seconds(5)) }
+            try await stream.write(payload, timeout: .seconds(5))
+        } catch {}  // the receiver sees what is missing
+        stream.close()
+    }
+}
+
+private actor Sink {
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    init(on loop: EventLoop) { self.loop = loop }
+
+    /// - Parameter pause: between two reads: a slow receiver.
+    func take(from address: SocketAddress, tls: TLSClient?, name: String, pause: Duration?) async throws -> [UInt8] {
+        let stream = try await Stream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
+        if let tls { try await stream.connectTLS(tls, name: name, timeout: .seconds(5)) }
+        var all: [UInt8] = []
+        while case let count = try await stream.read(into: loop.scratch, timeout: .seconds(5)), count > 0 {
+            all.append(contentsOf: UnsafeRawBufferPointer(rebasing: loop.scratch.prefix(count)))
+            if let pause { await loop.sleep(for: pause) }
+        }
+        return all
+    }
+}
+
+struct StreamTests {
+    private static func transfer(_ payload: [UInt8], encrypted: Bool, name: String = "127.0.0.1", pause: Duration? = nil) async throws -> [UInt8] {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("berth-stream-\(UUID())").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let authority = try CertificateAuthority(name: "test")
+        try authority.write(to: folder + "/ca.pem")
+        try authority.issue(for: ["127.0.0.1"]).write(chain: folder + "/tls.crt", privateKey: folder + "/tls.key")
+        let server = encrypted ? try TLSServer(certificateChain: folder + "/tls.crt", privateKey: folder + "/tls.key") : nil
+        let client = encrypted ? try TLSClient(authority: folder + "/ca.pem") : nil
+
+        let source = Source(payload, tls: server)
+        let listener = try Listener(on: try #require(SocketAddress("127.0.0.1:0")), host: source)
+        source.loop.start(named: "source")
+        let loop = EventLoop()
+        loop.start(named: "sink")
+        defer {
+            listener.stop()
+            source.loop.stop()
+            loop.stop()
+        }
+        return try await Sink(on: loop).take(from: listener.address, tls: client, name: name, pause: pause)
+    }
+
+    @Test(arguments: [(false, 0), (true, 0), (false, 1), (true, 1)])
+    func `what is written arrives whole, also at a receiver that is slow`(encrypted: Bool, pauseMilliseconds: Int) async throws {
+        // More than every buffer on the way, so that a slow receiver holds the sender up.
+        let payload = (0..<(24 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }
+        let pause: Duration? = pauseMilliseconds > 0 ? .milliseconds(pauseMilliseconds) : nil
+        let arrived = try await Self.transfer(payload, encrypted: encrypted, pause: pause)
+        #expect(arrived == payload)
+    }
+
+    @Test func `a certificate of another name ends the handshake with a reason`() async throws {
+        let error = await #expect(throws: TransportError.self) {
+            _ = try await Self.transfer([1], encrypted: true, name: "registry.example.com")
+        }
+        #expect(error?.kind == .tls)
+    }
+}
