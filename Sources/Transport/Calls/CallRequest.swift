@@ -1,3 +1,5 @@
+import CCurl
+
 /// One call to a service of AWS or of the machine: small, whole in memory, never on the data path.
 public struct CallRequest: Sendable {
     /// What is called, for people: `ecr:GetAuthorizationToken`, `instance metadata token`.
@@ -48,6 +50,13 @@ public struct CallResponse: Sendable {
 
     /// The first field of that (lower-case) name.
     public subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
+
+    /// The peer's clock, in seconds since 1970, when it told it.
+    public var date: Int? {
+        guard let text = self["date"] else { return nil }
+        let seconds = curl_getdate(text, nil)
+        return seconds >= 0 ? seconds : nil
+    }
 }
 
 /// Why a call brought no answer. Holds no query, no field and no body: fit for a log.

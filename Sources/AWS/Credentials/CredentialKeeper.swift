@@ -1,0 +1,72 @@
+import FoundationEssentials
+import Logging
+import Transport
+
+/// Holds the credentials of one identity and renews them before they end: one search at a time, however many ask.
+public actor CredentialKeeper {
+    public nonisolated let loop: EventLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    private let source: any CredentialSource
+    private let log: Logger
+    private let now: @Sendable () -> Date
+    private var current: Credentials?
+    private var window = CredentialWindow()
+    private var search: Task<Result<Credentials, CredentialError>, Never>?
+
+    public init(loop: EventLoop, source: any CredentialSource, log: Logger, now: @escaping @Sendable () -> Date = { Date() }) {
+        self.loop = loop
+        self.source = source
+        self.log = log
+        self.now = now
+    }
+
+    /// Credentials with life left. When a renewal fails the old ones are given on: whether they are dead is AWS's word, and the
+    /// metadata service is known to hand out late ones (static stability, wire 4.6).
+    public func credentials() async throws(CredentialError) -> Credentials {
+        guard let current else { return try await renewed().get() }
+        switch window.need(at: now(), for: current) {
+        case .none: return current
+        case .advisory:
+            startSearch()
+            return current
+        case .mandatory:
+            guard case .success(let renewed) = await renewed() else { return current }
+            return renewed
+        }
+    }
+
+    /// AWS refused these: the next to ask starts a search. Newer ones stay.
+    public func discard(_ refused: Credentials) {
+        if let current, current.sameKeys(as: refused) { self.current = nil }
+    }
+
+    private func renewed() async -> Result<Credentials, CredentialError> { await startSearch().value }
+
+    @discardableResult
+    private func startSearch() -> Task<Result<Credentials, CredentialError>, Never> {
+        if let search { return search }
+        let search = Task { await self.searchOnce() }
+        self.search = search
+        return search
+    }
+
+    private func searchOnce() async -> Result<Credentials, CredentialError> {
+        defer { search = nil }
+        do throws(CredentialError) {
+            let found: Credentials
+            switch try await source.find() {
+            case .found(let credentials): found = credentials
+            case .absent(let reasons): throw CredentialError(source: source.name, message: "none found: \(reasons)")
+            }
+            if current?.sameKeys(as: found) != true { log.notice("credentials found", metadata: ["source": "\(found.source)"]) }
+            current = found
+            window.found(found, at: now())
+            return .success(found)
+        } catch {
+            window.failed(at: now())
+            if current != nil { log.warning("credentials not renewed, the old ones stay in use", metadata: ["error": "\(error)"]) }
+            return .failure(error)
+        }
+    }
+}

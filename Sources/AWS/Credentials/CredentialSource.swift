@@ -1,0 +1,28 @@
+/// A place that may hold credentials. Later kinds (web identity, container, process) are one more conformance.
+public protocol CredentialSource: Sendable {
+    /// As `credentials.source` of the configuration says it: `environment`, `profile`, `instance`.
+    var name: String { get }
+
+    /// `absent` passes to the next source; an error means that this one is meant but broken, and ends the search.
+    func find() async throws(CredentialError) -> CredentialLookup
+}
+
+public enum CredentialLookup: Sendable {
+    case found(Credentials)
+    /// Why not, for people: `AWS_ACCESS_KEY_ID is not set`.
+    case absent(String)
+}
+
+/// Why there are no credentials. Holds no secret.
+public struct CredentialError: Error, Sendable, Equatable, CustomStringConvertible {
+    public var source: String
+    /// What is wrong, where, and the fix.
+    public var message: String
+
+    public init(source: String, message: String) {
+        self.source = source
+        self.message = message
+    }
+
+    public var description: String { "credentials, \(source): \(message)" }
+}

@@ -1,0 +1,127 @@
+import Crypto
+import FoundationEssentials
+import Transport
+
+/// The role of the EC2 instance, from its metadata service, version 2 (wire 4.5).
+public struct InstanceMetadata: CredentialSource {
+    public let name = "instance"
+    private let caller: HTTPCaller
+    private let environment: [String: String]
+
+    private static let rolePath = "latest/meta-data/iam/security-credentials/"
+    private static let tokenSeconds = "21600"  // the longest there is; used for two calls and forgotten
+    /// The service answers within milliseconds or is not there: every start outside of EC2 waits this long.
+    private static let timeout = Duration.seconds(1)
+    private static let longestName = 256  // characters; IAM's own limit for a role is 64
+
+    public init(caller: HTTPCaller, environment: [String: String]) {
+        self.caller = caller
+        self.environment = environment
+    }
+
+    public func find() async throws(CredentialError) -> CredentialLookup {
+        if environment.isTrue("AWS_EC2_METADATA_DISABLED") { return .absent("AWS_EC2_METADATA_DISABLED is true") }
+        let base = try endpoint()
+        let token: String
+        switch try await sessionToken(base) {
+        case .absent(let reason): return .absent(reason)
+        case .found(let found): token = found
+        }
+        let list = try await get(base, Self.rolePath, token: token)
+        if list.status == 404 { return .absent("the instance has no role: attach an instance profile to it") }
+        let names = String(decoding: list.body, as: UTF8.self).split(whereSeparator: \.isNewline)
+        guard list.status == 200, let role = names.first?.trimmed, Self.isPlain(role), role.count <= Self.longestName else {
+            throw error("the list of roles came with status \(list.status)")
+        }
+        let answer = try await get(base, Self.rolePath + role, token: token)
+        guard answer.status == 200 else { throw error("the credentials of role \(role) came with status \(answer.status)") }
+        return .found(try Self.credentials(from: answer.body, role: role))
+    }
+
+    private func endpoint() throws(CredentialError) -> CallURL {
+        let text =
+            environment.nonEmpty("AWS_EC2_METADATA_SERVICE_ENDPOINT")
+            ?? (environment["AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"]?.lowercased() == "ipv6"
+                ? "http://[fd00:ec2::254]" : "http://169.254.169.254")
+        guard let url = CallURL(text), url.query == nil else {
+            throw error("AWS_EC2_METADATA_SERVICE_ENDPOINT is not an address like http://169.254.169.254")
+        }
+        return url
+    }
+
+    private enum Session { case found(String), absent(String) }
+
+    private func sessionToken(_ base: CallURL) async throws(CredentialError) -> Session {
+        var request = request(base, "latest/api/token", method: "PUT")
+        request.body = []
+        request.fields = [("X-aws-ec2-metadata-token-ttl-seconds", Self.tokenSeconds)]
+        let answer: CallResponse
+        do throws(CallError) {
+            answer = try await caller.call(request)
+        } catch {
+            // Not on EC2, most often. In a container on EC2 the answer dies on the way (wire 4.5).
+            let hop = error.kind == .timeout ? "; for a container on EC2 set the instance's metadata hop limit to 2" : ""
+            return .absent("no answer from \(base.hostField): \(error.detail)\(hop)")
+        }
+        switch answer.status {
+        case 200:
+            let token = String(decoding: answer.body, as: UTF8.self).trimmed
+            guard Self.isPlain(token) else { throw error("the session token is not one line of text") }
+            return .found(token)
+        case 400: throw error("\(base.hostField) refused the call for a session token with status 400")
+        default:
+            return .absent("\(base.hostField) gives no session token (status \(answer.status)): version 2 of the service is needed")
+        }
+    }
+
+    private func get(_ base: CallURL, _ path: String, token: String) async throws(CredentialError) -> CallResponse {
+        var request = request(base, path, method: "GET")
+        request.fields = [("X-aws-ec2-metadata-token", token)]
+        do throws(CallError) {
+            return try await caller.call(request)
+        } catch {
+            throw self.error("\(error)")
+        }
+    }
+
+    private func request(_ base: CallURL, _ path: String, method: String) -> CallRequest {
+        var url = base
+        url.path = (base.path.hasSuffix("/") ? base.path : base.path + "/") + path
+        var request = CallRequest("instance metadata", method: method, url: url)
+        request.connectTimeout = Self.timeout
+        request.timeout = Self.timeout
+        request.mayUseProxy = false
+        return request
+    }
+
+    private struct Document: Decodable {
+        var Code: String?, Message: String?
+        var AccessKeyId: String?, SecretAccessKey: String?, Token: String?, Expiration: String?
+    }
+
+    static func credentials(from body: [UInt8], role: String) throws(CredentialError) -> Credentials {
+        func error(_ message: String) -> CredentialError { CredentialError(source: "instance", message: message) }
+        guard let document = try? JSONDecoder().decode(Document.self, from: Data(body)) else {
+            throw error("the credentials of role \(role) are not the JSON of the metadata service")
+        }
+        guard document.Code == nil || document.Code == "Success" else {
+            let reason = [document.Code, document.Message].compactMap { $0 }.joined(separator: ": ")
+            throw error(
+                "role \(role) gives no credentials: \(AWSError.printable(reason)); check the role's trust policy for ec2.amazonaws.com"
+            )
+        }
+        guard let key = document.AccessKeyId, let secret = document.SecretAccessKey, let token = document.Token,
+            let expiration = document.Expiration.flatMap({ try? Date($0, strategy: .iso8601) })
+        else { throw error("the credentials of role \(role) lack a key, the token or the expiration") }
+        return Credentials(
+            accessKeyID: key, secretAccessKey: Secret(secret), sessionToken: Secret(token), expiration: expiration,
+            source: "instance metadata, role \(role)")
+    }
+
+    private func error(_ message: String) -> CredentialError { CredentialError(source: name, message: message) }
+
+    /// Goes into a field or a path.
+    private static func isPlain(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
+    }
+}

@@ -1,0 +1,116 @@
+import Crypto
+import FoundationEssentials
+import Transport
+
+/// The calls of Amazon ECR's API that the gateway makes (wire 2.1, 3). From the control loop.
+public struct ECRClient: Sendable {
+    private let service: JSONService
+
+    /// `now`: this machine's clock.
+    public init(
+        caller: HTTPCaller, endpoint: ServiceEndpoint, credentials: CredentialKeeper,
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
+        service = JSONService(
+            caller: caller, endpoint: endpoint, credentials: credentials, name: "ecr",
+            target: "AmazonEC2ContainerRegistry_V20150921",
+            now: now)
+    }
+
+    init(service: JSONService) { self.service = service }
+
+    private struct Nothing: Encodable {}
+
+    // MARK: Token
+
+    private struct Authorization: Decodable {
+        struct Entry: Decodable {
+            var authorizationToken: String
+            /// Seconds since 1970, perhaps with a fraction or an exponent.
+            var expiresAt: Double?
+        }
+        var authorizationData: [Entry]
+    }
+
+    /// Visible characters; known ones have 2 to 4 thousand (wire 2.1). It must fit in a request head.
+    private static let longestToken = 16 << 10
+
+    /// One token serves every registry of the region that these credentials reach (wire 2.1).
+    public func authorizationToken() async throws(AWSError) -> FetchedToken {
+        let body = try await service.call("GetAuthorizationToken", Nothing())
+        guard let entry = try? JSONDecoder().decode(Authorization.self, from: Data(body)).authorizationData.first else {
+            throw malformed("GetAuthorizationToken", "no authorizationData")
+        }
+        let token = entry.authorizationToken
+        guard !token.isEmpty, token.utf8.count <= Self.longestToken, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw malformed("GetAuthorizationToken", "a token of \(token.utf8.count) bytes that does not fit in a field")
+        }
+        // In this machine's time, so that a clock that is off does not make a token look dead.
+        let expiresAt = entry.expiresAt.map { Date(timeIntervalSince1970: $0 - Double(service.clock.seconds)) }
+        return FetchedToken(authorizationToken: Secret(token), expiresAt: expiresAt)
+    }
+
+    // MARK: Repositories
+
+    private struct Creation: Encodable {
+        struct Tag: Encodable { var Key: String, Value: String }
+        struct Scanning: Encodable { var scanOnPush: Bool }
+        struct Encryption: Encodable { var encryptionType = "KMS", kmsKey: String }
+        var repositoryName: String, registryId: String?, tags: [Tag]?, imageTagMutability: String?
+        var imageScanningConfiguration: Scanning?, encryptionConfiguration: Encryption?
+    }
+
+    /// True when it is new, false when it was there already (another replica may have been faster).
+    /// `registryID`: the account, when it is not the credentials' own.
+    @discardableResult
+    public func createRepository(_ name: String, registryID: String? = nil, as template: RepositoryTemplate) async throws(AWSError)
+        -> Bool
+    {
+        let creation = Creation(
+            repositoryName: name, registryId: registryID,
+            tags: template.tags.isEmpty
+                ? nil : template.tags.sorted { $0.key < $1.key }.map { .init(Key: $0.key, Value: $0.value) },
+            imageTagMutability: template.tagMutability,
+            imageScanningConfiguration: template.scanOnPush.map { .init(scanOnPush: $0) },
+            encryptionConfiguration: template.kmsKey.map { .init(kmsKey: $0) })
+        do throws(AWSError) {
+            _ = try await service.call("CreateRepository", creation)
+            return true
+        } catch {
+            guard error.code == "RepositoryAlreadyExistsException" else { throw error }
+            return false
+        }
+    }
+
+    private struct Policy: Encodable {
+        var repositoryName: String, registryId: String?, policyText: String? = nil, lifecyclePolicyText: String? = nil
+    }
+
+    /// `text`: the policy's JSON, at most 10,240 characters.
+    public func setRepositoryPolicy(_ text: String, of name: String, registryID: String? = nil) async throws(AWSError) {
+        _ = try await service.call("SetRepositoryPolicy", Policy(repositoryName: name, registryId: registryID, policyText: text))
+    }
+
+    /// `text`: the policy's JSON, 100 to 30,720 characters.
+    public func putLifecyclePolicy(_ text: String, of name: String, registryID: String? = nil) async throws(AWSError) {
+        _ = try await service.call(
+            "PutLifecyclePolicy", Policy(repositoryName: name, registryId: registryID, lifecyclePolicyText: text))
+    }
+
+    private func malformed(_ operation: String, _ detail: String) -> AWSError {
+        AWSError(operation: "ecr:\(operation)", host: service.endpoint.url.hostField, cause: .malformed(detail))
+    }
+}
+
+/// What GetAuthorizationToken brought.
+public struct FetchedToken: Sendable {
+    /// base64 of `AWS:password`: what follows `Basic ` in a request, as it is.
+    public var authorizationToken: Secret<String>
+    /// A hint, not a promise; nil when the answer had none.
+    public var expiresAt: Date?
+
+    public init(authorizationToken: Secret<String>, expiresAt: Date?) {
+        self.authorizationToken = authorizationToken
+        self.expiresAt = expiresAt
+    }
+}

@@ -1,0 +1,24 @@
+import FoundationEssentials
+
+/// The time and the dice of a keeper, so that tests live days in milliseconds.
+public struct KeeperClock: Sendable {
+    public static let system = KeeperClock(
+        now: { Date() }, sleep: { try await Task.sleep(for: $0) }, random: { .random(in: 0..<1) })
+
+    static let longestNap: TimeInterval = 60  // seconds
+
+    var now: @Sendable () -> Date
+    /// Throws when cancelled.
+    var sleep: @Sendable (Duration) async throws -> Void
+    /// 0..<1
+    var random: @Sendable () -> Double
+
+    public init(
+        now: @escaping @Sendable () -> Date, sleep: @escaping @Sendable (Duration) async throws -> Void,
+        random: @escaping @Sendable () -> Double
+    ) {
+        self.now = now
+        self.sleep = sleep
+        self.random = random
+    }
+}

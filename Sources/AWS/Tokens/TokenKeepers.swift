@@ -1,0 +1,27 @@
+/// The keepers of a process, one for each identity: upstreams with the same credentials in the same region share a token (wire 2.1).
+public struct TokenKeepers {
+    /// What makes two upstreams one identity: where the token is fetched, and with whose credentials.
+    public struct Identity: Hashable, Sendable {
+        public var endpoint: ServiceEndpoint
+        /// `source`, `profile` and role of the configuration.
+        public var credentials: [String?]
+
+        public init(endpoint: ServiceEndpoint, credentials: [String?]) {
+            self.endpoint = endpoint
+            self.credentials = credentials
+        }
+    }
+
+    private var keepers: [Identity: TokenKeeper] = [:]
+
+    public init() {}
+
+    public var all: [TokenKeeper] { Array(keepers.values) }
+
+    public mutating func keeper(of identity: Identity, make: () throws -> TokenKeeper) rethrows -> TokenKeeper {
+        if let keeper = keepers[identity] { return keeper }
+        let keeper = try make()
+        keepers[identity] = keeper
+        return keeper
+    }
+}

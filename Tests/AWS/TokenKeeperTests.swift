@@ -1,0 +1,166 @@
+import Crypto
+import Foundation
+import Logging
+import Synchronization
+import Testing
+import Transport
+
+@testable import AWS
+
+/// An ECR of a closure: counts its calls and hands out numbered tokens.
+private final class FakeECR: Sendable {
+    let calls = Atomic(0)
+    let isDown = Atomic(false)
+    let refusal = AWSError(
+        operation: "ecr:GetAuthorizationToken", host: "fake", cause: .refused(code: "ServerException", message: "", status: 500))
+
+    func fetch(expiresAt: Date?, taking time: Duration = .zero) async throws(AWSError) -> FetchedToken {
+        let number = calls.add(1, ordering: .relaxed).newValue
+        if time > .zero { try? await Task.sleep(for: time) }
+        if isDown.load(ordering: .relaxed) { throw refusal }
+        return FetchedToken(authorizationToken: Secret("token-\(number)"), expiresAt: expiresAt)
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) final class TokenKeeperTests {
+    private let loop = EventLoop()
+    private let ecr = FakeECR()
+    private let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    init() { loop.start(named: "keeper") }
+    deinit { loop.stop() }
+
+    /// A clock that runs `speed` times as fast as the wall's.
+    private func clock(speed: Double) -> KeeperClock {
+        let start = Date(timeIntervalSince1970: 1_800_000_000), began = Date()
+        return KeeperClock(
+            now: { start.addingTimeInterval(Date().timeIntervalSince(began) * speed) },
+            sleep: { try await Task.sleep(for: $0 / speed) }, random: { .random(in: 0..<1) })
+    }
+
+    private func keeper(life: TimeInterval? = 43200, taking time: Duration = .zero, clock: KeeperClock = .system) -> TokenKeeper {
+        let ecr = ecr
+        return TokenKeeper(name: "test", loop: loop, log: log, clock: clock) { () async throws(AWSError) in
+            try await ecr.fetch(expiresAt: life.map { clock.now().addingTimeInterval($0) }, taking: time)
+        }
+    }
+
+    @Test func tokenIsTheWholeFieldAndNothingPrintsIt() async throws {
+        let keeper = keeper()
+        await keeper.start()
+        let token = try #require(await keeper.token(newerThan: 0, within: .seconds(5)))
+        #expect(token.fieldValue == Array("Basic token-1".utf8))
+        #expect(keeper.current.current?.generation == token.generation)
+        for text in [
+            "\(token)", String(reflecting: token), "\(Mirror(reflecting: token).children.map { "\($0)" })",
+            "\(keeper.state.current)",
+        ] {
+            #expect(!text.contains("token-1"))
+        }
+        await keeper.stop()
+    }
+
+    @Test func oneFetchHoweverManyAsk() async throws {
+        let keeper = keeper(taking: .milliseconds(100))
+        await keeper.start()
+        let first = await answers(of: keeper, newerThan: 0)
+        #expect(first == 1000)
+        #expect(ecr.calls.load(ordering: .relaxed) == 1)
+        // All were refused with the first token, and ask for a newer one.
+        let second = await answers(of: keeper, newerThan: 1)
+        #expect(second == 1000)
+        #expect(ecr.calls.load(ordering: .relaxed) == 2)
+        #expect(keeper.current.current?.generation == 2)
+        await keeper.stop()
+    }
+
+    private func answers(of keeper: TokenKeeper, newerThan generation: Int) async -> Int {
+        await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<1000 {
+                group.addTask {
+                    await keeper.token(newerThan: generation, within: .seconds(20)).map { $0.generation == generation + 1 } ?? false
+                }
+            }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+    }
+
+    @Test func waitingEndsAtTheDeadlineWithoutAToken() async {
+        ecr.isDown.store(true, ordering: .relaxed)
+        let keeper = keeper()
+        await keeper.start()
+        let start = ContinuousClock.now
+        #expect(await keeper.token(newerThan: 0, within: .milliseconds(200)) == nil)
+        #expect(.now - start < .seconds(3))
+        let state = keeper.state.current
+        #expect(!state.isReady(at: Date()) && state.refreshesFailed > 0)
+        #expect(state.lastError?.contains("ServerException") == true)
+        await keeper.stop()
+    }
+
+    @Test func askerThatIsCancelledLeavesAtOnce() async {
+        let keeper = keeper(taking: .seconds(30))
+        await keeper.start()
+        let asker = Task { await keeper.token(newerThan: 0, within: .seconds(30)) }
+        try? await Task.sleep(for: .milliseconds(20))
+        asker.cancel()
+        let start = ContinuousClock.now
+        #expect(await asker.value == nil)
+        #expect(.now - start < .seconds(3))
+        await keeper.stop()
+    }
+
+    @Test func tokenLivesThroughDaysAndIsNeverOver() async throws {
+        let clock = clock(speed: 100_000), hour = 3600.0
+        let keeper = keeper(clock: clock)
+        await keeper.start()
+        let start = clock.now()
+        while clock.now().timeIntervalSince(start) < 72 * hour {
+            if let token = keeper.current.current { #expect(token.expiresAt.timeIntervalSince(clock.now()) > 4 * hour) }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        // Every 5.4 to 6.6 hours.
+        #expect((10...14).contains(ecr.calls.load(ordering: .relaxed)))
+        await keeper.stop()
+    }
+
+    @Test func outageIsSurvivedWhileTheOldTokenLivesAndHealsByItself() async throws {
+        let clock = clock(speed: 100_000), hour = 3600.0
+        let keeper = keeper(clock: clock)
+        await keeper.start()
+        let first = try #require(await keeper.token(newerThan: 0, within: .seconds(100_000)))
+        ecr.isDown.store(true, ordering: .relaxed)
+        func live(until hours: Double) async throws {
+            while clock.now() < first.fetchedAt.addingTimeInterval(hours * hour) { try await Task.sleep(for: .milliseconds(2)) }
+        }
+        try await live(until: 10)
+        #expect(keeper.current.current?.generation == first.generation)
+        #expect(keeper.state.current.isReady(at: clock.now()))
+        #expect(keeper.state.current.lastError != nil)
+        // Three and a half hours at a minute's backoff: no storm, and no sleep either.
+        #expect((20...2000).contains(keeper.state.current.refreshesFailed))
+        try await live(until: 13)
+        #expect(!keeper.state.current.isReady(at: clock.now()))
+        ecr.isDown.store(false, ordering: .relaxed)
+        try await live(until: 14)
+        #expect(keeper.state.current.isReady(at: clock.now()))
+        #expect(keeper.state.current.lastError == nil)
+        #expect((keeper.current.current?.generation ?? 0) > first.generation)
+        await keeper.stop()
+    }
+
+    @Test func tokenOverAtItsFetchServesAndIsFetchedAtMostOnceAMinute() async throws {
+        let clock = clock(speed: 1000)
+        let keeper = keeper(life: -11 * 365 * 86400, clock: clock)
+        await keeper.start()
+        var generation = try #require(await keeper.token(newerThan: 0, within: .seconds(1000))).generation
+        #expect(keeper.state.current.isReady(at: clock.now()))
+        // Five minutes in which the upstream refuses whatever it is given.
+        let start = clock.now()
+        while clock.now().timeIntervalSince(start) < 300 {
+            generation = await keeper.token(newerThan: generation, within: .seconds(30))?.generation ?? generation
+        }
+        #expect((3...7).contains(ecr.calls.load(ordering: .relaxed)))
+        await keeper.stop()
+    }
+}
