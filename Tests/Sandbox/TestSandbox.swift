@@ -33,9 +33,11 @@ struct TestSandbox: Sendable {
     /// What follows `Basic `.
     let token: String
 
-    /// Runs `body` against a fresh sandbox.
-    static func run(_ quirks: [Quirk: Bool] = [:], _ body: (TestSandbox) async throws -> Void) async throws {
-        var settings = SandboxSettings()
+    /// Runs `body` against a sandbox, fresh unless a directory is given.
+    static func run(_ quirks: [Quirk: Bool] = [:], in directory: String? = nil, _ body: (TestSandbox) async throws -> Void)
+        async throws
+    {
+        var settings = SandboxSettings(directory: directory)
         settings.quirks = quirks
         let sandbox = try ECRSandbox.start(settings, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         let client = try Client(authority: sandbox.addresses.caFile)

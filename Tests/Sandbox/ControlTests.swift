@@ -1,0 +1,124 @@
+import Testing
+import Transport
+
+@testable import Sandbox
+
+struct ControlTests {
+    private struct Stats: Decodable {
+        var authorization_tokens: Int, blob_gets: Int, expired_token_answers: Int, open_connections: Int, open_uploads: Int
+        var requests: [String: Int]
+    }
+
+    @Test func `what happened is counted`() async throws {
+        try await LayerBucketTests.run { box, url in
+            _ = try await box.bucket("GET", url)
+            try await box.control("POST", "/tokens/expire")
+            _ = try await box.registry("HEAD", "/v2/app/manifests/1")
+            let stats = try await box.control("GET", "/stats").json(Stats.self)
+            #expect(stats.authorization_tokens == 1)
+            #expect(stats.blob_gets == 1)
+            #expect(stats.expired_token_answers == 1)
+            #expect(stats.open_connections >= 1)
+            #expect(stats.open_uploads == 0)
+            #expect(stats.requests["registry.upload_put"] == 2)
+            #expect(stats.requests["registry.manifest_head"] == 1)
+            #expect(stats.requests["s3.get"] == 1)
+            #expect(stats.requests["api.GetAuthorizationToken"] == 1)
+        }
+    }
+
+    @Test func `an unknown quirk is refused with the names there are`() async throws {
+        try await TestSandbox.run { box in
+            let answer = try await box.control("POST", "/quirks", "{\"patch_creatd\":false}")
+            #expect(answer.status == 400)
+            for quirk in Quirk.allCases { #expect(answer.text.contains(quirk.rawValue)) }
+            for body in ["{\"patch_created\":1}", "[]", "x"] {
+                #expect(try await box.control("POST", "/quirks", body).status == 400)
+            }
+            let states = try await box.control("GET", "/quirks").json([String: Bool].self)
+            #expect(states == Dictionary(uniqueKeysWithValues: Quirk.allCases.map { ($0.rawValue, $0.isOnByDefault) }))
+        }
+    }
+
+    @Test(arguments: [
+        "{}", "{\"where\":\"moon\",\"kind\":\"reset\"}", "{\"where\":\"control\",\"kind\":\"reset\"}",
+        "{\"where\":\"api\",\"kind\":\"status\",\"status\":99}", "{\"where\":\"api\",\"kind\":\"reset\",\"after_bytes\":-1}",
+    ])
+    func `a fault that cannot strike is refused`(fault: String) async throws {
+        try await TestSandbox.run { box in
+            let answer = try await box.control("POST", "/faults", fault)
+            #expect(answer.status == 400)
+            #expect(answer.text.contains("\"error\""))
+        }
+    }
+
+    @Test func `a fault strikes what it matches, as often as it says`() async throws {
+        try await RegistryUploadTests.run { box in
+            try await box.control(
+                "POST", "/faults",
+                "{\"where\":\"registry\",\"match\":{\"method\":\"GET\",\"path_prefix\":\"/v2/app/\"},\"kind\":\"status\",\"status\":503,\"times\":2}"
+            )
+            #expect(try await box.registry("GET", "/v2/").status == 200)
+            for status in [503, 503, 200] { #expect(try await box.registry("GET", "/v2/app/tags/list").status == status) }
+            try await box.control("POST", "/faults", "{\"where\":\"registry\",\"kind\":\"status\",\"status\":429,\"times\":-1}")
+            for _ in 0..<3 { #expect(try await box.registry("GET", "/v2/").code == "TOOMANYREQUESTS") }
+            try await box.control("DELETE", "/faults")
+            #expect(try await box.registry("GET", "/v2/").status == 200)
+        }
+    }
+
+    @Test func `errors on demand are in the service's own form`() async throws {
+        try await LayerBucketTests.run { box, url in
+            try await box.control("POST", "/faults", "{\"where\":\"api\",\"kind\":\"status\",\"status\":429}")
+            let throttled = try await box.api("GetAuthorizationToken", "{}")
+            #expect(throttled.status == 400)
+            #expect(throttled.text.contains("\"__type\":\"ThrottlingException\""))
+            try await box.control("POST", "/faults", "{\"where\":\"api\",\"kind\":\"status\",\"status\":500}")
+            #expect(try await box.api("GetAuthorizationToken", "{}").text.contains("ServerException"))
+            try await box.control("POST", "/faults", "{\"where\":\"s3\",\"kind\":\"status\",\"status\":503}")
+            #expect(try await box.bucket("GET", url).text.contains("<Code>SlowDown</Code>"))
+        }
+    }
+
+    @Test func `an answer is reset, cut short, or falsified where it was said to be`() async throws {
+        try await LayerBucketTests.run { box, url in
+            try await box.control("POST", "/faults", "{\"where\":\"s3\",\"kind\":\"truncate\",\"after_bytes\":300000}")
+            let short = try await box.bucket("GET", url)
+            #expect(short.isTruncated)
+            #expect(short.body == Array(LayerBucketTests.content[..<300_000]))
+
+            try await box.control("POST", "/faults", "{\"where\":\"s3\",\"kind\":\"corrupt\",\"after_bytes\":400000}")
+            let false_ = try await box.bucket("GET", url)
+            #expect(false_.body.count == 700_000)
+            #expect(zip(false_.body, LayerBucketTests.content).enumerated().filter { $1.0 != $1.1 }.map(\.offset) == [400_000])
+
+            try await box.control("POST", "/faults", "{\"where\":\"s3\",\"kind\":\"reset\",\"after_bytes\":500000}")
+            #expect(try await box.bucket("GET", url).isTruncated)
+            try await box.control("POST", "/faults", "{\"where\":\"s3\",\"kind\":\"reset\"}")
+            await #expect(throws: TransportError.self) { try await box.bucket("GET", url) }
+            #expect(try await box.bucket("GET", url).body == LayerBucketTests.content)
+        }
+    }
+
+    @Test func `an upload is reset in its middle, and its session is over`() async throws {
+        try await RegistryUploadTests.run { box in
+            let path = try box.path(try await box.registry("POST", "/v2/app/blobs/uploads/"))
+            try await box.control(
+                "POST", "/faults",
+                "{\"where\":\"registry\",\"match\":{\"method\":\"PATCH\"},\"kind\":\"reset\",\"after_bytes\":1000000}")
+            await #expect(throws: TransportError.self) {
+                try await box.registry("PATCH", path, body: RegistryUploadTests.bytes(3_000_000))
+            }
+            #expect(try await box.registry("PATCH", path, body: [1]).status == 404)
+        }
+    }
+
+    @Test func `a stall lasts as long as it was told`() async throws {
+        try await LayerBucketTests.run { box, url in
+            try await box.control("POST", "/faults", "{\"where\":\"s3\",\"kind\":\"stall\",\"after_bytes\":100000,\"seconds\":0.2}")
+            let start = ContinuousClock.now
+            #expect(try await box.bucket("GET", url).body == LayerBucketTests.content)
+            #expect(ContinuousClock.now - start >= .milliseconds(200))
+        }
+    }
+}
