@@ -1,0 +1,48 @@
+import Glibc
+
+/// One line an event, either way.
+public enum LogFormat: String, Sendable {
+    case json, text
+
+    /// Text for people at a terminal, JSON for machines.
+    public static var automatic: LogFormat { isatty(STDERR_FILENO) == 1 ? .text : .json }
+}
+
+/// RFC 3339 in UTC with milliseconds. The seconds' text is kept, since thousands of lines share it.
+public struct LogClock {
+    private var second = 0
+    private var text: [UInt8] = []
+
+    public init() {}
+
+    public mutating func append(to line: inout [UInt8]) {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        if now.tv_sec != second || text.isEmpty {
+            var parts = tm()
+            var seconds = now.tv_sec
+            gmtime_r(&seconds, &parts)
+            second = now.tv_sec
+            text = []
+            for (value, width, separator) in [
+                (Int(parts.tm_year) + 1900, 4, "-"), (Int(parts.tm_mon) + 1, 2, "-"), (Int(parts.tm_mday), 2, "T"),
+                (Int(parts.tm_hour), 2, ":"), (Int(parts.tm_min), 2, ":"), (Int(parts.tm_sec), 2, "."),
+            ] {
+                Self.append(value, width: width, to: &text)
+                text += separator.utf8
+            }
+        }
+        line += text
+        Self.append(now.tv_nsec / 1_000_000, width: 3, to: &line)
+        line.append(UInt8(ascii: "Z"))
+    }
+
+    private static func append(_ value: Int, width: Int, to line: inout [UInt8]) {
+        var divisor = 1
+        for _ in 1..<width { divisor *= 10 }
+        while divisor > 0 {
+            line.append(UInt8(48 + value / divisor % 10))
+            divisor /= 10
+        }
+    }
+}

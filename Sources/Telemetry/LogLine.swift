@@ -1,0 +1,111 @@
+/// A line under construction: its fields in order, in either format. Whatever a value holds, the line stays one line, and a value
+/// cannot pass for another field.
+public struct LogLine {
+    public private(set) var bytes: [UInt8]
+    private let format: LogFormat
+
+    /// - Parameter buffer: an empty one to build in, with the room of earlier lines.
+    public init(_ format: LogFormat, level: StaticString, message: some Collection<UInt8>, clock: inout LogClock, in buffer: consuming [UInt8] = []) {
+        bytes = buffer
+        self.format = format
+        switch format {
+        case .json:
+            append("{\"time\":\"")
+            clock.append(to: &bytes)
+            append("\",\"level\":\"")
+            append(level)
+            append("\",\"message\":\"")
+            appendEscaped(message)
+            append("\"")
+        case .text:
+            clock.append(to: &bytes)
+            append(" ")
+            append(level)
+            for _ in level.utf8CodeUnitCount..<max(level.utf8CodeUnitCount, 8) { append(" ") }
+            appendEscaped(message)
+        }
+    }
+
+    public mutating func field(_ name: StaticString, _ value: some Collection<UInt8>) {
+        begin(name)
+        if format == .json || value.isEmpty || value.contains(where: { $0 <= 32 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "=") || $0 >= 127 }) {
+            append("\"")
+            appendEscaped(value)
+            append("\"")
+        } else {
+            bytes.append(contentsOf: value)
+        }
+    }
+
+    public mutating func field(_ name: StaticString, _ value: StaticString) {
+        field(name, UnsafeBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
+    }
+
+    public mutating func field(_ name: StaticString, _ value: Int) {
+        begin(name)
+        append(decimal: value, width: 1)
+    }
+
+    /// Seconds with six decimals.
+    public mutating func field(_ name: StaticString, nanoseconds: Int) {
+        begin(name)
+        append(decimal: nanoseconds / 1_000_000_000, width: 1)
+        append(".")
+        append(decimal: nanoseconds / 1000 % 1_000_000, width: 6)
+    }
+
+    /// A name that is only known at run time.
+    public mutating func field(named name: String, _ value: some Collection<UInt8>) {
+        append(format == .json ? ",\"" : " ")
+        appendEscaped(name.utf8)
+        append(format == .json ? "\":\"" : "=\"")
+        appendEscaped(value)
+        append("\"")
+    }
+
+    /// The line with its end; the value is then used up.
+    public consuming func finished() -> [UInt8] {
+        append(format == .json ? "}\n" : "\n")
+        return bytes
+    }
+
+    private mutating func begin(_ name: StaticString) {
+        append(format == .json ? ",\"" : " ")
+        append(name)
+        append(format == .json ? "\":" : "=")
+    }
+
+    private mutating func append(_ literal: StaticString) {
+        bytes.append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+    }
+
+    private mutating func append(decimal value: Int, width: Int) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var at = 20
+            var rest = value.magnitude
+            repeat {
+                at -= 1
+                digits[at] = UInt8(48 + rest % 10)
+                rest /= 10
+            } while rest > 0 || 20 - at < width
+            if value < 0 { bytes.append(UInt8(ascii: "-")) }
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[at...]))
+        }
+    }
+
+    /// RFC 8259 7; bytes outside ASCII become U+00XX, since they need not be UTF-8. Text uses the same, so that a line holds no
+    /// control character in either format.
+    private mutating func appendEscaped(_ value: some Collection<UInt8>) {
+        for byte in value {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                bytes.append(UInt8(ascii: "\\"))
+                bytes.append(byte)
+            case 32..<127: bytes.append(byte)
+            default:
+                append("\\u00")
+                for digit in [byte >> 4, byte & 15] { bytes.append(digit < 10 ? 48 + digit : 87 + digit) }
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import Glibc
+import Synchronization
+
+/// Where log lines go: into memory at once, and from there to a descriptor by a thread of its own. A pipe that nobody reads never
+/// holds a loop up, and a busy data plane does not wake a thread for each line.
+public final class LogSink: Sendable {
+    private struct Buffer {
+        var bytes: [UInt8] = []
+        var dropped = 0
+        var isWoken = false
+    }
+
+    private let buffer = Mutex(Buffer())
+    private let descriptor: Int32
+    /// A pipe: one byte in it while the thread has been woken and has not looked yet.
+    private let wakeInput: Int32, wakeOutput: Int32
+    private let isWriting = Atomic(false)
+
+    /// Past it lines are dropped and counted: a log that cannot be written must not become the memory's end.
+    private static let bytesAtMost = 1 << 20
+    /// Lines are gathered this long before they are written. Microseconds.
+    private static let gathering: UInt32 = 20_000
+
+    public init(descriptor: Int32 = STDERR_FILENO) {
+        self.descriptor = descriptor
+        var ends: [Int32] = [-1, -1]
+        // Fails only without descriptors at start, before there is anything to serve.
+        guard pipe(&ends) == 0 else { fatalError("pipe failed: \(errno)") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        (wakeInput, wakeOutput) = (ends[0], ends[1])
+        var thread = pthread_t()
+        // The thread lives as long as the process; so does the sink.
+        let code = pthread_create(
+            &thread, nil,
+            { sink in
+                guard let sink else { return nil }
+                Unmanaged<LogSink>.fromOpaque(sink).takeRetainedValue().writeForever()
+                return nil
+            }, Unmanaged.passRetained(self).toOpaque())
+        guard code == 0 else { fatalError("pthread_create failed: \(code)") }
+        pthread_detach(thread)
+    }
+
+    /// A whole line, with its line feed.
+    public func append(_ line: [UInt8]) {
+        let mustWake = buffer.withLock { buffer in
+            guard buffer.bytes.count + line.count <= Self.bytesAtMost else {
+                buffer.dropped += 1
+                return false
+            }
+            buffer.bytes += line
+            defer { buffer.isWoken = true }
+            return !buffer.isWoken
+        }
+        if mustWake {
+            var one: UInt8 = 1
+            _ = write(wakeOutput, &one, 1)
+        }
+    }
+
+    /// Waits until all is written, one second at most: for the end of the process.
+    public func flush() {
+        for _ in 0..<100 {
+            if buffer.withLock({ $0.bytes.isEmpty }), !isWriting.load(ordering: .acquiring) { return }
+            usleep(10_000)
+        }
+    }
+
+    private func writeForever() {
+        var taken: [UInt8] = []
+        while true {
+            var woken: UInt8 = 0
+            _ = read(wakeInput, &woken, 1)
+            usleep(Self.gathering)
+            isWriting.store(true, ordering: .releasing)
+            let dropped = buffer.withLock { buffer in
+                swap(&taken, &buffer.bytes)
+                defer { (buffer.dropped, buffer.isWoken) = (0, false) }
+                return buffer.dropped
+            }
+            if dropped > 0 { taken += Array("{\"level\":\"warning\",\"message\":\"log lines dropped\",\"count\":\(dropped)}\n".utf8) }
+            writeAll(taken)
+            taken.removeAll(keepingCapacity: true)
+            isWriting.store(false, ordering: .releasing)
+        }
+    }
+
+    private func writeAll(_ bytes: [UInt8]) {
+        var done = 0
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress.map { $0 + done }, bytes.count - done) }
+            if count > 0 {
+                done += count
+            } else if errno == EAGAIN {
+                usleep(Self.gathering)  // somebody made the descriptor non-blocking
+            } else if errno != EINTR {
+                return  // nobody will ever read it
+            }
+        }
+    }
+}

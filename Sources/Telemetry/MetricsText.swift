@@ -1,0 +1,144 @@
+import Synchronization
+
+/// A token's life, as its keeper tells it.
+public struct TokenFigures: Sendable {
+    public let upstream: String
+    /// Seconds since 1970; nil without a token.
+    public let expiry: Double?
+    public let refreshesSucceeded: Int, refreshesFailed: Int
+
+    public init(upstream: String, expiry: Double?, refreshesSucceeded: Int, refreshesFailed: Int) {
+        (self.upstream, self.expiry) = (upstream, expiry)
+        (self.refreshesSucceeded, self.refreshesFailed) = (refreshesSucceeded, refreshesFailed)
+    }
+}
+
+/// All workers' counters in Prometheus' text format, 0.0.4. The names are a promise (design section 9).
+public struct MetricsText: Sendable {
+    private let workers: [WorkerMetrics]
+    private let version: String
+
+    public init(workers: [WorkerMetrics], version: String) { (self.workers, self.version) = (workers, version) }
+
+    public func render(tokens: [TokenFigures]) -> [UInt8] {
+        var text = ""
+        requests(&text)
+        durations(&text)
+        traffic(&text)
+        upstreams(&text, tokens)
+        logins(&text)
+        metric(&text, "berth_build_info", "gauge", "The running version.", [([("version", version)], "1")])
+        ProcessFigures.current().append(to: &text, metric)
+        return Array(text.utf8)
+    }
+
+    private typealias Sample = (labels: [(String, String)], value: String)
+
+    private func metric(_ text: inout String, _ name: String, _ type: String, _ help: String, _ samples: [Sample]) {
+        text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+        for sample in samples { line(&text, name, sample.labels, sample.value) }
+    }
+
+    private func line(_ text: inout String, _ name: String, _ labels: [(String, String)], _ value: String) {
+        let list = labels.map { "\($0.0)=\"\(escaped($0.1))\"" }.joined(separator: ",")
+        text += list.isEmpty ? "\(name) \(value)\n" : "\(name){\(list)} \(value)\n"
+    }
+
+    private func escaped(_ value: String) -> String {
+        value.reduce(into: "") { result, character in
+            switch character {
+            case "\\": result += "\\\\"
+            case "\"": result += "\\\""
+            case "\n": result += "\\n"
+            default: result.append(character)
+            }
+        }
+    }
+
+    private func sum(_ value: (WorkerMetrics) -> Int) -> Int { workers.reduce(0) { $0 + value($1) } }
+
+    private func requests(_ text: inout String) {
+        guard let labels = workers.first else { return }
+        var samples: [Sample] = []
+        for (index, operation) in labels.operations.enumerated() {
+            for status in WorkerMetrics.statuses {
+                let at = index * WorkerMetrics.statuses.count + status - WorkerMetrics.statuses.lowerBound
+                let count = sum { $0.requests.value(at: at) }
+                if count > 0 { samples.append(([("operation", operation), ("status", String(status))], String(count))) }
+            }
+        }
+        metric(&text, "berth_requests_total", "counter", "Requests answered, by operation and status.", samples)
+    }
+
+    private func durations(_ text: inout String) {
+        guard let labels = workers.first else { return }
+        let name = "berth_request_seconds"
+        metric(&text, name, "histogram", "From a request's head to the end of its answer.", [])
+        let width = WorkerMetrics.buckets.count + 1
+        for (index, operation) in labels.operations.enumerated() {
+            let counts = (0..<width).map { bucket in sum { $0.seconds.value(at: index * width + bucket) } }
+            guard counts.contains(where: { $0 > 0 }) else { continue }
+            var total = 0
+            for (bucket, count) in counts.enumerated() {
+                total += count
+                let bound = bucket < WorkerMetrics.buckets.count ? "\(WorkerMetrics.buckets[bucket])" : "+Inf"
+                line(&text, name + "_bucket", [("operation", operation), ("le", bound)], String(total))
+            }
+            let seconds = Double(sum { $0.secondsSum.value(at: index) }) / 1e6
+            line(&text, name + "_sum", [("operation", operation)], "\(seconds)")
+            line(&text, name + "_count", [("operation", operation)], String(total))
+        }
+    }
+
+    private func traffic(_ text: inout String) {
+        metric(
+            &text, "berth_bytes_total", "counter", "Bytes of heads and bodies, inside TLS.",
+            WorkerMetrics.directions.enumerated().map { index, direction in
+                ([("direction", direction)], String(sum { $0.bytes.value(at: index) }))
+            })
+        let open = sum { $0.idleConnections.load(ordering: .relaxed) }
+        let active = sum { $0.activeExchanges.load(ordering: .relaxed) }
+        metric(
+            &text, "berth_connections", "gauge", "Connections of clients, by what they do.",
+            [([("state", "active")], String(active)), ([("state", "idle")], String(max(open - active, 0)))])
+        metric(&text, "berth_exchanges_in_flight", "gauge", "Requests being answered.", [([], String(active))])
+        metric(
+            &text, "berth_connections_turned_away_total", "counter", "Connections refused past the bounds.",
+            [([], String(sum { $0.turnedAwayConnections.load(ordering: .relaxed) }))])
+    }
+
+    private func upstreams(_ text: inout String, _ tokens: [TokenFigures]) {
+        metric(
+            &text, "berth_token_expiry_timestamp_seconds", "gauge", "When the authorization token runs out.",
+            tokens.compactMap { token in token.expiry.map { ([("upstream", token.upstream)], "\($0)") } })
+        metric(
+            &text, "berth_token_refreshes_total", "counter", "Fetches of an authorization token, by result.",
+            tokens.flatMap { token in
+                [
+                    ([("upstream", token.upstream), ("result", "success")], String(token.refreshesSucceeded)),
+                    ([("upstream", token.upstream), ("result", "failure")], String(token.refreshesFailed)),
+                ]
+            })
+        guard let labels = workers.first else { return }
+        var replays: [Sample] = [], connections: [Sample] = []
+        for (index, upstream) in labels.upstreams.enumerated() {
+            for (number, reason) in labels.replayReasons.enumerated() {
+                let count = sum { $0.replays.value(at: index * labels.replayReasons.count + number) }
+                replays.append(([("upstream", upstream), ("reason", reason)], String(count)))
+            }
+            for (number, state) in ["idle", "active"].enumerated() {
+                let count = sum { $0.upstreamConnections.value(at: index * 2 + number) }
+                connections.append(([("upstream", upstream), ("state", state)], String(count)))
+            }
+        }
+        metric(&text, "berth_replays_total", "counter", "Requests sent again, unseen by the client.", replays)
+        metric(&text, "berth_upstream_connections", "gauge", "Connections to the registry.", connections)
+    }
+
+    private func logins(_ text: inout String) {
+        guard let labels = workers.first else { return }
+        metric(
+            &text, "berth_login_failures_total", "counter", "Logins refused, by reason.",
+            labels.loginFailures.enumerated().map { index, reason in ([("reason", reason)], String(sum { $0.logins.value(at: index) })) })
+    }
+}

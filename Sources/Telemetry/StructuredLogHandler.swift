@@ -1,0 +1,38 @@
+import Logging
+
+/// swift-log's events as lines of a `LogSink`.
+public struct StructuredLogHandler: LogHandler {
+    private let sink: LogSink
+    private let format: LogFormat
+    public var logLevel: Logger.Level
+    public var metadata: Logger.Metadata = [:]
+
+    public init(sink: LogSink, format: LogFormat, level: Logger.Level) {
+        (self.sink, self.format, logLevel) = (sink, format, level)
+    }
+
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    public func log(event: LogEvent) {
+        var clock = LogClock()
+        var line = LogLine(format, level: Self.name(of: event.level), message: event.message.description.utf8, clock: &clock)
+        let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
+        for (key, value) in all.sorted(by: { $0.key < $1.key }) { line.field(named: key, "\(value)".utf8) }
+        sink.append(line.finished())
+    }
+
+    private static func name(of level: Logger.Level) -> StaticString {
+        switch level {
+        case .trace: "trace"
+        case .debug: "debug"
+        case .info: "info"
+        case .notice: "notice"
+        case .warning: "warning"
+        case .error: "error"
+        case .critical: "critical"
+        }
+    }
+}

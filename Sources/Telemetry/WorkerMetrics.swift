@@ -1,0 +1,92 @@
+import Synchronization
+
+/// What one worker counts. Only its worker adds; whoever renders reads at any time. Relaxed atomics, fixed tables, no lock.
+public final class WorkerMetrics: Sendable {
+    let operations: [String], upstreams: [String], replayReasons: [String], loginFailures: [String]
+    let requests: CounterTable
+    let seconds: CounterTable
+    /// Microseconds, so that an integer holds them.
+    let secondsSum: CounterTable
+    let bytes = CounterTable(4)
+    let replays: CounterTable
+    let logins: CounterTable
+    let upstreamConnections: CounterTable
+    let idleConnections = Atomic(0), activeExchanges = Atomic(0), turnedAwayConnections = Atomic(0)
+
+    static let statuses = 100...599
+    /// Seconds. From an answer out of Berth itself to a layer of many gigabytes.
+    static let buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+    static let directions = ["received_from_client", "sent_to_client", "sent_upstream", "received_upstream"]
+
+    /// The labels that counters are indexed by.
+    public init(operations: [String], upstreams: [String], replayReasons: [String], loginFailures: [String]) {
+        (self.operations, self.upstreams, self.replayReasons, self.loginFailures) = (operations, upstreams, replayReasons, loginFailures)
+        requests = CounterTable(operations.count * Self.statuses.count)
+        seconds = CounterTable(operations.count * (Self.buckets.count + 1))
+        secondsSum = CounterTable(operations.count)
+        replays = CounterTable(upstreams.count * replayReasons.count)
+        logins = CounterTable(loginFailures.count)
+        upstreamConnections = CounterTable(upstreams.count * 2)
+    }
+
+    /// An exchange's end. A status outside 100...599 (none was sent) is not counted as an answer.
+    public func request(operation: Int, status: Int, seconds taken: Double) {
+        if Self.statuses.contains(status) { requests.add(1, at: operation * Self.statuses.count + status - Self.statuses.lowerBound) }
+        let bucket = Self.buckets.firstIndex { taken <= $0 } ?? Self.buckets.count
+        seconds.add(1, at: operation * (Self.buckets.count + 1) + bucket)
+        secondsSum.add(Int(taken * 1e6), at: operation)
+    }
+
+    public func bytes(receivedFromClient: Int, sentToClient: Int, sentUpstream: Int, receivedUpstream: Int) {
+        bytes.add(receivedFromClient, at: 0)
+        bytes.add(sentToClient, at: 1)
+        bytes.add(sentUpstream, at: 2)
+        bytes.add(receivedUpstream, at: 3)
+    }
+
+    public func connections(add count: Int) { idleConnections.add(count, ordering: .relaxed) }
+    public func exchangesInFlight(add count: Int) { activeExchanges.add(count, ordering: .relaxed) }
+    public func turnedAway() { turnedAwayConnections.add(1, ordering: .relaxed) }
+    public func replayed(upstream: Int, reason: Int) { replays.add(1, at: upstream * replayReasons.count + reason) }
+    public func loginFailed(reason: Int) { logins.add(1, at: reason) }
+
+    /// Levels, set now and then.
+    public func upstreamConnections(upstream: Int, idle: Int, active: Int) {
+        upstreamConnections.set(idle, at: upstream * 2)
+        upstreamConnections.set(active, at: upstream * 2 + 1)
+    }
+}
+
+/// Counters side by side, by index.
+///
+/// `@unchecked Sendable`: the pointer is set once, and each counter behind it is atomic.
+final class CounterTable: @unchecked Sendable {
+    private let counters: UnsafeMutablePointer<Atomic<Int>>
+    let count: Int
+
+    init(_ count: Int) {
+        self.count = count
+        counters = .allocate(capacity: max(count, 1))
+        for index in 0..<count { (counters + index).initialize(to: Atomic(0)) }
+    }
+
+    deinit {
+        counters.deinitialize(count: count)
+        counters.deallocate()
+    }
+
+    func add(_ amount: Int, at index: Int) {
+        precondition(index >= 0 && index < count)
+        counters[index].add(amount, ordering: .relaxed)
+    }
+
+    func set(_ value: Int, at index: Int) {
+        precondition(index >= 0 && index < count)
+        counters[index].store(value, ordering: .relaxed)
+    }
+
+    func value(at index: Int) -> Int {
+        precondition(index >= 0 && index < count)
+        return counters[index].load(ordering: .relaxed)
+    }
+}
