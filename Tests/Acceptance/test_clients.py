@@ -27,7 +27,9 @@ def test_an_image_comes_back_as_it_was_pushed(
     assert digests.pulled == digests.pushed
 
 
-def test_the_sandbox_serves_a_real_client_without_berth(client: Client, direct_sandbox: Sandbox, image: Image, layout: Path) -> None:
+def test_the_sandbox_serves_a_real_client_without_berth(
+    client: Client, direct_sandbox: Sandbox, image: Image, layout: Path
+) -> None:
     """Berth and the sandbox are one program: this shows that the sandbox is a registry by others' understanding too."""
     direct_sandbox.create_repositories("direct/image")
     token = direct_sandbox.ecr().get_authorization_token()["authorizationData"][0]["authorizationToken"]

@@ -6,6 +6,7 @@ import pytest
 
 from conftest import REPOSITORY
 from harness.gateway import PASSWORD, Gateway
+from harness.processes import wait_until
 from harness.registry import RegistryClient
 from harness.wire import basic, raw_exchange
 
@@ -38,13 +39,19 @@ MALFORMED: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 
 
+def refusals_logged(gateway: Gateway) -> int:
+    return sum(1 for line in gateway.log_lines() if line.get("message") == "access" and 400 <= int(line.get("status", 0)) < 600)
+
+
 @pytest.mark.parametrize("name", MALFORMED)
 def test_an_ambiguous_request_is_refused_and_the_connection_closed(strict_gateway: Gateway, name: str) -> None:
     text, statuses = MALFORMED[name]
+    logged = refusals_logged(strict_gateway)
     answer, closed = raw_exchange(strict_gateway.plain, text.encode("latin-1"))
     assert answer is not None, "closed without a word"
     assert answer.status in statuses, answer
     assert closed, "the connection was kept, and what follows could be read as another request"
+    wait_until(lambda: refusals_logged(strict_gateway) > logged, "an access line", 5)
 
 
 @pytest.mark.parametrize("chunk", ["zz\r\nhello\r\n", "5;\r\nhelloXX0\r\n\r\n", "-5\r\nhello\r\n", "FFFFFFFFFFFFFFFFF\r\n"])
