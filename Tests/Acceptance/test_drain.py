@@ -115,7 +115,7 @@ def test_sighup_takes_new_users_without_dropping_a_transfer(stored: tuple[Gatewa
 
 
 def test_sighup_with_a_broken_file_keeps_serving(stored: tuple[Gateway, Image]) -> None:
-    gateway, image = stored
+    gateway, _ = stored
     gateway.write(gateway.configuration | {"users": [{"name": "half"}]})
     gateway.program.process.send_signal(signal.SIGHUP)
     wait_until(lambda: "users" in gateway.program.err, "a word about the problem", 10)

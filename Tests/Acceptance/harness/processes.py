@@ -19,6 +19,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 COMMAND_SECONDS = 180.0
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)  # loaded before any fork
 
 Found = TypeVar("Found")
 Word = str | Path  # of a command line
@@ -72,7 +73,7 @@ def only_group(pattern: str, text: str) -> str:
 
 def _die_with_parent() -> None:
     # A test run that is killed must leave no servers behind.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Program:
