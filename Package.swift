@@ -43,7 +43,7 @@ let package = Package(
         room("Telemetry", imports: [logging]),
         room("HTTPServer", imports: ["HTTP", "Transport", "Crypto"]),
         room("Registry"),
-        room("Configuration", imports: ["Registry", .product(name: "Yams", package: "Yams")]),
+        room("Configuration", imports: ["Registry", "Crypto", .product(name: "Yams", package: "Yams")]),
         room("AWS", imports: ["Configuration", "Telemetry", "Transport", "Crypto", logging]),
         room("Access", imports: ["Registry", "Crypto", "CCrypt"]),
         room("Sandbox", imports: ["HTTPServer", "HTTP", "Transport", "Crypto", logging]),

@@ -36,7 +36,7 @@ struct Relay {
             // No await between the read above and this write: the scratch buffer is the loop's.
             let taken = try write(frame, to: client, .client)
             sent += taken
-            isSlow = taken < frame.count
+            isSlow = taken < frame.count || client.hasUnsent
             if isSlow {
                 let rest = [UInt8](UnsafeRawBufferPointer(rebasing: frame[taken...]))
                 try await write(rest, to: client, .client)
@@ -118,7 +118,7 @@ struct Relay {
                 let frame = Self.frame(count, in: scratch, chunked: chunked)
                 let taken = try write(frame, to: upstream.stream, .upstream)
                 sent += taken
-                isSlow = taken < frame.count
+                isSlow = taken < frame.count || upstream.stream.hasUnsent
                 if isSlow {
                     let rest = [UInt8](UnsafeRawBufferPointer(rebasing: frame[taken...]))
                     guard try await write(rest, orAnswerOf: upstream) else { return false }
@@ -166,7 +166,7 @@ struct Relay {
                 throw RelayError(side: .upstream, cause: failure)
             }
             done += taken
-            if done == bytes.count { return true }
+            if done == bytes.count, !upstream.stream.hasUnsent { return true }
             guard try !hasAnswered(upstream) else { return false }
             let waiter = upstream.stream.waiter
             waiter.forget()

@@ -23,11 +23,17 @@ final class UpstreamConnection {
     /// ECR's own heads are under 2 KiB and S3's under 1; a redirect carries a URL with a session token of several.
     private static let limits = HeadLimits(bytes: 64 << 10, fields: 200)
 
-    init(_ stream: Stream, origin: Origin) {
+    private let count: OpenCount
+
+    init(_ stream: Stream, origin: Origin, counted count: OpenCount) {
+        self.count = count
+        count.value += 1
         self.stream = stream
         self.origin = origin
         reader = HeadReader(limits: Self.limits)
     }
+
+    deinit { count.value -= 1 }
 
     /// A request begins: nothing of the last answer counts any more.
     func begin() {

@@ -9,8 +9,8 @@ final class UpstreamPool {
     private let connectTimeout: Duration, handshakeTimeout: Duration
     private var idle: [Origin: [UpstreamConnection]] = [:]
     private var addresses: [Origin: (found: [SocketAddress], at: ContinuousClock.Instant)] = [:]
-    /// Connections in use and idle; for the metrics.
-    private(set) var opened = 0, reused = 0
+    /// How many connections to each origin there are, idle or not.
+    private var open: [Origin: OpenCount] = [:]
 
     /// Idle connections of one origin. A burst of a node pool's pulls leaves a few dozen.
     private static let idleAtMost = 64
@@ -37,7 +37,6 @@ final class UpstreamPool {
             }
             connection.stream.waiter = waiter
             connection.isReused = true
-            reused += 1
             return connection
         }
         let stream = try await Stream.connect(
@@ -48,8 +47,9 @@ final class UpstreamPool {
             stream.close()
             throw TransportError(error.kind, call: error.call, reason: "\(origin.host): \(error.reason)")
         }
-        opened += 1
-        return UpstreamConnection(stream, origin: origin)
+        let count = open[origin] ?? OpenCount()
+        if open.count < Self.originsAtMost { open[origin] = count }
+        return UpstreamConnection(stream, origin: origin, counted: count)
     }
 
     /// Takes a connection back after its exchange, or closes it when it cannot be used again.
@@ -75,7 +75,11 @@ final class UpstreamPool {
         addresses = addresses.filter { now - $0.value.at < Self.addressTime }
     }
 
-    var idleCount: Int { idle.reduce(0) { $0 + $1.value.count } }
+    /// Connections to an origin: lying idle, and with an exchange on them.
+    func connections(to origin: Origin) -> (idle: Int, active: Int) {
+        let idle = idle[origin]?.count ?? 0
+        return (idle, max((open[origin]?.value ?? 0) - idle, 0))
+    }
 
     private func resolve(_ origin: Origin) async throws(TransportError) -> [SocketAddress] {
         if let known = addresses[origin], ContinuousClock.now - known.at < Self.addressTime { return known.found }
@@ -83,4 +87,9 @@ final class UpstreamPool {
         if addresses.count < Self.originsAtMost { addresses[origin] = (found, ContinuousClock.now) }
         return found
     }
+}
+
+/// Counts the connections that hold it; they count themselves out when they are gone.
+final class OpenCount {
+    var value = 0
 }

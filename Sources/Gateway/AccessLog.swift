@@ -1,0 +1,83 @@
+import HTTP
+import Registry
+import Telemetry
+import Transport
+
+/// Where access lines go and what they look like.
+public struct AccessLogSettings: Sendable {
+    let sink: LogSink
+    let format: LogFormat
+    /// Access lines are at `info`: a quieter log has none.
+    let isOn: Bool
+
+    public init(sink: LogSink, format: LogFormat, isOn: Bool) { (self.sink, self.format, self.isOn) = (sink, format, isOn) }
+}
+
+/// One line an exchange, whatever became of it. A worker's own.
+final class AccessLog {
+    private let settings: AccessLogSettings
+    private var clock = LogClock()
+    private var buffer: [UInt8] = []
+
+    /// A path is cut here: names and digests are shorter.
+    private static let targetBytesAtMost = 1024
+    /// Query parameters that are no secret. A presigned URL's, or whatever a client makes up, are left out.
+    private static let parametersShown = ["n", "last", "digest", "mount", "from", "ns", "artifactType"].map { Array($0.utf8) }
+
+    init(_ settings: AccessLogSettings) { self.settings = settings }
+
+    func write(_ record: borrowing ExchangeRecord, of head: Head) {
+        guard settings.isOn else { return }
+        var line = LogLine(settings.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
+        line.field("request_id", record.requestID)
+        line.field("client", record.client.host.utf8)
+        if let principal = record.principal { line.field("user", principal.name.utf8) }
+        line.field("method", head.method.token)
+        line.field("path", Self.shown(head.target))
+        line.field("operation", record.operation.rawValue.utf8)
+        line.field("status", record.status)
+        line.field("received", record.received)
+        line.field("sent", record.sent)
+        line.field("seconds", nanoseconds: record.nanoseconds)
+        if let upstream = record.upstream { line.field("upstream", upstream.name.utf8) }
+        if record.replays > 0 { line.field("replays", record.replays) }
+        line.field("end", record.end)
+        if let reason = record.reason { line.field("reason", reason.utf8) }
+        finish(line)
+    }
+
+    /// A head that was refused before it was a request.
+    func write(_ error: HeadError, from client: SocketAddress) {
+        guard settings.isOn else { return }
+        var line = LogLine(settings.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
+        line.field("client", client.host.utf8)
+        line.field("operation", Operation.other.rawValue.utf8)
+        line.field("status", error.status)
+        line.field("end", "malformed")
+        line.field("reason", error.reason)
+        finish(line)
+    }
+
+    func write(_ error: TransportError, from client: SocketAddress) {
+        guard settings.isOn else { return }
+        var line = LogLine(settings.format, level: "info", message: "handshake failed".utf8, clock: &clock, in: buffer)
+        line.field("client", client.host.utf8)
+        line.field("reason", error.description.utf8)
+        finish(line)
+    }
+
+    private func finish(_ line: consuming LogLine) {
+        buffer = line.finished()
+        settings.sink.append(buffer)
+        buffer.removeAll(keepingCapacity: true)
+    }
+
+    private static func shown(_ target: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return target.prefix(targetBytesAtMost) }
+        let pairs = target[(mark + 1)...].split(separator: UInt8(ascii: "&")).filter { pair in
+            parametersShown.contains { pair.prefix { $0 != UInt8(ascii: "=") }.elementsEqual($0) }
+        }
+        guard !pairs.isEmpty else { return target[..<mark].prefix(targetBytesAtMost) }
+        return (target[...mark] + pairs.joined(separator: [UInt8(ascii: "&")])).prefix(targetBytesAtMost)
+    }
+}

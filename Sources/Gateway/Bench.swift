@@ -1,0 +1,118 @@
+import AWS
+import Access
+import HTTP
+import Registry
+import Telemetry
+import Transport
+
+/// What the exchanges of one worker work with: its pool, its counters, its view of what other threads publish, and buffers to
+/// reuse. Confined to its loop.
+final class Bench {
+    let pool: UpstreamPool
+    let metrics: WorkerMetrics
+    private let upstreams: [Upstream]
+    private var siteReader: Published<Site>.Reader
+    private var tokenReaders: [Published<AuthorizationToken?>.Reader]
+    /// When each upstream last took its token.
+    private var servedAt: [ContinuousClock.Instant?]
+    private let logins: Logins
+    private let verified = CredentialCache()
+    private let accessLog: AccessLog
+    private var headBuffers: [[UInt8]] = []
+    private var requestNumber = UInt64.random(in: 0 ... .max)
+
+    /// An answer that recent shows the token good: a push asks for a layer just before it sends it.
+    private static let servedLately = Duration.seconds(1)
+    private static let headBuffersAtMost = 64
+
+    init(
+        pool: UpstreamPool, metrics: WorkerMetrics, site: Published<Site>, upstreams: [Upstream], logins: Logins, accessLog: sending AccessLog
+    ) {
+        (self.pool, self.metrics, self.logins, self.accessLog) = (pool, metrics, logins, accessLog)
+        self.upstreams = upstreams
+        siteReader = .init(site)
+        tokenReaders = upstreams.map { .init($0.keeper.current) }
+        servedAt = upstreams.map { _ in nil }
+    }
+
+    /// As it was last published. Exchanges take it once.
+    func site() -> Site { siteReader.read() }
+
+    func token(of upstream: Upstream) -> AuthorizationToken? { tokenReaders[upstream.index].read() }
+
+    func tokenServed(_ upstream: Upstream) { servedAt[upstream.index] = .now }
+
+    func tokenServedLately(_ upstream: Upstream) -> Bool { servedAt[upstream.index].map { .now - $0 < Self.servedLately } ?? false }
+
+    /// 16 hexadecimal digits, unlike any other of this worker's for all practical time (a full-period sequence, mixed so that
+    /// neighbours look unlike).
+    func nextRequestID() -> [UInt8] {
+        requestNumber &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = requestNumber
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        mixed ^= mixed >> 31
+        return [UInt8](unsafeUninitializedCapacity: 16) { digits, count in
+            for index in 0..<16 {
+                let digit = UInt8(truncatingIfNeeded: mixed >> UInt64(60 - 4 * index)) & 15
+                digits[index] = digit < 10 ? 48 + digit : 87 + digit
+            }
+            count = 16
+        }
+    }
+
+    // MARK: Logging in
+
+    /// The common request: one HMAC and a look-up. Passwords are hashed elsewhere (design section 1).
+    func login(_ field: ArraySlice<UInt8>?, from client: SocketAddress, site: Site) async -> Login {
+        guard let field else { return site.users.anonymous.map { .principal($0) } ?? .missing }
+        let now = ContinuousClock.now
+        if let principal = verified.lookup(field, generation: site.users.generation, now: now) { return .principal(principal) }
+        let login = await logins.verify(field, from: client, in: site.users)
+        if case .principal(let principal) = login {
+            verified.insert(principal, for: field, generation: site.users.generation, now: now)
+        }
+        return login
+    }
+
+    // MARK: Buffers
+
+    /// An empty buffer for a head, with the room that earlier ones needed.
+    func takeHeadBuffer() -> [UInt8] { headBuffers.popLast() ?? [] }
+
+    func returnHeadBuffer(_ buffer: consuming [UInt8]) {
+        guard headBuffers.count < Self.headBuffersAtMost else { return }
+        buffer.removeAll(keepingCapacity: true)
+        headBuffers.append(buffer)
+    }
+
+    // MARK: The end of an exchange
+
+    func finish(_ record: borrowing ExchangeRecord, of head: Head) {
+        metrics.request(
+            operation: record.operation.index, status: record.status, seconds: Double(record.nanoseconds) / 1e9)
+        metrics.bytes(
+            receivedFromClient: record.received, sentToClient: record.sent, sentUpstream: record.sentUpstream,
+            receivedUpstream: record.receivedUpstream)
+        accessLog.write(record, of: head)
+    }
+
+    func refused(_ error: HeadError, from client: SocketAddress) {
+        metrics.request(operation: Operation.other.index, status: error.status, seconds: 0)
+        accessLog.write(error, from: client)
+    }
+
+    func handshakeFailed(_ error: TransportError, from client: SocketAddress) { accessLog.write(error, from: client) }
+
+    func loginFailed(_ failure: LoginFailure) { metrics.loginFailed(reason: failure.index) }
+
+    func replayed(_ upstream: Upstream, _ reason: ReplayReason) { metrics.replayed(upstream: upstream.index, reason: reason.index) }
+
+    /// Levels rather than counts, taken now and then.
+    func publishLevels() {
+        for upstream in upstreams {
+            let (idle, active) = pool.connections(to: upstream.origin)
+            metrics.upstreamConnections(upstream: upstream.index, idle: idle, active: active)
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import HTTP
+import HTTPServer
+import Registry
+import Transport
+
+/// A blob from where the registry's redirect leads, to the client: never with a credential, never showing the URL.
+struct Download {
+    private let exchange: Exchange
+    private let digest: Digest
+    private let site: Site
+
+    init(_ exchange: Exchange, digest: Digest, site: Site) { (self.exchange, self.digest, self.site) = (exchange, digest, site) }
+
+    private var request: Request { exchange.request }
+    private var bench: Bench { exchange.bench }
+    private var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
+
+    /// true: the client has its answer. false: the URL has expired or was refused, and the registry may give a new one.
+    func run(from first: Redirect) async throws -> Bool {
+        var redirect = first
+        for _ in 0..<Redirect.hopsAtMost {
+            let upstream = try await fetch(redirect)
+            do {
+                if let next = try await answer(from: upstream) {
+                    bench.pool.put(upstream)
+                    redirect = next
+                    continue
+                }
+                return true
+            } catch {
+                upstream.stream.close()
+                if error is ExpiredURL { return false }
+                throw error
+            }
+        }
+        throw Refusal(.unavailable, "The blob's storage redirects in a circle.", status: 502)
+    }
+
+    private struct ExpiredURL: Error {}
+
+    /// Sends the request and reads the answer's head; once more on a new connection when an idle one proves closed.
+    private func fetch(_ redirect: Redirect) async throws -> UpstreamConnection {
+        var bytes = bench.takeHeadBuffer()
+        defer { bench.returnHeadBuffer(bytes) }
+        bytes.removeAll(keepingCapacity: true)
+        UpstreamRequest(head: request.head, origin: redirect.origin, target: redirect.target).redirectedHead(into: &bytes)
+        var fresh = false
+        while true {
+            let upstream: UpstreamConnection
+            do throws(TransportError) {
+                upstream = try await bench.pool.take(redirect.origin, waiter: request.connection.stream.waiter, fresh: fresh)
+            } catch {
+                exchange.record.end = "storage_unreachable"
+                exchange.record.reason = "\(error)"
+                throw Refusal(.unavailable, "The blob's storage cannot be reached.", status: error.kind == .timedOut ? 504 : 502, retryAfter: 5)
+            }
+            upstream.begin()
+            do {
+                try await upstream.stream.write(bytes, timeout: site.timeouts.stall)
+                upstream.requestIsWhole()
+                try await upstream.readHead(toHead: false, scratch: scratch, timeout: site.timeouts.response)
+                exchange.record.sentUpstream += bytes.count
+                return upstream
+            } catch {
+                upstream.stream.close()
+                guard upstream.isReused, !upstream.hasAnswered, (error as? TransportError)?.kind != .timedOut else {
+                    throw RelayError(side: .upstream, cause: error)
+                }
+                fresh = true
+            }
+        }
+    }
+
+    /// nil: the client has its answer. A redirect: the bytes are one hop further.
+    private func answer(from upstream: UpstreamConnection) async throws -> Redirect? {
+        let head = upstream.head
+        switch head.status {
+        case 200, 206, 304, 416:
+            try await pass(upstream)
+            return nil
+        case 301, 302, 303, 307, 308:
+            guard let location = head.value(of: .location), let next = Redirect(location, connectTo: site.connectTo),
+                try await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall) != nil
+            else { throw Refusal(.unavailable, "The blob's storage redirected to a place that cannot be followed.", status: 502) }
+            return next
+        // wire 1.4: an expired URL is 403 AccessDenied, or 400 ExpiredToken when the registry's own session ended first.
+        case 400 where exchange.record.renewedURLs == 0, 403 where exchange.record.renewedURLs == 0:
+            exchange.record.renewedURLs += 1
+            throw ExpiredURL()
+        case 404: throw Refusal(.blobUnknown, "The blob's storage does not have it.")
+        case 503, 500: throw Refusal(.unavailable, "The blob's storage is busy; try again.", status: 503, retryAfter: 1)
+        default: throw Refusal(.unavailable, "The blob's storage refused the request with status \(head.status).", status: 502)
+        }
+    }
+
+    private func pass(_ upstream: UpstreamConnection) async throws {
+        let framing = AnswerFraming(upstream: upstream.head.framing, collected: nil, toVersion11: request.head.isVersion11)
+        if framing.endsConnection { request.closeAfterAnswer() }
+        exchange.hasAnswered = true
+        exchange.record.status = upstream.head.status
+        var bytes = bench.takeHeadBuffer()
+        bytes.removeAll(keepingCapacity: true)
+        ClientAnswer(
+            head: upstream.head, status: upstream.head.status, body: framing.body, requestID: exchange.record.requestID,
+            keepsAlive: request.keepsAlive
+        ).redirectedHead(into: &bytes, digest: digest.bytes)
+        let relay = Relay(request: request, stallTimeout: site.timeouts.stall)
+        let count = bytes.count
+        defer { exchange.record.receivedUpstream += upstream.received }
+        do {
+            defer { bench.returnHeadBuffer(bytes) }
+            try await relay.write(bytes, to: request.connection.stream, .client)
+        }
+        exchange.record.sent += count
+        if !upstream.isBodyDone { try await relay.answer(from: upstream, chunked: framing.isChunked, sent: &exchange.record.sent) }
+        bench.pool.put(upstream)
+    }
+}

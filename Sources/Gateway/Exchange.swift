@@ -1,0 +1,125 @@
+import Access
+import HTTP
+import HTTPServer
+import Registry
+import Transport
+
+/// A request and its answer, from the head to the log line. What happens to it reads from top to bottom (design section 3).
+final class Exchange {
+    let request: Request
+    let bench: Bench
+    var record: ExchangeRecord
+    /// The head of the answer has gone out: what fails from here on can only end the connection.
+    var hasAnswered = false
+
+    init(_ request: Request, on bench: Bench, listener: Int) {
+        self.request = request
+        self.bench = bench
+        record = ExchangeRecord(request, requestID: bench.nextRequestID(), listener: listener)
+    }
+
+    func run() async {
+        bench.metrics.exchangesInFlight(add: 1)
+        do {
+            try await answer()
+        } catch let refusal as Refusal {
+            await refuse(refusal)
+        } catch let error as RelayError {
+            await end(error)
+        } catch {
+            await end(RelayError(side: .client, cause: error))
+        }
+        bench.metrics.exchangesInFlight(add: -1)
+        bench.finish(record, of: request.head)
+    }
+
+    // MARK: The life of a request
+
+    private func answer() async throws {
+        let site = bench.site()
+        let call = try Call(request.head)
+        record.operation = call.operation
+        let principal = try await authenticate(site)
+        record.principal = principal
+        guard call.isAllowed(to: principal.may(anyOf:on:)) else {
+            throw Refusal(.denied, "The user '\(principal.name)' is not allowed to do this here; ask the gateway's operator for access.")
+        }
+        if case .ping = call.endpoint { return try await answerPing() }
+        let host = request.head.value(of: .host)
+        guard let route = site.router.route(host: host, namespace: call.namespace, repository: call.endpoint.repository) else {
+            throw Refusal(.nameUnknown, "No route of this gateway leads to this repository.")
+        }
+        record.upstream = route.upstream
+        try await Forwarding(self, call: call, route: route, site: site).run()
+    }
+
+    private func authenticate(_ site: Site) async throws -> Principal {
+        let failure: LoginFailure
+        let refusal: Refusal
+        switch await bench.login(request.head.value(of: .authorization), from: record.client, site: site) {
+        case .principal(let principal): return principal
+        case .missing:
+            failure = .missing
+            refusal = Refusal(.unauthorized, "Log in first: this registry needs a user name and a password.", challenge: true)
+        case .invalid(.busy):
+            failure = .busy
+            refusal = Refusal(.unavailable, "Too many logins are being checked; try again in a moment.", retryAfter: 1)
+        case .invalid(let reason):
+            failure = reason
+            refusal = Refusal(.unauthorized, "The user name or the password is wrong.", challenge: true)
+        case .throttled(let seconds):
+            failure = .throttled
+            refusal = Refusal(.tooManyRequests, "Too many failed logins from this address; try again later.", retryAfter: seconds)
+        }
+        bench.loginFailed(failure)
+        throw refusal
+    }
+
+    /// The specification's check for the API, and docker's login. Berth answers it itself: a login says nothing of the upstream.
+    private func answerPing() async throws {
+        try await respond(
+            200, fields: [("Content-Type", "application/json"), ("Docker-Distribution-Api-Version", "registry/2.0")], body: Array("{}".utf8))
+    }
+
+    // MARK: Answers of Berth's own
+
+    private func respond(_ status: Int, fields: [(String, String)], body: [UInt8]) async throws {
+        hasAnswered = true
+        record.status = status
+        try await request.respond(status, fields: fields + [("Berth-Request-Id", record.requestIDText)], body: body)
+        if request.method != .head { record.sent += body.count }
+    }
+
+    private func refuse(_ refusal: Refusal) async {
+        record.reason = record.reason ?? refusal.error.message
+        guard !hasAnswered else { return request.abort() }
+        do {
+            try await respond(refusal.error.status, fields: refusal.fields, body: refusal.error.json(requestID: record.requestIDText))
+        } catch {
+            record.end = "client_gone"
+            request.abort()
+        }
+    }
+
+    /// An end that is not an answer. Before the head has gone out it can still become one.
+    private func end(_ error: RelayError) async {
+        record.reason = "\(error.cause)"
+        switch (error.side, error.isStall) {
+        case (.client, true): record.end = "client_stalled"
+        case (.client, false): record.end = "client_gone"
+        case (.upstream, true): record.end = "upstream_stalled"
+        case (.upstream, false): record.end = "upstream_failed"
+        }
+        guard !hasAnswered else { return request.abort() }
+        request.closeAfterAnswer()
+        if let head = error.cause as? HeadError, error.side == .client {
+            await refuse(Refusal(.sizeInvalid, "\(head.reason)", status: head.status))
+        } else if error.side == .client {
+            request.abort()
+        } else if error.isStall {
+            await refuse(Refusal(.unavailable, "The upstream registry did not answer in time.", status: 504, retryAfter: 5))
+        } else {
+            await refuse(Refusal(.unavailable, "The upstream registry broke off before it answered.", status: 502, retryAfter: 1))
+        }
+    }
+}

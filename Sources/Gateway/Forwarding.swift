@@ -1,0 +1,336 @@
+import AWS
+import HTTP
+import HTTPServer
+import Registry
+import Transport
+
+/// The upstream half of an exchange: the request goes there with a good token, as often as it takes to be taken, and the answer
+/// comes back. What the client sees of an expired token is a request that took a moment longer.
+final class Forwarding {
+    private let exchange: Exchange
+    private let call: Call
+    private let route: Route
+    private let site: Site
+
+    /// The body as a replay would send it: whole when it was read before sending, or what has gone out so far while that is little.
+    private var kept: [UInt8]? = []
+    /// All of the body is in `kept`; nothing more is to be read from the client.
+    private var isWhole = false
+    /// Tokens up to this generation have been refused.
+    private var refusedGeneration = 0
+    /// The repository has been made for this request, or could not be.
+    private var hasCreated = false
+
+    /// A stale connection, a refused token, and each once more; past that the upstream's own answer or a 502 is the truth.
+    private static let attemptsAtMost = 5
+    /// Manifests up to ECR's own limit (wire 1.3) are read before they are sent, so that they can be replayed.
+    private static let manifestAtMost = 4 << 20
+    /// How long a request waits for a token when there is none, or for a newer one (design section 3, step 6).
+    private static let tokenWait = Duration.seconds(10)
+
+    init(_ exchange: Exchange, call: Call, route: Route, site: Site) {
+        (self.exchange, self.call, self.route, self.site) = (exchange, call, route, site)
+    }
+
+    private var request: Request { exchange.request }
+    private var bench: Bench { exchange.bench }
+    private var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
+    private var isToHead: Bool { request.method == .head }
+    private var relay: Relay { Relay(request: request, stallTimeout: site.timeouts.stall) }
+
+    func run() async throws {
+        try await readManifest()
+        var fresh = false
+        for _ in 0..<Self.attemptsAtMost {
+            let token = try await token()
+            if needsProof, try await isRefused(token) {
+                try refused(token, .expired)
+                continue
+            }
+            let upstream = try await connect(fresh: fresh)
+            var next: (Redirect, Digest)?
+            do {
+                switch try await attempt(on: upstream, token: token) {
+                case .answered: return
+                case .again: continue
+                case .redirect(let redirect, let digest): next = (redirect, digest)
+                }
+            } catch let error as RelayError {
+                let wasStale = upstream.isReused && !upstream.hasAnswered && error.side == .upstream && !error.isStall
+                upstream.stream.close()
+                // wire 1.5: a reset on a reused connection says that it had been closed before the request came. A chunk of an
+                // upload is not sent twice: the upstream may have taken it.
+                guard wasStale, !exchange.hasAnswered, canReplay, request.method.isIdempotent || request.method == .post else { throw error }
+                exchange.record.replays += 1
+                bench.replayed(route.upstream, .staleConnection)
+                fresh = true
+            } catch {
+                upstream.stream.close()
+                throw error
+            }
+            if let (redirect, digest) = next, try await Download(exchange, digest: digest, site: site).run(from: redirect) { return }
+        }
+        throw Refusal(.unavailable, "The upstream registry keeps refusing the gateway's token.", status: 502, retryAfter: 30)
+    }
+
+    /// A manifest is read first: it is small, and with it in hand every refusal can be healed.
+    private func readManifest() async throws {
+        if request.head.framing == .none {
+            isWhole = true
+            return
+        }
+        guard case .manifest = call.endpoint else { return }
+        if case .length(let count) = request.head.framing, count > Self.manifestAtMost { return }
+        var body: [UInt8] = []
+        do {
+            while case let piece = try await request.read(upTo: scratch.count), !piece.isEmpty {
+                body += piece
+                if body.count > Self.manifestAtMost { break }
+            }
+        } catch { throw RelayError(side: .client, cause: error) }
+        exchange.record.received += body.count
+        isWhole = !request.hasUnreadBody
+        kept = body
+    }
+
+    private var canReplay: Bool { isWhole || kept != nil }
+
+    // MARK: Token and connection
+
+    private func token() async throws -> AuthorizationToken {
+        if let token = bench.token(of: route.upstream), token.generation > refusedGeneration { return token }
+        guard let token = await route.upstream.keeper.token(newerThan: refusedGeneration, within: Self.tokenWait) else {
+            throw Refusal(
+                .unavailable, "The gateway has no valid token for the upstream registry; its operator finds the cause in /readyz and the log.",
+                retryAfter: 5)
+        }
+        return token
+    }
+
+    private func connect(fresh: Bool) async throws -> UpstreamConnection {
+        do throws(TransportError) {
+            let upstream = try await bench.pool.take(route.upstream.origin, waiter: request.connection.stream.waiter, fresh: fresh)
+            upstream.begin()
+            return upstream
+        } catch {
+            guard error.kind != .cancelled else { throw RelayError(side: .client, cause: error) }
+            exchange.record.end = "upstream_unreachable"
+            exchange.record.reason = "\(error)"
+            throw Refusal(
+                .unavailable, "The upstream registry cannot be reached.", status: error.kind == .timedOut ? 504 : 502, retryAfter: 5)
+        }
+    }
+
+    // MARK: One attempt
+
+    private enum Outcome {
+        /// The client has its answer.
+        case answered
+        /// The same request again: what stood in its way has been dealt with.
+        case again
+        /// The blob is elsewhere.
+        case redirect(Redirect, Digest)
+    }
+
+    private func attempt(on upstream: UpstreamConnection, token: AuthorizationToken) async throws -> Outcome {
+        try await send(on: upstream, token: token)
+        do {
+            try await upstream.readHead(toHead: isToHead, scratch: scratch, timeout: site.timeouts.response)
+        } catch { throw RelayError(side: .upstream, cause: error) }
+
+        let (refusal, body) = try await judge(upstream, token)
+        if let refusal {
+            await dispose(upstream)
+            try refused(token, refusal)
+            return .again
+        }
+        bench.tokenServed(route.upstream)
+        if upstream.head.status == 404, let creation, try await create(by: creation) {
+            await dispose(upstream)
+            return .again
+        }
+        if let redirect = try redirect(upstream.head) {
+            await dispose(upstream)
+            return redirect
+        }
+        try await pass(upstream, body: body)
+        return .answered
+    }
+
+    /// Whether the answer refuses the token, and the answer's body where it had to be read to know.
+    private func judge(_ upstream: UpstreamConnection, _ token: AuthorizationToken) async throws -> (TokenRefusal.Reason?, body: [UInt8]?) {
+        var judgement = TokenRefusal.judge(status: upstream.head.status, method: request.method)
+        var body: [UInt8]?
+        if judgement == .inBody {
+            let whole = try await collect(upstream)
+            body = whole
+            judgement = TokenRefusal.judge(status: upstream.head.status, body: whole)
+        }
+        switch judgement {
+        case .yes(let reason): return (reason, body)
+        // The answer is kept for the client: the question goes over another connection.
+        case .unclear(let reason): return (try await isRefused(token) ? reason : nil, body)
+        case .no, .inBody: return (nil, body)
+        }
+    }
+
+    /// Where the answer sends a download, when Berth is the one to go there.
+    private func redirect(_ head: Head) throws -> Outcome? {
+        guard !route.upstream.passesRedirects, request.method == .get, case .blob(_, let digest) = call.endpoint,
+            [301, 302, 303, 307, 308].contains(head.status), let location = head.value(of: .location)
+        else { return nil }
+        guard let redirect = Redirect(location, connectTo: site.connectTo) else {
+            throw Refusal(.unavailable, "The upstream registry redirects this blob to a place that is not https.", status: 502)
+        }
+        return .redirect(redirect, digest)
+    }
+
+    /// How the repository that this push misses is made; nil when it is not to be, or has been.
+    private var creation: Upstream.Creation? {
+        guard call.operation == .uploadStart || call.operation == .manifestPut, canReplay, !hasCreated, let creation = route.upstream.creation,
+            let repository = route.upstreamRepository, creation.match.contains(where: { $0.matches(repository.bytes) })
+        else { return nil }
+        return creation
+    }
+
+    /// true: it is there now. false: it could not be made, and the upstream's own answer says what the client needs to know.
+    private func create(by creation: Upstream.Creation) async throws -> Bool {
+        hasCreated = true
+        do throws(AWSError) {
+            try await creation.creator.create(route.upstreamRepository?.description ?? "")
+        } catch {
+            exchange.record.reason = "\(error)"
+            return false
+        }
+        exchange.record.replays += 1
+        bench.replayed(route.upstream, .repositoryCreated)
+        return true
+    }
+
+    /// Notes it, and ends the exchange where the request cannot be sent again.
+    private func refused(_ token: AuthorizationToken, _ reason: TokenRefusal.Reason) throws {
+        refusedGeneration = max(refusedGeneration, token.generation)
+        exchange.record.replays += 1
+        bench.replayed(route.upstream, ReplayReason(reason))
+        guard !canReplay else { return }
+        request.closeAfterAnswer()
+        // Clients try again after 503, and not after ECR's 403 (wire 6).
+        throw Refusal(.unavailable, "The registry's token was renewed in the middle of this upload; send it again.", retryAfter: 1)
+    }
+
+    /// The request, its body included. Ends early, without an error, when the upstream answers before it has all.
+    private func send(on upstream: UpstreamConnection, token: AuthorizationToken) async throws {
+        var bytes = bench.takeHeadBuffer()
+        defer { bench.returnHeadBuffer(bytes) }
+        bytes.removeAll(keepingCapacity: true)
+        let isChunked = !isWhole && request.head.framing == .chunked
+        let length: Int? =
+            switch request.head.framing {
+            case .length(let count): count
+            case .chunked: isWhole ? kept?.count ?? 0 : nil
+            case .none, .untilClose: 0
+            }
+        let upstreamRequest = UpstreamRequest(head: request.head, origin: route.upstream.origin, target: route.target(of: call, asSent: request.head.target))
+        upstreamRequest.registryHead(into: &bytes, token: token.fieldValue, length: length)
+        if let kept, !kept.isEmpty {
+            if isChunked { bytes.appendChunkSize(kept.count) }
+            bytes += kept
+            if isChunked { bytes.append("\r\n") }
+        }
+        do {
+            try await upstream.stream.write(bytes, timeout: site.timeouts.stall)
+        } catch { throw RelayError(side: .upstream, cause: error) }
+        exchange.record.sentUpstream += bytes.count
+        if isWhole {
+            upstream.requestIsWhole()
+            return
+        }
+        // Only now: connected, and the token good (design section 3, step 7).
+        do { try await request.sendContinue() } catch { throw RelayError(side: .client, cause: error) }
+        if kept != nil, (kept?.count ?? 0) > Relay.keptAtMost { kept = nil }
+        let before = request.connection.received
+        defer { exchange.record.received += request.connection.received - before }
+        _ = try await relay.body(to: upstream, chunked: isChunked, kept: &kept, sent: &exchange.record.sentUpstream)
+    }
+
+    // MARK: Is it the token?
+
+    /// An upload cannot be taken back from the wire, so its token is asked about first, unless the upstream has just shown it good.
+    private var needsProof: Bool {
+        guard !isWhole, !bench.tokenServedLately(route.upstream) else { return false }
+        if case .length(let count) = request.head.framing { return count > Relay.keptAtMost }
+        return true
+    }
+
+    /// Asks the registry with `GET /v2/`, which needs nothing but a token.
+    private func isRefused(_ token: AuthorizationToken) async throws -> Bool {
+        var bytes: [UInt8] = []
+        bytes.append("GET /v2/ HTTP/1.1\r\n")
+        bytes.appendField("Host", route.upstream.origin.fieldValue)
+        bytes.appendField("Authorization", token.fieldValue)
+        bytes.append("\r\n")
+        let upstream = try await connect(fresh: true)
+        do {
+            try await upstream.stream.write(bytes, timeout: site.timeouts.stall)
+            upstream.requestIsWhole()
+            try await upstream.readHead(toHead: false, scratch: scratch, timeout: site.timeouts.response)
+        } catch {
+            upstream.stream.close()
+            throw RelayError(side: .upstream, cause: error)
+        }
+        let isGood = upstream.head.status == 200
+        if isGood { bench.tokenServed(route.upstream) }
+        await dispose(upstream)
+        return !isGood
+    }
+
+    // MARK: The answer
+
+    private func collect(_ upstream: UpstreamConnection) async throws -> [UInt8] {
+        do {
+            guard let body = try await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall) else {
+                throw TransportError(.system, call: "collect", reason: "an error answer of the upstream is larger than 64 KiB")
+            }
+            return body
+        } catch { throw RelayError(side: .upstream, cause: error) }
+    }
+
+    /// An answer nobody needs: read to its end when it is short, so that the connection can be used again.
+    private func dispose(_ upstream: UpstreamConnection) async {
+        let body = try? await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall)
+        if body == nil { upstream.stream.close() } else { bench.pool.put(upstream) }
+    }
+
+    /// The upstream's answer, to the client.
+    private func pass(_ upstream: UpstreamConnection, body collected: [UInt8]?) async throws {
+        let head = upstream.head
+        let framing = AnswerFraming(upstream: head.framing, collected: collected, toVersion11: request.head.isVersion11)
+        if framing.endsConnection || request.hasUnreadBody { request.closeAfterAnswer() }
+        // ECR says 201 to a chunk where the specification says 202, and strict clients stop there (wire 1.5).
+        let status = call.operation == .uploadChunk && head.status == 201 ? 202 : head.status
+        exchange.hasAnswered = true
+        exchange.record.status = status
+        var bytes = bench.takeHeadBuffer()
+        bytes.removeAll(keepingCapacity: true)
+        let answer = ClientAnswer(
+            head: head, status: status, body: framing.body, requestID: exchange.record.requestID, keepsAlive: request.keepsAlive)
+        answer.registryHead(into: &bytes, rewriting: route.rewriting(publicURL: site.doors[exchange.record.listener].publicURL))
+        if let collected { bytes += collected }
+        do {
+            try await send(bytes, thenBodyOf: upstream, collected: collected, chunked: framing.isChunked)
+        } catch {
+            bench.returnHeadBuffer(bytes)
+            throw error
+        }
+        bench.returnHeadBuffer(bytes)
+        bench.pool.put(upstream)
+    }
+
+    private func send(_ bytes: [UInt8], thenBodyOf upstream: UpstreamConnection, collected: [UInt8]?, chunked: Bool) async throws {
+        try await relay.write(bytes, to: request.connection.stream, .client)
+        exchange.record.sent += bytes.count
+        defer { exchange.record.receivedUpstream += upstream.received }
+        guard collected == nil, !upstream.isBodyDone else { return }
+        try await relay.answer(from: upstream, chunked: chunked, sent: &exchange.record.sent)
+    }
+}

@@ -1,0 +1,27 @@
+import Registry
+
+/// An answer of Berth's own: the error, and the fields that say what to do about it.
+struct Refusal: Error {
+    let error: RegistryError
+    private let retryAfter: Int?
+    private let challenge: Bool
+    private let allow: String?
+
+    init(_ error: RegistryError, retryAfter: Int? = nil, challenge: Bool = false, allow: String? = nil) {
+        (self.error, self.retryAfter, self.challenge, self.allow) = (error, retryAfter, challenge, allow)
+    }
+
+    init(
+        _ code: RegistryError.Code, _ message: String, status: Int? = nil, retryAfter: Int? = nil, challenge: Bool = false, allow: String? = nil
+    ) {
+        self.init(RegistryError(code, message, status: status), retryAfter: retryAfter, challenge: challenge, allow: allow)
+    }
+
+    var fields: [(String, String)] {
+        var fields = [("Content-Type", "application/json"), ("Docker-Distribution-Api-Version", "registry/2.0")]
+        if let retryAfter { fields.append(("Retry-After", String(retryAfter))) }
+        if challenge { fields.append(("WWW-Authenticate", "Basic realm=\"Berth\"")) }
+        if let allow { fields.append(("Allow", allow)) }
+        return fields
+    }
+}

@@ -1,0 +1,77 @@
+import Configuration
+import HTTP
+import Registry
+
+/// Which upstream a repository is at, and what it is called there. A closed table: what a client sends chooses among its rows and
+/// is never a place to dial.
+struct Router: Sendable {
+    struct Row: Sendable {
+        /// In lower case, without port; nil: any.
+        let host: [UInt8]?
+        /// nil: any, and none.
+        let namespace: [UInt8]?
+        let prefix: [UInt8]
+        let upstream: Upstream
+        let upstreamPrefix: [UInt8]
+    }
+
+    /// The longest prefix decides, then whether host and namespace are named; the file's order between equals.
+    private let rows: [Row]
+
+    init(_ rows: [Row]) {
+        func weight(_ row: Row) -> (Int, Int) { (row.prefix.count, (row.host == nil ? 0 : 1) + (row.namespace == nil ? 0 : 1)) }
+        self.rows = rows.enumerated().sorted { left, right in
+            let (a, b) = (weight(left.element), weight(right.element))
+            return a == b ? left.offset < right.offset : a > b
+        }.map(\.element)
+    }
+
+    func route(host: ArraySlice<UInt8>?, namespace: [UInt8]?, repository: Repository?) -> Route? {
+        let name = repository?.bytes ?? []
+        for row in rows where name.starts(with: row.prefix) {
+            if let wanted = row.host, !Self.names(host, wanted) { continue }
+            if let wanted = row.namespace, namespace != wanted { continue }
+            guard let repository else { return Route(upstream: row.upstream, repository: nil, upstreamRepository: nil) }
+            guard row.prefix != row.upstreamPrefix else {
+                return Route(upstream: row.upstream, repository: repository, upstreamRepository: repository)
+            }
+            guard let renamed = repository.replacing(prefix: row.prefix, with: row.upstreamPrefix) else { continue }
+            return Route(upstream: row.upstream, repository: repository, upstreamRepository: renamed)
+        }
+        return nil
+    }
+
+    /// Whether a `Host` field means this host, with any port.
+    private static func names(_ field: ArraySlice<UInt8>?, _ host: [UInt8]) -> Bool {
+        guard let field, field.count >= host.count else { return false }
+        let rest = field.dropFirst(host.count)
+        guard rest.isEmpty || rest.first == UInt8(ascii: ":") else { return false }
+        return zip(field, host).allSatisfy { ($0 &- 65 < 26 ? $0 | 0x20 : $0) == $1 }
+    }
+}
+
+/// A repository's place upstream.
+struct Route {
+    let upstream: Upstream
+    let repository: Repository?
+    let upstreamRepository: Repository?
+
+    private var isRenamed: Bool { repository != upstreamRepository }
+
+    /// Path and query as the upstream gets them. Byte for byte the client's where the repository keeps its name, less `ns`.
+    func target(of call: Call, asSent: ArraySlice<UInt8>) -> [UInt8] {
+        guard isRenamed || call.namespace != nil || call.mountSource != nil else { return Array(asSent) }
+        var target = call.target.path
+        if isRenamed, let repository, let upstreamRepository {
+            target = Array("/v2/".utf8) + upstreamRepository.bytes + target.dropFirst(4 + repository.bytes.count)
+        }
+        let query = call.namespace == nil ? call.target.query : call.target.query(without: "ns")
+        return query.isEmpty ? target : target + [UInt8(ascii: "?")] + query
+    }
+
+    func rewriting(publicURL: [UInt8]) -> Rewriting {
+        Rewriting(
+            origin: upstream.origin, clientRepository: repository?.bytes ?? [], upstreamRepository: upstreamRepository?.bytes ?? [],
+            publicURL: publicURL)
+    }
+}

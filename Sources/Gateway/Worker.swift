@@ -1,0 +1,104 @@
+import Crypto
+import HTTP
+import HTTPServer
+import Telemetry
+import Transport
+
+/// One loop of the data plane: its listeners, its connections and its pool of upstream connections. A connection lives and dies
+/// on the worker that accepted it; workers share nothing but the site, the tokens and the verifier of passwords.
+public actor Worker: ConnectionHost {
+    public nonisolated let loop: EventLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    private let bench: Bench
+    private let settings: ServerSettings
+    private var connections: [ObjectIdentifier: ServerConnection] = [:]
+    private var connectionsByClient: [ArraySlice<UInt8>: Int] = [:]
+    private var isDraining = false
+    private var drained: [CheckedContinuation<Void, Never>] = []
+
+    init(loop: EventLoop, bench: sending Bench, settings: ServerSettings) {
+        self.loop = loop
+        self.bench = bench
+        self.settings = settings
+        loop.keepTimeouts(of: settings.timeouts)
+    }
+
+    public func serve(_ socket: AcceptedSocket) async {
+        let site = bench.site()
+        let client = socket.peer.addressBytes
+        guard !isDraining, connections.count < site.limits.connections, connectionsByClient[client, default: 0] < site.limits.connectionsPerClient
+        else { return await turnAway(socket) }
+        let connection = ServerConnection(socket, on: loop, settings: settings)
+        let key = ObjectIdentifier(connection)
+        connections[key] = connection
+        connectionsByClient[client, default: 0] += 1
+        bench.metrics.connections(add: 1)
+        await converse(on: connection, listener: socket.listener, tls: site.doors[socket.listener].tls)
+        bench.metrics.connections(add: -1)
+        connections[key] = nil
+        let left = connectionsByClient[client, default: 1] - 1
+        connectionsByClient[client] = left > 0 ? left : nil
+        if isDraining, connections.isEmpty { finishDrain() }
+    }
+
+    private func converse(on connection: ServerConnection, listener: Int, tls: TLSServer?) async {
+        do {
+            try await connection.secure(tls)
+        } catch {
+            bench.handshakeFailed(error, from: connection.peer)
+            connection.stream.close()
+            return
+        }
+        while let request = await connection.nextRequest() {
+            await Exchange(request, on: bench, listener: listener).run()
+        }
+        if let refusal = connection.refusal { bench.refused(refusal, from: connection.peer) }
+    }
+
+    /// Past the bounds a client is told so, on a plain listener; inside TLS the handshake alone would cost what is being saved.
+    private func turnAway(_ socket: AcceptedSocket) async {
+        bench.metrics.turnedAway()
+        let stream = Stream(socket.descriptor, on: loop)
+        if bench.site().doors[socket.listener].tls == nil { try? await stream.write(Self.busy, timeout: .seconds(1)) }
+        stream.close()
+    }
+
+    private static let busy: [UInt8] = {
+        let refusal = Refusal(.tooManyRequests, "Too many connections to this gateway; try again later.", status: 503, retryAfter: 5)
+        let body = refusal.error.json(requestID: nil)
+        var bytes: [UInt8] = []
+        bytes.appendStatusLine(503)
+        for (name, value) in refusal.fields { bytes += Array("\(name): \(value)\r\n".utf8) }
+        bytes.appendField("Content-Length", decimal: body.count)
+        bytes.append("Connection: close\r\n\r\n")
+        return bytes + body
+    }()
+
+    /// Idle connections end now, the others after their exchange. Returns when none is left.
+    public func drain() async {
+        isDraining = true
+        for connection in connections.values { connection.drain() }
+        guard !connections.isEmpty else { return }
+        await withCheckedContinuation { drained.append($0) }
+    }
+
+    /// Ends what the drain's time did not suffice for.
+    public func abandon() {
+        for connection in connections.values { connection.stream.reset() }
+    }
+
+    private func finishDrain() {
+        for waiting in drained { waiting.resume() }
+        drained = []
+    }
+
+    /// Now and then: closes what has lain idle too long upstream, and publishes counters that are levels. Until the drain.
+    func keepSweeping(every interval: Duration) async {
+        while !isDraining {
+            await loop.sleep(for: interval)
+            bench.pool.sweep()
+            bench.publishLevels()
+        }
+    }
+}

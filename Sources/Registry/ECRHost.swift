@@ -1,0 +1,1 @@
+public struct ECRHost: Sendable { public let host: String, account: String?, region: String, apiHost: String }

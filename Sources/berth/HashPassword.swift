@@ -1,0 +1,41 @@
+import Access
+import ArgumentParser
+import Glibc
+
+struct HashPassword: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hash-password",
+        abstract: "Read a password from the terminal or standard input and print its hash for password_hash.")
+
+    /// bcrypt reads no more than this.
+    private static let bytesAtMost = 72
+
+    func run() async throws {
+        guard var password = isatty(STDIN_FILENO) == 1 ? Self.typed() : readLine(strippingNewline: true), !password.isEmpty else {
+            throw ValidationError("The password is empty; type it, or pass it on standard input.")
+        }
+        defer { password = "" }
+        guard password.utf8.count <= Self.bytesAtMost else {
+            throw ValidationError("The password has \(password.utf8.count) bytes; bcrypt reads \(Self.bytesAtMost) at most.")
+        }
+        guard let hash = PasswordHash.make(password: Array(password.utf8)) else {
+            throw ValidationError("The password cannot hold a NUL character.")
+        }
+        print(hash)
+    }
+
+    /// Without showing what is typed.
+    private static func typed() -> String? {
+        var shown = termios()
+        tcgetattr(STDIN_FILENO, &shown)
+        var hidden = shown
+        hidden.c_lflag &= ~tcflag_t(ECHO)
+        fputs("Password: ", stderr)
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
+        defer {
+            tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
+            fputs("\n", stderr)
+        }
+        return readLine(strippingNewline: true)
+    }
+}
