@@ -56,15 +56,16 @@ final class AuthorizationTokens {
 
     /// - Parameter token: what follows `Basic ` in the request.
     func check(_ token: String, now: Int) -> Verdict {
-        guard let claims = remembered[token] ?? read(token) else { return .malformed }
-        remember(claims, of: token)
+        guard let claims = remembered[token] ?? readAnew(token) else { return .malformed }
         if claims.region != region || claims.generation != generation || claims.expiration <= now { return .expired }
         return .good(claims)
     }
 
-    private func remember(_ claims: Claims, of token: String) {
+    private func readAnew(_ token: String) -> Claims? {
+        guard let claims = read(token) else { return nil }
         if remembered.count >= Self.rememberedAtMost { remembered = [:] }
         remembered[token] = claims
+        return claims
     }
 
     private func read(_ token: String) -> Claims? {

@@ -91,7 +91,9 @@ extension Exchange {
         switch service {
         case .registry:
             let refusal =
-                isThrottling ? RegistryRefusal.throttled : RegistryRefusal(status: status, code: "UNKNOWN", message: "Server fault")
+                isThrottling
+                ? RegistryRefusal.throttled
+                : RegistryRefusal(status: status, code: status == 403 ? "DENIED" : "UNKNOWN", message: "Fault on demand")
             try await respond(
                 status, type: "application/json; charset=utf-8",
                 json: RegistryRefusal.Body(errors: [.init(code: refusal.code, message: refusal.message)]))

@@ -45,14 +45,14 @@ final class RegistryService {
         case (.tags(let name), _): try await listTags(of: repository(name), exchange)
         case (.referrers(let name, let digest), _): try await listReferrers(of: repository(name), digest, exchange)
         case (.manifest(let name, let reference), .put):
-            try await putManifest(in: repository(name, creating: true), reference, exchange)
+            try await putManifest(in: repository(name, forPush: true), reference, exchange)
         case (.manifest(let name, let reference), .delete): try await deleteManifest(in: repository(name), reference, exchange)
         case (.manifest(let name, let reference), _): try await getManifest(in: repository(name), reference, exchange)
         case (.blob(let name, let digest), .head): try await headBlob(in: repository(name), digest, exchange)
         case (.blob(let name, let digest), _): try await getBlob(in: repository(name), digest, exchange)
         case (.newUpload(let name), _):
             if quirks[.missingRepositoryDropped], account.repositories[name] == nil { try exchange.drop() }
-            try await beginUpload(in: repository(name, creating: true), exchange)
+            try await beginUpload(in: repository(name, forPush: true), exchange)
         case (.upload(let name, let id), .patch): try await appendToUpload(id, in: repository(name), exchange)
         case (.upload(let name, let id), _): try await completeUpload(id, in: repository(name), exchange)
         }
@@ -85,9 +85,15 @@ final class RegistryService {
 
     // MARK: What the halves share
 
-    private func repository(_ name: String, creating: Bool = false) throws -> Repository {
-        if let repository = account.repositories[name] { return repository }
-        guard creating, quirks[.createOnPush], !account.repositories.isFull else {
+    private func repository(_ name: String, forPush: Bool = false) throws -> Repository {
+        if let repository = account.repositories[name] {
+            guard !forPush || !repository.isFull else {
+                throw RegistryRefusal.denied(
+                    "The repository with name '\(name)' has as many images as the sandbox keeps; start another one")
+            }
+            return repository
+        }
+        guard forPush, quirks[.createOnPush], !account.repositories.isFull else {
             throw RegistryRefusal(status: 404, code: "NAME_UNKNOWN", message: account.noRepository(name))
         }
         return try account.repositories.create(RepositoryAttributes(name: name, createdAt: account.clock.now))

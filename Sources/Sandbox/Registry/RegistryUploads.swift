@@ -60,6 +60,10 @@ extension RegistryService {
         guard let upload = account.uploads[id, in: repository.name] else {
             throw RegistryRefusal.unknownUpload(id, in: repository.name, account: account)
         }
+        // Two bodies at once would be mixed.
+        guard !upload.isReceiving else {
+            throw RegistryRefusal.invalidUpload("The upload with id '\(id)' is receiving another part")
+        }
         return upload
     }
 

@@ -27,7 +27,8 @@ enum Files {
 
     /// Readers see the old file or the new one, never a part.
     static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o600) throws(FileError) {
-        let temporary = path + ".new"
+        // No name of ours ends so; a tag may well end in ".new".
+        let temporary = path + "~"
         let file = try File(writing: temporary, mode: mode, truncate: true)
         try file.write(bytes)
         guard rename(temporary, path) == 0 else { throw FileError("rename", path) }

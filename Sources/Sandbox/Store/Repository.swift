@@ -53,7 +53,7 @@ final class Repository {
             manifests[digest] = manifest
             for layer in manifest.layers { references[layer, default: 0] += 1 }
         }
-        for tag in Files.list("\(directory)/tags") {
+        for tag in Files.list("\(directory)/tags") where !tag.hasSuffix("~") {
             let bytes = try Files.read("\(directory)/tags/\(tag)", upTo: 100) ?? []
             if let digest = ContentDigest(String(decoding: bytes, as: UTF8.self)), manifests[digest] != nil { tags[tag] = digest }
         }
@@ -65,6 +65,10 @@ final class Repository {
         change(&attributes)
         try saveAttributes()
     }
+
+    /// ECR's quota of images is ten times this; layers have none there.
+    private static let imagesAtMost = 10_000, layersAtMost = 100_000
+    var isFull: Bool { max(manifests.count, tags.count) >= Self.imagesAtMost || layers.count >= Self.layersAtMost }
 
     func has(layer: ContentDigest) -> Bool { layers.contains(layer) }
     /// Whether some manifest here refers to it.

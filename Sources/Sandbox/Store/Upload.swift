@@ -12,6 +12,8 @@ final class Upload {
     private(set) var parts: [Int] = []
     /// Last byte of the first part, which `Range` may stay at (wire 1.5).
     private(set) var firstRangeEnd: Int?
+    /// A request is on it whose body has not ended.
+    private(set) var isReceiving = false
 
     init(id: String, repository: String, directory: String) {
         (self.id, self.repository, path) = (id, repository, "\(directory)/\(id)")
@@ -20,6 +22,8 @@ final class Upload {
     deinit { unlink(path) }
 
     func append(from exchange: Exchange) async throws {
+        isReceiving = true
+        defer { isReceiving = false }
         let file = try File(writing: path, truncate: false)
         var count = 0
         while case let piece = try await exchange.read(), !piece.isEmpty {
