@@ -19,8 +19,10 @@ struct CertificateAuthorityTests {
         #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &pair) == 0)
         defer { for descriptor in pair { close(descriptor) } }
         let server = try TLSSession(
-            server: TLSServer(certificateChain: "\(directory)/chain.pem", privateKey: "\(directory)/key.pem"), descriptor: pair[0], batch: RecordBatch())
-        let client = try TLSSession(client: TLSClient(authority: "\(directory)/ca.pem"), name: name, descriptor: pair[1], batch: RecordBatch())
+            server: TLSServer(certificateChain: "\(directory)/chain.pem", privateKey: "\(directory)/key.pem"), descriptor: pair[0],
+            batch: RecordBatch())
+        let client = try TLSSession(
+            client: TLSClient(authority: "\(directory)/ca.pem"), name: name, descriptor: pair[1], batch: RecordBatch())
         for _ in 0..<10 {
             if case .bytes = try client.handshake() { return }
             _ = try server.handshake()
