@@ -1,68 +1,103 @@
 import Crypto
 import Registry
 
-/// What Berth was told to do: one immutable value, every key of which is checked (design section 6).
+/// What Berth was told to do: one immutable value in which every key has been checked (design section 6).
 public struct Settings: Sendable {
+    public var listeners = [Listener(address: Address(host: "0.0.0.0", port: 5000))]
+    public var admin = Address(host: "127.0.0.1", port: 5001)
+    public var upstreams: [Upstream] = []
+    /// Empty: every repository goes to the first upstream under its own name.
+    public var routes: [Route] = []
+    public var users: [User] = []
+    /// What may be done without logging in; nil: nothing.
+    public var anonymous: [AccessRule]?
+    /// `host:port`, the host perhaps beginning with `*.` → `host:port` to dial instead.
+    public var connectTo: [String: String] = [:]
+    /// Path of a PEM file, trusted besides the system's store.
+    public var caFile: String?
+    public var limits = Limits()
+    public var timeouts = Timeouts()
+    public var log = Log()
+    /// nil: one for each core.
+    public var workers: Int?
+    /// The environment as it was when this was read; the AWS_* variables are read from it.
+    public var environment: [String: String] = [:]
+
     public struct Address: Sendable, Equatable, CustomStringConvertible {
+        /// An IP address, without brackets.
         public var host: String
+        /// 0: one that is free.
         public var port: UInt16
         public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+        public init(host: String, port: UInt16) { (self.host, self.port) = (host, port) }
     }
 
+    public struct Listener: Sendable {
+        public var address: Address
+        /// nil: plain HTTP.
+        public var tls: TLSFiles?
+        /// `https://registry.example.com`, without a slash at the end.
+        public var publicURL: String?
+        /// Networks whose `X-Forwarded-*` is believed: `10.0.0.0/8`.
+        public var trustedProxies: [String] = []
+    }
+
+    /// Paths of PEM files.
     public struct TLSFiles: Sendable, Equatable {
         public var certificate: String
         public var privateKey: String
         public var clientCA: String?
     }
 
-    public struct Listener: Sendable {
-        public var address: Address
-        public var tls: TLSFiles?
-        public var publicURL: String?
-        public var trustedProxies: [String]
+    public struct Upstream: Sendable {
+        public var name: String
+        public var registry: ECRHost
+        public var blobs = BlobMode.stream
+        public var credentials: Credentials?
+        public var createRepositories: RepositoryCreation?
     }
 
     public enum BlobMode: String, Sendable, CaseIterable { case stream, redirect }
 
     public struct Credentials: Sendable {
-        public var source: String
+        public var source = Source.automatic
         public var profile: String?
+        public var assumeRole: AssumeRole?
+
+        public enum Source: String, Sendable, CaseIterable {
+            case automatic, environment, profile
+            case webIdentity = "web_identity"
+            case container, instance, process
+        }
+    }
+
+    public struct AssumeRole: Sendable {
+        public var arn: String
+        public var externalID: String?
+        public var sessionName = "berth"
+        public var duration = Duration.seconds(3600)
     }
 
     public struct RepositoryCreation: Sendable {
+        /// Patterns of names.
         public var match: [String]
         public var tagMutability: String?
         public var scanOnPush: Bool?
         public var kmsKey: String?
-        public var tags: [String: String]
+        public var tags: [String: String] = [:]
+        /// JSON texts.
         public var policy: String?
         public var lifecyclePolicy: String?
-    }
-
-    public struct Upstream: Sendable {
-        public var name: String
-        public var registry: ECRHost
-        public var blobs: BlobMode
-        public var credentials: Credentials?
-        public var createRepositories: RepositoryCreation?
     }
 
     public struct Route: Sendable {
         public var host: String?
         public var namespace: String?
-        public var prefix: String
+        public var prefix = ""
+        /// The name of one of `upstreams`.
         public var upstream: String
-        public var upstreamPrefix: String
-    }
-
-    public struct AccessRule: Sendable {
-        public var repositories: [String]
-        public var actions: Set<Action>
-    }
-
-    public enum PasswordSource: Sendable {
-        case hash(Secret<String>)
-        case plain(Secret<String>)
+        public var upstreamPrefix = ""
     }
 
     public struct User: Sendable {
@@ -71,6 +106,19 @@ public struct Settings: Sendable {
         public var access: [AccessRule]
     }
 
+    public enum PasswordSource: Sendable {
+        /// Of crypt(5).
+        case hash(Secret<String>)
+        case plain(Secret<String>)
+    }
+
+    public struct AccessRule: Sendable, Equatable {
+        /// `*` within a segment, `**` across.
+        public var repositories: [String]
+        public var actions: Set<Action>
+    }
+
+    /// Bytes and counts.
     public struct Limits: Sendable {
         public var head = 32 << 10
         public var headFields = 100
@@ -89,15 +137,12 @@ public struct Settings: Sendable {
         public var drain = Duration.seconds(1800)
     }
 
-    public var listeners: [Listener]
-    public var admin: Address
-    public var upstreams: [Upstream]
-    public var routes: [Route]
-    public var users: [User]
-    public var anonymous: [AccessRule]?
-    public var connectTo: [String: String]
-    public var caFile: String?
-    public var limits: Limits
-    public var timeouts: Timeouts
-    public var environment: [String: String]
+    public struct Log: Sendable {
+        public var level = Level.info
+        /// nil: text on a terminal, JSON elsewhere.
+        public var format: Format?
+
+        public enum Level: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }
+        public enum Format: String, Sendable, CaseIterable { case json, text }
+    }
 }

@@ -26,7 +26,8 @@ final class Bench {
     private static let headBuffersAtMost = 64
 
     init(
-        pool: UpstreamPool, metrics: WorkerMetrics, site: Published<Site>, upstreams: [Upstream], logins: Logins, accessLog: sending AccessLog
+        pool: UpstreamPool, metrics: WorkerMetrics, site: Published<Site>, upstreams: [Upstream], logins: Logins,
+        accessLog: sending AccessLog
     ) {
         (self.pool, self.metrics, self.logins, self.accessLog) = (pool, metrics, logins, accessLog)
         self.upstreams = upstreams

@@ -18,7 +18,9 @@ public final class DataPlane: Sendable {
     private static let sweepInterval = Duration.seconds(5)
 
     /// - Throws: `TransportError` when an address cannot be listened on, `TLSError` when `ca_file` cannot be read.
-    public init(settings: Settings, workers count: Int, site first: Site, upstreams: [Upstream], accessLog: AccessLogSettings) throws {
+    public init(settings: Settings, workers count: Int, site first: Site, upstreams: [Upstream], accessLog: AccessLogSettings)
+        throws
+    {
         let site = Published(first)
         let logins = Logins(failuresPerMinute: settings.limits.failedLoginsPerMinute)
         let tls = try TLSClient(authority: settings.caFile)

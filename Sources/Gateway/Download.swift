@@ -52,7 +52,9 @@ struct Download {
             } catch {
                 exchange.record.end = "storage_unreachable"
                 exchange.record.reason = "\(error)"
-                throw Refusal(.unavailable, "The blob's storage cannot be reached.", status: error.kind == .timedOut ? 504 : 502, retryAfter: 5)
+                throw Refusal(
+                    .unavailable, "The blob's storage cannot be reached.", status: error.kind == .timedOut ? 504 : 502,
+                    retryAfter: 5)
             }
             upstream.begin()
             do {

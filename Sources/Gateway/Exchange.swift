@@ -42,7 +42,8 @@ final class Exchange {
         let principal = try await authenticate(site)
         record.principal = principal
         guard call.isAllowed(to: principal.may(anyOf:on:)) else {
-            throw Refusal(.denied, "The user '\(principal.name)' is not allowed to do this here; ask the gateway's operator for access.")
+            throw Refusal(
+                .denied, "The user '\(principal.name)' is not allowed to do this here; ask the gateway's operator for access.")
         }
         if case .ping = call.endpoint { return try await answerPing() }
         let host = request.head.value(of: .host)
@@ -78,7 +79,8 @@ final class Exchange {
     /// The specification's check for the API, and docker's login. Berth answers it itself: a login says nothing of the upstream.
     private func answerPing() async throws {
         try await respond(
-            200, fields: [("Content-Type", "application/json"), ("Docker-Distribution-Api-Version", "registry/2.0")], body: Array("{}".utf8))
+            200, fields: [("Content-Type", "application/json"), ("Docker-Distribution-Api-Version", "registry/2.0")],
+            body: Array("{}".utf8))
     }
 
     // MARK: Answers of Berth's own
@@ -94,7 +96,8 @@ final class Exchange {
         record.reason = record.reason ?? refusal.error.message
         guard !hasAnswered else { return request.abort() }
         do {
-            try await respond(refusal.error.status, fields: refusal.fields, body: refusal.error.json(requestID: record.requestIDText))
+            try await respond(
+                refusal.error.status, fields: refusal.fields, body: refusal.error.json(requestID: record.requestIDText))
         } catch {
             record.end = "client_gone"
             request.abort()

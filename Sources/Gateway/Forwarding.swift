@@ -60,7 +60,9 @@ final class Forwarding {
                 upstream.stream.close()
                 // wire 1.5: a reset on a reused connection says that it had been closed before the request came. A chunk of an
                 // upload is not sent twice: the upstream may have taken it.
-                guard wasStale, !exchange.hasAnswered, canReplay, request.method.isIdempotent || request.method == .post else { throw error }
+                guard wasStale, !exchange.hasAnswered, canReplay, request.method.isIdempotent || request.method == .post else {
+                    throw error
+                }
                 exchange.record.replays += 1
                 bench.replayed(route.upstream, .staleConnection)
                 fresh = true
@@ -68,7 +70,9 @@ final class Forwarding {
                 upstream.stream.close()
                 throw error
             }
-            if let (redirect, digest) = next, try await Download(exchange, digest: digest, site: site).run(from: redirect) { return }
+            if let (redirect, digest) = next, try await Download(exchange, digest: digest, site: site).run(from: redirect) {
+                return
+            }
         }
         throw Refusal(.unavailable, "The upstream registry keeps refusing the gateway's token.", status: 502, retryAfter: 30)
     }
@@ -101,7 +105,8 @@ final class Forwarding {
         if let token = bench.token(of: route.upstream), token.generation > refusedGeneration { return token }
         guard let token = await route.upstream.keeper.token(newerThan: refusedGeneration, within: Self.tokenWait) else {
             throw Refusal(
-                .unavailable, "The gateway has no valid token for the upstream registry; its operator finds the cause in /readyz and the log.",
+                .unavailable,
+                "The gateway has no valid token for the upstream registry; its operator finds the cause in /readyz and the log.",
                 retryAfter: 5)
         }
         return token
@@ -117,7 +122,8 @@ final class Forwarding {
             exchange.record.end = "upstream_unreachable"
             exchange.record.reason = "\(error)"
             throw Refusal(
-                .unavailable, "The upstream registry cannot be reached.", status: error.kind == .timedOut ? 504 : 502, retryAfter: 5)
+                .unavailable, "The upstream registry cannot be reached.", status: error.kind == .timedOut ? 504 : 502, retryAfter: 5
+            )
         }
     }
 
@@ -158,7 +164,9 @@ final class Forwarding {
     }
 
     /// Whether the answer refuses the token, and the answer's body where it had to be read to know.
-    private func judge(_ upstream: UpstreamConnection, _ token: AuthorizationToken) async throws -> (TokenRefusal.Reason?, body: [UInt8]?) {
+    private func judge(_ upstream: UpstreamConnection, _ token: AuthorizationToken) async throws -> (
+        TokenRefusal.Reason?, body: [UInt8]?
+    ) {
         var judgement = TokenRefusal.judge(status: upstream.head.status, method: request.method)
         var body: [UInt8]?
         if judgement == .inBody {
@@ -187,7 +195,8 @@ final class Forwarding {
 
     /// How the repository that this push misses is made; nil when it is not to be, or has been.
     private var creation: Upstream.Creation? {
-        guard call.operation == .uploadStart || call.operation == .manifestPut, canReplay, !hasCreated, let creation = route.upstream.creation,
+        guard call.operation == .uploadStart || call.operation == .manifestPut, canReplay, !hasCreated,
+            let creation = route.upstream.creation,
             let repository = route.upstreamRepository, creation.match.contains(where: { $0.matches(repository.bytes) })
         else { return nil }
         return creation
@@ -230,7 +239,8 @@ final class Forwarding {
             case .chunked: isWhole ? kept?.count ?? 0 : nil
             case .none, .untilClose: 0
             }
-        let upstreamRequest = UpstreamRequest(head: request.head, origin: route.upstream.origin, target: route.target(of: call, asSent: request.head.target))
+        let upstreamRequest = UpstreamRequest(
+            head: request.head, origin: route.upstream.origin, target: route.target(of: call, asSent: request.head.target))
         upstreamRequest.registryHead(into: &bytes, token: token.fieldValue, length: length)
         if let kept, !kept.isEmpty {
             if isChunked { bytes.appendChunkSize(kept.count) }
@@ -288,7 +298,9 @@ final class Forwarding {
 
     private func collect(_ upstream: UpstreamConnection) async throws -> [UInt8] {
         do {
-            guard let body = try await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall) else {
+            guard
+                let body = try await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall)
+            else {
                 throw TransportError(.system, call: "collect", reason: "an error answer of the upstream is larger than 64 KiB")
             }
             return body

@@ -12,7 +12,8 @@ struct Refusal: Error {
     }
 
     init(
-        _ code: RegistryError.Code, _ message: String, status: Int? = nil, retryAfter: Int? = nil, challenge: Bool = false, allow: String? = nil
+        _ code: RegistryError.Code, _ message: String, status: Int? = nil, retryAfter: Int? = nil, challenge: Bool = false,
+        allow: String? = nil
     ) {
         self.init(RegistryError(code, message, status: status), retryAfter: retryAfter, challenge: challenge, allow: allow)
     }

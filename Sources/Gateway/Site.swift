@@ -25,7 +25,8 @@ public struct Site: Sendable {
         for listener in settings.listeners {
             var tls: TLSServer?
             if let files = listener.tls {
-                tls = try TLSServer(certificateChain: files.certificate, privateKey: files.privateKey, clientAuthority: files.clientCA)
+                tls = try TLSServer(
+                    certificateChain: files.certificate, privateKey: files.privateKey, clientAuthority: files.clientCA)
             }
             doors.append(Door(tls: tls, publicURL: Array((listener.publicURL ?? "").utf8)))
         }

@@ -22,7 +22,9 @@ public struct Upstream: Sendable {
         let creator: RepositoryCreator
     }
 
-    public init(index: Int, settings: Settings.Upstream, connectTo: [String: String], keeper: TokenKeeper, creator: RepositoryCreator?) {
+    public init(
+        index: Int, settings: Settings.Upstream, connectTo: [String: String], keeper: TokenKeeper, creator: RepositoryCreator?
+    ) {
         self.index = index
         name = settings.name
         origin = Origin(host: settings.registry.host, port: 443, connectTo: ConnectTo(connectTo))

@@ -27,7 +27,8 @@ public actor Worker: ConnectionHost {
     public func serve(_ socket: AcceptedSocket) async {
         let site = bench.site()
         let client = socket.peer.addressBytes
-        guard !isDraining, connections.count < site.limits.connections, connectionsByClient[client, default: 0] < site.limits.connectionsPerClient
+        guard !isDraining, connections.count < site.limits.connections,
+            connectionsByClient[client, default: 0] < site.limits.connectionsPerClient
         else { return await turnAway(socket) }
         let connection = ServerConnection(socket, on: loop, settings: settings)
         let key = ObjectIdentifier(connection)
@@ -65,7 +66,8 @@ public actor Worker: ConnectionHost {
     }
 
     private static let busy: [UInt8] = {
-        let refusal = Refusal(.tooManyRequests, "Too many connections to this gateway; try again later.", status: 503, retryAfter: 5)
+        let refusal = Refusal(
+            .tooManyRequests, "Too many connections to this gateway; try again later.", status: 503, retryAfter: 5)
         let body = refusal.error.json(requestID: nil)
         var bytes: [UInt8] = []
         bytes.appendStatusLine(503)

@@ -1,1 +1,97 @@
-public struct ECRHost: Sendable { public let host: String, account: String?, region: String, apiHost: String }
+/// A registry of Amazon ECR by its host: account, region and partition are read from it (wire 1.7).
+public struct ECRHost: Sendable, Equatable {
+    /// In lower case.
+    public let host: String
+    /// Twelve digits; nil for ECR Public.
+    public let account: String?
+    public let region: String
+    public let isFIPS: Bool
+    public let isDualStack: Bool
+    private let partition: Partition
+
+    public static let allowed = "an ECR host such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com, or public.ecr.aws"
+    public static let publicHost = "public.ecr.aws"
+
+    /// nil for any other host.
+    public init?(_ text: String) {
+        host = text.lowercased()
+        if host == Self.publicHost {
+            (account, region, isFIPS, isDualStack, partition) = (nil, "us-east-1", false, false, Partition.all[0])
+            return
+        }
+        let labels = host.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard let account = labels.first, account.utf8.count == 12, account.utf8.allSatisfy({ $0 &- 48 < 10 }), labels.count > 3
+        else { return nil }
+        let service: String
+        let rest: [String]
+        switch (labels[1], labels[2]) {
+        case ("dkr", "ecr"), ("dkr", "ecr-fips"): (service, rest) = (labels[2], Array(labels[3...]))
+        case ("dkr-ecr", _), ("dkr-ecr-fips", _): (service, rest) = (String(labels[1].dropFirst(4)), Array(labels[2...]))
+        default: return nil
+        }
+        guard let region = rest.first, let partition = Partition.all.first(where: { $0.regions.contains(where: region.hasPrefix) }),
+            region.split(separator: "-").count >= 3, region.utf8.allSatisfy({ $0 &- 97 < 26 || $0 &- 48 < 10 || $0 == 45 })
+        else { return nil }
+        let suffix = rest.dropFirst().joined(separator: ".")
+        isDualStack = labels[1] != "dkr"
+        guard suffix == (isDualStack ? partition.dualStackRegistrySuffix : partition.suffix) else { return nil }
+        (self.account, self.region, self.partition) = (account, region, partition)
+        isFIPS = service == "ecr-fips"
+    }
+
+    public var isPublic: Bool { account == nil }
+
+    /// Where `GetAuthorizationToken` is asked.
+    public var apiHost: String {
+        if isPublic { return "api.ecr-public.us-east-1.amazonaws.com" }
+        if isDualStack { return "ecr\(isFIPS ? "-fips" : "").\(region).\(partition.dualStackSuffix)" }
+        return "api.ecr\(isFIPS ? "-fips" : "").\(region).\(partition.suffix)"
+    }
+
+    public var stsHost: String { "sts\(isFIPS ? "-fips" : "").\(region).\(partition.suffix)" }
+
+    /// `aws`, `aws-cn`, …: as it stands in ARNs.
+    public var partitionName: String { partition.name }
+
+    private struct Partition: Equatable {
+        let name: String
+        /// What its regions begin with.
+        let regions: [String]
+        let suffix: String
+        let dualStackSuffix: String
+        let dualStackRegistrySuffix: String
+
+        /// Those whose regions begin alike stand in the order to ask.
+        static let all = [
+            Partition(
+                name: "aws",
+                regions: [
+                    "us-east-", "us-west-", "us-central-", "us-north", "us-south", "eu-west-", "eu-central-", "eu-north-",
+                    "eu-south-",
+                    "eu-east-", "ap-", "sa-", "ca-", "me-", "af-", "il-", "mx-",
+                ],
+                suffix: "amazonaws.com", dualStackSuffix: "api.aws", dualStackRegistrySuffix: "on.aws"),
+            Partition(
+                name: "aws-cn", regions: ["cn-"], suffix: "amazonaws.com.cn", dualStackSuffix: "api.amazonwebservices.com.cn",
+                dualStackRegistrySuffix: "on.amazonwebservices.com.cn"),
+            Partition(
+                name: "aws-us-gov", regions: ["us-gov-"], suffix: "amazonaws.com", dualStackSuffix: "api.aws",
+                dualStackRegistrySuffix: "on.aws"),
+            Partition(
+                name: "aws-eusc", regions: ["eusc-"], suffix: "amazonaws.eu", dualStackSuffix: "api.amazonwebservices.eu",
+                dualStackRegistrySuffix: "on.amazonwebservices.eu"),
+            Partition(
+                name: "aws-iso", regions: ["us-iso-"], suffix: "c2s.ic.gov", dualStackSuffix: "api.aws.ic.gov",
+                dualStackRegistrySuffix: "on.aws.ic.gov"),
+            Partition(
+                name: "aws-iso-b", regions: ["us-isob-"], suffix: "sc2s.sgov.gov", dualStackSuffix: "api.aws.scloud",
+                dualStackRegistrySuffix: "on.aws.scloud"),
+            Partition(
+                name: "aws-iso-e", regions: ["eu-isoe-"], suffix: "cloud.adc-e.uk", dualStackSuffix: "api.cloud-aws.adc-e.uk",
+                dualStackRegistrySuffix: "on.cloud-aws.adc-e.uk"),
+            Partition(
+                name: "aws-iso-f", regions: ["us-isof-"], suffix: "csp.hci.ic.gov", dualStackSuffix: "api.aws.hci.ic.gov",
+                dualStackRegistrySuffix: "on.aws.hci.ic.gov"),
+        ]
+    }
+}

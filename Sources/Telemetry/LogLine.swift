@@ -5,7 +5,10 @@ public struct LogLine {
     private let format: LogFormat
 
     /// - Parameter buffer: an empty one to build in, with the room of earlier lines.
-    public init(_ format: LogFormat, level: StaticString, message: some Collection<UInt8>, clock: inout LogClock, in buffer: consuming [UInt8] = []) {
+    public init(
+        _ format: LogFormat, level: StaticString, message: some Collection<UInt8>, clock: inout LogClock,
+        in buffer: consuming [UInt8] = []
+    ) {
         bytes = buffer
         self.format = format
         switch format {
@@ -28,7 +31,9 @@ public struct LogLine {
 
     public mutating func field(_ name: StaticString, _ value: some Collection<UInt8>) {
         begin(name)
-        if format == .json || value.isEmpty || value.contains(where: { $0 <= 32 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "=") || $0 >= 127 }) {
+        if format == .json || value.isEmpty
+            || value.contains(where: { $0 <= 32 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "=") || $0 >= 127 })
+        {
             append("\"")
             appendEscaped(value)
             append("\"")

@@ -78,7 +78,9 @@ public final class LogSink: Sendable {
                 defer { (buffer.dropped, buffer.isWoken) = (0, false) }
                 return buffer.dropped
             }
-            if dropped > 0 { taken += Array("{\"level\":\"warning\",\"message\":\"log lines dropped\",\"count\":\(dropped)}\n".utf8) }
+            if dropped > 0 {
+                taken += Array("{\"level\":\"warning\",\"message\":\"log lines dropped\",\"count\":\(dropped)}\n".utf8)
+            }
             writeAll(taken)
             taken.removeAll(keepingCapacity: true)
             isWriting.store(false, ordering: .releasing)

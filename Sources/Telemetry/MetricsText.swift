@@ -139,6 +139,8 @@ public struct MetricsText: Sendable {
         guard let labels = workers.first else { return }
         metric(
             &text, "berth_login_failures_total", "counter", "Logins refused, by reason.",
-            labels.loginFailures.enumerated().map { index, reason in ([("reason", reason)], String(sum { $0.logins.value(at: index) })) })
+            labels.loginFailures.enumerated().map { index, reason in
+                ([("reason", reason)], String(sum { $0.logins.value(at: index) }))
+            })
     }
 }

@@ -29,7 +29,9 @@ struct ProcessFigures {
     }
 
     private static func bootTime() -> Double {
-        guard let stat = read("/proc/stat"), let line = stat.split(separator: "\n").first(where: { $0.hasPrefix("btime ") }) else { return 0 }
+        guard let stat = read("/proc/stat"), let line = stat.split(separator: "\n").first(where: { $0.hasPrefix("btime ") }) else {
+            return 0
+        }
         return Double(line.dropFirst(6)) ?? 0
     }
 

@@ -20,7 +20,9 @@ public final class WorkerMetrics: Sendable {
 
     /// The labels that counters are indexed by.
     public init(operations: [String], upstreams: [String], replayReasons: [String], loginFailures: [String]) {
-        (self.operations, self.upstreams, self.replayReasons, self.loginFailures) = (operations, upstreams, replayReasons, loginFailures)
+        (self.operations, self.upstreams, self.replayReasons, self.loginFailures) = (
+            operations, upstreams, replayReasons, loginFailures
+        )
         requests = CounterTable(operations.count * Self.statuses.count)
         seconds = CounterTable(operations.count * (Self.buckets.count + 1))
         secondsSum = CounterTable(operations.count)
@@ -31,7 +33,9 @@ public final class WorkerMetrics: Sendable {
 
     /// An exchange's end. A status outside 100...599 (none was sent) is not counted as an answer.
     public func request(operation: Int, status: Int, seconds taken: Double) {
-        if Self.statuses.contains(status) { requests.add(1, at: operation * Self.statuses.count + status - Self.statuses.lowerBound) }
+        if Self.statuses.contains(status) {
+            requests.add(1, at: operation * Self.statuses.count + status - Self.statuses.lowerBound)
+        }
         let bucket = Self.buckets.firstIndex { taken <= $0 } ?? Self.buckets.count
         seconds.add(1, at: operation * (Self.buckets.count + 1) + bucket)
         secondsSum.add(Int(taken * 1e6), at: operation)

@@ -1,6 +1,6 @@
 import Access
 import ArgumentParser
-import Glibc
+import Foundation
 
 struct HashPassword: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -30,11 +30,11 @@ struct HashPassword: AsyncParsableCommand {
         tcgetattr(STDIN_FILENO, &shown)
         var hidden = shown
         hidden.c_lflag &= ~tcflag_t(ECHO)
-        fputs("Password: ", stderr)
+        FileHandle.standardError.write(Data("Password: ".utf8))
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
         defer {
             tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
-            fputs("\n", stderr)
+            FileHandle.standardError.write(Data("\n".utf8))
         }
         return readLine(strippingNewline: true)
     }

@@ -1,0 +1,38 @@
+import Glibc
+
+/// Addresses as the file writes them.
+enum Addresses {
+    /// `0.0.0.0:5000`, `[::]:5000`; `:5000` is every address. Port 0: one that is free.
+    static func parse(_ text: String) -> Settings.Address? {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+        var host = String(text[..<colon])
+        if host.isEmpty { return Settings.Address(host: "0.0.0.0", port: port) }
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = String(host.dropFirst().dropLast())
+            return isAddress(host, AF_INET6) ? Settings.Address(host: host, port: port) : nil
+        }
+        return isAddress(host, AF_INET) ? Settings.Address(host: host, port: port) : nil
+    }
+
+    static func isNetwork(_ text: String) -> Bool {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard let address = parts.first, parts.count <= 2 else { return false }
+        let bits = isAddress(address, AF_INET) ? 32 : isAddress(address, AF_INET6) ? 128 : -1
+        guard bits > 0 else { return false }
+        return parts.count == 1 || Int(parts[1]).map { (0...bits).contains($0) } ?? false
+    }
+
+    static func isHostAndPort(_ text: String, wildcard: Bool = false) -> Bool {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0 else {
+            return false
+        }
+        var host = text[..<colon]
+        if wildcard, host.hasPrefix("*.") { host = host.dropFirst(2) }
+        return !host.isEmpty && host.utf8.allSatisfy { ($0 | 0x20) &- 97 < 26 || $0 &- 48 < 10 || "-._:[]".utf8.contains($0) }
+    }
+
+    private static func isAddress(_ text: String, _ family: Int32) -> Bool {
+        var address = in6_addr()
+        return inet_pton(family, text, &address) == 1
+    }
+}

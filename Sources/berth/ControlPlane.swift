@@ -1,0 +1,147 @@
+import AWS
+import Access
+import Admin
+import Configuration
+import Foundation
+import Gateway
+import Logging
+import Telemetry
+import Transport
+
+/// Everything that is not on the data path: keepers of tokens, the site that workers read, the admin listener. On the control loop.
+actor ControlPlane {
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    nonisolated let upstreams: [Upstream]
+    private let keepers: TokenKeepers
+    private let reading: @Sendable () throws(ConfigurationProblems) -> Settings
+    private var settings: Settings
+    private var generation = 1
+    private let log: Logger
+
+    /// - Parameter reading: how the configuration is read, at start and at each reload.
+    init(
+        loop: EventLoop, settings: Settings, log: Logger, reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
+    ) throws {
+        (self.loop, self.settings, self.log, self.reading) = (loop, settings, log, reading)
+        let clients = AWSClients(settings, loop: loop, log: log)
+        var keepers = TokenKeepers()
+        var upstreams: [Upstream] = []
+        for (index, upstream) in settings.upstreams.enumerated() {
+            let client = try clients.ecr(of: upstream, credentials: try clients.credentials(of: upstream))
+            let keeper = keepers.keeper(of: try clients.identity(of: upstream)) {
+                TokenKeeper(name: upstream.name, loop: loop, log: log) { () async throws(AWSError) in
+                    try await client.authorizationToken()
+                }
+            }
+            let creator = upstream.createRepositories.map {
+                RepositoryCreator(
+                    loop: loop, client: client, registryID: upstream.registry.account, template: $0.template, log: log)
+            }
+            upstreams.append(
+                Upstream(index: index, settings: upstream, connectTo: settings.connectTo, keeper: keeper, creator: creator))
+        }
+        (self.keepers, self.upstreams) = (keepers, upstreams)
+    }
+
+    func start() async {
+        for keeper in keepers.all { await keeper.start() }
+    }
+
+    // MARK: The site
+
+    /// What the workers are to read.
+    func site() throws -> Site {
+        try Site(settings, upstreams: upstreams, users: try Self.users(of: settings, generation: generation))
+    }
+
+    private static func users(of settings: Settings, generation: Int) throws -> UserDirectory {
+        let users = try settings.users.map { user -> (credential: Credential, principal: Principal) in
+            let principal = Principal(
+                name: user.name, rules: user.access.map { Rule(repositories: $0.repositories, actions: $0.actions) })
+            switch user.password {
+            case .plain(let password): return (.plain(.init(Array(password.reveal.utf8))), principal)
+            case .hash(let text):
+                // The configuration has checked its format.
+                guard let hash = PasswordHash(text.reveal) else {
+                    throw CannotStart("users: the password_hash of '\(user.name)' is not known")
+                }
+                return (.hash(hash), principal)
+            }
+        }
+        let anonymous = settings.anonymous.map { access in
+            Principal(name: "anonymous", rules: access.map { Rule(repositories: $0.repositories, actions: $0.actions) })
+        }
+        return UserDirectory(generation: generation, users: users, anonymous: anonymous)
+    }
+
+    /// Users, routes and certificates; what else has changed takes a restart. Empty: done. Otherwise every problem, and all is as it was.
+    func reload(into dataPlane: DataPlane) -> [String] {
+        do throws(ConfigurationProblems) {
+            let read = try reading()
+            var next = settings
+            (next.users, next.anonymous, next.routes) = (read.users, read.anonymous, read.routes)
+            if read.listeners.map(\.address) == settings.listeners.map(\.address) { next.listeners = read.listeners }
+            let before = settings
+            settings = next
+            generation += 1
+            do {
+                dataPlane.publish(try site())
+            } catch {
+                settings = before
+                return ["\(error)"]
+            }
+            log.notice("reloaded", metadata: ["users": "\(next.users.count)", "routes": "\(next.routes.count)"])
+            return []
+        } catch {
+            for line in error.lines { log.error("not reloaded", metadata: ["problem": "\(line)"]) }
+            return error.lines
+        }
+    }
+
+    // MARK: What the admin listener asks
+
+    nonisolated func adminSources(_ dataPlane: DataPlane) -> AdminSources {
+        let metrics = MetricsText(workers: dataPlane.metrics, version: Berth.version)
+        return AdminSources(
+            version: Berth.version,
+            upstreams: { [self] in await statuses() },
+            metrics: { [upstreams] in metrics.render(tokens: upstreams.map(Self.figures)) },
+            refresh: { [upstreams] name in
+                guard let upstream = upstreams.first(where: { $0.name == name }) else { return nil }
+                return await upstream.keeper.refresh(within: .seconds(20)) != nil
+            },
+            reload: { [self] in await reload(into: dataPlane) })
+    }
+
+    private static func figures(_ upstream: Upstream) -> TokenFigures {
+        let state = upstream.keeper.state.current
+        return TokenFigures(
+            upstream: upstream.name, expiry: state.expiresAt?.timeIntervalSince1970, refreshesSucceeded: state.refreshesSucceeded,
+            refreshesFailed: state.refreshesFailed)
+    }
+
+    private func statuses() -> [UpstreamStatus] {
+        zip(upstreams, settings.upstreams).map { upstream, configured in
+            let state = upstream.keeper.state.current
+            return UpstreamStatus(
+                name: upstream.name, registry: configured.registry.host, ready: state.isReady(at: Date()), credentials: nil,
+                tokenExpires: state.expiresAt.map { ISO8601DateFormatter().string(from: $0) }, problem: state.lastError)
+        }
+    }
+}
+
+/// What stands in the way of a start, for the person who started it.
+struct CannotStart: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+extension Settings.RepositoryCreation {
+    var template: RepositoryTemplate {
+        RepositoryTemplate(
+            tagMutability: tagMutability, scanOnPush: scanOnPush, kmsKey: kmsKey, tags: tags, policy: policy,
+            lifecyclePolicy: lifecyclePolicy)
+    }
+}

@@ -1,0 +1,109 @@
+import ArgumentParser
+import Configuration
+import Crypto
+import Foundation
+import Glibc
+import Logging
+import Sandbox
+import Telemetry
+import Transport
+
+struct Demo: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract:
+            "Run the sandbox with a gateway in front of it, ready for docker login. Nothing of AWS is needed; what it made is removed at the end."
+    )
+
+    @Option(help: "The gateway's address. Default: 127.0.0.1:5000, or a free port where 5000 is taken.")
+    var listen: String?
+
+    private static let user = "demo", password = "demo"
+
+    func run() async throws {
+        EventLoop.ignoreBrokenPipes()
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("berth-demo-\(UUID().uuidString.prefix(8))")
+            .path
+        try FileManager.default.createDirectory(
+            atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let log = ProcessLog(level: .warning)
+        defer { log.sink.flush() }
+        let sandbox: ECRSandbox
+        do {
+            sandbox = try ECRSandbox.start(SandboxSettings(directory: directory + "/ecr"), logger: log.logger)
+        } catch { throw CleanExitError(reason: "the sandbox cannot start: \(error)") }
+        let gateway = try await startGateway(before: sandbox, certificates: directory, log: log)
+        tell(gateway)
+        await gateway.serve()
+        await sandbox.stop()
+    }
+
+    private func startGateway(before sandbox: ECRSandbox, certificates directory: String, log: ProcessLog) async throws
+        -> RunningGateway
+    {
+        let authority = try CertificateAuthority(name: "Berth demo")
+        let (certificate, key) = (directory + "/tls.crt", directory + "/tls.key")
+        try authority.issue(for: ["localhost", "127.0.0.1", "::1"]).write(chain: certificate, privateKey: key)
+        try Self.password.write(toFile: certificate + ".password", atomically: true, encoding: .utf8)
+        let choices = listen.map { [$0] } ?? ["127.0.0.1:5000", "127.0.0.1:0"]
+        for (index, choice) in choices.enumerated() {
+            let text = configuration(before: sandbox.addresses, address: choice, certificate: certificate, key: key)
+            // Only these: whatever AWS account the person has stays out of it.
+            let environment = [
+                "AWS_ACCESS_KEY_ID": sandbox.addresses.accessKeyID, "AWS_SECRET_ACCESS_KEY": sandbox.addresses.secretAccessKey,
+            ]
+            let read = { @Sendable () throws(ConfigurationProblems) in
+                try Settings.parse(text, file: "demo", environment: environment)
+            }
+            do {
+                return try await RunningGateway.start(try read(), log: log, reading: read)
+            } catch  where index + 1 < choices.count { continue } catch {
+                throw CleanExitError(reason: "the gateway cannot start: \(error)")
+            }
+        }
+        preconditionFailure("the last choice has returned or thrown")
+    }
+
+    /// A configuration file as a person would write it, and read as theirs is.
+    private func configuration(before sandbox: SandboxAddresses, address: String, certificate: String, key: String) -> String {
+        let dialled = sandbox.connectTo.sorted { $0.key < $1.key }.map { "  \"\($0.key)\": \"\($0.value)\"" }.joined(
+            separator: "\n")
+        return """
+            listeners:
+              - address: "\(address)"
+                tls: {certificate: "\(certificate)", private_key: "\(key)"}
+            admin: {address: "127.0.0.1:0"}
+            upstreams:
+              - name: sandbox
+                registry: \(sandbox.registryHost)
+                create_repositories: {match: ["**"]}
+            users:
+              - name: \(Self.user)
+                password_file: "\(certificate).password"
+                access: [{repositories: ["**"], actions: [pull, push, delete, list]}]
+            connect_to:
+            \(dialled)
+            ca_file: "\(sandbox.caFile)"
+            timeouts: {drain: 5s}
+            """
+    }
+
+    private func tell(_ gateway: RunningGateway) {
+        let address = gateway.dataPlane.addresses[0].description
+        show(
+            """
+
+            Berth is serving a make-believe ECR. Try it from another terminal:
+
+              echo \(Self.password) | docker login \(address) --username \(Self.user) --password-stdin
+              docker tag IMAGE \(address)/team/hello:1
+              docker push \(address)/team/hello:1
+              docker pull \(address)/team/hello:1
+
+            IMAGE is any image you have. The repository is created by the push; the password never changes.
+            Health, metrics and a page for people: http://\(gateway.adminAddress)/
+            Ctrl-C ends it and removes what it made.
+
+            """)
+    }
+}

@@ -1,0 +1,70 @@
+import ArgumentParser
+import Crypto
+import Foundation
+import Glibc
+import Logging
+import Sandbox
+import Telemetry
+import Transport
+
+struct SandboxCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sandbox",
+        abstract:
+            "Run an ECR look-alike alone: registry, API, STS, S3 and instance metadata, with their quirks and faults on demand.")
+
+    @Option(help: "Where blobs and images are kept. Default: a temporary directory, removed at the end.")
+    var data: String?
+
+    @Option(help: "The IP address to listen on.")
+    var listen = "127.0.0.1"
+
+    @Option(help: "The account, twelve digits.")
+    var account = "123456789012"
+
+    @Option(help: "The region.")
+    var region = "eu-west-1"
+
+    @Option(help: ArgumentHelp("A quirk to switch, as name=on or name=off; may be given several times.", valueName: "name=on|off"))
+    var quirk: [String] = []
+
+    func run() async throws {
+        EventLoop.ignoreBrokenPipes()
+        var settings = SandboxSettings(directory: data)
+        settings.address = listen
+        settings.account = account
+        settings.region = region
+        for text in quirk {
+            let parts = text.split(separator: "=").map(String.init)
+            guard parts.count == 2, let quirk = Quirk(rawValue: parts[0]), ["on", "off"].contains(parts[1]) else {
+                throw ValidationError(
+                    "--quirk \(text): write name=on or name=off; names are \(Quirk.allCases.map(\.rawValue).sorted().joined(separator: ", "))"
+                )
+            }
+            settings.quirks[quirk] = parts[1] == "on"
+        }
+        let sink = LogSink()
+        defer { sink.flush() }
+        let logger = Logger(label: "sandbox") { _ in StructuredLogHandler(sink: sink, format: .automatic, level: .notice) }
+        let sandbox: ECRSandbox
+        do { sandbox = try ECRSandbox.start(settings, logger: logger) } catch { throw CleanExitError(reason: "\(error)") }
+        show("The sandbox is up. How to reach it, keys included: \(sandbox.directory)/sandbox.json")
+        show("Faults, quirks and counters: \(sandbox.addresses.control)")
+        let control = EventLoop()
+        control.start(named: "control")
+        for await _ in control.signals([SIGTERM, SIGINT]) { break }
+        await sandbox.stop()
+    }
+}
+
+/// Says why a command could not do its work, without the usage.
+struct CleanExitError: Error, CustomStringConvertible {
+    let reason: String
+    var description: String { reason }
+}
+
+/// Prints a line at once, also into a pipe.
+func show(_ line: String = "") {
+    print(line)
+    fflush(nil)
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import Configuration
+import Foundation
+import Transport
+
+struct ConfigurationOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: "The configuration file. Default: $BERTH_CONFIG, ./berth.yaml, /etc/berth/berth.yaml, or the environment alone.")
+    var config: String?
+
+    /// As `serve` and `check` both read it. Every problem goes to standard error on a line of its own; the exit code is then 78.
+    func read() throws -> Settings {
+        do throws(ConfigurationProblems) { return try load() } catch {
+            for line in error.lines { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+            throw ExitCode.configuration
+        }
+    }
+
+    func load() throws(ConfigurationProblems) -> Settings {
+        try Settings.load(file: config, environment: ProcessInfo.processInfo.environment)
+    }
+}
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Run the gateway.")
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() async throws {
+        EventLoop.ignoreBrokenPipes()
+        let settings = try options.read()
+        let log = ProcessLog(settings.log)
+        defer { log.sink.flush() }
+        do {
+            let gateway = try await RunningGateway.start(settings, log: log) { [options] () throws(ConfigurationProblems) in
+                try options.load()
+            }
+            await gateway.serve()
+        } catch {
+            log.logger.critical("cannot start", metadata: ["reason": "\(error)"])
+            throw ExitCode.configuration
+        }
+    }
+}
