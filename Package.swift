@@ -56,7 +56,8 @@ let package = Package(
         .executableTarget(
             name: "berth",
             dependencies: [
-                "Gateway", "Admin", "Sandbox", "Access", "AWS", "Configuration", "Registry", "Telemetry", "HTTPServer", "Transport", "Crypto",
+                "Gateway", "Admin", "Sandbox", "Access", "AWS", "Configuration", "Registry", "Telemetry", "HTTPServer", "Transport",
+                "Crypto",
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -68,7 +69,9 @@ let package = Package(
         tests(of: "HTTPServer", imports: ["HTTP", "Transport"]),
         tests(of: "Registry"),
         tests(of: "Configuration", imports: ["Registry"]),
-        tests(of: "AWS", imports: ["Configuration", "Transport", "Crypto"], resources: [.copy("sigv4-vectors.json"), .copy("sigv4-oracle.py")]),
+        tests(
+            of: "AWS", imports: ["Configuration", "Transport", "Crypto"],
+            resources: [.copy("sigv4-vectors.json"), .copy("sigv4-oracle.py"), .copy("moto-peer.py")]),
         tests(of: "Access", imports: ["Registry", "Crypto"]),
         tests(
             of: "Sandbox", imports: ["Transport", "Crypto", logging],

@@ -69,33 +69,15 @@ struct JSONService: Sendable {
         return fields + signer.fields(signing: request, with: credentials, at: time)
     }
 
-    private struct Problem: Decodable {
-        var type: String?, message: String?
-        enum Keys: String, CodingKey { case type = "__type", message, Message }
-        init(from decoder: any Decoder) throws {
-            let values = try decoder.container(keyedBy: Keys.self)
-            type = try? values.decode(String.self, forKey: .type)
-            message = (try? values.decode(String.self, forKey: .message)) ?? (try? values.decode(String.self, forKey: .Message))
-        }
-    }
-
     private func error(_ operation: String, _ answer: CallResponse, _ used: Credentials) -> AWSError {
-        let problem = try? JSONDecoder().decode(Problem.self, from: Data(answer.body))
-        let code = problem?.type.map(Self.code) ?? answer["x-amzn-errortype"].map(Self.code) ?? "HTTP\(answer.status)"
+        let problem = ServiceProblem(answer)
         var error = AWSError(
             operation: "\(name):\(operation)", host: endpoint.url.hostField,
-            cause: .refused(
-                code: AWSError.printable(code), message: AWSError.printable(problem?.message ?? ""), status: answer.status))
+            cause: .refused(code: problem.code, message: problem.message, status: answer.status))
         error.requestID = answer["x-amzn-requestid"].map(AWSError.printable)
         error.signedWith = "\(used.accessKeyID) from \(used.source)"
         error.clockOffset = answer.date.map { $0 - Int(now().timeIntervalSince1970) }
         return error
-    }
-
-    /// `com.amazonaws.ecr#AccessDeniedException:http://…` → `AccessDeniedException` (wire 3: cut at the first `:`, keep what follows `#`).
-    static func code(_ type: String) -> String {
-        let name = type.prefix { $0 != ":" }
-        return String(name.split(separator: "#", omittingEmptySubsequences: false).last ?? name)
     }
 }
 

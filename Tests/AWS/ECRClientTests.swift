@@ -64,7 +64,15 @@ import Transport
     @Test(arguments: [
         ("AccessDeniedException", "AccessDeniedException"), ("com.amazonaws.ecr#ServerException", "ServerException"),
         ("com.amazonaws#X:http://internal.amazon.com/", "X"), ("Y:http://a#b", "Y"),
-    ]) func codeIsCutFromItsNamespace(_ type: String, _ code: String) { #expect(JSONService.code(type) == code) }
+    ]) func codeIsCutFromItsNamespace(_ type: String, _ code: String) { #expect(ServiceProblem.code(type) == code) }
+
+    @Test(arguments: [
+        (#"{"__type":"a#X","Message":"m"}"#, "X", "m"), (#"{"message":"m"}"#, "HTTP403", "m"), ("<html>no</html>", "HTTP403", ""),
+        ("<ErrorResponse><Error><Code>AccessDenied</Code><Message>a\nb</Message></Error></ErrorResponse>", "AccessDenied", "a b"),
+    ]) func problemIsReadFromJSONAndFromXML(_ body: String, _ code: String, _ message: String) {
+        let problem = ServiceProblem(CallResponse(status: 403, fields: [], body: Array(body.utf8), address: ""))
+        #expect(problem.code == code && problem.message == message)
+    }
 
     @Test func throttlingAndServerErrorsAreTriedAgainThreeTimesInAll() async throws {
         let server = try server([

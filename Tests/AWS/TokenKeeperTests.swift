@@ -111,41 +111,36 @@ private final class FakeECR: Sendable {
     }
 
     @Test func tokenLivesThroughDaysAndIsNeverOver() async throws {
-        let clock = clock(speed: 100_000), hour = 3600.0
-        let keeper = keeper(clock: clock)
+        let time = SimulatedClock(), hour = 3600.0
+        let keeper = keeper(clock: time.keeperClock)
         await keeper.start()
-        let start = clock.now()
-        while clock.now().timeIntervalSince(start) < 72 * hour {
-            if let token = keeper.current.current { #expect(token.expiresAt.timeIntervalSince(clock.now()) > 4 * hour) }
-            try await Task.sleep(for: .milliseconds(5))
+        try await time.pass(72 * hour) {
+            #expect((keeper.current.current?.expiresAt.timeIntervalSince(time.now) ?? 0) > 5 * hour)
         }
         // Every 5.4 to 6.6 hours.
-        #expect((10...14).contains(ecr.calls.load(ordering: .relaxed)))
+        #expect((11...14).contains(ecr.calls.load(ordering: .relaxed)))
         await keeper.stop()
     }
 
     @Test func outageIsSurvivedWhileTheOldTokenLivesAndHealsByItself() async throws {
-        let clock = clock(speed: 100_000), hour = 3600.0
-        let keeper = keeper(clock: clock)
+        let time = SimulatedClock(), hour = 3600.0
+        let keeper = keeper(clock: time.keeperClock)
         await keeper.start()
-        let first = try #require(await keeper.token(newerThan: 0, within: .seconds(100_000)))
+        try await time.pass(hour)
         ecr.isDown.store(true, ordering: .relaxed)
-        func live(until hours: Double) async throws {
-            while clock.now() < first.fetchedAt.addingTimeInterval(hours * hour) { try await Task.sleep(for: .milliseconds(2)) }
-        }
-        try await live(until: 10)
-        #expect(keeper.current.current?.generation == first.generation)
-        #expect(keeper.state.current.isReady(at: clock.now()))
+        try await time.pass(9 * hour)
+        #expect(keeper.current.current?.generation == 1)
+        #expect(keeper.state.current.isReady(at: time.now))
         #expect(keeper.state.current.lastError != nil)
-        // Three and a half hours at a minute's backoff: no storm, and no sleep either.
-        #expect((20...2000).contains(keeper.state.current.refreshesFailed))
-        try await live(until: 13)
-        #expect(!keeper.state.current.isReady(at: clock.now()))
+        // Three and a half to four and a half hours of a random share of a minute each: no storm, and no sleep either.
+        #expect((300...700).contains(keeper.state.current.refreshesFailed))
+        try await time.pass(3 * hour)
+        #expect(!keeper.state.current.isReady(at: time.now))
         ecr.isDown.store(false, ordering: .relaxed)
-        try await live(until: 14)
-        #expect(keeper.state.current.isReady(at: clock.now()))
+        try await time.pass(RefreshSchedule.longestBackoff)
+        #expect(keeper.state.current.isReady(at: time.now))
         #expect(keeper.state.current.lastError == nil)
-        #expect((keeper.current.current?.generation ?? 0) > first.generation)
+        #expect(keeper.current.current?.generation == 2)
         await keeper.stop()
     }
 
@@ -155,12 +150,12 @@ private final class FakeECR: Sendable {
         await keeper.start()
         var generation = try #require(await keeper.token(newerThan: 0, within: .seconds(1000))).generation
         #expect(keeper.state.current.isReady(at: clock.now()))
-        // Five minutes in which the upstream refuses whatever it is given.
+        // The upstream refuses whatever it is given: one fetch at once, then one a minute.
         let start = clock.now()
-        while clock.now().timeIntervalSince(start) < 300 {
+        while ecr.calls.load(ordering: .relaxed) < 5 {
             generation = await keeper.token(newerThan: generation, within: .seconds(30))?.generation ?? generation
         }
-        #expect((3...7).contains(ecr.calls.load(ordering: .relaxed)))
+        #expect(clock.now().timeIntervalSince(start) >= 3 * 60)
         await keeper.stop()
     }
 }

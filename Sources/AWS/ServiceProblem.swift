@@ -1,0 +1,42 @@
+import FoundationEssentials
+import Transport
+
+/// What an answer that is no 200 says is wrong: JSON's `__type` (wire 3), or the XML of STS and of some front ends (wire 4.3).
+struct ServiceProblem: Equatable {
+    /// Without its namespace; `HTTP403` where the body names none.
+    let code: String
+    let message: String
+
+    init(_ answer: CallResponse) {
+        let text = String(decoding: answer.body, as: UTF8.self)
+        let json = try? JSONDecoder().decode(Body.self, from: Data(answer.body))
+        let type = json?.type ?? answer["x-amzn-errortype"] ?? Self.element("Code", of: text)
+        code = AWSError.printable(type.map(Self.code) ?? "HTTP\(answer.status)")
+        message = AWSError.printable(json?.message ?? Self.element("Message", of: text) ?? "")
+    }
+
+    /// `com.amazonaws.ecr#AccessDeniedException:http://…` → `AccessDeniedException`: cut at the first `:`, keep what follows `#`.
+    static func code(_ type: String) -> String {
+        let name = type.prefix { $0 != ":" }
+        return String(name.split(separator: "#", omittingEmptySubsequences: false).last ?? name)
+    }
+
+    /// The text of the first such element. Enough for two elements of AWS's own that hold no others.
+    private static func element(_ name: String, of text: String) -> String? {
+        guard let start = text.firstRange(of: "<\(name)>"), let end = text[start.upperBound...].firstRange(of: "</\(name)>") else {
+            return nil
+        }
+        return String(text[start.upperBound..<end.lowerBound])
+    }
+
+    private struct Body: Decodable {
+        var type: String?, message: String?
+        enum Keys: String, CodingKey { case type = "__type", message, Message }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: Keys.self)
+            type = try? values.decode(String.self, forKey: .type)
+            message = (try? values.decode(String.self, forKey: .message)) ?? (try? values.decode(String.self, forKey: .Message))
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import AWS
+import Foundation
+import Synchronization
+import Testing
+
+/// Time that moves only when a test says so, from one sleeper's end to the next: days in milliseconds, whatever the machine's load.
+final class SimulatedClock: Sendable {
+    private struct State {
+        var now = Date(timeIntervalSince1970: 1_800_000_000)
+        var naps = 0
+        var sleepers: [Int: (end: Date, continuation: CheckedContinuation<Bool, Never>)] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    var now: Date { state.withLock { $0.now } }
+    private var naps: Int { state.withLock { $0.naps } }
+
+    var keeperClock: KeeperClock {
+        KeeperClock(now: { self.now }, sleep: { try await self.sleep($0) }, random: { .random(in: 0..<1) })
+    }
+
+    private func sleep(_ duration: Duration) async throws {
+        let number = state.withLock {
+            $0.naps += 1
+            return $0.naps
+        }
+        let wasWoken = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                state.withLock { $0.sleepers[number] = ($0.now.addingTimeInterval(duration / .seconds(1)), continuation) }
+                // Looked at last: a cancellation before this found nothing to end.
+                if Task.isCancelled {
+                    state.withLock { $0.sleepers.removeValue(forKey: number) }?.continuation.resume(returning: false)
+                }
+            }
+        } onCancel: {
+            state.withLock { $0.sleepers.removeValue(forKey: number) }?.continuation.resume(returning: false)
+        }
+        if !wasWoken { throw CancellationError() }
+    }
+
+    /// Lets `seconds` pass for a keeper that nobody waits for: when it is idle, exactly one nap of its is on.
+    func pass(_ seconds: TimeInterval, then look: () -> Void = {}) async throws {
+        let target = now.addingTimeInterval(seconds)
+        while true {
+            try await settle { state in state.sleepers.count == 1 }
+            let woken = state.withLock { state -> (naps: Int, continuation: CheckedContinuation<Bool, Never>)? in
+                guard let (number, sleeper) = state.sleepers.first, sleeper.end <= target else {
+                    state.now = target
+                    return nil
+                }
+                state.now = max(state.now, sleeper.end)
+                state.sleepers[number] = nil
+                return (state.naps, sleeper.continuation)
+            }
+            guard let woken else { return look() }
+            woken.continuation.resume(returning: true)
+            try await settle { state in state.naps > woken.naps && state.sleepers.count == 1 }
+            look()
+        }
+    }
+
+    private func settle(_ isSettled: (State) -> Bool) async throws {
+        for _ in 0..<100_000 {
+            if state.withLock({ isSettled($0) }) { return }
+            try await Task.sleep(for: .microseconds(100))
+        }
+        Issue.record("the keeper neither sleeps nor ends")
+        throw CancellationError()
+    }
+}
