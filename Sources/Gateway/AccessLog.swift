@@ -58,11 +58,11 @@ final class AccessLog {
         finish(line)
     }
 
-    func write(_ error: TransportError, from client: SocketAddress) {
+    func write(_ error: any Error, from client: SocketAddress) {
         guard settings.isOn else { return }
         var line = LogLine(settings.format, level: "info", message: "handshake failed".utf8, clock: &clock, in: buffer)
         line.field("client", client.host.utf8)
-        line.field("reason", error.description.utf8)
+        line.field("reason", "\(error)".utf8)
         finish(line)
     }
 

@@ -103,7 +103,7 @@ final class Bench {
         accessLog.write(error, from: client)
     }
 
-    func handshakeFailed(_ error: TransportError, from client: SocketAddress) { accessLog.write(error, from: client) }
+    func handshakeFailed(_ error: any Error, from client: SocketAddress) { accessLog.write(error, from: client) }
 
     func loginFailed(_ failure: LoginFailure) { metrics.loginFailed(reason: failure.index) }
 

@@ -47,9 +47,9 @@ struct Download {
         var fresh = false
         while true {
             let upstream: UpstreamConnection
-            do throws(TransportError) {
+            do {
                 upstream = try await bench.pool.take(redirect.origin, waiter: request.connection.stream.waiter, fresh: fresh)
-            } catch {
+            } catch let error as TransportError {
                 exchange.record.end = "storage_unreachable"
                 exchange.record.reason = "\(error)"
                 throw Refusal(
@@ -80,11 +80,7 @@ struct Download {
         case 200, 206, 304, 416:
             try await pass(upstream)
             return nil
-        case 301, 302, 303, 307, 308:
-            guard let location = head.value(of: .location), let next = Redirect(location, connectTo: site.connectTo),
-                try await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall) != nil
-            else { throw Refusal(.unavailable, "The blob's storage redirected to a place that cannot be followed.", status: 502) }
-            return next
+        case 301, 302, 303, 307, 308: return try await nextHop(upstream)
         // wire 1.4: an expired URL is 403 AccessDenied, or 400 ExpiredToken when the registry's own session ended first.
         case 400 where exchange.record.renewedURLs == 0, 403 where exchange.record.renewedURLs == 0:
             exchange.record.renewedURLs += 1
@@ -93,6 +89,15 @@ struct Download {
         case 503, 500: throw Refusal(.unavailable, "The blob's storage is busy; try again.", status: 503, retryAfter: 1)
         default: throw Refusal(.unavailable, "The blob's storage refused the request with status \(head.status).", status: 502)
         }
+    }
+
+    private func nextHop(_ upstream: UpstreamConnection) async throws -> Redirect {
+        let next = upstream.head.value(of: .location).flatMap { Redirect($0, connectTo: site.connectTo) }
+        let body = try await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall)
+        guard let next, body != nil else {
+            throw Refusal(.unavailable, "The blob's storage redirected to a place that cannot be followed.", status: 502)
+        }
+        return next
     }
 
     private func pass(_ upstream: UpstreamConnection) async throws {

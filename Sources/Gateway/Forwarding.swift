@@ -113,11 +113,11 @@ final class Forwarding {
     }
 
     private func connect(fresh: Bool) async throws -> UpstreamConnection {
-        do throws(TransportError) {
+        do {
             let upstream = try await bench.pool.take(route.upstream.origin, waiter: request.connection.stream.waiter, fresh: fresh)
             upstream.begin()
             return upstream
-        } catch {
+        } catch let error as TransportError {
             guard error.kind != .cancelled else { throw RelayError(side: .client, cause: error) }
             exchange.record.end = "upstream_unreachable"
             exchange.record.reason = "\(error)"

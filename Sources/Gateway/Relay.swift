@@ -27,7 +27,7 @@ struct Relay {
     private var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
 
     /// The upstream's answer to the client, to its end. `sent` counts payload as it goes out.
-    func answer(from upstream: UpstreamConnection, chunked: Bool, sent: inout Int) async throws(RelayError) {
+    func answer(from upstream: UpstreamConnection, chunked: Bool, sent: inout Int) async throws {
         var isSlow = false
         var turn = 0
         while true {
@@ -55,7 +55,7 @@ struct Relay {
     /// The next bytes for the client, framed, and whether they are the last. Waits only while there are none.
     private func nextFrame(
         of upstream: UpstreamConnection, chunked: Bool, isSlow: Bool
-    ) async throws(RelayError) -> (UnsafeRawBufferPointer, isEnd: Bool) {
+    ) async throws -> (UnsafeRawBufferPointer, isEnd: Bool) {
         let size = isSlow ? Self.slowRead : scratch.count
         let room = UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(size - 2)])
         while true {
@@ -89,13 +89,13 @@ struct Relay {
         do { return try stream.writeNow(bytes) } catch { throw RelayError(side: side, cause: error) }
     }
 
-    func write(_ bytes: [UInt8], to stream: Stream, _ side: Side) async throws(RelayError) {
+    func write(_ bytes: [UInt8], to stream: Stream, _ side: Side) async throws {
         do { try await stream.write(bytes, timeout: stallTimeout) } catch { throw RelayError(side: side, cause: error) }
     }
 
     /// The client's body to the upstream, until its end or until the upstream answers before it.
     /// - Parameter kept: what has been taken from the client, for a replay; nil once it is more than `keptAtMost`.
-    func body(to upstream: UpstreamConnection, chunked: Bool, kept: inout [UInt8]?, sent: inout Int) async throws(RelayError)
+    func body(to upstream: UpstreamConnection, chunked: Bool, kept: inout [UInt8]?, sent: inout Int) async throws
         -> Bool
     {
         var isSlow = false
@@ -138,7 +138,7 @@ struct Relay {
     static let keptAtMost = 64 << 10
 
     /// false: the upstream has answered.
-    private func clientBytes(orAnswerOf upstream: UpstreamConnection) async throws(RelayError) -> Bool {
+    private func clientBytes(orAnswerOf upstream: UpstreamConnection) async throws -> Bool {
         guard try !hasAnswered(upstream) else { return false }
         let waiter = client.waiter
         waiter.forget()
@@ -152,7 +152,7 @@ struct Relay {
     }
 
     /// false: the upstream has answered before it took all.
-    private func write(_ bytes: [UInt8], orAnswerOf upstream: UpstreamConnection) async throws(RelayError) -> Bool {
+    private func write(_ bytes: [UInt8], orAnswerOf upstream: UpstreamConnection) async throws -> Bool {
         var done = 0
         while true {
             let (taken, failure) = bytes.withUnsafeBytes { all -> (Int, TransportError?) in

@@ -29,7 +29,7 @@ final class UpstreamPool {
     /// - Parameters:
     ///   - waiter: where the exchange waits, for this connection as for its client's.
     ///   - fresh: leaves the idle ones alone, after one of them turned out to be closed.
-    func take(_ origin: Origin, waiter: Waiter, fresh: Bool = false) async throws(TransportError) -> UpstreamConnection {
+    func take(_ origin: Origin, waiter: Waiter, fresh: Bool = false) async throws -> UpstreamConnection {
         while !fresh, let connection = idle[origin]?.popLast() {
             guard connection.isReusable, ContinuousClock.now - connection.idleSince < Self.idleTime else {
                 connection.stream.close()
@@ -41,9 +41,9 @@ final class UpstreamPool {
         }
         let stream = try await Stream.connect(
             to: try await resolve(origin), on: loop, waiter: waiter, timeout: connectTimeout)
-        do throws(TransportError) {
+        do {
             try await stream.connectTLS(tls, name: origin.host, timeout: handshakeTimeout)
-        } catch {
+        } catch let error as TransportError {
             stream.close()
             throw TransportError(error.kind, call: error.call, reason: "\(origin.host): \(error.reason)")
         }
@@ -81,7 +81,7 @@ final class UpstreamPool {
         return (idle, max((open[origin]?.value ?? 0) - idle, 0))
     }
 
-    private func resolve(_ origin: Origin) async throws(TransportError) -> [SocketAddress] {
+    private func resolve(_ origin: Origin) async throws -> [SocketAddress] {
         if let known = addresses[origin], ContinuousClock.now - known.at < Self.addressTime { return known.found }
         let found = try await loop.resolve(origin.dialHost, port: origin.dialPort)
         if addresses.count < Self.originsAtMost { addresses[origin] = (found, ContinuousClock.now) }

@@ -48,7 +48,7 @@ public final class Request {
     public var awaitsContinue: Bool { isContinuePending && connection.reader.input.isEmpty }
 
     /// Lets a client that waits for it send its body.
-    public func sendContinue() async throws(TransportError) {
+    public func sendContinue() async throws {
         guard isContinuePending else { return }
         isContinuePending = false
         guard connection.reader.input.isEmpty else { return }
@@ -84,8 +84,7 @@ public final class Request {
 
     /// The next piece of the payload, of at most `count` bytes; empty at the end.
     public func read(upTo count: Int) async throws -> [UInt8] {
-        // Caught and thrown again: the optimizer of Swift 6.3.1 crashes on a typed error that leaves here by `try` alone.
-        if awaitsContinue { do { try await sendContinue() } catch { throw error as any Error } }
+        if awaitsContinue { try await sendContinue() }
         let room = UnsafeMutableRawBufferPointer(rebasing: connection.scratch.prefix(count))
         while true {
             switch try readNow(into: room) {

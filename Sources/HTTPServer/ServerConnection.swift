@@ -30,7 +30,7 @@ public final class ServerConnection {
     }
 
     /// The TLS handshake, where the listener has one. false: it failed and the connection is closed.
-    public func secure(_ server: TLSServer?) async throws(TransportError) {
+    public func secure(_ server: TLSServer?) async throws {
         guard let server else { return }
         try await stream.acceptTLS(server, timeout: settings.tlsHandshakeTimeout)
     }
@@ -84,11 +84,10 @@ public final class ServerConnection {
         repeat {
             let left = ContinuousClock.now.duration(to: deadline)
             guard left > .zero else { throw HeadError.timedOut }
-            do throws(TransportError) {
+            do {
                 guard try await receive(timeout: left) else { return false }
-            } catch {
-                if error.kind == .timedOut { throw HeadError.timedOut }
-                throw error
+            } catch let error as TransportError where error.kind == .timedOut {
+                throw HeadError.timedOut
             }
             reader.skipEmptyLine()
         } while try !reader.take(request.head, as: .request)
@@ -96,7 +95,7 @@ public final class ServerConnection {
     }
 
     /// More bytes into the reader. Never more at once than a head may have, so that a flood is refused before it is stored.
-    private func receive(timeout: Duration) async throws(TransportError) -> Bool {
+    private func receive(timeout: Duration) async throws -> Bool {
         let room = UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(settings.limits.bytes))
         let count = try await stream.read(into: room, timeout: timeout)
         reader.input.append(contentsOf: UnsafeRawBufferPointer(rebasing: room.prefix(count)))

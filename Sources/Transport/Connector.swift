@@ -6,12 +6,12 @@ extension Stream {
     /// - Parameter timeout: for each address.
     public static func connect(
         to addresses: [SocketAddress], on loop: EventLoop, waiter: Waiter, timeout: Duration
-    ) async throws(TransportError) -> Stream {
+    ) async throws -> Stream {
         var failure = TransportError(.unresolved, call: "connect", reason: "no address to connect to")
         for address in addresses {
-            do throws(TransportError) {
+            do {
                 return try await connect(to: address, on: loop, waiter: waiter, timeout: timeout)
-            } catch {
+            } catch let error as TransportError {
                 failure = TransportError(error.kind, call: error.call, reason: "\(address): \(error.reason)")
                 if error.kind == .cancelled { break }
             }
@@ -21,7 +21,7 @@ extension Stream {
 
     private static func connect(
         to address: SocketAddress, on loop: EventLoop, waiter: Waiter, timeout: Duration
-    ) async throws(TransportError) -> Stream {
+    ) async throws -> Stream {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(address.family, type, 0)
         guard descriptor >= 0 else { throw TransportError(call: "socket", errno: errno) }

@@ -4,7 +4,7 @@ import Glibc
 extension EventLoop {
     /// All addresses of a name, in the order to try them, without blocking the loop (RFC 6724 is the system resolver's business;
     /// evdns gives IPv4 and IPv6 as the name servers answer). An address is its own answer. On the loop's thread only.
-    public func resolve(_ host: String, port: UInt16) async throws(TransportError) -> [SocketAddress] {
+    public func resolve(_ host: String, port: UInt16) async throws -> [SocketAddress] {
         if let address = SocketAddress(host: host, port: port) { return [address] }
         guard let dns else { throw TransportError(.unresolved, call: "evdns_base_new", reason: "no name server is configured") }
         let answer = await withUnsafeContinuation { (continuation: UnsafeContinuation<ResolverAnswer, Never>) in

@@ -107,21 +107,21 @@ public final class Stream {
         event_add(readEvent, nil)
     }
 
-    public func untilReadable(timeout: Duration?) async throws(TransportError) {
+    public func untilReadable(timeout: Duration?) async throws {
         guard isOpen else { throw TransportError(.cancelled, call: "read", reason: "the connection has been closed") }
         waiter.forget()
         watchReadable(timeout: timeout)
         try await settle(call: "read")
     }
 
-    public func untilWritable(timeout: Duration?) async throws(TransportError) {
+    public func untilWritable(timeout: Duration?) async throws {
         guard isOpen else { throw TransportError(.cancelled, call: "write", reason: "the connection has been closed") }
         waiter.forget()
         watchWritable(timeout: timeout)
         try await settle(call: "write")
     }
 
-    private func settle(call: StaticString) async throws(TransportError) {
+    private func settle(call: StaticString) async throws {
         let wake = await waiter.wait()
         unwatch()
         switch wake {
@@ -148,7 +148,7 @@ public final class Stream {
     }
 
     /// Waits only when there is nothing. 0 at the end.
-    public func read(into buffer: UnsafeMutableRawBufferPointer, timeout: Duration?) async throws(TransportError) -> Int {
+    public func read(into buffer: UnsafeMutableRawBufferPointer, timeout: Duration?) async throws -> Int {
         while true {
             switch try readNow(into: buffer) {
             case .bytes(let count): return count
@@ -185,7 +185,7 @@ public final class Stream {
     public var hasUnsent: Bool { tls?.hasUnsent ?? false }
 
     /// All of it, waiting as often as the peer is slow.
-    public func write(_ bytes: [UInt8], timeout: Duration?) async throws(TransportError) {
+    public func write(_ bytes: [UInt8], timeout: Duration?) async throws {
         var done = 0
         while true {
             let (sent, failure) = bytes.withUnsafeBytes { all -> (Int, TransportError?) in
@@ -200,14 +200,14 @@ public final class Stream {
 
     // MARK: TLS
 
-    public func acceptTLS(_ server: TLSServer, timeout: Duration) async throws(TransportError) {
+    public func acceptTLS(_ server: TLSServer, timeout: Duration) async throws {
         do { tls = try TLSSession(server: server, descriptor: descriptor, batch: loop.records) } catch {
             throw TransportError(error)
         }
         try await handshake(timeout: timeout)
     }
 
-    public func connectTLS(_ client: TLSClient, name: String, timeout: Duration) async throws(TransportError) {
+    public func connectTLS(_ client: TLSClient, name: String, timeout: Duration) async throws {
         do { tls = try TLSSession(client: client, name: name, descriptor: descriptor, batch: loop.records) } catch {
             throw TransportError(error)
         }
@@ -215,7 +215,7 @@ public final class Stream {
     }
 
     /// In `timeout` from the first byte to the last: a peer that drips does not get more.
-    private func handshake(timeout: Duration) async throws(TransportError) {
+    private func handshake(timeout: Duration) async throws {
         guard let tls else { return }
         let deadline = ContinuousClock.now + timeout
         while true {

@@ -2,6 +2,9 @@ import Crypto
 import Glibc
 
 /// Why a stream cannot go on: the call that said so and what kind of end it is.
+///
+/// Asynchronous functions throw it untyped: the optimizer of Swift 6.3.1 crashes where a typed error leaves an `async` function
+/// that has been inlined.
 public struct TransportError: Error, CustomStringConvertible {
     public enum Kind: Sendable {
         /// The peer closed or reset the connection.
