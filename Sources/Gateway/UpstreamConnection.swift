@@ -47,8 +47,7 @@ final class UpstreamConnection {
 
     /// The body's end has been reached and the peer goes on.
     var isReusable: Bool {
-        !isMidExchange && body.isDone && head.keepsAlive && reader.input.isEmpty && stream.isOpen && !stream.wasReadableUnwatched
-            && !stream.hasPending
+        !isMidExchange && body.isDone && head.keepsAlive && reader.input.isEmpty && stream.isOpen && !stream.hasPending
     }
 
     /// The request is sent whole: the answer decides when the connection is free again.

@@ -31,7 +31,10 @@ final class UpstreamPool {
     ///   - fresh: leaves the idle ones alone, after one of them turned out to be closed.
     func take(_ origin: Origin, waiter: Waiter, fresh: Bool = false) async throws -> UpstreamConnection {
         while !fresh, let connection = idle[origin]?.popLast() {
-            guard connection.isReusable, ContinuousClock.now - connection.idleSince < Self.idleTime else {
+            // Asked only here: in the middle of an exchange the event may fire once more before its bytes are read.
+            guard connection.isReusable, !connection.stream.wasReadableUnwatched,
+                ContinuousClock.now - connection.idleSince < Self.idleTime
+            else {
                 connection.stream.close()
                 continue
             }
