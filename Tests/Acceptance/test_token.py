@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from clients.docker import Docker
+from clients.round_trip import Login
 from conftest import StartGateway
 from harness.gateway import Gateway
 from harness.images import blob_image, digest_of
@@ -20,6 +22,7 @@ IN_FLIGHT = 200
 ROUNDS = 3  # before and after the expiry
 REPOSITORY = "token/app"
 BARRIER_SECONDS = 60
+EXPIRY_SECONDS = 0.1
 
 
 def client_of(gateway: Gateway) -> RegistryClient:
@@ -67,8 +70,10 @@ def test_tokens_expired_in_mid_traffic_are_never_seen(own_sandbox: Sandbox, star
 
 
 @pytest.mark.parametrize("framing", ["sized", "chunked"])
-def test_an_upload_whose_token_has_expired_is_healed(own_sandbox: Sandbox, start_gateway: StartGateway, framing: str) -> None:
-    """The first thing the upstream hears with the dead token is a body that is still coming from the client."""
+def test_an_upload_too_large_to_repeat_is_refused_so_that_clients_try_again(
+    own_sandbox: Sandbox, start_gateway: StartGateway, framing: str
+) -> None:
+    """Its token dies just before the first byte: nobody has kept the body, so the client must send it again (wire 7), on 503."""
     own_sandbox.create_repositories(REPOSITORY)
     gateway = start_gateway(own_sandbox)
     gateway.wait_until_ready()
@@ -77,15 +82,47 @@ def test_an_upload_whose_token_has_expired_is_healed(own_sandbox: Sandbox, start
     with client_of(gateway) as client:
         session = client.start_upload(REPOSITORY)
         own_sandbox.expire_tokens()
-        if framing == "sized":
-            answer = client.expect((201, 202), "PATCH", session, body=blob)
-        else:
-            fields = {"Transfer-Encoding": "chunked", "Authorization": client.authorization}
-            client.connection.send_head("PATCH", session, fields)
-            client.connection.send_chunks(parts)
-            answer = client.connection.receive()
-            assert answer.status in (201, 202), answer
-        client.finish_upload(client.location(answer), digest_of(blob))
+        fields = {"Authorization": client.authorization}
+        fields |= {"Transfer-Encoding": "chunked"} if framing == "chunked" else {"Content-Length": str(len(blob))}
+        client.connection.send_head("PATCH", session, fields)
+        try:
+            if framing == "chunked":
+                client.connection.send_chunks(parts)
+            else:
+                client.connection.send(blob)
+        except ConnectionError:
+            pass  # the answer came before the body's end
+        answer = client.connection.receive()
+    assert answer.status == 503 and "retry-after" in answer.fields, answer
+    with client_of(gateway) as client:
+        client.push_blob(REPOSITORY, blob)
+
+
+def test_docker_pushes_and_pulls_while_tokens_keep_dying(own_sandbox: Sandbox, start_gateway: StartGateway, docker: Docker) -> None:
+    own_sandbox.create_repositories(REPOSITORY)
+    gateway = start_gateway(own_sandbox)
+    gateway.wait_until_ready()
+    reference = f"{gateway.plain.authority}/{REPOSITORY}:v1"
+    docker.login(Login(gateway.plain, gateway.username, gateway.password))
+    docker.build(reference)
+    built = docker.image_id(reference)
+    over = threading.Event()
+
+    def expire() -> None:
+        while not over.wait(EXPIRY_SECONDS):
+            own_sandbox.expire_tokens()
+
+    killer = threading.Thread(target=expire)
+    killer.start()
+    try:
+        pushed = docker.push(reference)
+        docker.empty()
+        assert docker.pull(reference) == pushed
+    finally:
+        over.set()
+        killer.join()
+    assert docker.image_id(reference) == built
+    docker.empty()
 
 
 def test_blob_addresses_that_expired_are_fetched_anew(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:

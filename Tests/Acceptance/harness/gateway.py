@@ -90,7 +90,7 @@ class Gateway:
     def _find_addresses(self, expected: int) -> bool:
         for line in self.log_lines():
             if line.get("message") == "listening":
-                tls = bool(line.get("tls"))
+                tls = line.get("tls") in (True, "true")
                 self.addresses[line["listener"], tls] = Address.parse(line["address"], self.ca if tls else None)
         return len(self.addresses) >= expected
 
