@@ -77,6 +77,9 @@ let package = Package(
             of: "Sandbox", imports: ["Transport", "Crypto", logging],
             resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),
         tests(of: "Gateway", imports: ["Configuration", "Registry", "HTTP"]),
+        .testTarget(
+            name: "HouseTests", dependencies: ["Configuration", "Registry", .product(name: "Yams", package: "Yams")], path: "Tests/House",
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -37,6 +37,7 @@ public final class LogSink: Sendable {
                 Unmanaged<LogSink>.fromOpaque(sink).takeRetainedValue().writeForever()
                 return nil
             }, Unmanaged.passRetained(self).toOpaque())
+        // Fails only without memory at start, before there is anything to serve.
         guard code == 0 else { fatalError("pthread_create failed: \(code)") }
         pthread_detach(thread)
     }

@@ -104,6 +104,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
                 start.loop.run()
                 return nil
             }, start)
+        // Fails only without memory at start, before there is anything to serve.
         guard code == 0 else { fatalError("pthread_create failed: \(describe(errno: code))") }
         pthread_detach(thread)
     }

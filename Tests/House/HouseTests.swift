@@ -1,0 +1,129 @@
+import Configuration
+import Foundation
+import Registry
+import Testing
+import Yams
+
+/// Rules of the house that no compiler keeps.
+struct HouseTests {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    static func text(_ path: String) throws -> String { try String(contentsOf: root.appending(path: path), encoding: .utf8) }
+
+    /// Each Swift file below `Sources` with its room.
+    static func sources() throws -> [(room: String, path: String, lines: [String])] {
+        let folder = root.appending(path: "Sources")
+        let files = try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
+        return try files.compactMap { $0 as? URL }.filter { $0.pathExtension == "swift" }.map { file in
+            let relative = file.path.dropFirst(folder.path.count + 1)
+            return (String(relative.prefix { $0 != "/" }), String(relative), try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n"))
+        }
+    }
+
+    /// From the ground up: a room imports rooms before it.
+    static let rooms = [
+        "Crypto", "Transport", "HTTP", "Telemetry", "HTTPServer", "Registry", "Configuration", "AWS", "Access", "Sandbox", "Gateway", "Admin",
+        "berth",
+    ]
+    static let owners = ["CLibevent": "Transport", "COpenSSL": "Crypto", "CCurl": "Transport", "CCrypt": "Access"]
+
+    static func imports(_ lines: [String]) -> [String] {
+        lines.compactMap { line in
+            let words = line.split(separator: " ")
+            guard let at = words.firstIndex(of: "import"), at <= 1, words.count > at + 1 else { return nil }
+            return words[at + 1].split(separator: ".").first.map(String.init)
+        }
+    }
+
+    @Test func `a room imports only rooms below it, and a C library has one owner`() throws {
+        let sources = try Self.sources()
+        #expect(Set(sources.map(\.room)) == Set(Self.rooms))
+        for file in sources {
+            let floor = try #require(Self.rooms.firstIndex(of: file.room))
+            for name in Self.imports(file.lines) {
+                if let other = Self.rooms.firstIndex(of: name) { #expect(other < floor, "\(file.path) imports \(name)") }
+                if let owner = Self.owners[name] { #expect(owner == file.room, "\(file.path) imports \(name)") }
+            }
+        }
+    }
+
+    @Test func `what the compiler is told to trust has its reason at hand`() throws {
+        let trusted = ["@unchecked Sendable", "nonisolated(unsafe)", "try!", "as!", "fatalError("]
+        for file in try Self.sources() {
+            for (number, line) in file.lines.enumerated() where trusted.contains(where: line.contains) && !line.contains("///") {
+                // On the line, or in the comment that ends above the declaration.
+                let above = file.lines[max(0, number - 6)..<number]
+                #expect(line.contains("//") || above.contains { $0.contains("//") }, "\(file.path):\(number + 1)")
+            }
+        }
+    }
+
+    @Test func `openapi.yaml describes each endpoint of the registry and each of its methods`() throws {
+        let document = try #require(try Yams.load(yaml: Self.text("openapi.yaml")) as? [String: Any])
+        let paths = try #require(document["paths"] as? [String: [String: Any]])
+        var described: [String: Set<String>] = [:]
+        for (path, item) in paths where path.hasPrefix("/v2") {
+            described[path] = Set(item.keys.map { $0.uppercased() }).intersection(["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"])
+        }
+        let digest = "sha256:" + String(repeating: "a", count: 64)
+        var served: [String: Set<String>] = [:]
+        for (path, item) in paths where path.hasPrefix("/v2") {
+            let concrete = path.replacingOccurrences(of: "{name}", with: "team/app").replacingOccurrences(of: "{reference}", with: "latest")
+                .replacingOccurrences(of: "{digest}", with: digest).replacingOccurrences(of: "{session}", with: "u")
+            let endpoint = try Endpoint(path: Array(concrete.utf8))
+            served[path] = Set(Operation.all(of: endpoint).map { "\($0.method)" })
+            #expect(item.isEmpty == false)
+        }
+        // HEAD of the API's root is answered like GET and needs no entry.
+        served["/v2/"]?.remove("HEAD")
+        #expect(described == served)
+        #expect(served.count == 8, "every endpoint of Registry is described")
+    }
+
+    @Test func `openapi.yaml and the admin listener name the same paths`() throws {
+        let document = try #require(try Yams.load(yaml: Self.text("openapi.yaml")) as? [String: Any])
+        let paths = try #require(document["paths"] as? [String: Any])
+        let code = try Self.text("Sources/Admin/AdminHost.swift")
+        let plain = paths.keys.filter { !$0.hasPrefix("/v2") && !$0.contains("{") }
+        #expect(plain.count == 7)
+        for path in plain { #expect(code.contains("case \"\(path)\""), "\(path)") }
+        let inCode = code.matches(of: #/case "(/[^"]*)"/#).map { String($0.1) }
+        #expect(Set(inCode) == Set(plain))
+    }
+
+    @Test(arguments: ["deploy/systemd/berth.yaml", "deploy/kubernetes/berth.yaml"])
+    func `an example of a configuration is one`(path: String) throws {
+        var text = try Self.text(path)
+        if path.contains("kubernetes") {
+            var documents = try Yams.load_all(yaml: text)
+            let first = try #require(documents.next() as? [String: Any])
+            let data = try #require(first["data"] as? [String: String])
+            text = try #require(data["berth.yaml"])
+            // The files that a cluster would mount.
+            for file in ["/etc/berth-tls/tls.crt", "/etc/berth-tls/tls.key", "/etc/berth-password/password"] {
+                text = text.replacingOccurrences(of: file, with: #filePath)
+            }
+        }
+        let settings = try Settings.parse(text, file: path, environment: [:])
+        #expect(settings.upstreams.count == 1 && !settings.users.isEmpty)
+    }
+
+    @Test func `the README's links lead somewhere, and its keys are those of the configuration`() throws {
+        let readme = try Self.text("README.md")
+        for match in readme.matches(of: #/\]\(([^)#:]+)\)/#) {
+            #expect(FileManager.default.fileExists(atPath: Self.root.appending(path: String(match.1)).path), "\(match.1)")
+        }
+        let reader = try Self.text("Sources/Configuration/SettingsReader.swift")
+        let keys = reader.matches(of: #/(?:string|required|one|flag|count|duration|size|strings|table|section|sections|address|patterns|rule)\((?:\w+, )?"([a-z_]+)"/#)
+            .map { String($0.1) }
+        #expect(keys.count > 40)
+        let unsupported: Set = ["assume_role", "arn", "external_id", "session_name", "duration"]
+        for key in Set(keys).subtracting(unsupported) { #expect(readme.contains(key), "\(key)") }
+    }
+
+    @Test(arguments: ["deploy/iam/pull.json", "deploy/iam/push.json", "deploy/iam/create-repositories.json"])
+    func `a policy is JSON with statements`(path: String) throws {
+        let policy = try #require(try JSONSerialization.jsonObject(with: Data(Self.text(path).utf8)) as? [String: Any])
+        #expect((policy["Statement"] as? [Any])?.isEmpty == false)
+    }
+}
