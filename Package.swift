@@ -65,7 +65,7 @@ let package = Package(
         tests(of: "Crypto"),
         tests(of: "Transport", imports: ["Crypto"], resources: [.copy("Calls/calls-peer.py")]),
         tests(of: "HTTP"),
-        tests(of: "Telemetry"),
+        tests(of: "Telemetry", imports: [logging]),
         tests(of: "HTTPServer", imports: ["HTTP", "Transport"]),
         tests(of: "Registry"),
         tests(of: "Configuration", imports: ["Registry"]),

@@ -4,6 +4,9 @@ public struct LogLine {
     public private(set) var bytes: [UInt8]
     private let format: LogFormat
 
+    /// The longest level, `critical`, and a blank.
+    private static let levelColumn = 9
+
     /// - Parameter buffer: an empty one to build in, with the room of earlier lines.
     public init(
         _ format: LogFormat, level: StaticString, message: some Collection<UInt8>, clock: inout LogClock,
@@ -24,7 +27,7 @@ public struct LogLine {
             clock.append(to: &bytes)
             append(" ")
             append(level)
-            for _ in level.utf8CodeUnitCount..<max(level.utf8CodeUnitCount, 8) { append(" ") }
+            for _ in level.utf8CodeUnitCount..<Self.levelColumn { append(" ") }
             appendEscaped(message)
         }
     }
@@ -98,18 +101,28 @@ public struct LogLine {
         }
     }
 
-    /// RFC 8259 7; bytes outside ASCII become U+00XX, since they need not be UTF-8. Text uses the same, so that a line holds no
-    /// control character in either format.
+    /// RFC 8259 7. The line is ASCII in either format: what is beyond it is `\uXXXX`, so that no control character, and nothing that
+    /// changes the direction of writing, reaches a terminal. What is not UTF-8 becomes U+FFFD.
     private mutating func appendEscaped(_ value: some Collection<UInt8>) {
-        for byte in value {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case 32..<127: bytes.append(byte)
-            default:
-                append("\\u00")
-                for digit in [byte >> 4, byte & 15] { bytes.append(digit < 10 ? 48 + digit : 87 + digit) }
+        guard value.allSatisfy({ $0 < 128 }) else {
+            for unit in String(decoding: value, as: UTF8.self).utf16 { appendEscaped(unit) }
+            return
+        }
+        for byte in value { appendEscaped(UInt16(byte)) }
+    }
+
+    /// One unit of UTF-16, which is what JSON escapes.
+    private mutating func appendEscaped(_ unit: UInt16) {
+        switch unit {
+        case 32..<127:
+            let byte = UInt8(truncatingIfNeeded: unit)
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
+            bytes.append(byte)
+        default:
+            append("\\u")
+            for shift in [12, 8, 4, 0] as [UInt16] {
+                let digit = UInt8(truncatingIfNeeded: unit >> shift) & 15
+                bytes.append(digit < 10 ? 48 + digit : 87 + digit)
             }
         }
     }

@@ -12,6 +12,7 @@ public final class LogSink: Sendable {
 
     private let buffer = Mutex(Buffer())
     private let descriptor: Int32
+    private let format: LogFormat
     /// A pipe: one byte in it while the thread has been woken and has not looked yet.
     private let wakeInput: Int32, wakeOutput: Int32
     private let isWriting = Atomic(false)
@@ -21,8 +22,9 @@ public final class LogSink: Sendable {
     /// Lines are gathered this long before they are written. Microseconds.
     private static let gathering: UInt32 = 20_000
 
-    public init(descriptor: Int32 = STDERR_FILENO) {
-        self.descriptor = descriptor
+    /// - Parameter format: of the sink's own line, which tells how many were dropped.
+    public init(descriptor: Int32 = STDERR_FILENO, format: LogFormat = .automatic) {
+        (self.descriptor, self.format) = (descriptor, format)
         var ends: [Int32] = [-1, -1]
         // Fails only without descriptors at start, before there is anything to serve.
         guard pipe(&ends) == 0 else { fatalError("pipe failed: \(errno)") }
@@ -69,6 +71,7 @@ public final class LogSink: Sendable {
 
     private func writeForever() {
         var taken: [UInt8] = []
+        var clock = LogClock()
         while true {
             var woken: UInt8 = 0
             _ = read(wakeInput, &woken, 1)
@@ -80,7 +83,9 @@ public final class LogSink: Sendable {
                 return buffer.dropped
             }
             if dropped > 0 {
-                taken += Array("{\"level\":\"warning\",\"message\":\"log lines dropped\",\"count\":\(dropped)}\n".utf8)
+                var line = LogLine(format, level: "warning", message: "log lines dropped".utf8, clock: &clock)
+                line.field("count", dropped)
+                taken += line.finished()
             }
             writeAll(taken)
             taken.removeAll(keepingCapacity: true)

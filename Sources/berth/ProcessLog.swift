@@ -5,7 +5,7 @@ import Telemetry
 
 /// The process's log: one sink for events and access lines.
 struct ProcessLog {
-    let sink = LogSink()
+    let sink: LogSink
     let logger: Logger
     let access: AccessLogSettings
 
@@ -16,7 +16,8 @@ struct ProcessLog {
     }
 
     init(level: Logger.Level, format: LogFormat = .automatic) {
-        let sink = sink
+        let sink = LogSink(format: format)
+        self.sink = sink
         LoggingSystem.bootstrap { _ in StructuredLogHandler(sink: sink, format: format, level: level) }
         logger = Logger(label: "berth")
         access = AccessLogSettings(sink: sink, format: format, isOn: level <= .info)

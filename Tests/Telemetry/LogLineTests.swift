@@ -1,0 +1,111 @@
+import Foundation
+import Logging
+import Testing
+
+@testable import Telemetry
+
+struct LogLineTests {
+    /// What comes after the time, which is of the same length always.
+    static func withoutTime(_ bytes: [UInt8], _ format: LogFormat) -> String {
+        let length = "2026-01-31T12:00:00.000Z".utf8.count + (format == .json ? #"{"time":""#.utf8.count : 0)
+        return String(decoding: bytes.dropFirst(length), as: UTF8.self)
+    }
+
+    static func line(_ format: LogFormat, level: StaticString = "info", _ fill: (inout LogLine) -> Void) -> String {
+        var clock = LogClock()
+        var line = LogLine(format, level: level, message: "access".utf8, clock: &clock)
+        fill(&line)
+        return withoutTime(line.finished(), format)
+    }
+
+    @Test func `fields keep their order and their kind`() {
+        func fill(_ line: inout LogLine) {
+            line.field("path", "/v2/a/tags/list".utf8)
+            line.field("status", 200)
+            line.field("change", -7)
+            line.field("seconds", nanoseconds: 61_002_003_999)
+            line.field("end", "complete")
+        }
+        let json = #"","level":"info","message":"access","path":"/v2/a/tags/list","status":200,"change":-7,"#
+        #expect(Self.line(.json, fill) == json + #""seconds":61.002003,"end":"complete"}"# + "\n")
+        #expect(
+            Self.line(.text, fill) == " info     access path=/v2/a/tags/list status=200 change=-7 seconds=61.002003 end=complete\n")
+    }
+
+    @Test(arguments: ["trace", "info", "warning", "critical"])
+    func `messages stand in one column, a blank after the longest level`(level: String) {
+        let names: [String: StaticString] = ["trace": "trace", "info": "info", "warning": "warning", "critical": "critical"]
+        let column = level.padding(toLength: 9, withPad: " ", startingAt: 0)
+        #expect(Self.line(.text, level: names[level] ?? "") { _ in } == " \(column)access\n")
+    }
+
+    /// What came from outside, how JSON shows it, how text shows it.
+    static let hostile: [([UInt8], String, String)] = [
+        (Array("plain".utf8), #""plain""#, "plain"),
+        ([], #""""#, #""""#),
+        (Array("x status=200".utf8), #""x status=200""#, #""x status=200""#),
+        (Array(#"say "no" \ "#.utf8), #""say \"no\" \\ ""#, #""say \"no\" \\ ""#),
+        (Array("a\r\n{\"b\":1}".utf8), #""a\u000d\u000a{\"b\":1}""#, #""a\u000d\u000a{\"b\":1}""#),
+        ([27, 91, 51, 49, 109], #""\u001b[31m""#, #""\u001b[31m""#),
+        ([127, 0], #""\u007f\u0000""#, #""\u007f\u0000""#),
+        (Array("jürgen".utf8), #""j\u00fcrgen""#, #""j\u00fcrgen""#),
+        (Array("🐳".utf8), #""\ud83d\udc33""#, #""\ud83d\udc33""#),
+        (Array("\u{202E}gpj".utf8), #""\u202egpj""#, #""\u202egpj""#),
+        ([97, 0xFF, 98], #""a\ufffdb""#, #""a\ufffdb""#),
+    ]
+
+    @Test(arguments: hostile)
+    func `whatever a value holds, the line is one line and the value is one field`(value: [UInt8], json: String, text: String)
+        throws
+    {
+        let line = Self.line(.json) { $0.field("user", value) }
+        #expect(line == #"","level":"info","message":"access","user":\#(json)}"# + "\n")
+        #expect(Self.line(.text) { $0.field("user", value) } == " info     access user=\(text)\n")
+        let object = try JSONSerialization.jsonObject(with: Data((#"{"time":""# + line).utf8)) as? [String: String]
+        #expect(object?["user"] == String(decoding: value, as: UTF8.self))
+    }
+
+    @Test func `a line's time is RFC 3339 in UTC, now`() throws {
+        var clock = LogClock()
+        for _ in 0..<3 {
+            var text: [UInt8] = []
+            clock.append(to: &text)
+            let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+            let time = try Date(String(decoding: text, as: UTF8.self), strategy: format)
+            #expect(abs(time.timeIntervalSinceNow) < 2)
+        }
+    }
+
+    @Test func `an event's metadata are fields in the order of their names, and the event's own win`() {
+        let pipe = TestPipe()
+        let sink = LogSink(descriptor: pipe.input, format: .text)
+        var log = Logger(label: "test") { _ in StructuredLogHandler(sink: sink, format: .text, level: .notice) }
+        log[metadataKey: "upstream"] = "main"
+        log[metadataKey: "a"] = "logger"
+        log.info("not at this level")
+        log.error("no token", metadata: ["a": "event", "reason": "denied: no"])
+        sink.flush()
+        let lines = pipe.readNow().split(separator: "\n").map { Self.withoutTime(Array($0.utf8), .text) }
+        #expect(lines == [#" error    no token a="event" reason="denied: no" upstream="main""#])
+    }
+}
+
+/// Both ends stay open for the process's life: the sink's thread outlives the test.
+struct TestPipe {
+    let output: Int32, input: Int32
+
+    init() {
+        var ends: [Int32] = [-1, -1]
+        precondition(pipe(&ends) == 0)
+        (output, input) = (ends[0], ends[1])
+        _ = fcntl(output, F_SETFL, O_NONBLOCK)
+    }
+
+    /// What is in it.
+    func readNow() -> String {
+        var all: [UInt8] = []
+        var room = [UInt8](repeating: 0, count: 64 << 10)
+        while case let count = read(output, &room, room.count), count > 0 { all += room[..<count] }
+        return String(decoding: all, as: UTF8.self)
+    }
+}

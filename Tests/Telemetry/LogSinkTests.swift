@@ -1,0 +1,36 @@
+import Testing
+
+@testable import Telemetry
+
+struct LogSinkTests {
+    @Test func `lines leave whole and in order, and all of them before flush returns`() {
+        let pipe = TestPipe()
+        let sink = LogSink(descriptor: pipe.input, format: .text)
+        for number in 0..<1000 { sink.append(Array("line \(number)\n".utf8)) }
+        sink.flush()
+        #expect(pipe.readNow() == (0..<1000).map { "line \($0)\n" }.joined())
+    }
+
+    @Test func `a log that nobody reads costs its lines, not its writer, and says how many once it is read`() async throws {
+        let pipe = TestPipe()
+        let sink = LogSink(descriptor: pipe.input, format: .text)
+        let line = [UInt8](repeating: UInt8(ascii: "x"), count: 1023) + [10]
+        let start = ContinuousClock.now
+        for _ in 0..<4096 { sink.append(line) }
+        sink.flush()
+        #expect(ContinuousClock.now - start < .seconds(10), "neither waits for the reader")
+
+        var text = ""
+        while !text.contains("dropped"), ContinuousClock.now - start < .seconds(20) {
+            text += pipe.readNow()
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        let lines = text.split(separator: "\n")
+        let kept = lines.filter { $0.utf8.count == 1023 && $0.utf8.allSatisfy { $0 == UInt8(ascii: "x") } }.count
+        let notices = lines.filter { $0.contains(" warning  log lines dropped count=") }
+        let dropped = notices.compactMap { $0.split(separator: "=").last.flatMap { Int($0) } }.reduce(0, +)
+        #expect(kept + notices.count == lines.count)
+        #expect(dropped > 0 && kept >= 1024)
+        #expect(kept + dropped == 4096)
+    }
+}

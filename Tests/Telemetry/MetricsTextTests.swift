@@ -1,0 +1,140 @@
+import Foundation
+import Testing
+
+@testable import Telemetry
+
+struct MetricsTextTests {
+    static func worker() -> WorkerMetrics {
+        WorkerMetrics(
+            operations: ["ping", "blob_get"], upstreams: ["main"], replayReasons: ["token_expired", "stale_connection"],
+            loginFailures: ["missing", "wrong_password"])
+    }
+
+    static func render(_ workers: [WorkerMetrics], tokens: [TokenFigures] = []) -> [String] {
+        String(decoding: MetricsText(workers: workers, version: "1.2.3").render(tokens: tokens), as: UTF8.self)
+            .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    }
+
+    @Test func `all workers are told as one, under the promised names`() {
+        let (one, two) = (Self.worker(), Self.worker())
+        one.request(operation: 1, status: 200, seconds: 0.004)
+        two.request(operation: 1, status: 200, seconds: 0.5)
+        two.request(operation: 1, status: 206, seconds: 400)
+        two.request(operation: 0, status: 0, seconds: 0)
+        one.bytes(receivedFromClient: 1, sentToClient: 2, sentUpstream: 3, receivedUpstream: 4)
+        two.bytes(receivedFromClient: 10, sentToClient: 20, sentUpstream: 30, receivedUpstream: 40)
+        for worker in [one, two, two] { worker.connections(add: 1) }
+        one.connections(add: -1)
+        two.exchangesInFlight(add: 1)
+        two.turnedAway()
+        one.replayed(upstream: 0, reason: 1)
+        two.loginFailed(reason: 1)
+        one.upstreamConnections(upstream: 0, idle: 3, active: 1)
+        two.upstreamConnections(upstream: 0, idle: 1, active: 0)
+        two.upstreamConnections(upstream: 0, idle: 2, active: 0)
+        let tokens = [
+            TokenFigures(upstream: "main", expiry: 1_764_000_000, refreshesSucceeded: 2, refreshesFailed: 1),
+            TokenFigures(upstream: "cold", expiry: nil, refreshesSucceeded: 0, refreshesFailed: 0),
+        ]
+        let own = Self.render([one, two], tokens: tokens).prefix { !$0.hasPrefix("# HELP process_") }
+        #expect(
+            own.joined(separator: "\n") == """
+                # HELP berth_requests_total Requests answered, by operation and status.
+                # TYPE berth_requests_total counter
+                berth_requests_total{operation="blob_get",status="200"} 2
+                berth_requests_total{operation="blob_get",status="206"} 1
+                # HELP berth_request_seconds From a request's head to the end of its answer.
+                # TYPE berth_request_seconds histogram
+                \(Self.buckets(of: "ping", below: "", counts: [1, 1, 1]))
+                berth_request_seconds_sum{operation="ping"} 0.0
+                berth_request_seconds_count{operation="ping"} 1
+                \(Self.buckets(of: "blob_get", below: "0.5", counts: [1, 2, 3]))
+                berth_request_seconds_sum{operation="blob_get"} 400.504
+                berth_request_seconds_count{operation="blob_get"} 3
+                # HELP berth_bytes_total Bytes of heads and bodies, inside TLS.
+                # TYPE berth_bytes_total counter
+                berth_bytes_total{direction="received_from_client"} 11
+                berth_bytes_total{direction="sent_to_client"} 22
+                berth_bytes_total{direction="sent_upstream"} 33
+                berth_bytes_total{direction="received_upstream"} 44
+                # HELP berth_connections Connections of clients, by what they do.
+                # TYPE berth_connections gauge
+                berth_connections{state="active"} 1
+                berth_connections{state="idle"} 1
+                # HELP berth_exchanges_in_flight Requests being answered.
+                # TYPE berth_exchanges_in_flight gauge
+                berth_exchanges_in_flight 1
+                # HELP berth_connections_turned_away_total Connections refused past the bounds.
+                # TYPE berth_connections_turned_away_total counter
+                berth_connections_turned_away_total 1
+                # HELP berth_token_expiry_timestamp_seconds When the authorization token runs out.
+                # TYPE berth_token_expiry_timestamp_seconds gauge
+                berth_token_expiry_timestamp_seconds{upstream="main"} 1764000000.0
+                # HELP berth_token_refreshes_total Fetches of an authorization token, by result.
+                # TYPE berth_token_refreshes_total counter
+                berth_token_refreshes_total{upstream="main",result="success"} 2
+                berth_token_refreshes_total{upstream="main",result="failure"} 1
+                berth_token_refreshes_total{upstream="cold",result="success"} 0
+                berth_token_refreshes_total{upstream="cold",result="failure"} 0
+                # HELP berth_replays_total Requests sent again, unseen by the client.
+                # TYPE berth_replays_total counter
+                berth_replays_total{upstream="main",reason="token_expired"} 0
+                berth_replays_total{upstream="main",reason="stale_connection"} 1
+                # HELP berth_upstream_connections Connections to the registry.
+                # TYPE berth_upstream_connections gauge
+                berth_upstream_connections{upstream="main",state="idle"} 5
+                berth_upstream_connections{upstream="main",state="active"} 1
+                # HELP berth_login_failures_total Logins refused, by reason.
+                # TYPE berth_login_failures_total counter
+                berth_login_failures_total{reason="missing"} 0
+                berth_login_failures_total{reason="wrong_password"} 1
+                # HELP berth_build_info The running version.
+                # TYPE berth_build_info gauge
+                berth_build_info{version="1.2.3"} 1
+                """)
+    }
+
+    /// The lines of a histogram whose count is the first until the bound `below`, the second from there, and the third past all.
+    static func buckets(of operation: String, below: String, counts: [Int]) -> String {
+        var count = below.isEmpty ? counts[1] : counts[0]
+        let bounds = ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "30.0", "60.0", "300.0"]
+        let lines = bounds.map { bound in
+            if bound == below { count = counts[1] }
+            return #"berth_request_seconds_bucket{operation="\#(operation)",le="\#(bound)"} \#(count)"#
+        }
+        return (lines + [#"berth_request_seconds_bucket{operation="\#(operation)",le="+Inf"} \#(counts[2])"#]).joined(
+            separator: "\n")
+    }
+
+    @Test func `an upstream's name cannot break its line`() {
+        let tokens = [TokenFigures(upstream: "a\"b\\c\nd", expiry: nil, refreshesSucceeded: 1, refreshesFailed: 0)]
+        let lines = Self.render([Self.worker()], tokens: tokens)
+        #expect(lines.contains(#"berth_token_refreshes_total{upstream="a\"b\\c\nd",result="success"} 1"#))
+    }
+
+    @Test func `the process's figures are of this process`() throws {
+        let lines = Self.render([])
+        func value(_ name: String) throws -> Double {
+            let line = try #require(lines.first { $0.hasPrefix(name + " ") })
+            return try #require(Double(line.dropFirst(name.count + 1)))
+        }
+        let started = Date(timeIntervalSince1970: try value("process_start_time_seconds"))
+        #expect(started < Date() + 2 && started > Date() - 86_400)
+        #expect(try value("process_cpu_seconds_total") >= 0)
+        #expect(try value("process_resident_memory_bytes") > 1e6)
+        #expect(try value("process_virtual_memory_bytes") > value("process_resident_memory_bytes"))
+        let open = try value("process_open_fds")
+        #expect(open >= 3)
+        #expect(try value("process_max_fds") >= open)
+    }
+
+    @Test func `counters of many threads lose nothing`() async {
+        let metrics = Self.worker()
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask { for _ in 0..<10_000 { metrics.request(operation: 0, status: 404, seconds: 0.001) } }
+            }
+        }
+        #expect(Self.render([metrics]).contains(#"berth_requests_total{operation="ping",status="404"} 80000"#))
+    }
+}
