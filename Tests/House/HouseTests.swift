@@ -16,13 +16,17 @@ struct HouseTests {
         let files = try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
         return try files.compactMap { $0 as? URL }.filter { $0.pathExtension == "swift" }.map { file in
             let relative = file.path.dropFirst(folder.path.count + 1)
-            return (String(relative.prefix { $0 != "/" }), String(relative), try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n"))
+            return (
+                String(relative.prefix { $0 != "/" }), String(relative),
+                try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n")
+            )
         }
     }
 
     /// From the ground up: a room imports rooms before it.
     static let rooms = [
-        "Crypto", "Transport", "HTTP", "Telemetry", "HTTPServer", "Registry", "Configuration", "AWS", "Access", "Sandbox", "Gateway", "Admin",
+        "Crypto", "Transport", "HTTP", "Telemetry", "HTTPServer", "Registry", "Configuration", "AWS", "Access", "Sandbox",
+        "Gateway", "Admin",
         "berth",
     ]
     static let owners = ["CLibevent": "Transport", "COpenSSL": "Crypto", "CCurl": "Transport", "CCrypt": "Access"]
@@ -68,8 +72,10 @@ struct HouseTests {
         let digest = "sha256:" + String(repeating: "a", count: 64)
         var served: [String: Set<String>] = [:]
         for (path, item) in paths where path.hasPrefix("/v2") {
-            let concrete = path.replacingOccurrences(of: "{name}", with: "team/app").replacingOccurrences(of: "{reference}", with: "latest")
-                .replacingOccurrences(of: "{digest}", with: digest).replacingOccurrences(of: "{session}", with: "u")
+            let concrete = path.replacingOccurrences(of: "{name}", with: "team/app").replacingOccurrences(
+                of: "{reference}", with: "latest"
+            )
+            .replacingOccurrences(of: "{digest}", with: digest).replacingOccurrences(of: "{session}", with: "u")
             let endpoint = try Endpoint(path: Array(concrete.utf8))
             served[path] = Set(Operation.all(of: endpoint).map { "\($0.method)" })
             #expect(item.isEmpty == false)
@@ -114,8 +120,11 @@ struct HouseTests {
             #expect(FileManager.default.fileExists(atPath: Self.root.appending(path: String(match.1)).path), "\(match.1)")
         }
         let reader = try Self.text("Sources/Configuration/SettingsReader.swift")
-        let keys = reader.matches(of: #/(?:string|required|one|flag|count|duration|size|strings|table|section|sections|address|patterns|rule)\((?:\w+, )?"([a-z_]+)"/#)
-            .map { String($0.1) }
+        let keys = reader.matches(
+            of:
+                #/(?:string|required|one|flag|count|duration|size|strings|table|section|sections|address|patterns|rule)\((?:\w+, )?"([a-z_]+)"/#
+        )
+        .map { String($0.1) }
         #expect(keys.count > 40)
         let unsupported: Set = ["assume_role", "arn", "external_id", "session_name", "duration"]
         for key in Set(keys).subtracting(unsupported) { #expect(readme.contains(key), "\(key)") }

@@ -41,7 +41,9 @@ private actor Sink {
 }
 
 struct StreamTests {
-    private static func transfer(_ payload: [UInt8], encrypted: Bool, name: String = "127.0.0.1", pause: Duration? = nil) async throws -> [UInt8] {
+    private static func transfer(_ payload: [UInt8], encrypted: Bool, name: String = "127.0.0.1", pause: Duration? = nil)
+        async throws -> [UInt8]
+    {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("berth-stream-\(UUID())").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
