@@ -52,7 +52,7 @@ let package = Package(
             imports: [
                 "Access", "AWS", "Configuration", "Registry", "Telemetry", "HTTPServer", "HTTP", "Transport", "Crypto", logging,
             ]),
-        room("Admin", imports: ["AWS", "Telemetry", "HTTPServer", "HTTP", "Transport", logging]),
+        room("Admin", imports: ["HTTPServer", "HTTP", "Transport"]),
         .executableTarget(
             name: "berth",
             dependencies: [
@@ -77,6 +77,7 @@ let package = Package(
             of: "Sandbox", imports: ["Transport", "Crypto", logging],
             resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),
         tests(of: "Gateway", imports: ["Configuration", "Registry", "HTTP"]),
+        tests(of: "Admin", imports: ["HTTPServer", "Transport"]),
         .testTarget(
             name: "HouseTests", dependencies: ["Configuration", "Registry", .product(name: "Yams", package: "Yams")], path: "Tests/House",
             swiftSettings: settings),

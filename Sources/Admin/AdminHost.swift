@@ -28,6 +28,9 @@ public actor AdminHost: ConnectionHost {
     }
 
     private func answer(_ request: Request) async throws {
+        guard HostRule.allows(request.field("Host"), from: request.connection.peer) else {
+            return try await problem(request, 421, "From this machine, ask for localhost or an IP address.")
+        }
         let path = request.path
         let segments = path.split(separator: "/").map(String.init)
         switch segments.count == 5 && segments[2] == "upstreams" ? "refresh" : path {

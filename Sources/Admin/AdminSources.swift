@@ -19,7 +19,7 @@ public struct AdminSources: Sendable {
     }
 }
 
-/// An upstream as the admin listener shows it. Neither account nor token is in it.
+/// An upstream as the admin listener shows it. The token is not in it.
 public struct UpstreamStatus: Sendable, Codable {
     public var name: String
     public var registry: String

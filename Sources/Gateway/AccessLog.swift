@@ -72,7 +72,8 @@ final class AccessLog {
         buffer.removeAll(keepingCapacity: true)
     }
 
-    private static func shown(_ target: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    /// A request target as it may be logged.
+    static func shown(_ target: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return target.prefix(targetBytesAtMost) }
         let pairs = target[(mark + 1)...].split(separator: UInt8(ascii: "&")).filter { pair in
             parametersShown.contains { pair.prefix { $0 != UInt8(ascii: "=") }.elementsEqual($0) }

@@ -15,6 +15,8 @@ actor ControlPlane {
 
     nonisolated let upstreams: [Upstream]
     private let keepers: TokenKeepers
+    /// By the keeper of the token that they fetch.
+    private let credentials: [ObjectIdentifier: CredentialKeeper]
     private let reading: @Sendable () throws(ConfigurationProblems) -> Settings
     private var settings: Settings
     private var generation = 1
@@ -27,14 +29,18 @@ actor ControlPlane {
         (self.loop, self.settings, self.log, self.reading) = (loop, settings, log, reading)
         let clients = AWSClients(settings, loop: loop, log: log)
         var keepers = TokenKeepers()
+        var credentials: [ObjectIdentifier: CredentialKeeper] = [:]
         var upstreams: [Upstream] = []
         for (index, upstream) in settings.upstreams.enumerated() {
-            let client = try clients.ecr(of: upstream, credentials: try clients.credentials(of: upstream))
+            let source = try clients.credentials(of: upstream)
+            let client = try clients.ecr(of: upstream, credentials: source)
             let keeper = keepers.keeper(of: try clients.identity(of: upstream)) {
                 TokenKeeper(name: upstream.name, loop: loop, log: log) { () async throws(AWSError) in
                     try await client.authorizationToken()
                 }
             }
+            // Upstreams of one identity: the first one's fetch the token.
+            credentials[ObjectIdentifier(keeper)] = credentials[ObjectIdentifier(keeper)] ?? source
             let creator = upstream.createRepositories.map {
                 RepositoryCreator(
                     loop: loop, client: client, registryID: upstream.registry.account, template: $0.template, log: log)
@@ -42,7 +48,7 @@ actor ControlPlane {
             upstreams.append(
                 Upstream(index: index, settings: upstream, connectTo: settings.connectTo, keeper: keeper, creator: creator))
         }
-        (self.keepers, self.upstreams) = (keepers, upstreams)
+        (self.keepers, self.credentials, self.upstreams) = (keepers, credentials, upstreams)
     }
 
     func start() async {
@@ -126,7 +132,8 @@ actor ControlPlane {
         zip(upstreams, settings.upstreams).map { upstream, configured in
             let state = upstream.keeper.state.current
             return UpstreamStatus(
-                name: upstream.name, registry: configured.registry.host, ready: state.isReady(at: Date()), credentials: nil,
+                name: upstream.name, registry: configured.registry.host, ready: state.isReady(at: Date()),
+                credentials: credentials[ObjectIdentifier(upstream.keeper)]?.foundIn.current,
                 tokenExpires: state.expiresAt.map { ISO8601DateFormatter().string(from: $0) }, problem: state.lastError)
         }
     }

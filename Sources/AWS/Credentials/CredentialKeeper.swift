@@ -7,6 +7,9 @@ public actor CredentialKeeper {
     public nonisolated let loop: EventLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
+    /// Where the credentials in use came from; nil before any were found.
+    public nonisolated let foundIn = Published<String?>(nil)
+
     private let source: any CredentialSource
     private let log: Logger
     private let now: @Sendable () -> Date
@@ -60,6 +63,7 @@ public actor CredentialKeeper {
             case .absent(let reasons): throw CredentialError(source: source.name, message: "none found: \(reasons)")
             }
             if current?.sameKeys(as: found) != true { log.notice("credentials found", metadata: ["source": "\(found.source)"]) }
+            if foundIn.current != found.source { foundIn.publish(found.source) }
             current = found
             window.found(found, at: now())
             return .success(found)

@@ -1,0 +1,145 @@
+import Foundation
+import HTTPServer
+import Synchronization
+import Testing
+import Transport
+
+@testable import Admin
+
+@Suite(.timeLimit(.minutes(1)))
+struct AdminHostTests {
+    static let ready = UpstreamStatus(
+        name: "main", registry: "123456789012.dkr.ecr.eu-west-1.amazonaws.com", ready: true, credentials: "environment",
+        tokenExpires: "2026-01-01T12:00:00Z", problem: nil)
+    static let waiting = UpstreamStatus(
+        name: "<b>other</b>", registry: "123456789012.dkr.ecr.eu-west-1.amazonaws.com", ready: false, credentials: nil,
+        tokenExpires: nil,
+        problem: "AccessDenied: \"no\" & <never>")
+
+    static func sources(_ upstreams: [UpstreamStatus] = [ready]) -> AdminSources {
+        AdminSources(
+            version: "1.2.3", upstreams: { upstreams }, metrics: { Array("berth_exchanges_in_flight 0\n".utf8) },
+            refresh: { $0 == "main" ? true : $0 == "broken one" ? false : nil },
+            reload: { upstreams.count == 1 ? [] : ["berth.yaml:1: users: missing"] })
+    }
+
+    /// The whole answer to one request, as it was on the wire.
+    static func ask(_ head: String, host: String = "127.0.0.1:5001", of sources: AdminSources = sources()) async throws -> String {
+        let admin = AdminHost(loop: EventLoop(), sources: sources)
+        let listener = try Listener(on: try #require(SocketAddress("127.0.0.1:0")), host: admin)
+        admin.loop.start(named: "admin")
+        defer {
+            listener.stop()
+            admin.loop.stop()
+        }
+        let client = Client(loop: EventLoop())
+        client.loop.start(named: "client")
+        defer { client.loop.stop() }
+        return try await client.exchange("\(head) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n", with: listener.address)
+    }
+
+    @Test(arguments: [
+        ("GET /healthz", "200", "ok\n"),
+        ("GET /readyz", "200", "ready\n"),
+        ("GET /metrics", "200", "berth_exchanges_in_flight 0\n"),
+        ("GET /metrics?x=y", "200", "berth_exchanges_in_flight 0\n"),
+        ("GET /api/v1/status", "200", #""version" : "1.2.3""#),
+        ("GET /api/v1/upstreams", "200", #""token_expires" : "2026-01-01T12:00:00Z""#),
+        ("GET /", "200", "Berth is <span class=\"ready\">ready</span>"),
+        ("POST /api/v1/reload", "200", "Reloaded."),
+        ("POST /api/v1/upstreams/main/refresh", "200", "A new token was fetched."),
+        ("POST /api/v1/upstreams/broken%20one/refresh", "502", "the log and /readyz say why"),
+        ("POST /api/v1/upstreams/nobody/refresh", "404", "There is no upstream named 'nobody'."),
+        ("GET /v2/", "404", "There is nothing at /v2/."),
+        ("GET /metrics/", "404", "There is nothing"),
+        ("POST /api/v2/upstreams/main/refresh", "404", "There is nothing"),
+        ("POST /metrics", "405", "Allow: GET, HEAD\r\n"),
+        ("DELETE /api/v1/upstreams", "405", "Allow: GET, HEAD\r\n"),
+        ("GET /api/v1/reload", "405", "Allow: POST\r\n"),
+        ("GET /api/v1/upstreams/main/refresh", "405", "Allow: POST\r\n"),
+    ])
+    func `each path answers its method`(request: String, status: String, part: String) async throws {
+        let answer = try await Self.ask(request)
+        #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
+        #expect(answer.contains(part), "\(answer)")
+    }
+
+    @Test func `HEAD is answered like GET, without the body`() async throws {
+        let answer = try await Self.ask("HEAD /healthz")
+        #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.hasSuffix("\r\n\r\n") && answer.contains("Content-Length: 3\r\n"))
+    }
+
+    @Test func `readiness names each upstream that has no token, and why`() async throws {
+        let answer = try await Self.ask("GET /readyz", of: Self.sources([Self.ready, Self.waiting]))
+        #expect(answer.hasPrefix("HTTP/1.1 503 "))
+        #expect(answer.hasSuffix("\r\n\r\n<b>other</b>: no valid token: AccessDenied: \"no\" & <never>\n"))
+        #expect(
+            answer.contains("Content-Type: text/plain; charset=utf-8\r\n") && answer.contains("X-Content-Type-Options: nosniff\r\n")
+        )
+    }
+
+    @Test func `what upstreams say cannot become part of the page`() async throws {
+        let answer = try await Self.ask("GET /", of: Self.sources([Self.ready, Self.waiting]))
+        #expect(answer.contains("&lt;b&gt;other&lt;/b&gt;"))
+        #expect(answer.contains("AccessDenied: &quot;no&quot; &amp; &lt;never&gt;"))
+        #expect(!answer.contains("<b>") && !answer.contains("<never>"))
+        #expect(answer.contains("Content-Security-Policy: default-src 'none';"))
+    }
+
+    @Test func `a configuration that cannot be used is told whole`() async throws {
+        let answer = try await Self.ask("POST /api/v1/reload", of: Self.sources([Self.ready, Self.waiting]))
+        #expect(answer.hasPrefix("HTTP/1.1 422 ") && answer.contains("berth.yaml:1: users: missing"))
+    }
+
+    @Test(arguments: ["Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: same-origin"])
+    func `a page that a browser has open changes nothing`(field: String) async throws {
+        let calls = Atomic(0)
+        var sources = Self.sources()
+        sources.reload = {
+            calls.add(1, ordering: .relaxed)
+            return []
+        }
+        let answer = try await Self.ask("POST /api/v1/reload", host: "127.0.0.1\r\n\(field)", of: sources)
+        #expect(answer.hasPrefix("HTTP/1.1 403 "))
+        #expect(calls.load(ordering: .relaxed) == 0)
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1:5001", "200"), ("localhost:5001", "200"), ("LOCALHOST", "200"), ("[::1]:5001", "200"), ("[::1]", "200"),
+        ("10.1.2.3", "200"), ("evil.example:5001", "421"), ("127.0.0.1.evil.example", "421"), ("localhost.evil.example:80", "421"),
+        ("", "400"),
+    ])
+    func `a name that DNS decides is no name for a listener on loopback`(host: String, status: String) async throws {
+        let answer = try await Self.ask("GET /api/v1/status", host: host)
+        #expect(answer.hasPrefix("HTTP/1.1 \(status) "), "\(answer.prefix(80))")
+    }
+
+    @Test(arguments: ["10.0.0.7:4000", "[fd00::7]:4000", "[::ffff:10.0.0.7]:4000"])
+    func `from elsewhere any name leads here`(peer: String) throws {
+        #expect(HostRule.allows("berth.monitoring.svc:5001", from: try #require(SocketAddress(peer))))
+    }
+
+    @Test(arguments: ["127.0.0.1:4000", "127.9.9.9:4000", "[::1]:4000", "[::ffff:127.0.0.1]:4000"])
+    func `this machine is known in each of its forms`(peer: String) throws {
+        #expect(!HostRule.allows("evil.example", from: try #require(SocketAddress(peer))))
+    }
+}
+
+/// Sends a request, and gives back all that came until the server closed.
+actor Client {
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    init(loop: EventLoop) { self.loop = loop }
+
+    func exchange(_ request: String, with address: SocketAddress) async throws -> String {
+        let stream = try await Stream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
+        try await stream.write(Array(request.utf8), timeout: .seconds(5))
+        var answer: [UInt8] = []
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
+        defer { room.deallocate() }
+        while case let count = (try? await stream.read(into: room, timeout: .seconds(5))) ?? 0, count > 0 {
+            answer += room.prefix(count)
+        }
+        return String(decoding: answer, as: UTF8.self)
+    }
+}
