@@ -89,6 +89,8 @@ public func reasonPhrase(_ status: Int) -> StaticString {
     case 413: "Content Too Large"
     case 416: "Range Not Satisfiable"
     case 417: "Expectation Failed"
+    case 421: "Misdirected Request"
+    case 422: "Unprocessable Content"
     case 429: "Too Many Requests"
     case 431: "Request Header Fields Too Large"
     case 500: "Internal Server Error"

@@ -1,8 +1,9 @@
-import Configuration
 import Foundation
 import Registry
 import Testing
 import Yams
+
+@testable import Configuration
 
 /// Rules of the house that no compiler keeps.
 struct HouseTests {
@@ -134,5 +135,37 @@ struct HouseTests {
     func `a policy is JSON with statements`(path: String) throws {
         let policy = try #require(try JSONSerialization.jsonObject(with: Data(Self.text(path).utf8)) as? [String: Any])
         #expect((policy["Statement"] as? [Any])?.isEmpty == false)
+    }
+
+    @Test func `the compose file's environment is a configuration`() throws {
+        let document = try #require(try Yams.load(yaml: Self.text("deploy/compose/compose.yaml")) as? [String: Any])
+        let service = try #require((document["services"] as? [String: [String: Any]])?["berth"])
+        var environment = try #require(service["environment"] as? [String: String])
+        // What a person exports, and the defaults of the rest.
+        let exported = ["BERTH_REGISTRY": "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "BERTH_PASSWORD": "x"]
+        for (name, value) in environment {
+            guard let match = value.wholeMatch(of: #/\$\{([A-Z_]+):([-?])(.*)\}/#) else { continue }
+            environment[name] = match.2 == "-" ? String(match.3) : exported[String(match.1)]
+        }
+        let settings = try EnvironmentReader(environment: environment).read()
+        #expect(settings.users.map(\.name) == ["rancher"])
+        #expect("\(settings.admin)" == "0.0.0.0:5001")
+    }
+
+    @Test func `a variable that is written about is one that is read`() throws {
+        let written = try ["README.md", "deploy/compose/compose.yaml", "deploy/kubernetes/berth.yaml", "deploy/rancher/README.md"]
+            .flatMap { try Self.text($0).matches(of: #/BERTH_[A-Z_]*[A-Z]/#).map { String($0.0) } }
+        let code = try Self.text("Sources/Configuration/Loading.swift")
+        let read = Set(code.matches(of: #/"(BERTH_[A-Z_]+)"/#).map { String($0.1) })
+        #expect(Set(written).subtracting(read).isEmpty)
+        #expect(try read.isSubset(of: Self.text("README.md").matches(of: #/BERTH_[A-Z_]*[A-Z]/#).map { String($0.0) }))
+    }
+
+    @Test func `the README names the metrics that there are`() throws {
+        let names = #/berth_[a-z_]+[a-z]/#
+        let readme = try Set(Self.text("README.md").matches(of: names).map { String($0.0) })
+        let code = try Set(Self.text("Sources/Telemetry/MetricsText.swift").matches(of: #/"(berth_[a-z_]+)"/#).map { String($0.1) })
+        #expect(readme == code)
+        #expect(code.count == 12)
     }
 }
