@@ -75,6 +75,9 @@ public final class TLSSession {
         }
     }
 
+    /// RFC 8446 5.1.
+    private static let recordBytes = 16 << 10
+
     /// As much as is there now, up to the buffer's size: read-ahead holds records that the socket no longer shows as readable,
     /// so a reader drains it before it waits.
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(TLSError) -> IOProgress {
@@ -85,6 +88,9 @@ public final class TLSSession {
             let count = SSL_read(ssl, start + got, Int32(clamping: buffer.count - got))
             if count > 0 {
                 got += Int(count)
+                // Read-ahead takes all that is there: less than a record's worth says that the socket is empty, and asking it
+                // again would only be told so.
+                if got < Self.recordBytes, SSL_has_pending(ssl) == 0 { break }
                 continue
             }
             if got > 0 { break }

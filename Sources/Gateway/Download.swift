@@ -103,7 +103,6 @@ struct Download {
     private func pass(_ upstream: UpstreamConnection) async throws {
         let framing = AnswerFraming(upstream: upstream.head.framing, collected: nil, toVersion11: request.head.isVersion11)
         if framing.endsConnection { request.closeAfterAnswer() }
-        exchange.hasAnswered = true
         exchange.record.status = upstream.head.status
         var bytes = bench.takeHeadBuffer()
         bytes.removeAll(keepingCapacity: true)
@@ -112,8 +111,10 @@ struct Download {
             keepsAlive: request.keepsAlive
         ).redirectedHead(into: &bytes, digest: digest.bytes)
         let relay = Relay(request: request, stallTimeout: site.timeouts.stall)
+        try relay.appendReady(from: upstream, chunked: framing.isChunked, to: &bytes)
         let count = bytes.count
         defer { exchange.record.receivedUpstream += upstream.received }
+        exchange.hasAnswered = true
         do {
             defer { bench.returnHeadBuffer(bytes) }
             try await relay.write(bytes, to: request.connection.stream, .client)

@@ -320,14 +320,18 @@ final class Forwarding {
         if framing.endsConnection || request.hasUnreadBody { request.closeAfterAnswer() }
         // ECR says 201 to a chunk where the specification says 202, and strict clients stop there (wire 1.5).
         let status = call.operation == .uploadChunk && head.status == 201 ? 202 : head.status
-        exchange.hasAnswered = true
         exchange.record.status = status
         var bytes = bench.takeHeadBuffer()
         bytes.removeAll(keepingCapacity: true)
         let answer = ClientAnswer(
             head: head, status: status, body: framing.body, requestID: exchange.record.requestID, keepsAlive: request.keepsAlive)
         answer.registryHead(into: &bytes, rewriting: route.rewriting(publicURL: site.doors[exchange.record.listener].publicURL))
-        if let collected { bytes += collected }
+        if let collected {
+            bytes += collected
+        } else {
+            try relay.appendReady(from: upstream, chunked: framing.isChunked, to: &bytes)
+        }
+        exchange.hasAnswered = true
         do {
             try await send(bytes, thenBodyOf: upstream, collected: collected, chunked: framing.isChunked)
         } catch {

@@ -46,6 +46,19 @@ struct Relay {
         }
     }
 
+    /// Appends the answer's first bytes, where they have come with its head: a small answer then leaves in one write, and wakes its
+    /// client once.
+    func appendReady(from upstream: UpstreamConnection, chunked: Bool, to bytes: inout [UInt8]) throws {
+        let room = UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<Self.readyBytes])
+        do {
+            guard !upstream.isBodyDone, case .payload(let count) = try upstream.readNow(into: room) else { return }
+            bytes.append(contentsOf: Self.frame(count, in: scratch, chunked: chunked))
+        } catch { throw RelayError(side: .upstream, cause: error) }
+    }
+
+    /// Copied once more on its way; manifests and configurations are below it, layers above.
+    private static let readyBytes = 16 << 10
+
     /// Two fast peers would keep the loop to themselves: after about a mebibyte the others have a turn.
     private func yieldEveryFewReads(_ turn: inout Int) async {
         turn += 1
