@@ -34,6 +34,11 @@ public struct LogLine {
 
     public mutating func field(_ name: StaticString, _ value: some Collection<UInt8>) {
         begin(name)
+        append(value: value)
+    }
+
+    /// In text, quoted only where it could be read as something else.
+    private mutating func append(value: some Collection<UInt8>) {
         if format == .json || value.isEmpty
             || value.contains(where: { $0 <= 32 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "=") || $0 >= 127 })
         {
@@ -66,9 +71,8 @@ public struct LogLine {
     public mutating func field(named name: String, _ value: some Collection<UInt8>) {
         append(format == .json ? ",\"" : " ")
         appendEscaped(name.utf8)
-        append(format == .json ? "\":\"" : "=\"")
-        appendEscaped(value)
-        append("\"")
+        append(format == .json ? "\":" : "=")
+        append(value: value)
     }
 
     /// The line with its end; the value is then used up.

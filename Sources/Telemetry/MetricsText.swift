@@ -44,15 +44,18 @@ public struct MetricsText: Sendable {
         text += list.isEmpty ? "\(name) \(value)\n" : "\(name){\(list)} \(value)\n"
     }
 
+    /// By scalars: a quote with an accent on it, or a line feed after a carriage return, is a `Character` of its own.
     private func escaped(_ value: String) -> String {
-        value.reduce(into: "") { result, character in
-            switch character {
-            case "\\": result += "\\\\"
-            case "\"": result += "\\\""
-            case "\n": result += "\\n"
-            default: result.append(character)
+        var result = String.UnicodeScalarView()
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\\": result.append(contentsOf: "\\\\".unicodeScalars)
+            case "\"": result.append(contentsOf: "\\\"".unicodeScalars)
+            case "\n": result.append(contentsOf: "\\n".unicodeScalars)
+            default: result.append(scalar)
             }
         }
+        return String(result)
     }
 
     private func sum(_ value: (WorkerMetrics) -> Int) -> Int { workers.reduce(0) { $0 + value($1) } }
@@ -96,7 +99,7 @@ public struct MetricsText: Sendable {
             WorkerMetrics.directions.enumerated().map { index, direction in
                 ([("direction", direction)], String(sum { $0.bytes.value(at: index) }))
             })
-        let open = sum { $0.idleConnections.load(ordering: .relaxed) }
+        let open = sum { $0.openConnections.load(ordering: .relaxed) }
         let active = sum { $0.activeExchanges.load(ordering: .relaxed) }
         metric(
             &text, "berth_connections", "gauge", "Connections of clients, by what they do.",

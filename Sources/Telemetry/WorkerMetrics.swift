@@ -11,7 +11,7 @@ public final class WorkerMetrics: Sendable {
     let replays: CounterTable
     let logins: CounterTable
     let upstreamConnections: CounterTable
-    let idleConnections = Atomic(0), activeExchanges = Atomic(0), turnedAwayConnections = Atomic(0)
+    let openConnections = Atomic(0), activeExchanges = Atomic(0), turnedAwayConnections = Atomic(0)
 
     static let statuses = 100...599
     /// Seconds. From an answer out of Berth itself to a layer of many gigabytes.
@@ -48,7 +48,8 @@ public final class WorkerMetrics: Sendable {
         bytes.add(receivedUpstream, at: 3)
     }
 
-    public func connections(add count: Int) { idleConnections.add(count, ordering: .relaxed) }
+    /// Open connections of clients; those without an exchange in flight are shown as idle.
+    public func connections(add count: Int) { openConnections.add(count, ordering: .relaxed) }
     public func exchangesInFlight(add count: Int) { activeExchanges.add(count, ordering: .relaxed) }
     public func turnedAway() { turnedAwayConnections.add(1, ordering: .relaxed) }
     public func replayed(upstream: Int, reason: Int) { replays.add(1, at: upstream * replayReasons.count + reason) }

@@ -65,6 +65,12 @@ struct LogLineTests {
         #expect(object?["user"] == String(decoding: value, as: UTF8.self))
     }
 
+    @Test(arguments: hostile)
+    func `a field whose name is only known at run time is written as any other`(value: [UInt8], json: String, text: String) {
+        #expect(Self.line(.json) { $0.field(named: "user", value) } == Self.line(.json) { $0.field("user", value) })
+        #expect(Self.line(.text) { $0.field(named: "user", value) } == " info     access user=\(text)\n")
+    }
+
     @Test func `a line's time is RFC 3339 in UTC, now`() throws {
         var clock = LogClock()
         for _ in 0..<3 {
@@ -86,7 +92,7 @@ struct LogLineTests {
         log.error("no token", metadata: ["a": "event", "reason": "denied: no"])
         sink.flush()
         let lines = pipe.readNow().split(separator: "\n").map { Self.withoutTime(Array($0.utf8), .text) }
-        #expect(lines == [#" error    no token a="event" reason="denied: no" upstream="main""#])
+        #expect(lines == [#" error    no token a=event reason="denied: no" upstream=main"#])
     }
 }
 

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Telemetry
@@ -32,5 +33,32 @@ struct LogSinkTests {
         #expect(kept + notices.count == lines.count)
         #expect(dropped > 0 && kept >= 1024)
         #expect(kept + dropped == 4096)
+    }
+
+    @Test func `a descriptor that somebody made non-blocking takes every line, in pieces`() async throws {
+        let pipe = TestPipe()
+        // Both ends of a pipe have flags of their own; stderr shares its with whoever else holds it.
+        #expect(fcntl(pipe.input, F_SETFL, O_NONBLOCK) == 0)
+        let sink = LogSink(descriptor: pipe.input, format: .text)
+        let lines = (0..<4000).map { "line \($0) " + String(repeating: "x", count: 100) + "\n" }.joined()
+        #expect(lines.utf8.count > 64 << 10 && lines.utf8.count < 1 << 20, "past what a pipe holds, within what the sink does")
+        sink.append(Array(lines.utf8))
+        let start = ContinuousClock.now
+        var text = ""
+        while text.utf8.count < lines.utf8.count, ContinuousClock.now - start < .seconds(20) {
+            text += pipe.readNow()
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(text == lines)
+    }
+
+    @Test func `flush gives up on a pipe that nobody reads after about a second`() {
+        let pipe = TestPipe()
+        let sink = LogSink(descriptor: pipe.input, format: .text)
+        sink.append([UInt8](repeating: UInt8(ascii: "x"), count: 512 << 10))
+        let start = ContinuousClock.now
+        sink.flush()
+        let taken = ContinuousClock.now - start
+        #expect(taken > .milliseconds(500) && taken < .seconds(5))
     }
 }

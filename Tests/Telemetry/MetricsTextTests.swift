@@ -106,10 +106,20 @@ struct MetricsTextTests {
             separator: "\n")
     }
 
-    @Test func `an upstream's name cannot break its line`() {
-        let tokens = [TokenFigures(upstream: "a\"b\\c\nd", expiry: nil, refreshesSucceeded: 1, refreshesFailed: 0)]
-        let lines = Self.render([Self.worker()], tokens: tokens)
-        #expect(lines.contains(#"berth_token_refreshes_total{upstream="a\"b\\c\nd",result="success"} 1"#))
+    /// A carriage return and a line feed, and a quote and an accent, are each one `Character`: neither may hide in it.
+    @Test(arguments: [
+        ("a\"b\\c\nd", #"a\"b\\c\nd"#),
+        ("a\r\nforged 1", "a\r\\nforged 1"),
+        ("a\"\u{301},x=", "a\\\"\u{301},x="),
+        ("a\\\u{301}", "a\\\\\u{301}"),
+    ])
+    func `an upstream's name cannot break its line`(name: String, label: String) {
+        let tokens = [TokenFigures(upstream: name, expiry: nil, refreshesSucceeded: 1, refreshesFailed: 0)]
+        let page = MetricsText(workers: [Self.worker()], version: "1.2.3").render(tokens: tokens)
+        let line = Array("berth_token_refreshes_total{upstream=\"\(label)\",result=\"success\"} 1".utf8)
+        // Bytes: `String` would split and compare by characters.
+        let isThere = page.split(separator: UInt8(ascii: "\n")).contains { $0.elementsEqual(line) }
+        #expect(isThere)
     }
 
     @Test func `the process's figures are of this process`() throws {
