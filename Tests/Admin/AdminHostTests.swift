@@ -14,7 +14,7 @@ struct AdminHostTests {
     static let waiting = UpstreamStatus(
         name: "<b>other</b>", registry: "123456789012.dkr.ecr.eu-west-1.amazonaws.com", ready: false, credentials: nil,
         tokenExpires: nil,
-        problem: "AccessDenied: \"no\" & <never>")
+        problem: "AccessDenied: \"no\" & <never> <\u{301}b>")
 
     static func sources(_ upstreams: [UpstreamStatus] = [ready]) -> AdminSources {
         AdminSources(
@@ -72,7 +72,7 @@ struct AdminHostTests {
     @Test func `readiness names each upstream that has no token, and why`() async throws {
         let answer = try await Self.ask("GET /readyz", of: Self.sources([Self.ready, Self.waiting]))
         #expect(answer.hasPrefix("HTTP/1.1 503 "))
-        #expect(answer.hasSuffix("\r\n\r\n<b>other</b>: no valid token: AccessDenied: \"no\" & <never>\n"))
+        #expect(answer.hasSuffix("\r\n\r\n<b>other</b>: no valid token: AccessDenied: \"no\" & <never> <\u{301}b>\n"))
         #expect(
             answer.contains("Content-Type: text/plain; charset=utf-8\r\n") && answer.contains("X-Content-Type-Options: nosniff\r\n")
         )
@@ -81,7 +81,7 @@ struct AdminHostTests {
     @Test func `what upstreams say cannot become part of the page`() async throws {
         let answer = try await Self.ask("GET /", of: Self.sources([Self.ready, Self.waiting]))
         #expect(answer.contains("&lt;b&gt;other&lt;/b&gt;"))
-        #expect(answer.contains("AccessDenied: &quot;no&quot; &amp; &lt;never&gt;"))
+        #expect(answer.contains("AccessDenied: &quot;no&quot; &amp; &lt;never&gt; &lt;\u{301}b&gt;"))
         #expect(!answer.contains("<b>") && !answer.contains("<never>"))
         #expect(answer.contains("Content-Security-Policy: default-src 'none';"))
     }
