@@ -1,7 +1,14 @@
 /// Failed logins of each client address in the last minute, so that passwords cannot be guessed at the speed of the network.
+/// Credentials that are being checked count as failed until they prove right: trying many at once gains nothing.
 public struct LoginThrottle: Sendable {
+    private struct Entry {
+        var failures: [ContinuousClock.Instant] = []
+        /// Tags of the credentials being checked, each with how many connections wait for it.
+        var underWay: [[UInt8]: Int] = [:]
+    }
+
     private let failuresPerMinute: Int
-    private var failures: [[UInt8]: [ContinuousClock.Instant]] = [:]
+    private var entries: [[UInt8]: Entry] = [:]
 
     /// Addresses remembered. Who has so many can guess that many times as fast; forgetting the stalest costs them most.
     private static let addressesAtMost = 16_384
@@ -9,25 +16,40 @@ public struct LoginThrottle: Sendable {
 
     public init(failuresPerMinute: Int) { self.failuresPerMinute = failuresPerMinute }
 
-    public mutating func failed(_ address: [UInt8], now: ContinuousClock.Instant) {
-        if failures[address] == nil, failures.count >= Self.addressesAtMost { makeRoom(now) }
-        var recent = (failures[address] ?? []).filter { now - $0 < Self.window }
-        recent.append(now)
-        failures[address] = Array(recent.suffix(failuresPerMinute))
+    /// What an address is counted by: a client of IPv6 has a network of 64 bits to itself.
+    public static func key(of address: some Collection<UInt8>) -> [UInt8] {
+        Array(address.count == 16 ? address.prefix(8) : address.prefix(4))
     }
 
-    /// Seconds until the address may try again; nil: now.
-    public func retryAfter(_ address: [UInt8], now: ContinuousClock.Instant) -> Int? {
-        guard let recent = failures[address]?.filter({ now - $0 < Self.window }), recent.count >= failuresPerMinute,
-            let oldest = recent.first
-        else { return nil }
-        return max(1, Int((Self.window - (now - oldest)).components.seconds) + 1)
+    /// A check of the credentials with this tag is to begin. nil: it may. Otherwise seconds until another try is worth it.
+    public mutating func begin(_ address: [UInt8], tag: [UInt8], now: ContinuousClock.Instant) -> Int? {
+        if entries[address] == nil, entries.count >= Self.addressesAtMost { makeRoom(now) }
+        var entry = entries[address] ?? Entry()
+        entry.failures.removeAll { now - $0 >= Self.window }
+        // The same credentials on many connections are one try.
+        if entry.underWay[tag] == nil, entry.failures.count + entry.underWay.count >= failuresPerMinute {
+            guard let oldest = entry.failures.first else { return 1 }
+            return max(1, Int((Self.window - (now - oldest)).components.seconds) + 1)
+        }
+        entry.underWay[tag, default: 0] += 1
+        entries[address] = entry
+        return nil
+    }
+
+    /// The check is over.
+    public mutating func end(_ address: [UInt8], tag: [UInt8], failed: Bool, now: ContinuousClock.Instant) {
+        guard var entry = entries[address], let waiting = entry.underWay[tag] else { return }
+        entry.underWay[tag] = waiting > 1 ? waiting - 1 : nil
+        if failed { entry.failures = Array((entry.failures + [now]).suffix(failuresPerMinute)) }
+        entries[address] = entry.failures.isEmpty && entry.underWay.isEmpty ? nil : entry
     }
 
     private mutating func makeRoom(_ now: ContinuousClock.Instant) {
-        failures = failures.filter { now - ($0.value.last ?? now) < Self.window }
-        guard failures.count >= Self.addressesAtMost else { return }
-        let stalest = failures.sorted { ($0.value.last ?? now) < ($1.value.last ?? now) }.prefix(Self.addressesAtMost / 2)
-        for (address, _) in stalest { failures[address] = nil }
+        entries = entries.filter { !$0.value.underWay.isEmpty || now - ($0.value.failures.last ?? now) < Self.window }
+        guard entries.count >= Self.addressesAtMost else { return }
+        let idle = entries.filter { $0.value.underWay.isEmpty }
+        let stalest = idle.sorted { ($0.value.failures.last ?? now) < ($1.value.failures.last ?? now) }.prefix(
+            Self.addressesAtMost / 2)
+        for (address, _) in stalest { entries[address] = nil }
     }
 }

@@ -13,11 +13,6 @@ public actor PasswordVerifier {
     private static let hashesAtOnce = 2
     /// Credentials waiting to be hashed; more are told to come again.
     private static let waitingAtMost = 256
-    /// What an unknown user's password is checked against, so that its answer takes as long as a wrong password's. Cost 12, the
-    /// hash of a random password that nobody knows.
-    private static let nobody = PasswordHash.make(password: Array(Hexadecimal.string(of: randomBytes(16)).utf8)).flatMap {
-        PasswordHash($0)
-    }
 
     public init() { hash = { $0.verify($1) } }
     init(hash: @escaping @Sendable (PasswordHash, [UInt8]) -> Bool) { self.hash = hash }
@@ -25,20 +20,18 @@ public actor PasswordVerifier {
     public func verify(_ credentials: BasicCredentials, in users: UserDirectory) async -> Login {
         let user = users.user(credentials.user)
         let isRight: Bool
-        switch user?.credential {
-        case .plain(let password):
-            isRight = constantTimeEqual(
-                HMAC.sha256(key: secret, password.reveal), HMAC.sha256(key: secret, credentials.password.reveal))
-        case .hash(let stored):
+        if case .hash(let stored) = user?.credential {
             guard let result = await hashed(stored, credentials, users.generation) else { return .invalid(.busy) }
             isRight = result
-        case nil:
-            guard let nobody = Self.nobody else { return .invalid(.unknownUser) }
-            guard await hashed(nobody, credentials, users.generation) != nil else { return .invalid(.busy) }
-            isRight = false
+        } else {
+            // Nothing to hash: hashed all the same where others' are, or the time would tell who is known.
+            if let decoy = users.decoy, await hashed(decoy, credentials, users.generation) == nil { return .invalid(.busy) }
+            guard let user, case .plain(let password) = user.credential else { return .invalid(.unknownUser) }
+            isRight = constantTimeEqual(
+                HMAC.sha256(key: secret, password.reveal), HMAC.sha256(key: secret, credentials.password.reveal))
         }
-        guard let user else { return .invalid(.unknownUser) }
-        return isRight ? .principal(user.principal) : .invalid(.wrongPassword)
+        guard let user, isRight else { return .invalid(.wrongPassword) }
+        return .principal(user.principal)
     }
 
     /// nil: too many wait.

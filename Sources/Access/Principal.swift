@@ -18,11 +18,12 @@ public final class Principal: Sendable {
 
     public init(name: String, rules: [Rule]) { (self.name, self.rules) = (name, rules) }
 
-    /// Whether one of the actions is allowed. Without a repository (the catalog): on any name at all.
+    /// Whether one of the actions is allowed. Without a repository (the catalog) they must be allowed on all of them, since it names
+    /// them all.
     public func may(anyOf actions: [Action], on repository: Repository?) -> Bool {
         rules.contains { rule in
             actions.contains(where: rule.actions.contains)
-                && (repository.map { repository in rule.globs.contains { $0.matches(repository.bytes) } } ?? true)
+                && rule.globs.contains { glob in repository.map { glob.matches($0.bytes) } ?? glob.matchesAll }
         }
     }
 }

@@ -12,11 +12,15 @@ public struct UserDirectory: Sendable {
     public let generation: Int
     /// Who comes without credentials; nil: nobody may.
     public let anonymous: Principal?
+    /// What the password of somebody unknown is hashed against, so that the answer takes as long as for a known name: the first
+    /// hash there is. nil: nobody's password is hashed, and no name takes longer than another.
+    let decoy: PasswordHash?
     private let users: [[UInt8]: (credential: Credential, principal: Principal)]
 
     public init(generation: Int, users: [(credential: Credential, principal: Principal)], anonymous: Principal?) {
         self.generation = generation
         self.anonymous = anonymous
+        decoy = users.lazy.compactMap { if case .hash(let hash) = $0.credential { hash } else { nil } }.first
         // The configuration has refused doubles; were there one, the first would count.
         self.users = Dictionary(users.map { (Array($0.principal.name.utf8), $0) }, uniquingKeysWith: { first, _ in first })
     }

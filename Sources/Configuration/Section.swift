@@ -136,7 +136,10 @@ final class Section {
     }
 
     func section(_ key: String) -> Section? {
-        guard let node = take(key) else { return nil }
+        guard let node = take(key) else {
+            if has(key) { problem(key, "this is empty; leave the key out, or fill it in") }
+            return nil
+        }
         return Section(node, at: place(of: key), problems: problems, environment: environment)
     }
 

@@ -19,7 +19,7 @@ struct SettingsReader {
             }
         } catch let error as YamlError {
             let (line, what) = Self.described(error)
-            problems.add(Place(file: file, line: line, key: ""), "this is not YAML: \(what)")
+            problems.add(Place(file: file, line: line, key: ""), what)
         } catch {
             problems.add(Place(file: file, line: 0, key: ""), "this is not YAML")
         }
@@ -30,8 +30,13 @@ struct SettingsReader {
     private static func described(_ error: YamlError) -> (line: Int, String) {
         switch error {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
-            (mark.line, problem)
-        default: (0, "\(error)")
+            (mark.line, "this is not YAML: \(problem)")
+        case .duplicatedKeysInMapping(let keys, let context):
+            (
+                context.mark.line,
+                "\(keys.sorted().map { "'\($0)'" }.joined(separator: ", ")) is here more than once; keep one of each"
+            )
+        default: (0, "this is not YAML: \(error)")
         }
     }
 

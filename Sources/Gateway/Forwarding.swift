@@ -227,6 +227,16 @@ final class Forwarding {
         throw Refusal(.unavailable, "The registry's token was renewed in the middle of this upload; send it again.", retryAfter: 1)
     }
 
+    /// Where the blob of a mount is upstream; nil when it is at another one.
+    private var mountSource: Repository? {
+        guard let source = call.mountSource else { return nil }
+        let host = request.head.value(of: .host)
+        guard let there = site.router.route(host: host, namespace: call.namespace, repository: source),
+            there.upstream.index == route.upstream.index
+        else { return nil }
+        return there.upstreamRepository
+    }
+
     /// The request, its body included. Ends early, without an error, when the upstream answers before it has all.
     private func send(on upstream: UpstreamConnection, token: AuthorizationToken) async throws {
         var bytes = bench.takeHeadBuffer()
@@ -239,8 +249,9 @@ final class Forwarding {
             case .chunked: isWhole ? kept?.count ?? 0 : nil
             case .none, .untilClose: 0
             }
+        let target = route.target(of: call, asSent: request.head.target, mount: mountSource)
         let upstreamRequest = UpstreamRequest(
-            head: request.head, origin: route.upstream.origin, target: route.target(of: call, asSent: request.head.target))
+            head: request.head, origin: route.upstream.origin, target: target)
         upstreamRequest.registryHead(into: &bytes, token: token.fieldValue, length: length)
         if let kept, !kept.isEmpty {
             if isChunked { bytes.appendChunkSize(kept.count) }

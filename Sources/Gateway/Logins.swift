@@ -1,4 +1,5 @@
 import Access
+import Crypto
 import Synchronization
 import Transport
 
@@ -6,20 +7,25 @@ import Transport
 public final class Logins: Sendable {
     private let verifier = PasswordVerifier()
     private let throttle: Mutex<LoginThrottle>
+    private let secret = randomBytes(32)
 
     /// - Parameter failuresPerMinute: of one client address.
     public init(failuresPerMinute: Int) { throttle = Mutex(LoginThrottle(failuresPerMinute: failuresPerMinute)) }
 
     func verify(_ field: ArraySlice<UInt8>, from client: SocketAddress, in users: UserDirectory) async -> Login {
-        let address = Array(client.addressBytes)
-        if let seconds = throttle.withLock({ $0.retryAfter(address, now: .now) }) { return .throttled(retryAfter: seconds) }
+        let address = LoginThrottle.key(of: client.addressBytes)
+        // Which credentials these are, without keeping them.
+        let tag = HMAC.sha256(key: secret, Array(field))
+        if let seconds = throttle.withLock({ $0.begin(address, tag: tag, now: .now) }) { return .throttled(retryAfter: seconds) }
         let login: Login
         if let credentials = BasicCredentials(field: field) {
             login = await verifier.verify(credentials, in: users)
         } else {
             login = .invalid(.malformed)
         }
-        if case .invalid(let failure) = login, failure != .busy { throttle.withLock { $0.failed(address, now: .now) } }
+        var hasFailed = false
+        if case .invalid(let failure) = login { hasFailed = failure != .busy }
+        throttle.withLock { [hasFailed] in $0.end(address, tag: tag, failed: hasFailed, now: .now) }
         return login
     }
 }

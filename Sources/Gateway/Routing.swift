@@ -58,14 +58,23 @@ struct Route {
 
     private var isRenamed: Bool { repository != upstreamRepository }
 
-    /// Path and query as the upstream gets them. Byte for byte the client's where the repository keeps its name, less `ns`.
-    func target(of call: Call, asSent: ArraySlice<UInt8>) -> [UInt8] {
-        guard isRenamed || call.namespace != nil || call.mountSource != nil else { return Array(asSent) }
+    /// Path and query as the upstream gets them. Byte for byte the client's, unless something of it means another thing there.
+    /// - Parameter mount: where the blob of a mount is upstream; nil when it is not at this upstream, or was not named.
+    func target(of call: Call, asSent: ArraySlice<UInt8>, mount: Repository?) -> [UInt8] {
+        let isMount = call.operation == .uploadStart && call.target.parameter("mount") != nil
+        guard isRenamed || call.namespace != nil || isMount else { return Array(asSent) }
         var target = call.target.path
         if isRenamed, let repository, let upstreamRepository {
             target = Array("/v2/".utf8) + upstreamRepository.bytes + target.dropFirst(4 + repository.bytes.count)
         }
-        let query = call.namespace == nil ? call.target.query : call.target.query(without: "ns")
+        var query = call.target.query(without: isMount ? ["ns", "from"] : ["ns"])
+        if let mount {
+            // The name under which pulling from it was allowed, as it is called there.
+            query += Array("&from=".utf8) + mount.bytes
+        } else if isMount {
+            // The specification lets a registry open a session instead of mounting.
+            query = call.target.query(without: ["ns", "from", "mount"])
+        }
         return query.isEmpty ? target : target + [UInt8(ascii: "?")] + query
     }
 

@@ -16,8 +16,7 @@ public enum Operation: String, Sendable, CaseIterable {
     case other
 
     /// Its place in `allCases`: what counters are indexed by.
-    public var index: Int { Self.indices[self] ?? Self.allCases.count - 1 }
-    private static let indices = Dictionary(uniqueKeysWithValues: zip(allCases, allCases.indices))
+    public var index: Int { Self.allCases.firstIndex(of: self) ?? Self.allCases.count - 1 }
 
     /// The methods of an endpoint and what each does there (distribution spec, "Endpoints").
     public static func all(of endpoint: Endpoint) -> [(method: StaticString, operation: Operation)] {

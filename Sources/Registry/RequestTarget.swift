@@ -7,7 +7,7 @@ public struct RequestTarget: Sendable {
     public let query: [UInt8]
 
     public enum Problem: Error, CustomStringConvertible {
-        case badEscape, encodedSlash, controlCharacter, dotSegment, emptySegment, repeatedParameter
+        case badEscape, encodedSlash, controlCharacter, dotSegment, emptySegment, repeatedParameter, semicolon
 
         public var description: String {
             switch self {
@@ -16,6 +16,7 @@ public struct RequestTarget: Sendable {
             case .controlCharacter: "The path holds a control character or one outside ASCII."
             case .dotSegment: "The path holds a '.' or '..' segment."
             case .emptySegment: "The path holds an empty segment."
+            case .semicolon: "The query holds a semicolon, which some read as the end of a parameter."
             case .repeatedParameter: "A query parameter that may come once came twice."
             }
         }
@@ -29,6 +30,7 @@ public struct RequestTarget: Sendable {
         path = try Self.decodedPath(bytes[..<(end ?? bytes.endIndex)])
         query = end.map { Array(bytes[bytes.index(after: $0)...]) } ?? []
         guard !query.isEmpty else { return }
+        guard !query.contains(UInt8(ascii: ";")) else { throw .semicolon }
         var seen: [[UInt8]] = []
         for pair in query.split(separator: UInt8(ascii: "&")) {
             let name = Self.decodedParameter(pair.prefix { $0 != UInt8(ascii: "=") })
@@ -49,11 +51,11 @@ public struct RequestTarget: Sendable {
         return nil
     }
 
-    /// The query as it was sent, less the parameters of this name (containerd's `ns` is for Berth alone).
-    public func query(without name: StaticString) -> [UInt8] {
-        let unwanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+    /// The query as it was sent, less the parameters of these names (containerd's `ns` is for Berth alone).
+    public func query(without names: [StaticString]) -> [UInt8] {
         let kept = query.split(separator: UInt8(ascii: "&")).filter { pair in
-            !Self.decodedParameter(pair.prefix { $0 != UInt8(ascii: "=") }).elementsEqual(unwanted)
+            let key = Self.decodedParameter(pair.prefix { $0 != UInt8(ascii: "=") })
+            return !names.contains { key.elementsEqual(UnsafeBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount)) }
         }
         return Array(kept.joined(separator: [UInt8(ascii: "&")]))
     }

