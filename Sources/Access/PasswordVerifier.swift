@@ -43,7 +43,7 @@ public actor PasswordVerifier {
         guard underWay.count < Self.waitingAtMost else { return nil }
         let task = Task { [hash] in
             await takeTurn()
-            let result = await Self.offActor { hash(stored, credentials.password.reveal) }
+            let result = await HashingThread.run { hash(stored, credentials.password.reveal) }
             endTurn()
             return result
         }
@@ -52,8 +52,6 @@ public actor PasswordVerifier {
         underWay[key] = nil
         return result
     }
-
-    @concurrent private static func offActor(_ work: @Sendable () -> Bool) async -> Bool { work() }
 
     private func takeTurn() async {
         if hashing < Self.hashesAtOnce {
