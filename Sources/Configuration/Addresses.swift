@@ -2,6 +2,8 @@ import Glibc
 
 /// Addresses as the file writes them.
 enum Addresses {
+    static let examples = "0.0.0.0:5000, [::]:5000 or :5000"
+
     /// `0.0.0.0:5000`, `[::]:5000`; `:5000` is every address. Port 0: one that is free.
     static func parse(_ text: String) -> Settings.Address? {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
@@ -26,9 +28,17 @@ enum Addresses {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0 else {
             return false
         }
-        var host = text[..<colon]
-        if wildcard, host.hasPrefix("*.") { host = host.dropFirst(2) }
-        return !host.isEmpty && host.utf8.allSatisfy { ($0 | 0x20) &- 97 < 26 || $0 &- 48 < 10 || "-._:[]".utf8.contains($0) }
+        let host = text[..<colon]
+        return isHost(wildcard && host.hasPrefix("*.") ? host.dropFirst(2) : host)
+    }
+
+    /// A name, an IPv4 address, or an IPv6 address in brackets.
+    static func isHost(_ text: some StringProtocol) -> Bool {
+        if text.hasPrefix("["), text.hasSuffix("]") { return isAddress(String(text.dropFirst().dropLast()), AF_INET6) }
+        return text.utf8.count <= 253
+            && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+                !label.isEmpty && label.utf8.allSatisfy { ($0 | 0x20) &- 97 < 26 || $0 &- 48 < 10 || $0 == 45 || $0 == 95 }
+            }
     }
 
     private static func isAddress(_ text: String, _ family: Int32) -> Bool {

@@ -6,21 +6,30 @@ public struct ConfigurationProblems: Error, CustomStringConvertible {
 
 /// Gathers problems while a configuration is read. Values that may be secret are never part of one.
 final class ProblemList {
-    private(set) var lines: [(line: Int, text: String)] = []
+    /// The file whose problems are told first; those of the files that it names follow.
+    private let file: String
+    private var found: [(place: Place, text: String)] = []
 
+    init(file: String) { self.file = file }
+
+    /// - Parameter what: kept on one line.
     func add(_ place: Place, _ what: String) {
         let prefix = place.line > 0 ? "\(place.file):\(place.line)" : place.file
         let key = place.key.isEmpty ? "" : "\(place.key): "
-        lines.append((place.line, "\(prefix): \(key)\(what)"))
+        found.append((place, String("\(prefix): \(key)\(what)".map { $0.isNewline ? " " : $0 })))
     }
 
-    /// In the order of the file.
+    /// In the order of the lines.
     func check() throws(ConfigurationProblems) {
-        guard lines.isEmpty else {
-            throw ConfigurationProblems(
-                lines: lines.enumerated().sorted { ($0.element.line, $0.offset) < ($1.element.line, $1.offset) }.map(\.element.text)
-            )
+        guard !found.isEmpty else { return }
+        let ordered = found.enumerated().sorted { left, right in
+            rank(left.element.place, left.offset) < rank(right.element.place, right.offset)
         }
+        throw ConfigurationProblems(lines: ordered.map(\.element.text))
+    }
+
+    private func rank(_ place: Place, _ offset: Int) -> (Int, String, Int, Int) {
+        (place.file == file ? 0 : 1, place.file, place.line, offset)
     }
 }
 
@@ -31,4 +40,11 @@ struct Place {
     var line: Int
     /// `listeners[0].tls.certificate`.
     var key: String
+
+    /// - Parameter line: nil when the key is missing: then it is looked for here.
+    func inside(_ name: String, line: Int? = nil) -> Place {
+        Place(file: file, line: line ?? self.line, key: key.isEmpty ? name : "\(key).\(name)")
+    }
+
+    func item(_ index: Int, line: Int?) -> Place { Place(file: file, line: line ?? self.line, key: "\(key)[\(index)]") }
 }

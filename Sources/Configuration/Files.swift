@@ -2,37 +2,49 @@ import Foundation
 
 /// Files that the configuration names, looked at while it is read: a path that cannot be used is a problem of its key.
 enum Files {
-    /// Policies, passwords and users are far smaller.
+    /// A file of thousands of users, a policy or a configuration is far smaller.
     private static let bytesAtMost = 4 << 20
+    static let bound = "a file of text, of at most 4MiB, that Berth's user may read"
 
-    static func readable(_ path: String, _ section: Section, _ key: String) -> String? {
-        if FileManager.default.isReadableFile(atPath: path), !path.isEmpty { return path }
-        section.problem(key, "'\(path)' cannot be read; it must be a file that Berth's user may read")
-        return nil
+    /// nil when it cannot be read, is too long, or is not UTF-8. It need not be a regular file: no more is read than is allowed.
+    static func text(_ path: String) -> String? {
+        guard let file = FileHandle(forReadingAtPath: path) else { return nil }
+        defer { try? file.close() }
+        // At its end a file reads as nil.
+        guard let bytes = try? file.read(upToCount: bytesAtMost + 1) ?? Data(), bytes.count <= bytesAtMost else { return nil }
+        return String(data: bytes, encoding: .utf8)
     }
 
-    static func text(_ path: String, _ section: Section, _ key: String) -> String? {
-        guard let data = FileManager.default.contents(atPath: path), data.count <= bytesAtMost,
-            let text = String(data: data, encoding: .utf8)
-        else {
-            section.problem(key, "'\(path)' cannot be read as text of at most 4MiB")
-            return nil
-        }
-        return text
+    static func isReadable(_ path: String) -> Bool {
+        var isDirectory: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && !isDirectory.boolValue
+            && FileManager.default.isReadableFile(atPath: path)
     }
 
-    /// Without the line end that editors add.
-    static func password(_ path: String, _ section: Section, _ key: String) -> String? {
-        guard let text = text(path, section, key) else { return nil }
-        guard let password = trimmedPassword(text) else {
-            section.problem(key, "'\(path)' holds no password")
-            return nil
-        }
-        return password
-    }
-
-    static func trimmedPassword(_ text: String) -> String? {
-        let password = text.hasSuffix("\r\n") ? String(text.dropLast()) : text.hasSuffix("\n") ? String(text.dropLast()) : text
+    /// Without the one line end that editors add; nil when nothing is left.
+    static func password(_ path: String) -> String? {
+        guard let text = text(path) else { return nil }
+        // A line end of two characters, CR and LF, is one `Character`.
+        let password = text.last?.isNewline == true ? String(text.dropLast()) : text
         return password.isEmpty ? nil : password
+    }
+}
+
+extension Section {
+    /// The path of a file that can be read.
+    func path(_ key: String) -> String? { usable(key, string(key)) { Files.isReadable($0) ? $0 : nil } }
+
+    /// What is in the file that the key names.
+    func fileText(_ key: String) -> String? { usable(key, string(key), Files.text) }
+
+    func requiredPath(_ key: String, _ allowed: String) -> String? {
+        usable(key, required(key, allowed)) { Files.isReadable($0) ? $0 : nil }
+    }
+
+    private func usable(_ key: String, _ path: String?, _ use: (String) -> String?) -> String? {
+        guard let path else { return nil }
+        if let result = use(path) { return result }
+        problem(key, "\(written(key)) cannot be read; name \(Files.bound)")
+        return nil
     }
 }

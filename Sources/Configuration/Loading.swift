@@ -5,23 +5,20 @@ import Registry
 extension Settings {
     /// Looked for in this order when `--config` and `$BERTH_CONFIG` are not given.
     public static let usualFiles = ["berth.yaml", "/etc/berth/berth.yaml"]
-    /// A file of thousands of users is below it.
-    private static let fileBytesAtMost = 4 << 20
 
     /// The configuration of a process: a file's, or with none the environment's alone (design section 5).
     /// - Parameter file: `--config`.
     public static func load(file: String?, environment: [String: String]) throws(ConfigurationProblems) -> Settings {
+        try load(file: file, environment: environment, usual: usualFiles)
+    }
+
+    static func load(file: String?, environment: [String: String], usual: [String]) throws(ConfigurationProblems) -> Settings {
         let named = file ?? environment["BERTH_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
-        guard let path = named ?? usualFiles.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+        guard let path = named ?? usual.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
             return try EnvironmentReader(environment: environment).read()
         }
-        guard let data = FileManager.default.contents(atPath: path), data.count <= fileBytesAtMost else {
-            throw ConfigurationProblems(lines: [
-                "\(path): this file cannot be read; name one of at most 4MiB that Berth's user may read"
-            ])
-        }
-        guard let text = String(data: data, encoding: .utf8) else {
-            throw ConfigurationProblems(lines: ["\(path): this file is not UTF-8 text"])
+        guard let text = Files.text(path) else {
+            throw ConfigurationProblems(lines: ["\(path): this cannot be read; name \(Files.bound)"])
         }
         return try parse(text, file: path, environment: environment)
     }
@@ -36,7 +33,7 @@ extension Settings {
 /// One registry and one user, out of `BERTH_*`. The user may pull, push and list everywhere, and delete nothing.
 struct EnvironmentReader {
     let environment: [String: String]
-    private let problems = ProblemList()
+    private let problems = ProblemList(file: "environment")
 
     init(environment: [String: String]) { self.environment = environment }
 
@@ -47,25 +44,30 @@ struct EnvironmentReader {
     func read() throws(ConfigurationProblems) -> Settings {
         var settings = Settings()
         settings.environment = environment
-        if let text = value("BERTH_REGISTRY") {
-            if let registry = ECRHost(text), !registry.isPublic {
-                settings.upstreams = [.init(name: "main", registry: registry, blobs: blobs() ?? .stream)]
-            } else {
-                problem(
-                    "BERTH_REGISTRY",
-                    "'\(text)' is not a private registry of ECR; write one like 123456789012.dkr.ecr.eu-west-1.amazonaws.com")
-            }
-        } else {
-            problem(
-                "BERTH_REGISTRY",
-                "missing, and no configuration file was found; set it to \(ECRHost.allowed), or give --config FILE")
-        }
+        let blobs = blobs() ?? .stream
+        if let registry = registry() { settings.upstreams = [.init(name: "main", registry: registry, blobs: blobs)] }
         if let user = user() { settings.users = [user] }
         if let address = address("BERTH_LISTEN") { settings.listeners[0].address = address }
         if let address = address("BERTH_ADMIN_LISTEN") { settings.admin = address }
+        if settings.admin == settings.listeners[0].address, settings.admin.port != 0 {
+            problem(
+                "BERTH_ADMIN_LISTEN", "'\(settings.admin)' is listened at already; set it or BERTH_LISTEN to another port")
+        }
         settings.listeners[0].tls = tls()
         try problems.check()
         return settings
+    }
+
+    private func registry() -> ECRHost? {
+        guard let text = value("BERTH_REGISTRY") else {
+            problem(
+                "BERTH_REGISTRY",
+                "missing, and no configuration file was found; set it to \(ECRHost.allowed), or give --config FILE")
+            return nil
+        }
+        if let registry = ECRHost(text), !registry.isPublic { return registry }
+        problem("BERTH_REGISTRY", "'\(text)' is not a private registry of ECR; set it to \(ECRHost.allowed)")
+        return nil
     }
 
     private func blobs() -> Settings.BlobMode? {
@@ -80,7 +82,7 @@ struct EnvironmentReader {
             problem("BERTH_USERNAME", "missing; set it to what is typed at docker login")
             return nil
         }
-        if name.contains(":") || name.utf8.count > 256 { problem("BERTH_USERNAME", "a name has 1 to 256 characters and no colon") }
+        if !PasswordFile.isName(name) { problem("BERTH_USERNAME", "this is not a name; set it to \(PasswordFile.nameBounds)") }
         let given = ["BERTH_PASSWORD", "BERTH_PASSWORD_FILE", "BERTH_PASSWORD_HASH"].filter { value($0) != nil }
         guard let source = given.first, given.count == 1, let text = value(source) else {
             problem(
@@ -96,11 +98,9 @@ struct EnvironmentReader {
             if let what = PasswordFile.problem(with: text) { problem(source, what) }
             return .init(name: name, password: .hash(Secret(text)), access: access)
         default:
-            guard
-                let read = FileManager.default.contents(atPath: text).flatMap({ String(data: $0, encoding: .utf8) }).flatMap(
-                    Files.trimmedPassword)
-            else {
-                problem(source, "'\(text)' cannot be read, or holds no password")
+            guard let read = Files.password(text) else {
+                // Not quoted: it may be the password itself.
+                problem(source, "this file cannot be read or is empty; name \(Files.bound)")
                 return nil
             }
             return .init(name: name, password: .plain(Secret(read)), access: access)
@@ -110,7 +110,7 @@ struct EnvironmentReader {
     private func address(_ name: String) -> Settings.Address? {
         guard let text = value(name) else { return nil }
         if let address = Addresses.parse(text) { return address }
-        problem(name, "'\(text)' is not an IP address and a port; write one like 0.0.0.0:5000")
+        problem(name, "'\(text)' is not an IP address and a port; write one like \(Addresses.examples)")
         return nil
     }
 
@@ -119,8 +119,8 @@ struct EnvironmentReader {
         case (nil, nil): return nil
         case (let certificate?, let key?):
             for (name, path) in [("BERTH_TLS_CERTIFICATE", certificate), ("BERTH_TLS_PRIVATE_KEY", key)]
-            where !FileManager.default.isReadableFile(atPath: path) {
-                problem(name, "'\(path)' cannot be read; it must be a PEM file that Berth's user may read")
+            where !Files.isReadable(path) {
+                problem(name, "'\(path)' cannot be read; name a PEM file that Berth's user may read")
             }
             return .init(certificate: certificate, privateKey: key)
         case (nil, _): problem("BERTH_TLS_CERTIFICATE", "missing; BERTH_TLS_PRIVATE_KEY is set, and TLS needs both")

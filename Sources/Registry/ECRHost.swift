@@ -9,7 +9,7 @@ public struct ECRHost: Sendable, Equatable {
     public let isDualStack: Bool
     private let partition: Partition
 
-    public static let allowed = "an ECR host such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com, or public.ecr.aws"
+    public static let allowed = "an ECR host such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com"
     public static let publicHost = "public.ecr.aws"
 
     /// nil for any other host.
@@ -30,13 +30,20 @@ public struct ECRHost: Sendable, Equatable {
         default: return nil
         }
         guard let region = rest.first, let partition = Partition.all.first(where: { $0.regions.contains(where: region.hasPrefix) }),
-            region.split(separator: "-").count >= 3, region.utf8.allSatisfy({ $0 &- 97 < 26 || $0 &- 48 < 10 || $0 == 45 })
+            Self.isRegion(region)
         else { return nil }
         let suffix = rest.dropFirst().joined(separator: ".")
         isDualStack = labels[1] != "dkr"
         guard suffix == (isDualStack ? partition.dualStackRegistrySuffix : partition.suffix) else { return nil }
         (self.account, self.region, self.partition) = (account, region, partition)
         isFIPS = service == "ecr-fips"
+    }
+
+    /// `eu-west-1`, `us-gov-west-1`: three words at least, a number at the end.
+    private static func isRegion(_ text: String) -> Bool {
+        let words = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        return words.count >= 3 && words.dropLast().allSatisfy { !$0.isEmpty && $0.allSatisfy { $0 &- 97 < 26 } }
+            && words[words.count - 1].allSatisfy { $0 &- 48 < 10 } && !words[words.count - 1].isEmpty
     }
 
     public var isPublic: Bool { account == nil }
@@ -48,7 +55,11 @@ public struct ECRHost: Sendable, Equatable {
         return "api.ecr\(isFIPS ? "-fips" : "").\(region).\(partition.suffix)"
     }
 
-    public var stsHost: String { "sts\(isFIPS ? "-fips" : "").\(region).\(partition.suffix)" }
+    /// Of the same region, and reached in the same ways. GovCloud's one needs no `-fips` (botocore's rules of STS).
+    public var stsHost: String {
+        if isDualStack { return "sts\(isFIPS ? "-fips" : "").\(region).\(partition.dualStackSuffix)" }
+        return "sts\(isFIPS && partition.name != "aws-us-gov" ? "-fips" : "").\(region).\(partition.suffix)"
+    }
 
     /// `aws`, `aws-cn`, …: as it stands in ARNs.
     public var partitionName: String { partition.name }

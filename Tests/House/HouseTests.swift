@@ -120,10 +120,10 @@ struct HouseTests {
         for match in readme.matches(of: #/\]\(([^)#:]+)\)/#) {
             #expect(FileManager.default.fileExists(atPath: Self.root.appending(path: String(match.1)).path), "\(match.1)")
         }
-        let reader = try Self.text("Sources/Configuration/SettingsReader.swift")
+        let reader = try Self.sources().filter { $0.room == "Configuration" }.flatMap(\.lines).joined(separator: "\n")
         let keys = reader.matches(
             of:
-                #/(?:string|required|one|flag|count|duration|size|strings|table|section|sections|address|patterns|rule)\((?:\w+, )?"([a-z_]+)"/#
+                #/(?:string|required|one|flag|count|duration|size|strings|table|section|sections|address|patterns|path|requiredPath|fileText|nameStart)\((?:\w+, )?"([a-z_]+)"/#
         )
         .map { String($0.1) }
         #expect(keys.count > 40)

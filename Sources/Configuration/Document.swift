@@ -1,0 +1,64 @@
+import Yams
+
+/// A file's YAML as nodes that know their lines. A key that comes twice does not end the reading: it is marked in the text, so
+/// that the rest of the file is looked at too.
+enum Document {
+    enum Problem: Error {
+        /// - Parameter line: 0 when it is not known.
+        case notYAML(line: Int, String)
+    }
+
+    /// Put before a repeated key; of Unicode's private use, so that no key of ours has it.
+    private static let mark: Unicode.Scalar = "\u{E000}"
+    private static let repeatedKeysAtMost = 100
+
+    /// nil for a file that says nothing.
+    static func compose(_ text: String) throws(Problem) -> Node? {
+        var text = text
+        for _ in 0...repeatedKeysAtMost {
+            do {
+                let node = try Yams.compose(yaml: text)
+                return node?.null == nil ? node : nil
+            } catch YamlError.duplicatedKeysInMapping(let names, let first) {
+                // Its own description quotes the file, passwords and all.
+                guard let name = names.first, let marked = marking(name, at: first.mark, in: text) else {
+                    throw .notYAML(line: first.mark.line, "a key is here more than once")
+                }
+                text = marked
+            } catch {
+                throw described(error)
+            }
+        }
+        throw .notYAML(line: 0, "more than \(repeatedKeysAtMost) keys are here more than once")
+    }
+
+    /// The key without its marks; nil when it has none.
+    static func repeatedKey(_ key: String) -> String? {
+        let bare = key.unicodeScalars.drop { $0 == mark }
+        return bare.count < key.unicodeScalars.count ? String(bare) : nil
+    }
+
+    /// - Parameter place: of the key's first letter or quote. Lines and columns count from 1, columns in scalars.
+    private static func marking(_ name: String, at place: Mark, in text: String) -> String? {
+        var scalars = Array(text.unicodeScalars)
+        let lineStarts = [0] + scalars.indices.filter { scalars[$0] == "\n" }.map { $0 + 1 }
+        guard lineStarts.indices.contains(place.line - 1) else { return nil }
+        var at = lineStarts[place.line - 1] + place.column - 1
+        if scalars.indices.contains(at), scalars[at] == "\"" || scalars[at] == "'" { at += 1 }
+        guard at < scalars.count, scalars[at...].starts(with: name.unicodeScalars) else { return nil }
+        scalars.insert(mark, at: at)
+        var marked = String.UnicodeScalarView()
+        marked.append(contentsOf: scalars)
+        return String(marked)
+    }
+
+    private static func described(_ error: any Error) -> Problem {
+        switch error {
+        case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
+            YamlError.composer(_, let problem, let mark, _):
+            .notYAML(line: mark.line, problem)
+        case YamlError.reader(let problem, _, _, _): .notYAML(line: 0, problem)
+        default: .notYAML(line: 0, "it cannot be parsed")
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import Registry
+
+/// `upstreams` and `routes`.
+extension SettingsReader {
+    func upstreams(_ settings: inout Settings, _ root: Section) {
+        let example = "at least one: - {name: main, registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com}"
+        if !root.has("upstreams") { root.problem("upstreams", "missing; write \(example)") }
+        let sections = root.sections("upstreams")
+        if sections?.isEmpty == true { root.problem("upstreams", "this is empty; write \(example)") }
+        settings.upstreams = (sections ?? []).compactMap(upstream)
+        distinct(sections ?? [], by: "name")
+        settings.routes = (root.sections("routes") ?? []).compactMap { route($0, to: sections ?? []) }
+    }
+
+    private func upstream(_ section: Section) -> Settings.Upstream? {
+        defer { section.finish() }
+        let name = section.required("name", "a short word, as routes, metrics and the log are to say it")
+        if let name, name.isEmpty || name.utf8.count > 64 || name.contains("/") {
+            section.problem("name", "\(section.written("name")) is not a name; write 1 to 64 characters without a slash")
+        }
+        let registry = registry(section)
+        let blobs = section.one("blobs", of: Settings.BlobMode.self) ?? .stream
+        let credentials = section.section("credentials").map(credentials)
+        let creation = section.section("create_repositories").map(creation)
+        guard let name, let registry else { return nil }
+        return Settings.Upstream(
+            name: name, registry: registry, blobs: blobs, credentials: credentials, createRepositories: creation)
+    }
+
+    private func registry(_ section: Section) -> ECRHost? {
+        guard let text = section.required("registry", ECRHost.allowed) else { return nil }
+        guard let registry = ECRHost(text) else {
+            section.problem("registry", "\(section.written("registry")) is not a registry of ECR; write \(ECRHost.allowed)")
+            return nil
+        }
+        if registry.isPublic {
+            section.problem("registry", "ECR Public is not supported yet; write \(ECRHost.allowed)")
+        }
+        return registry
+    }
+
+    private func credentials(_ section: Section) -> Settings.Credentials {
+        defer { section.finish() }
+        var credentials = Settings.Credentials()
+        credentials.source = section.one("source", of: Settings.Credentials.Source.self) ?? .automatic
+        if [.webIdentity, .container, .process].contains(credentials.source) {
+            section.problem(
+                "source", "\(section.written("source")) is not supported yet; use automatic, environment, profile or instance")
+        }
+        credentials.profile = section.string("profile")
+        if let role = section.section("assume_role") {
+            section.problem("assume_role", "not supported yet; give Berth credentials of the role itself")
+            credentials.assumeRole = Settings.AssumeRole(
+                arn: role.required("arn", "the role's ARN") ?? "", externalID: role.string("external_id"),
+                sessionName: role.string("session_name") ?? "berth",
+                // STS's own bounds.
+                duration: role.duration("duration", in: .seconds(900) ... .seconds(43200)) ?? .seconds(3600))
+            role.finish()
+        }
+        return credentials
+    }
+
+    private func creation(_ section: Section) -> Settings.RepositoryCreation {
+        defer { section.finish() }
+        enum Mutability: String, CaseIterable { case MUTABLE, IMMUTABLE }
+        return Settings.RepositoryCreation(
+            match: patterns(section, "match"), tagMutability: section.one("tag_mutability", of: Mutability.self)?.rawValue,
+            scanOnPush: section.flag("scan_on_push"), kmsKey: section.string("kms_key"), tags: section.table("tags"),
+            policy: section.fileText("policy_file"), lifecyclePolicy: section.fileText("lifecycle_policy_file"))
+    }
+
+    private func route(_ section: Section, to upstreams: [Section]) -> Settings.Route? {
+        defer { section.finish() }
+        let host = section.string("host"), namespace = section.string("namespace")
+        if let host, !Addresses.isHost(host) {
+            section.problem("host", "\(section.written("host")) is not a host; write one like registry.example.com, without a port")
+        }
+        if let namespace, !Addresses.isHost(namespace), !Addresses.isHostAndPort(namespace) {
+            section.problem("namespace", "\(section.written("namespace")) is not a registry's host; write one like docker.io")
+        }
+        let prefix = nameStart(section, "prefix"), upstreamPrefix = nameStart(section, "upstream_prefix")
+        guard let upstream = section.required("upstream", "the name of one of upstreams") else { return nil }
+        // Of all sections: another mistake in an upstream does not make a route to it wrong.
+        let named = upstreams.filter { $0.has("name") }
+        if !named.contains(where: { $0.text("name") == upstream }) {
+            let known = named.isEmpty ? "none has a name" : "there are \(named.map { $0.written("name") }.joined(separator: ", "))"
+            section.problem("upstream", "\(section.written("upstream")) is not the name of one of upstreams; \(known)")
+        }
+        return Settings.Route(
+            host: host, namespace: namespace, prefix: prefix ?? "", upstream: upstream,
+            upstreamPrefix: upstreamPrefix ?? prefix ?? "")
+    }
+
+    private func nameStart(_ section: Section, _ key: String) -> String? {
+        guard let text = section.string(key) else { return nil }
+        if Repository(text + "a") == nil {
+            section.problem(
+                key,
+                "\(section.written(key)) is not the start of a repository's name; write lower-case letters, digits, . _ - and /")
+        }
+        return text
+    }
+}

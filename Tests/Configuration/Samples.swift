@@ -1,0 +1,50 @@
+import Foundation
+
+@testable import Configuration
+
+let registry = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+
+/// One of the shape of each format (crypt(5)).
+enum Hashes {
+    static let bcrypt = "$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC"
+    static let yescrypt = "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7"
+    static let sha512 = "$6$saltstring$" + String(repeating: "a", count: 86)
+    static let sha256 = "$5$rounds=10000$saltstring$" + String(repeating: "b", count: 43)
+}
+
+/// A configuration of two lines that lacks nothing; what a test is about begins at line 3.
+let sound = """
+    upstreams: [{name: main, registry: \(registry)}]
+    anonymous: {access: [{repositories: ["**"], actions: [pull]}]}
+
+    """
+
+/// What is wrong with a file, a line each; none for one that is read.
+func problems(_ text: String, environment: [String: String] = [:]) -> [String] {
+    do throws(ConfigurationProblems) {
+        _ = try Settings.parse(text, file: "berth.yaml", environment: environment)
+        return []
+    } catch { return error.lines }
+}
+
+func problems(environment: [String: String]) -> [String] {
+    do throws(ConfigurationProblems) {
+        _ = try EnvironmentReader(environment: environment).read()
+        return []
+    } catch { return error.lines }
+}
+
+/// Files of one test, gone with it.
+final class Folder {
+    let path: String
+
+    init(_ files: [String: String] = [:]) throws {
+        path = NSTemporaryDirectory() + "berth-configuration-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        for (name, text) in files { try text.write(toFile: self[name], atomically: true, encoding: .utf8) }
+    }
+
+    subscript(name: String) -> String { path + "/" + name }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}

@@ -1,0 +1,202 @@
+import Foundation
+import Registry
+import Testing
+
+@testable import Configuration
+
+struct SettingsTests {
+    static func read(_ text: String, environment: [String: String] = [:]) throws -> Settings {
+        try Settings.parse(text, file: "berth.yaml", environment: environment)
+    }
+
+    /// Every key there is. Roles are the one thing that is read and not yet served.
+    static func everything(in folder: Folder) -> String {
+        """
+        listeners:
+          - address: 0.0.0.0:5000
+            tls:
+              certificate: \(folder["tls.crt"])
+              private_key: \(folder["tls.key"])
+              client_ca: \(folder["ca.pem"])
+            public_url: https://registry.example.com/
+            trusted_proxies: [10.0.0.0/8, "fd00::/8", 192.0.2.1]
+          - address: "[::1]:0"
+        admin:
+          address: 127.0.0.1:5001
+        upstreams:
+          - name: main
+            registry: \(registry)
+            blobs: redirect
+            credentials:
+              source: profile
+              profile: ci
+            create_repositories:
+              match: ["team-a/**"]
+              tag_mutability: IMMUTABLE
+              scan_on_push: true
+              kms_key: alias/ecr
+              tags: {owner: platform}
+              policy_file: \(folder["policy.json"])
+              lifecycle_policy_file: \(folder["lifecycle.json"])
+        routes:
+          - host: registry.example.com
+            namespace: docker.io
+            prefix: team-a/
+            upstream: main
+            upstream_prefix: acme/team-a/
+          - {upstream: main, prefix: base/}
+        users:
+          - name: rancher
+            password_hash: "\(Hashes.bcrypt)"
+            access:
+              - repositories: ["team-a/**", "base/*"]
+                actions: [pull, push]
+          - {name: ci, password_file: \(folder["password"])}
+        users_file: \(folder["htpasswd"])
+        access_default: [{repositories: [base/app], actions: [list, delete]}]
+        anonymous: {access: [{repositories: ["public/**"], actions: [pull]}]}
+        connect_to:
+          "api.ecr.eu-west-1.amazonaws.com:443": "127.0.0.1:8445"
+          "*.s3.eu-west-1.amazonaws.com:443": "[::1]:8444"
+        ca_file: \(folder["ca.pem"])
+        limits: {head: 64KiB, head_fields: 50, connections: 100, connections_per_client: 10, failed_logins_per_minute: 3}
+        timeouts: {head: 11s, tls_handshake: 12s, idle: 1m, stall: 500ms, connect: 6s, response: 1h, drain: 24h}
+        log: {level: debug, format: text}
+        workers: 4
+        """
+    }
+
+    static func folder() throws -> Folder {
+        try Folder([
+            "tls.crt": "c", "tls.key": "k", "ca.pem": "a", "policy.json": "{\"p\":1}", "lifecycle.json": "{\"l\":1}",
+            "password": "no secret\n", "htpasswd": "carol:\(Hashes.yescrypt)\n",
+        ])
+    }
+
+    @Test func `a file with every key is read as it says`() throws {
+        let folder = try Self.folder()
+        let settings = try Self.read(Self.everything(in: folder), environment: ["AWS_REGION": "x"])
+
+        #expect(settings.listeners.map(\.address.description) == ["0.0.0.0:5000", "[::1]:0"])
+        let files = Settings.TLSFiles(
+            certificate: folder["tls.crt"], privateKey: folder["tls.key"], clientCA: folder["ca.pem"])
+        #expect(settings.listeners.map(\.tls) == [files, nil])
+        #expect(settings.listeners.map(\.publicURL) == ["https://registry.example.com", nil])
+        #expect(settings.listeners.map(\.trustedProxies) == [["10.0.0.0/8", "fd00::/8", "192.0.2.1"], []])
+        #expect("\(settings.admin)" == "127.0.0.1:5001")
+
+        let upstream = try #require(settings.upstreams.first)
+        #expect(upstream.name == "main" && upstream.registry == ECRHost(registry) && upstream.blobs == .redirect)
+        #expect(upstream.credentials?.source == .profile && upstream.credentials?.profile == "ci")
+        let creation = try #require(upstream.createRepositories)
+        #expect(creation.match == ["team-a/**"] && creation.tagMutability == "IMMUTABLE" && creation.scanOnPush == true)
+        #expect(creation.kmsKey == "alias/ecr" && creation.tags == ["owner": "platform"])
+        #expect(creation.policy == "{\"p\":1}" && creation.lifecyclePolicy == "{\"l\":1}")
+
+        #expect(settings.routes.map(\.host) == ["registry.example.com", nil])
+        #expect(settings.routes.map(\.namespace) == ["docker.io", nil])
+        #expect(settings.routes.map(\.prefix) == ["team-a/", "base/"])
+        #expect(settings.routes.map(\.upstreamPrefix) == ["acme/team-a/", "base/"], "without its own, a prefix stays")
+
+        #expect(
+            settings.connectTo == [
+                "api.ecr.eu-west-1.amazonaws.com:443": "127.0.0.1:8445", "*.s3.eu-west-1.amazonaws.com:443": "[::1]:8444",
+            ])
+        #expect(settings.caFile == folder["ca.pem"] && settings.workers == 4 && settings.environment == ["AWS_REGION": "x"])
+        #expect(settings.log.level == .debug && settings.log.format == .text)
+    }
+
+    @Test func `bounds are read in their units`() throws {
+        let folder = try Self.folder()
+        let settings = try Self.read(Self.everything(in: folder))
+        let limits = settings.limits, timeouts = settings.timeouts
+        #expect(limits.counts == [65536, 50, 100, 10, 3])
+        #expect([timeouts.head, timeouts.tlsHandshake, timeouts.idle] == [.seconds(11), .seconds(12), .seconds(60)])
+        #expect([timeouts.stall, timeouts.connect] == [.milliseconds(500), .seconds(6)])
+        #expect([timeouts.response, timeouts.drain] == [.seconds(3600), .seconds(86400)])
+    }
+
+    @Test func `users come from the file and from the users file, those without rules with the common ones`() throws {
+        let folder = try Self.folder()
+        let settings = try Self.read(Self.everything(in: folder))
+        let common = [Settings.AccessRule(repositories: ["base/app"], actions: [.list, .delete])]
+        #expect(settings.users.map(\.name) == ["rancher", "ci", "carol"])
+        #expect(
+            settings.users.map(\.access) == [
+                [.init(repositories: ["team-a/**", "base/*"], actions: [.pull, .push])], common, common,
+            ])
+        #expect(settings.anonymous == [.init(repositories: ["public/**"], actions: [.pull])])
+        #expect(settings.users.map(\.revealed) == ["hash " + Hashes.bcrypt, "plain no secret", "hash " + Hashes.yescrypt])
+        #expect(!"\(settings)".contains("no secret") && !"\(settings)".contains(Hashes.bcrypt))
+    }
+
+    @Test func `what is left out has the default of the design`() throws {
+        let settings = try Self.read(sound)
+        #expect(settings.listeners.map(\.address.description) == ["0.0.0.0:5000"] && settings.listeners[0].tls == nil)
+        #expect("\(settings.admin)" == "127.0.0.1:5001" && settings.upstreams[0].blobs == .stream)
+        #expect(settings.upstreams[0].credentials == nil && settings.upstreams[0].createRepositories == nil)
+        #expect(settings.routes.isEmpty && settings.users.isEmpty && settings.connectTo.isEmpty)
+        #expect(settings.caFile == nil && settings.workers == nil && settings.log.format == nil && settings.log.level == .info)
+        let limits = settings.limits, timeouts = settings.timeouts
+        #expect(limits.counts == [32768, 100, 10_000, 1000, 10])
+        #expect([timeouts.head, timeouts.tlsHandshake, timeouts.idle, timeouts.stall] == [10, 10, 75, 60].map { .seconds($0) })
+        #expect([timeouts.connect, timeouts.response, timeouts.drain] == [5, 120, 1800].map { .seconds($0) })
+    }
+
+    @Test func `a variable stands for its value, and a missing one is a problem`() throws {
+        let file = sound + "log: {level: \"${A}${B}\"}\nca_file: \"${C}/${D}\"\nworkers: \"${A\""
+        #expect(
+            problems(file, environment: ["A": "de", "B": "bug"]) == [
+                "berth.yaml:4: ca_file: the environment has no variable 'C'; set it, or write the value here",
+                "berth.yaml:4: ca_file: the environment has no variable 'D'; set it, or write the value here",
+                "berth.yaml:5: workers: '${' has no '}'; write ${NAME}",
+            ])
+        #expect(try Self.read(sound + "log: {level: \"${A}${B}\"}", environment: ["A": "de", "B": "bug"]).log.level == .debug)
+    }
+
+    @Test func `a password's dollar signs are no variables`() throws {
+        let file = sound + "users: [{name: a, password_hash: \(Hashes.sha256), access: []}]"
+        #expect(try Self.read(file).users.map(\.revealed) == ["hash " + Hashes.sha256])
+    }
+
+    @Test(arguments: [
+        ("0.0.0.0:5000", "0.0.0.0:5000"), (":5000", "0.0.0.0:5000"), ("[::]:5000", "[::]:5000"), ("[::1]:0", "[::1]:0"),
+        ("5000", nil),
+        ("0.0.0.0", nil), ("::1:5000", nil), ("[127.0.0.1]:1", nil), ("1.2.3:1", nil), ("1.2.3.4:-1", nil), ("1.2.3.4:65536", nil),
+        ("", nil), ("[::1]", nil), ("a:1", nil),
+    ])
+    func `an address is an IP address and a port`(_ text: String, _ expected: String?) {
+        #expect(Addresses.parse(text)?.description == expected)
+    }
+
+    @Test(arguments: [
+        ("secret", "secret"), ("secret\n", "secret"), ("secret\r\n", "secret"), (" s \n\n", " s \n"), ("\n", nil), ("", nil),
+    ])
+    func `a password file ends with one line end at most`(_ text: String, _ password: String?) throws {
+        let folder = try Folder(["password": text])
+        #expect(Files.password(folder["password"]) == password)
+    }
+
+    @Test func `a file is read up to its bound`() throws {
+        let folder = try Folder([
+            "fits": String(repeating: "a", count: 4 << 20), "over": String(repeating: "a", count: (4 << 20) + 1),
+        ])
+        #expect(Files.text(folder["fits"])?.utf8.count == 4 << 20)
+        #expect(Files.text(folder["over"]) == nil)
+        #expect(Files.text("/dev/zero") == nil, "without an end")
+        #expect(Files.text(folder.path) == nil && Files.text("/nonexistent") == nil)
+    }
+}
+
+extension Settings.Limits {
+    var counts: [Int] { [head, headFields, connections, connectionsPerClient, failedLoginsPerMinute] }
+}
+
+extension Settings.User {
+    var revealed: String {
+        switch password {
+        case .hash(let secret): "hash " + secret.reveal
+        case .plain(let secret): "plain " + secret.reveal
+        }
+    }
+}

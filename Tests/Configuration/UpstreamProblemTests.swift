@@ -1,0 +1,113 @@
+import Testing
+
+@testable import Configuration
+
+struct UpstreamProblemTests {
+    static let anonymous = "anonymous: {access: [{repositories: [\"**\"], actions: [pull]}]}\n"
+    static let allowed = "an ECR host such as \(registry)"
+    static let patterns = "a list of names, * within a segment, ** across: [\"team-a/**\"]"
+
+    static let upstreams: [(String, [String])] = [
+        ("[]", ["upstreams: this is empty; write at least one: - {name: main, registry: \(registry)}"]),
+        (
+            "[{}]",
+            [
+                "upstreams[0].name: missing; write a short word, as routes, metrics and the log are to say it",
+                "upstreams[0].registry: missing; write \(allowed)",
+            ]
+        ),
+        ("[{name: , registry: \(registry)}]", ["upstreams[0].name: there is no value; write one, or leave the key out"]),
+        (
+            "[{name: a/b, registry: \(registry)}]",
+            ["upstreams[0].name: 'a/b' is not a name; write 1 to 64 characters without a slash"]
+        ),
+        (
+            "[{name: a, registry: \(registry)}, {name: a, registry: \(registry)}]",
+            ["upstreams[1].name: 'a' is here more than once; names must differ"]
+        ),
+        (
+            "[{name: a, registry: registry.example.com}]",
+            ["upstreams[0].registry: 'registry.example.com' is not a registry of ECR; write \(allowed)"]
+        ),
+        (
+            "[{name: a, registry: \"https://\(registry)\"}]",
+            ["upstreams[0].registry: 'https://\(registry)' is not a registry of ECR; write \(allowed)"]
+        ),
+        ("[{name: a, registry: public.ecr.aws}]", ["upstreams[0].registry: ECR Public is not supported yet; write \(allowed)"]),
+        ("[{name: a, registry: \(registry), blobs: no}]", ["upstreams[0].blobs: 'no' is not known; use stream, redirect"]),
+        (
+            "[{name: a, registry: \(registry), credentials: {source: magic}}]",
+            [
+                "upstreams[0].credentials.source: 'magic' is not known; "
+                    + "use automatic, environment, profile, web_identity, container, instance, process"
+            ]
+        ),
+        (
+            "[{name: a, registry: \(registry), credentials: {source: container}}]",
+            [
+                "upstreams[0].credentials.source: 'container' is not supported yet; use automatic, environment, profile or instance"
+            ]
+        ),
+        (
+            "[{name: a, registry: \(registry), credentials: {assume_role: {duration: 1m}}}]",
+            [
+                "upstreams[0].credentials.assume_role: not supported yet; give Berth credentials of the role itself",
+                "upstreams[0].credentials.assume_role.arn: missing; write the role's ARN",
+                "upstreams[0].credentials.assume_role.duration: '1m' is out of bounds; allowed are 15m to 12h",
+            ]
+        ),
+        (
+            "[{name: a, registry: \(registry), create_repositories: {}}]",
+            ["upstreams[0].create_repositories.match: missing; write \(patterns)"]
+        ),
+        (
+            "[{name: a, registry: \(registry), create_repositories: {match: [], tag_mutability: no, scan_on_push: maybe, policy_file: /no}}]",
+            [
+                "upstreams[0].create_repositories.match: this is empty; write \(patterns)",
+                "upstreams[0].create_repositories.tag_mutability: 'no' is not known; use MUTABLE, IMMUTABLE",
+                "upstreams[0].create_repositories.scan_on_push: 'maybe' is neither; write true or false",
+                "upstreams[0].create_repositories.policy_file: '/no' cannot be read; "
+                    + "name a file of text, of at most 4MiB, that Berth's user may read",
+            ]
+        ),
+    ]
+
+    @Test(arguments: upstreams)
+    func `a problem of an upstream`(_ text: String, _ lines: [String]) {
+        #expect(problems(Self.anonymous + "upstreams: " + text) == lines.map { "berth.yaml:2: " + $0 })
+    }
+
+    static let routes: [(String, [String])] = [
+        ("{}", ["routes[0].upstream: missing; write the name of one of upstreams"]),
+        ("{upstream: mian}", ["routes[0].upstream: 'mian' is not the name of one of upstreams; there are 'main'"]),
+        (
+            "{upstream: main, host: \"registry.example.com:443\"}",
+            ["routes[0].host: 'registry.example.com:443' is not a host; write one like registry.example.com, without a port"]
+        ),
+        (
+            "{upstream: main, namespace: \"https://docker.io\"}",
+            ["routes[0].namespace: 'https://docker.io' is not a registry's host; write one like docker.io"]
+        ),
+        (
+            "{upstream: main, prefix: /a, upstream_prefix: A}",
+            [
+                "routes[0].prefix: '/a' is not the start of a repository's name; write lower-case letters, digits, . _ - and /",
+                "routes[0].upstream_prefix: 'A' is not the start of a repository's name; "
+                    + "write lower-case letters, digits, . _ - and /",
+            ]
+        ),
+        ("{upstream: main, prefix: team-}", []),
+        ("{upstream: main, prefix: \"\", namespace: \"localhost:5000\"}", []),
+    ]
+
+    @Test(arguments: routes)
+    func `a problem of a route`(_ text: String, _ lines: [String]) {
+        #expect(problems(sound + "routes: [\(text)]") == lines.map { "berth.yaml:3: " + $0 })
+    }
+
+    @Test func `a route to an upstream that has another mistake is not one more`() {
+        let file = Self.anonymous + "upstreams: [{name: main, registry: nowhere}]\nroutes: [{upstream: main}]"
+        #expect(
+            problems(file) == ["berth.yaml:2: upstreams[0].registry: 'nowhere' is not a registry of ECR; write \(Self.allowed)"])
+    }
+}

@@ -1,0 +1,116 @@
+import Testing
+
+@testable import Configuration
+
+struct UserProblemTests {
+    static let upstream = "upstreams: [{name: main, registry: \(registry)}]\n"
+    static let access = "access: [{repositories: [\"**\"], actions: [pull]}]"
+    static let notHash =
+        "this is not a whole bcrypt ($2b$), yescrypt ($y$), SHA-512 ($6$) or SHA-256 ($5$) hash; make one with berth hash-password"
+
+    static let users: [(String, [String])] = [
+        ("{}", ["name: missing; write what is typed at docker login"] + missing),
+        (
+            "{name: \"a:b\", password_hash: \"\(Hashes.bcrypt)\", \(access)}",
+            ["name: this is not a name; write 1 to 256 characters without a colon (RFC 7617)"]
+        ),
+        ("{name: a, \(access)}", ["password_hash: missing; write what berth hash-password prints, or a password_file"]),
+        ("{name: a, password_hash: , \(access)}", ["password_hash: there is no value; write one, or leave the key out"]),
+        (
+            "{name: a, password_hash: \"\(Hashes.bcrypt)\", password_file: \(#filePath), \(access)}",
+            ["password_file: password_hash is there too; keep one of them"]
+        ),
+        (
+            "{name: a, password_file: /nonexistent, \(access)}",
+            [
+                "password_file: '/nonexistent' cannot be read or is empty; name a file of text, of at most 4MiB, that Berth's user may read"
+            ]
+        ),
+        (
+            "{name: a, password_hash: \"\(Hashes.bcrypt)\"}",
+            ["access: missing; say what may be done: - {repositories: [\"**\"], actions: [pull]}"]
+        ),
+        (
+            "{name: a, password_hash: \"\(Hashes.bcrypt)\", access: [{repositories: [\"Team/*\"], actions: []}]}",
+            [
+                "access[0].repositories[0]: 'Team/*' holds what no repository's name does; "
+                    + "names are lower-case letters, digits, . _ - and /",
+                "access[0].actions: this is empty; write a list of pull, push, delete, list",
+            ]
+        ),
+        (
+            "{name: a, password_hash: \"\(Hashes.bcrypt)\", access: [{repositories: [a], actions: [pull, pish]}, {}]}",
+            [
+                "access[0].actions[1]: 'pish' is not known; use pull, push, delete, list",
+                "access[1].repositories: missing; write a list of names, * within a segment, ** across: [\"team-a/**\"]",
+                "access[1].actions: missing; write a list of pull, push, delete, list",
+            ]
+        ),
+    ]
+    static let missing = [
+        "password_hash: missing; write what berth hash-password prints, or a password_file",
+        "access: missing; say what may be done: - {repositories: [\"**\"], actions: [pull]}",
+    ]
+
+    @Test(arguments: users)
+    func `a problem of a user`(_ text: String, _ lines: [String]) {
+        #expect(problems(Self.upstream + "users: [\(text)]") == lines.map { "berth.yaml:2: users[0]." + $0 })
+    }
+
+    @Test func `names differ`() {
+        let user = "{name: a, password_hash: \"\(Hashes.bcrypt)\", \(Self.access)}"
+        #expect(
+            problems(Self.upstream + "users: [\(user), \(user)]") == [
+                "berth.yaml:2: users[1].name: 'a' is here more than once; names must differ"
+            ])
+    }
+
+    @Test(arguments: ["", "users: []"])
+    func `somebody can log in`(_ users: String) {
+        #expect(
+            problems(Self.upstream + users).map {
+                $0.hasSuffix("nobody could log in; name users, a users_file, or what anonymous may do")
+            } == [true])
+    }
+
+    @Test(arguments: [Hashes.bcrypt, Hashes.yescrypt, Hashes.sha512, Hashes.sha256])
+    func `a whole hash of each format passes, and none that lost its end`(_ hash: String) {
+        #expect(PasswordFile.problem(with: hash) == nil)
+        #expect(PasswordFile.problem(with: String(hash.dropLast())) == Self.notHash)
+        #expect(PasswordFile.problem(with: hash + "a") == Self.notHash)
+        #expect(PasswordFile.problem(with: String(hash.dropLast()) + " ") == Self.notHash)
+        #expect(PasswordFile.problem(with: String(hash.dropFirst())) == Self.notHash)
+    }
+
+    @Test(arguments: [
+        "", "hunter2", "$1$salt$abcdefghijklmnopqrstuv", "$apr1$salt$x", "$2b$99$" + String(repeating: "a", count: 53), "{SHA}x",
+        "$6$" + String(repeating: "a", count: 400),
+    ])
+    func `a weak or unknown hash is refused`(_ hash: String) {
+        #expect(PasswordFile.problem(with: hash) == Self.notHash)
+    }
+
+    @Test(arguments: ["\n", "\r\n"])
+    func `a users file is read by lines, and its problems have its own places`(_ end: String) throws {
+        let folder = try Folder([
+            "htpasswd": [
+                "# who", "a:\(Hashes.bcrypt)", "", "hunter2", "b:hunter2", ":\(Hashes.bcrypt)", "a:\(Hashes.bcrypt)",
+                "c:\(Hashes.sha512)",
+            ]
+            .joined(separator: end)
+        ])
+        let path = folder["htpasswd"]
+        let file = Self.upstream + "users_file: \(path)\nusers: [{name: c, password_hash: x, \(Self.access)}]"
+        #expect(
+            problems(file) == [
+                "berth.yaml:1: access_default: missing; users_file says nothing of what its users may do: "
+                    + "write - {repositories: [\"**\"], actions: [pull]}",
+                "berth.yaml:3: users[0].password_hash: \(Self.notHash)",
+                "\(path):4: this is not name:hash; htpasswd -B makes such lines",
+                "\(path):5: \(Self.notHash)",
+                "\(path):6: this has no name; write 1 to 256 characters without a colon (RFC 7617)",
+                "\(path):7: 'a' is a user already; names must differ",
+                "\(path):8: 'c' is a user already; names must differ",
+            ])
+    }
+}
