@@ -51,8 +51,12 @@ struct Relay {
     func appendReady(from upstream: UpstreamConnection, chunked: Bool, to bytes: inout [UInt8]) throws {
         let room = UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<Self.readyBytes])
         do {
-            guard !upstream.isBodyDone, case .payload(let count) = try upstream.readNow(into: room) else { return }
-            bytes.append(contentsOf: Self.frame(count, in: scratch, chunked: chunked))
+            guard !upstream.isBodyDone else { return }
+            if case .payload(let count) = try upstream.readNow(into: room) {
+                bytes.append(contentsOf: Self.frame(count, in: scratch, chunked: chunked))
+            }
+            // The whole body was there, its end included: nobody reads on, so the last chunk goes with it.
+            if chunked, upstream.isBodyDone { bytes.append("0\r\n\r\n") }
         } catch { throw RelayError(side: .upstream, cause: error) }
     }
 

@@ -65,6 +65,7 @@ public final class Stream {
 
     /// Asks that `waiter` be woken when bytes (or the end) have come. `timeout` nil: without limit.
     public func watchReadable(timeout: Duration?) {
+        guard isOpen else { return waiter.wake(.cancelled) }
         reader = waiter
         wasReadableUnwatched = false
         add(readEvent, timeout)
@@ -72,6 +73,7 @@ public final class Stream {
 
     /// Asks that `waiter` be woken when the socket takes bytes again.
     public func watchWritable(timeout: Duration?) {
+        guard isOpen else { return waiter.wake(.cancelled) }
         writer = waiter
         add(writeEvent, timeout)
     }
@@ -135,6 +137,7 @@ public final class Stream {
 
     /// As much as is there now. The buffer holds it until the next `await` only, when it is a loop's scratch.
     public func readNow(into buffer: UnsafeMutableRawBufferPointer) throws(TransportError) -> IOProgress {
+        guard isOpen else { throw Self.closed("recv") }
         if let tls {
             do { return try tls.read(into: buffer) } catch { throw TransportError(error) }
         }
@@ -159,8 +162,14 @@ public final class Stream {
         }
     }
 
+    /// Its descriptor may be another connection's by now: nothing is read from it or written to it any more.
+    private static func closed(_ call: StaticString) -> TransportError {
+        TransportError(.cancelled, call: call, reason: "the connection has been closed")
+    }
+
     /// What is taken without waiting, which may be 0. All is on its way only when all was taken and nothing is `hasUnsent`.
     public func writeNow(_ buffer: UnsafeRawBufferPointer) throws(TransportError) -> Int {
+        guard isOpen else { throw Self.closed("send") }
         if let tls {
             do {
                 if case .bytes(let count) = try tls.write(buffer) { return count }

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import socket
-import ssl
-import threading
 from pathlib import Path
 
+import pytest
 from conftest import REPOSITORY, StartGateway
-from harness.address import Address, free_port
+from harness.address import free_port
 from harness.gateway import Gateway
 from harness.sandbox import Sandbox
+from harness.scripted import ScriptedServer
 from harness.tls import Authority
-from harness.wire import Answer, basic, names_nothing_inside, request
+from harness.wire import Answer, Connection, basic, names_nothing_inside, request
 
 MANIFEST = f"/v2/{REPOSITORY}/manifests/v1"
 
@@ -37,55 +36,55 @@ def test_an_upstream_that_is_down(sandbox: Sandbox, start_gateway: StartGateway)
     unavailable(gateway, answer, (502, 503))
 
 
-class OtherServer:
-    """A TLS server that Berth trusts, but whose certificate is for another name; it records whether anything was said to it."""
-
-    def __init__(self, authority: Authority) -> None:
-        certificate = authority.issue("other", "DNS:other.example.test")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate.certificate, certificate.key)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(0.2)
-        self.address = Address("127.0.0.1", self.listener.getsockname()[1])
-        self.heard = b""
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._serve, args=(context,))
-        self.thread.start()
-
-    def _serve(self, context: ssl.SSLContext) -> None:
-        while not self.ended.is_set():
-            try:
-                raw, _ = self.listener.accept()
-            except OSError:
-                continue
-            try:
-                with context.wrap_socket(raw, server_side=True) as stream:
-                    stream.settimeout(1)
-                    self.heard += stream.recv(4096)
-            except OSError:
-                pass
-
-    def stop(self) -> None:
-        self.ended.set()
-        self.thread.join()
-        self.listener.close()
+@pytest.fixture
+def trusting_both(sandbox: Sandbox, authority: Authority, own_directory: Path) -> Path:
+    """An authority file by which Berth trusts the sandbox and a `ScriptedServer` alike."""
+    both = own_directory / "both.crt"
+    both.write_bytes(sandbox.ca.read_bytes() + authority.certificate.read_bytes())
+    return both
 
 
 def test_an_upstream_certificate_of_another_name(
-    sandbox: Sandbox, start_gateway: StartGateway, authority: Authority, own_directory: Path
+    sandbox: Sandbox, start_gateway: StartGateway, authority: Authority, trusting_both: Path
 ) -> None:
-    both = own_directory / "both.crt"
-    both.write_bytes(sandbox.ca.read_bytes() + authority.certificate.read_bytes())
-    server = OtherServer(authority)
+    server = ScriptedServer(authority.issue("other", "DNS:other.example.test"))
     try:
         connect_to = sandbox.facts["connect_to"] | {f"{sandbox.registry_host}:443": server.address.authority}
-        gateway = start_gateway(sandbox, connect_to=connect_to, ca_file=str(both))
+        gateway = start_gateway(sandbox, connect_to=connect_to, ca_file=str(trusting_both))
         answer = pull(gateway)
         unavailable(gateway, answer, (502, 503))
         assert re.search(r"certificate", gateway.program.err, re.IGNORECASE), "the log does not say what was wrong"
     finally:
         server.stop()
     assert server.heard == b"", "the token was sent to a server of another name"
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("chunks", "body"),
+    [
+        (b"7\r\n{\"a\":1}\r\n0\r\n\r\n", b'{"a":1}'),
+        (b"3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\nDropped: trailer\r\n\r\n", b'{"a":1}'),
+        (b"0\r\n\r\n", b""),
+    ],
+)
+def test_a_chunked_answer_that_came_whole_ends_and_the_connection_goes_on(
+    sandbox: Sandbox, start_gateway: StartGateway, authority: Authority, trusting_both: Path, chunks: bytes, body: bytes
+) -> None:
+    server = ScriptedServer(authority.issue("registry", f"DNS:{sandbox.registry_host}"), CHUNKED + chunks)
+    try:
+        connect_to = sandbox.facts["connect_to"] | {f"{sandbox.registry_host}:443": server.address.authority}
+        gateway = start_gateway(sandbox, connect_to=connect_to, ca_file=str(trusting_both))
+        fields = {"Authorization": basic(gateway.username, gateway.password)}
+        with Connection(gateway.plain) as connection:
+            for _ in range(3):
+                connection.send_head("GET", MANIFEST, fields)
+                answer = connection.receive_final_head()
+                assert (answer.status, b"".join(connection.body(answer))) == (200, body)
+    finally:
+        server.stop()
 
 
 def test_aws_refusing_the_keys(sandbox: Sandbox, start_gateway: StartGateway) -> None:

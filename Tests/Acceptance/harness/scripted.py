@@ -1,0 +1,65 @@
+"""A TLS server that says the same bytes to every request: answers no well-behaved upstream would give, framed just so."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+
+from harness.address import Address
+from harness.tls import Certificate
+
+
+class ScriptedServer:
+    def __init__(self, certificate: Certificate, answer: bytes = b"") -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate.certificate, certificate.key)
+        self._answer = answer
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.2)
+        self.address = Address("127.0.0.1", self._listener.getsockname()[1])
+        self.heard = b""
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        while not self._ended.is_set():
+            try:
+                raw, _ = self._listener.accept()
+            except OSError:
+                continue
+            thread = threading.Thread(target=self._serve, args=(raw,))
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, raw: socket.socket) -> None:
+        with raw:
+            raw.settimeout(5)
+            try:
+                with self._context.wrap_socket(raw, server_side=True) as stream:
+                    stream.settimeout(0.2)
+                    self._answer_requests(stream)
+            except OSError:
+                pass
+
+    def _answer_requests(self, stream: ssl.SSLSocket) -> None:
+        head = b""
+        while not self._ended.is_set():
+            try:
+                piece = stream.recv(4096)
+            except TimeoutError:
+                continue
+            if not piece:
+                return
+            self.heard += piece
+            head += piece
+            if head.endswith(b"\r\n\r\n"):
+                head = b""
+                stream.sendall(self._answer)
+
+    def stop(self) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
