@@ -14,11 +14,15 @@ public final class Waiter {
 
     /// Until somebody calls `wake`. One task at a time.
     public func wait() async -> Wake {
-        if let early {
-            self.early = nil
-            return early
+        await withUnsafeContinuation { continuation in
+            // Asked here, where nothing can come between: the call above may let other tasks have their turn first.
+            if let early {
+                self.early = nil
+                continuation.resume(returning: early)
+            } else {
+                self.continuation = continuation
+            }
         }
-        return await withUnsafeContinuation { continuation = $0 }
     }
 
     /// Ends the wait that is on, or the next one.
