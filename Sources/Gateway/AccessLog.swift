@@ -30,7 +30,7 @@ final class AccessLog {
         guard settings.isOn else { return }
         var line = LogLine(settings.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
         line.field("request_id", record.requestID)
-        line.field("client", record.client.host.utf8)
+        line.field("client", record.clientText)
         if let principal = record.principal { line.field("user", principal.name.utf8) }
         line.field("method", head.method.token)
         line.field("path", Self.shown(head.target))

@@ -8,6 +8,7 @@ import Transport
 struct ExchangeRecord {
     let requestID: [UInt8]
     let client: SocketAddress
+    let clientText: [UInt8]
     /// Which of the configuration's listeners.
     let listener: Int
     private let start = ContinuousClock.now
@@ -32,6 +33,7 @@ struct ExchangeRecord {
         self.requestID = requestID
         self.listener = listener
         client = request.connection.peer
+        clientText = request.connection.peerText
         received = request.head.bytes.count
     }
 

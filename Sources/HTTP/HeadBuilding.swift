@@ -18,7 +18,7 @@ extension Array<UInt8> {
     }
 
     /// `name: value CRLF`. The caller vouches that the value holds no line end.
-    public mutating func appendField(_ name: StaticString, _ value: some Collection<UInt8>) {
+    @inlinable public mutating func appendField(_ name: StaticString, _ value: some Collection<UInt8>) {
         append(name)
         append(": ")
         append(contentsOf: value)

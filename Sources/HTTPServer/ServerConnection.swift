@@ -7,6 +7,8 @@ import Transport
 public final class ServerConnection {
     public let stream: Stream
     public let peer: SocketAddress
+    /// The peer's address without its port, as text for the log: made once a connection.
+    public private(set) lazy var peerText = Array(peer.host.utf8)
     public let settings: ServerSettings
     /// The loop's scratch buffer: what is in it is good until the next `await`.
     public let scratch: UnsafeMutableRawBufferPointer

@@ -25,10 +25,10 @@ public struct RequestTarget: Sendable {
     /// Parameters that something is decided by: with two of one name, two readers could take different ones.
     private static let single = ["mount", "from", "digest", "ns", "n", "last"].map { Array($0.utf8) }
 
-    public init(_ bytes: some Collection<UInt8>) throws(Problem) {
+    public init(_ bytes: ArraySlice<UInt8>) throws(Problem) {
         let end = bytes.firstIndex(of: UInt8(ascii: "?"))
         path = try Self.decodedPath(bytes[..<(end ?? bytes.endIndex)])
-        query = end.map { Array(bytes[bytes.index(after: $0)...]) } ?? []
+        query = end.map { Array(bytes[($0 + 1)...]) } ?? []
         guard !query.isEmpty else { return }
         guard !query.contains(UInt8(ascii: ";")) else { throw .semicolon }
         var seen: [[UInt8]] = []
@@ -60,18 +60,18 @@ public struct RequestTarget: Sendable {
         return Array(kept.joined(separator: [UInt8(ascii: "&")]))
     }
 
-    private static func decodedPath(_ bytes: some Collection<UInt8>) throws(Problem) -> [UInt8] {
+    private static func decodedPath(_ bytes: ArraySlice<UInt8>) throws(Problem) -> [UInt8] {
         var path: [UInt8] = []
         path.reserveCapacity(bytes.count)
         var at = bytes.startIndex
         while at < bytes.endIndex {
             var byte = bytes[at]
-            bytes.formIndex(after: &at)
+            at += 1
             if byte == UInt8(ascii: "%") {
                 guard let decoded = escape(bytes[at...]) else { throw .badEscape }
                 guard decoded != UInt8(ascii: "/"), decoded != UInt8(ascii: "\\") else { throw .encodedSlash }
                 byte = decoded
-                bytes.formIndex(&at, offsetBy: 2)
+                at += 2
             }
             guard byte > 32, byte < 127 else { throw .controlCharacter }
             path.append(byte)
@@ -94,15 +94,15 @@ public struct RequestTarget: Sendable {
     }
 
     /// RFC 3986 2.1, and `+` for a blank as forms send it. What is malformed stays as it is: it equals no value that counts.
-    private static func decodedParameter(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    private static func decodedParameter(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
         var decoded: [UInt8] = []
         var at = bytes.startIndex
         while at < bytes.endIndex {
             let byte = bytes[at]
-            bytes.formIndex(after: &at)
+            at += 1
             if byte == UInt8(ascii: "%"), let value = escape(bytes[at...]) {
                 decoded.append(value)
-                bytes.formIndex(&at, offsetBy: 2)
+                at += 2
             } else {
                 decoded.append(byte == UInt8(ascii: "+") ? 32 : byte)
             }
@@ -110,7 +110,7 @@ public struct RequestTarget: Sendable {
         return decoded
     }
 
-    private static func escape(_ rest: some Collection<UInt8>) -> UInt8? {
+    private static func escape(_ rest: ArraySlice<UInt8>) -> UInt8? {
         var digits = rest.prefix(2).makeIterator()
         guard let high = digits.next().flatMap(hexadecimal), let low = digits.next().flatMap(hexadecimal) else { return nil }
         return high << 4 | low

@@ -21,24 +21,29 @@ public struct LogLine {
             append("\",\"level\":\"")
             append(level)
             append("\",\"message\":\"")
-            appendEscaped(message)
+            message.withBytes { appendEscaped($0) }
             append("\"")
         case .text:
             clock.append(to: &bytes)
             append(" ")
             append(level)
             for _ in level.utf8CodeUnitCount..<Self.levelColumn { append(" ") }
-            appendEscaped(message)
+            message.withBytes { appendEscaped($0) }
         }
     }
 
-    public mutating func field(_ name: StaticString, _ value: some Collection<UInt8>) {
+    @inlinable public mutating func field(_ name: StaticString, _ value: some Collection<UInt8>) {
+        value.withBytes { field(name, $0) }
+    }
+
+    /// What the others come to. Not generic: an access line has a dozen fields.
+    public mutating func field(_ name: StaticString, _ value: UnsafeBufferPointer<UInt8>) {
         begin(name)
         append(value: value)
     }
 
     /// In text, quoted only where it could be read as something else.
-    private mutating func append(value: some Collection<UInt8>) {
+    private mutating func append(value: UnsafeBufferPointer<UInt8>) {
         if format == .json || value.isEmpty
             || value.contains(where: { $0 <= 32 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "=") || $0 >= 127 })
         {
@@ -70,9 +75,9 @@ public struct LogLine {
     /// A name that is only known at run time.
     public mutating func field(named name: String, _ value: some Collection<UInt8>) {
         append(format == .json ? ",\"" : " ")
-        appendEscaped(name.utf8)
+        name.utf8.withBytes { appendEscaped($0) }
         append(format == .json ? "\":" : "=")
-        append(value: value)
+        value.withBytes { append(value: $0) }
     }
 
     /// The line with its end; the value is then used up.
@@ -107,12 +112,12 @@ public struct LogLine {
 
     /// RFC 8259 7. The line is ASCII in either format: what is beyond it is `\uXXXX`, so that no control character, and nothing that
     /// changes the direction of writing, reaches a terminal. What is not UTF-8 becomes U+FFFD.
-    private mutating func appendEscaped(_ value: some Collection<UInt8>) {
-        guard value.allSatisfy({ $0 < 128 }) else {
+    private mutating func appendEscaped(_ value: UnsafeBufferPointer<UInt8>) {
+        if value.allSatisfy({ $0 >= 32 && $0 < 127 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+            bytes.append(contentsOf: value)
+        } else {
             for unit in String(decoding: value, as: UTF8.self).utf16 { appendEscaped(unit) }
-            return
         }
-        for byte in value { appendEscaped(UInt16(byte)) }
     }
 
     /// One unit of UTF-16, which is what JSON escapes.
@@ -129,5 +134,12 @@ public struct LogLine {
                 bytes.append(digit < 10 ? 48 + digit : 87 + digit)
             }
         }
+    }
+}
+
+extension Collection<UInt8> {
+    /// The bytes where they lie; a copy of them only where they lie apart.
+    @inlinable func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        withContiguousStorageIfAvailable(body) ?? Array(self).withUnsafeBufferPointer(body)
     }
 }

@@ -25,7 +25,7 @@ struct RequestTargetTests {
         ("/", "/"),
     ])
     func `a path is decoded once`(text: String, path: String) throws {
-        #expect(String(decoding: try RequestTarget(Array(text.utf8)).path, as: UTF8.self) == path)
+        #expect(String(decoding: try RequestTarget(Array(text.utf8)[...]).path, as: UTF8.self) == path)
     }
 
     @Test(arguments: [
@@ -37,11 +37,11 @@ struct RequestTargetTests {
         ("/v2/a?mount=x;from=y", .semicolon),
     ])
     func `a target that two readers could take for different ones is refused`(text: String, problem: RequestTarget.Problem) {
-        #expect(throws: problem) { try RequestTarget(Array(text.utf8)) }
+        #expect(throws: problem) { try RequestTarget(Array(text.utf8)[...]) }
     }
 
     @Test func `parameters are decoded, and the query passes as it was sent`() throws {
-        let target = try RequestTarget(Array("/v2/a?digest=sha256%3Aaa&ns=docker.io&_state=a+b%2F".utf8))
+        let target = try RequestTarget(Array("/v2/a?digest=sha256%3Aaa&ns=docker.io&_state=a+b%2F".utf8)[...])
         #expect(target.parameter("digest").map { String(decoding: $0, as: UTF8.self) } == "sha256:aa")
         #expect(target.parameter("absent") == nil)
         #expect(String(decoding: target.query(without: ["ns"]), as: UTF8.self) == "digest=sha256%3Aaa&_state=a+b%2F")
@@ -50,7 +50,7 @@ struct RequestTargetTests {
     @Test func `whatever bytes come, there is a target or a refusal`() {
         for _ in 0..<20_000 {
             let bytes = (0..<Int.random(in: 0...40)).map { _ in "/v2%.ab;?&=_:0f2e \u{0}".utf8.randomElement() ?? 0 }
-            guard let target = try? RequestTarget(bytes), let endpoint = try? Endpoint(path: target.path) else { continue }
+            guard let target = try? RequestTarget(bytes[...]), let endpoint = try? Endpoint(path: target.path) else { continue }
             #expect(!Operation.all(of: endpoint).isEmpty)
             #expect(!target.path.contains(0) && !target.path.contains(UInt8(ascii: " ")))
         }
