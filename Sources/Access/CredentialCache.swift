@@ -10,7 +10,7 @@ public final class CredentialCache {
         func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
     }
 
-    private let secret = randomBytes(32)
+    private let hash = KeyedHash(key: randomBytes(32))
     private var entries: [Key: (principal: Principal, until: ContinuousClock.Instant, generation: Int)] = [:]
 
     /// Credentials in use at once; a site has dozens.
@@ -36,7 +36,7 @@ public final class CredentialCache {
     }
 
     private func key(_ field: ArraySlice<UInt8>) -> Key {
-        let (a, b, _, _) = field.withUnsafeBytes { HMAC.sha256Words(key: secret, $0) }
+        let (a, b, _, _) = field.withUnsafeBytes { hash.words(of: $0) }
         return Key(words: (a, b))
     }
 }
