@@ -28,6 +28,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
     ],
     targets: [
         // One C library each, imported by one room.
@@ -44,7 +45,12 @@ let package = Package(
         room("HTTPServer", imports: ["HTTP", "Transport", "Crypto"]),
         room("Registry"),
         room("Configuration", imports: ["Registry", "Crypto", .product(name: "Yams", package: "Yams")]),
-        room("AWS", imports: ["Configuration", "Telemetry", "Transport", "Crypto", logging]),
+        room(
+            "AWS",
+            imports: [
+                "Configuration", "Telemetry", "Transport", "Crypto", logging,
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ]),
         room("Access", imports: ["Registry", "Crypto", "CCrypt"]),
         room("Sandbox", imports: ["HTTPServer", "HTTP", "Transport", "Crypto", logging]),
         room(

@@ -72,7 +72,7 @@ public struct Settings: Sendable {
         }
     }
 
-    public struct AssumeRole: Sendable {
+    public struct AssumeRole: Sendable, Equatable {
         public var arn: String
         public var externalID: String?
         public var sessionName = "berth"

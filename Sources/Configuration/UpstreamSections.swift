@@ -43,21 +43,43 @@ extension SettingsReader {
         defer { section.finish() }
         var credentials = Settings.Credentials()
         credentials.source = section.one("source", of: Settings.Credentials.Source.self) ?? .automatic
-        if [.webIdentity, .container, .process].contains(credentials.source) {
-            section.problem(
-                "source", "\(section.written("source")) is not supported yet; use automatic, environment, profile or instance")
-        }
         credentials.profile = section.string("profile")
-        if let role = section.section("assume_role") {
-            section.problem("assume_role", "not supported yet; give Berth credentials of the role itself")
-            credentials.assumeRole = Settings.AssumeRole(
-                arn: role.required("arn", "the role's ARN") ?? "", externalID: role.string("external_id"),
-                sessionName: role.string("session_name") ?? "berth",
-                // STS's own bounds.
-                duration: role.duration("duration", in: .seconds(900) ... .seconds(43200)) ?? .seconds(3600))
-            role.finish()
+        if credentials.profile != nil, ![.automatic, .profile, .process, .webIdentity].contains(credentials.source) {
+            section.problem("profile", "a profile has no part in source \(section.written("source")); take one of them away")
         }
+        credentials.assumeRole = section.section("assume_role").flatMap(assumeRole)
         return credentials
+    }
+
+    private func assumeRole(_ section: Section) -> Settings.AssumeRole? {
+        defer { section.finish() }
+        let example = "the role's ARN, like arn:aws:iam::123456789012:role/pull"
+        let arn = section.required("arn", example)
+        if let arn, !Self.isRoleARN(arn) {
+            section.problem("arn", "\(section.written("arn")) is not the ARN of a role; write \(example)")
+        }
+        let externalID = section.string("external_id"), name = section.string("session_name") ?? "berth"
+        // STS's own bounds (wire 4.3).
+        if let externalID, !Self.isPlain(externalID, count: 2...1224, others: "_+=,.@:/-") {
+            section.problem("external_id", "\(section.written("external_id")) is not 2 to 1224 letters, digits and _+=,.@:/-")
+        }
+        if !Self.isPlain(name, count: 2...64, others: "_+=,.@-") {
+            section.problem("session_name", "\(section.written("session_name")) is not 2 to 64 letters, digits and _+=,.@-")
+        }
+        let duration = section.duration("duration", in: .seconds(900) ... .seconds(43200)) ?? .seconds(3600)
+        return arn.map { Settings.AssumeRole(arn: $0, externalID: externalID, sessionName: name, duration: duration) }
+    }
+
+    private static func isRoleARN(_ text: String) -> Bool {
+        let parts = text.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
+        return parts.count == 6 && parts[0] == "arn" && parts[1].hasPrefix("aws") && parts[2] == "iam" && parts[4].utf8.count == 12
+            && parts[4].utf8.allSatisfy { $0 &- 48 < 10 } && parts[5].hasPrefix("role/") && parts[5].utf8.count > 5
+            && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    }
+
+    private static func isPlain(_ text: String, count: ClosedRange<Int>, others: String) -> Bool {
+        count.contains(text.utf8.count)
+            && text.utf8.allSatisfy { ($0 | 0x20) &- 97 < 26 || $0 &- 48 < 10 || others.utf8.contains($0) }
     }
 
     private func creation(_ section: Section) -> Settings.RepositoryCreation {

@@ -41,6 +41,16 @@ public struct SHA256: ~Copyable {
     }
 }
 
+/// SHA-1, for names that others have chosen so; 20 bytes. Nothing is protected by it.
+public enum SHA1 {
+    public static func digest(of bytes: [UInt8]) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 20) { buffer, count in
+            _ = EVP_Digest(bytes, bytes.count, buffer.baseAddress, nil, EVP_sha1(), nil)
+            count = 20
+        }
+    }
+}
+
 /// HMAC-SHA-256 (RFC 2104). 32 bytes.
 public enum HMAC {
     public static func sha256(key: [UInt8], _ message: [UInt8]) -> [UInt8] {

@@ -30,7 +30,7 @@ public final class DataPlane: Sendable {
         var listeners: [Listener] = []
         var addresses: [SocketAddress] = []
         for number in 0..<count {
-            let loop = EventLoop()
+            let loop = EventLoop(isPreferred: true)
             let counters = WorkerMetrics(
                 operations: Operation.allCases.map(\.rawValue), upstreams: upstreams.map(\.name),
                 replayReasons: ReplayReason.allCases.map(\.rawValue), loginFailures: LoginFailure.allCases.map(\.rawValue))

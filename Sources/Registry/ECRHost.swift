@@ -48,21 +48,25 @@ public struct ECRHost: Sendable, Equatable {
 
     public var isPublic: Bool { account == nil }
 
-    /// Where `GetAuthorizationToken` is asked.
-    public var apiHost: String {
+    /// Where `GetAuthorizationToken` is asked. The environment may ask for FIPS or dual-stack endpoints where the host does not.
+    public func apiHost(fips: Bool = false, dualStack: Bool = false) -> String {
         if isPublic { return "api.ecr-public.us-east-1.amazonaws.com" }
-        if isDualStack { return "ecr\(isFIPS ? "-fips" : "").\(region).\(partition.dualStackSuffix)" }
-        return "api.ecr\(isFIPS ? "-fips" : "").\(region).\(partition.suffix)"
+        let suffix = isFIPS || fips ? "-fips" : ""
+        if isDualStack || dualStack { return "ecr\(suffix).\(region).\(partition.dualStackSuffix)" }
+        return "api.ecr\(suffix).\(region).\(partition.suffix)"
     }
 
     /// Of the same region, and reached in the same ways. GovCloud's one needs no `-fips` (botocore's rules of STS).
-    public var stsHost: String {
-        if isDualStack { return "sts\(isFIPS ? "-fips" : "").\(region).\(partition.dualStackSuffix)" }
+    public func stsHost(fips: Bool = false, dualStack: Bool = false) -> String {
+        let isFIPS = isFIPS || fips
+        if isDualStack || dualStack { return "sts\(isFIPS ? "-fips" : "").\(region).\(partition.dualStackSuffix)" }
         return "sts\(isFIPS && partition.name != "aws-us-gov" ? "-fips" : "").\(region).\(partition.suffix)"
     }
 
     /// `aws`, `aws-cn`, …: as it stands in ARNs.
     public var partitionName: String { partition.name }
+    /// What the partition's hosts end in: `amazonaws.com`.
+    public var partitionSuffix: String { partition.suffix }
 
     private struct Partition: Equatable {
         let name: String

@@ -6,9 +6,6 @@ import Synchronization
 /// A libevent base that is also a Swift executor: what is isolated to it runs on the thread inside `run()`, so `await`
 /// on this loop costs a queue append, no lock and no thread hop. An actor adopts it through `unownedExecutor`.
 ///
-/// It is the preferred task executor of the tasks that serve connections too: what is resumed without an actor (a continuation in
-/// Swift 6.3) then stays on this thread instead of crossing the global pool, which cost two wake-ups a wait.
-///
 /// `@unchecked Sendable`: everything but `remote`, `stopping` and the eventfd is touched on the loop's thread only.
 public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// The libevent base. On the loop's thread only.
@@ -31,7 +28,14 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// Asynchronous DNS after /etc/resolv.conf and /etc/hosts. nil where there is no name server; addresses need none.
     lazy var dns: OpaquePointer? = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE)
 
-    public init() {
+    /// The tasks that live on this loop prefer it as their executor: what is resumed without an actor, as every continuation is in
+    /// Swift 6.3, then stays on its thread. Without that each wait crosses Swift's global pool, which costs two wake-ups, and whatever
+    /// blocks that pool holds connections up. A task that does not prefer such a loop is queued there anew at each of its steps, so it
+    /// is for loops whose work is all their own: the workers'.
+    let isPreferred: Bool
+
+    public init(isPreferred: Bool = false) {
+        self.isPreferred = isPreferred
         // Both fail only without memory or descriptors at start, before there is anything to serve.
         guard let base = event_base_new() else { fatalError("event_base_new failed") }
         let descriptor = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
@@ -84,7 +88,11 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             for work in works { work() }
             // Rounds, not until empty: a job that re-enqueues itself must not starve the sockets.
             swap(&ready, &running)
-            for job in running { job.runSynchronously(isolatedTo: serial, taskExecutor: task) }
+            if isPreferred {
+                for job in running { job.runSynchronously(isolatedTo: serial, taskExecutor: task) }
+            } else {
+                for job in running { job.runSynchronously(on: serial) }
+            }
             running.removeAll(keepingCapacity: true)
             event_base_loop(base, ready.isEmpty && turning.isEmpty ? EVLOOP_ONCE : EVLOOP_NONBLOCK)
             // Resuming enqueues: these tasks run in the next round.

@@ -42,7 +42,12 @@ public final class Listener: @unchecked Sendable {
         loop = host.loop
         self.number = number
         (descriptor, self.address) = try Self.bound(to: address)
-        accepted = { socket in _ = Task(executorPreference: host.loop) { await host.serve(socket) } }
+        accepted = { socket in
+            // On the host's loop already: the task starts there, not on the global pool.
+            host.assumeIsolated { host in
+                _ = Task(executorPreference: host.loop.isPreferred ? host.loop : nil) { await host.serve(socket) }
+            }
+        }
         loop.execute { [self] in start() }
     }
 

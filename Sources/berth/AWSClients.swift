@@ -18,17 +18,41 @@ struct AWSClients {
     }
 
     func credentials(of upstream: Settings.Upstream) throws(CredentialError) -> CredentialKeeper {
-        let chain = try CredentialChain(
-            source: upstream.credentials?.source.rawValue ?? "automatic", profile: upstream.credentials?.profile,
-            environment: settings.environment, caller: caller)
-        return CredentialKeeper(loop: loop, source: chain, log: log)
+        let sources = CredentialSources(
+            loop: loop, caller: caller, environment: settings.environment, sts: try sts(of: upstream),
+            suffix: upstream.registry.partitionSuffix, dial: dial, log: log)
+        let source = try sources.source(
+            upstream.credentials?.source.rawValue ?? "automatic", profile: upstream.credentials?.profile,
+            role: upstream.credentials?.assumeRole?.role)
+        return CredentialKeeper(loop: loop, source: source, log: log)
     }
 
-    func endpoint(of upstream: Settings.Upstream) throws(CredentialError) -> ServiceEndpoint {
+    /// Of the registry's own region: what regional endpoints give is good in all of the partition's.
+    func sts(of upstream: Settings.Upstream) throws(CredentialError) -> STSClient {
+        STSClient(
+            caller: caller,
+            endpoint: try endpoint("STS", of: upstream, host: upstream.registry.stsHost(fips: isFIPS, dualStack: isDualStack)))
+    }
+
+    private func endpoint(of upstream: Settings.Upstream) throws(CredentialError) -> ServiceEndpoint {
+        try endpoint("ECR", of: upstream, host: upstream.registry.apiHost(fips: isFIPS, dualStack: isDualStack))
+    }
+
+    private func endpoint(_ service: String, of upstream: Settings.Upstream, host: String) throws(CredentialError)
+        -> ServiceEndpoint
+    {
         var endpoint = try ServiceEndpoint(
-            service: "ECR", host: upstream.registry.apiHost, region: upstream.registry.region, environment: settings.environment)
-        endpoint.dial = settings.connectTo["\(endpoint.url.host):\(endpoint.url.port)"]
+            service: service, host: host, region: upstream.registry.region, environment: settings.environment,
+            profile: upstream.credentials?.profile)
+        endpoint.dial = dial(endpoint.url)
         return endpoint
+    }
+
+    private var isFIPS: Bool { settings.environment["AWS_USE_FIPS_ENDPOINT"]?.lowercased() == "true" }
+    private var isDualStack: Bool { settings.environment["AWS_USE_DUALSTACK_ENDPOINT"]?.lowercased() == "true" }
+
+    private var dial: @Sendable (CallURL) -> String? {
+        { [connectTo = settings.connectTo] url in connectTo["\(url.host):\(url.port)"] }
     }
 
     func ecr(of upstream: Settings.Upstream, credentials: CredentialKeeper) throws(CredentialError) -> ECRClient {
@@ -37,8 +61,16 @@ struct AWSClients {
 
     /// Upstreams of one identity share a token (wire 2.1).
     func identity(of upstream: Settings.Upstream) throws(CredentialError) -> TokenKeepers.Identity {
-        TokenKeepers.Identity(
-            endpoint: try endpoint(of: upstream),
-            credentials: [upstream.credentials?.source.rawValue, upstream.credentials?.profile])
+        let credentials = upstream.credentials
+        return TokenKeepers.Identity(
+            endpoint: try endpoint(of: upstream), source: credentials?.source.rawValue ?? "automatic",
+            profile: credentials?.profile,
+            role: credentials?.assumeRole?.role)
+    }
+}
+
+extension Settings.AssumeRole {
+    var role: AssumedRole {
+        AssumedRole(arn: arn, sessionName: sessionName, externalID: externalID, seconds: Int(duration.components.seconds))
     }
 }

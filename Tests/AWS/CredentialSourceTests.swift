@@ -77,9 +77,11 @@ import Transport
         """,
     ]
 
+    private let sources = TestSources()
+
     private func profile(_ profile: String?, in files: TemporaryFiles, _ more: [String: String] = [:]) -> ProfileCredentials {
         let environment = ["AWS_SHARED_CREDENTIALS_FILE": files.path("credentials"), "AWS_CONFIG_FILE": files.path("config")]
-        return ProfileCredentials(environment: environment.merging(more) { $1 }, profile: profile)
+        return ProfileCredentials(profile, makers: sources.makers(environment.merging(more) { $1 }))
     }
 
     @Test(arguments: [
@@ -93,9 +95,8 @@ import Transport
     }
 
     @Test(arguments: [
-        ("half", "credentials:10: half of a key pair: aws_secret_access_key"), ("role", "config:13: role_arn"),
-        ("sso", "config:17: sso_session"),
-        ("empty", "holds no aws_access_key_id"), ("nobody", "no profile nobody in"), ("bare", "no profile bare in"),
+        ("half", "credentials:10: half of a key pair: aws_secret_access_key"), ("nobody", "no profile nobody in"),
+        ("bare", "no profile bare in"),
     ]) func profileThatIsNoUseIsNamedWithItsLine(_ name: String, _ words: String) async throws {
         let files = try TemporaryFiles(Self.files)
         let error = await #expect(throws: CredentialError.self) { try await profile(name, in: files).find() }
@@ -110,7 +111,7 @@ import Transport
 
     @Test func filesOfTheHomeAreReadAndMayBeMissing() async throws {
         let files = try TemporaryFiles()
-        let source = ProfileCredentials(environment: ["HOME": files.directory.path])
+        let source = ProfileCredentials(nil, makers: sources.makers(["HOME": files.directory.path]))
         guard case .absent(let reason) = try await source.find() else {
             Issue.record("found in an empty home")
             return

@@ -22,9 +22,11 @@ import Transport
         let slept = slept
         return ECRClient(
             service: JSONService(
-                caller: HTTPCaller(loop: loop), endpoint: ServiceEndpoint(url: url, region: "eu-west-1"),
-                credentials: CredentialKeeper(loop: loop, source: source, log: log), name: "ecr",
-                target: "AmazonEC2ContainerRegistry_V20150921", sleep: { delay in slept.delays.withLock { $0.append(delay) } }))
+                service: SignedService(
+                    caller: HTTPCaller(loop: loop), endpoint: ServiceEndpoint(url: url, region: "eu-west-1"), name: "ecr",
+                    sleep: { delay in slept.delays.withLock { $0.append(delay) } }),
+                credentials: CredentialKeeper(loop: loop, source: source, log: log),
+                target: "AmazonEC2ContainerRegistry_V20150921"))
     }
 
     private static let keys = ["AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "shh", "AWS_SESSION_TOKEN": "tok"]

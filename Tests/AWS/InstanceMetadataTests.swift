@@ -50,13 +50,28 @@ import Transport
         }
     }
 
+    @Test func versionOneServesWhereThereIsNoOther() async throws {
+        let server = try ScriptedServer { request in
+            if request.method == "PUT" { return .init(status: 404) }
+            return request.fields["x-aws-ec2-metadata-token"] == nil && request.target.hasSuffix("/pull")
+                ? .init(body: Self.document) : .init(body: "pull")
+        }
+        guard case .found(let found) = try await source(server.url.description).find() else {
+            Issue.record("absent")
+            return
+        }
+        #expect(found.accessKeyID == "ASIA")
+    }
+
     @Test func absenceIsToldWithItsReason() async throws {
         let server = try ScriptedServer { Self.answer($0, roles: "") }
-        let off = try ScriptedServer { _ in .init(status: 403) }
+        let off = try ScriptedServer { $0.method == "PUT" ? .init(status: 403) : .init(status: 404) }
+        let silent = try ScriptedServer { $0.method == "PUT" ? .init(status: 405) : .init(status: 401) }
         // 192.0.2.0/24 is nobody's (RFC 5737); a refused port stands for a machine outside of EC2.
         let cases = [
             (source("http://127.0.0.1:1"), "no answer from 127.0.0.1:1"), (source(server.url.description), "no role"),
-            (source(off.url.description), "version 2"),
+            (source(off.url.description), "no role"), (source(silent.url.description), "wants a session token"),
+            (source(off.url.description, ["AWS_EC2_METADATA_V1_DISABLED": "true"]), "V1_DISABLED is true"),
             (source("http://127.0.0.1:1", ["AWS_EC2_METADATA_DISABLED": "TRUE"]), "DISABLED is true"),
         ]
         for (source, words) in cases {
@@ -81,15 +96,15 @@ import Transport
         let server = try ScriptedServer { Self.answer($0) }
         let home = try TemporaryFiles()
         var environment = ["HOME": home.directory.path, "AWS_EC2_METADATA_SERVICE_ENDPOINT": server.url.description]
-        let caller = HTTPCaller(loop: loop)
-        guard case .found(let role) = try await CredentialChain(environment: environment, caller: caller).find() else {
+        let sources = TestSources()
+        guard case .found(let role) = try await sources.makers(environment).source().find() else {
             Issue.record("the role was not found")
             return
         }
         #expect(role.accessKeyID == "ASIA")
 
         environment["AWS_EC2_METADATA_DISABLED"] = "true"
-        guard case .absent(let reasons) = try await CredentialChain(environment: environment, caller: caller).find() else {
+        guard case .absent(let reasons) = try await sources.makers(environment).source().find() else {
             Issue.record("found somewhere")
             return
         }
@@ -98,18 +113,16 @@ import Transport
         }
 
         (environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]) = ("AKENV", "env")
-        guard case .found(let keys) = try await CredentialChain(environment: environment, caller: caller).find() else {
+        guard case .found(let keys) = try await sources.makers(environment).source().find() else {
             Issue.record("the environment was not found")
             return
         }
         #expect(keys.accessKeyID == "AKENV")
         // A profile of the configuration's goes before the environment's keys.
-        let chosen = try CredentialChain(profile: "ci", environment: environment, caller: caller)
+        let chosen = try sources.makers(environment).source(profile: "ci")
         let missing = await #expect(throws: CredentialError.self) { try await chosen.find() }
         #expect(missing?.message.contains("no profile ci") == true)
-        let unknown = #expect(throws: CredentialError.self) {
-            try CredentialChain(source: "web_identity", environment: environment, caller: caller)
-        }
-        #expect(unknown?.message.contains("use automatic, environment, profile or instance") == true)
+        let unknown = #expect(throws: CredentialError.self) { try sources.makers(environment).source("somewhere") }
+        #expect(unknown?.message.contains("use automatic, environment, profile") == true)
     }
 }

@@ -91,7 +91,7 @@ private final class FakeECR: Sendable {
         await keeper.start()
         let start = ContinuousClock.now
         #expect(await keeper.token(newerThan: 0, within: .milliseconds(200)) == nil)
-        #expect(.now - start < .seconds(3))
+        #expect(.now - start < .seconds(30))
         let state = keeper.state.current
         #expect(!state.isReady(at: Date()) && state.refreshesFailed > 0)
         #expect(state.lastError?.contains("ServerException") == true)
@@ -106,7 +106,7 @@ private final class FakeECR: Sendable {
         asker.cancel()
         let start = ContinuousClock.now
         #expect(await asker.value == nil)
-        #expect(.now - start < .seconds(3))
+        #expect(.now - start < .seconds(30))
         await keeper.stop()
     }
 

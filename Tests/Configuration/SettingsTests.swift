@@ -30,6 +30,7 @@ struct SettingsTests {
             credentials:
               source: profile
               profile: ci
+              assume_role: {arn: "arn:aws:iam::123456789012:role/pull", external_id: x/1, session_name: me, duration: 2h}
             create_repositories:
               match: ["team-a/**"]
               tag_mutability: IMMUTABLE
@@ -88,6 +89,9 @@ struct SettingsTests {
         let upstream = try #require(settings.upstreams.first)
         #expect(upstream.name == "main" && upstream.registry == ECRHost(registry) && upstream.blobs == .redirect)
         #expect(upstream.credentials?.source == .profile && upstream.credentials?.profile == "ci")
+        let role = Settings.AssumeRole(
+            arn: "arn:aws:iam::123456789012:role/pull", externalID: "x/1", sessionName: "me", duration: .seconds(7200))
+        #expect(upstream.credentials?.assumeRole == role)
         let creation = try #require(upstream.createRepositories)
         #expect(creation.match == ["team-a/**"] && creation.tagMutability == "IMMUTABLE" && creation.scanOnPush == true)
         #expect(creation.kmsKey == "alias/ecr" && creation.tags == ["owner": "platform"])

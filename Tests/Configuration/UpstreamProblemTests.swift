@@ -43,17 +43,23 @@ struct UpstreamProblemTests {
             ]
         ),
         (
-            "[{name: a, registry: \(registry), credentials: {source: container}}]",
-            [
-                "upstreams[0].credentials.source: 'container' is not supported yet; use automatic, environment, profile or instance"
-            ]
+            "[{name: a, registry: \(registry), credentials: {source: container, profile: ci}}]",
+            ["upstreams[0].credentials.profile: a profile has no part in source 'container'; take one of them away"]
         ),
         (
             "[{name: a, registry: \(registry), credentials: {assume_role: {duration: 1m}}}]",
             [
-                "upstreams[0].credentials.assume_role: not supported yet; give Berth credentials of the role itself",
-                "upstreams[0].credentials.assume_role.arn: missing; write the role's ARN",
+                "upstreams[0].credentials.assume_role.arn: missing; write the role's ARN, like arn:aws:iam::123456789012:role/pull",
                 "upstreams[0].credentials.assume_role.duration: '1m' is out of bounds; allowed are 15m to 12h",
+            ]
+        ),
+        (
+            "[{name: a, registry: \(registry), credentials: {assume_role: {arn: role/pull, external_id: \"a b\", session_name: x}}}]",
+            [
+                "upstreams[0].credentials.assume_role.arn: 'role/pull' is not the ARN of a role; write the role's ARN, like "
+                    + "arn:aws:iam::123456789012:role/pull",
+                "upstreams[0].credentials.assume_role.external_id: 'a b' is not 2 to 1224 letters, digits and _+=,.@:/-",
+                "upstreams[0].credentials.assume_role.session_name: 'x' is not 2 to 64 letters, digits and _+=,.@-",
             ]
         ),
         (

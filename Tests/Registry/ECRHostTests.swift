@@ -22,10 +22,10 @@ struct ECRHostTests {
     ) throws {
         for fips in ["", "-fips"] {
             let classic = try #require(ECRHost("123456789012.dkr.ecr\(fips).\(one.region).\(one.suffix)"))
-            #expect(classic.apiHost == "api.ecr\(fips).\(one.region).\(one.suffix)")
+            #expect(classic.apiHost() == "api.ecr\(fips).\(one.region).\(one.suffix)")
             let dual = try #require(ECRHost("123456789012.dkr-ecr\(fips).\(one.region).\(one.dualStackRegistry)"))
-            #expect(dual.apiHost == "ecr\(fips).\(one.region).\(one.dualStack)")
-            #expect(dual.stsHost == "sts\(fips).\(one.region).\(one.dualStack)")
+            #expect(dual.apiHost() == "ecr\(fips).\(one.region).\(one.dualStack)")
+            #expect(dual.stsHost() == "sts\(fips).\(one.region).\(one.dualStack)")
             #expect(!classic.isDualStack && dual.isDualStack)
             for host in [classic, dual] {
                 #expect(host.account == "123456789012" && host.region == one.region && host.partitionName == one.partition)
@@ -41,7 +41,7 @@ struct ECRHostTests {
         ("ecr.cn-northwest-1.amazonaws.com.cn", "sts.cn-northwest-1.amazonaws.com.cn"),
     ])
     func `the security token service is the region's own`(_ registry: String, _ expected: String) {
-        #expect(ECRHost("123456789012.dkr.\(registry)")?.stsHost == expected)
+        #expect(ECRHost("123456789012.dkr.\(registry)")?.stsHost() == expected)
     }
 
     @Test func `letters of either case mean one host`() {
@@ -50,7 +50,7 @@ struct ECRHostTests {
 
     @Test func `ECR Public has no account`() throws {
         let host = try #require(ECRHost("public.ecr.aws"))
-        #expect(host.isPublic && host.account == nil && host.apiHost == "api.ecr-public.us-east-1.amazonaws.com")
+        #expect(host.isPublic && host.account == nil && host.apiHost() == "api.ecr-public.us-east-1.amazonaws.com")
     }
 
     @Test(arguments: [

@@ -59,6 +59,6 @@ struct LogSinkTests {
         let start = ContinuousClock.now
         sink.flush()
         let taken = ContinuousClock.now - start
-        #expect(taken > .milliseconds(500) && taken < .seconds(5))
+        #expect(taken > .milliseconds(500) && taken < .seconds(60))
     }
 }

@@ -2,7 +2,7 @@ import Crypto
 import FoundationEssentials
 import Transport
 
-/// The role of the EC2 instance, from its metadata service, version 2 (wire 4.5).
+/// The role of the EC2 instance, from its metadata service: version 2, and 1 where that is all there is and nobody forbids it (wire 4.5).
 public struct InstanceMetadata: CredentialSource {
     public let name = "instance"
     private let caller: HTTPCaller
@@ -10,30 +10,52 @@ public struct InstanceMetadata: CredentialSource {
 
     private static let rolePath = "latest/meta-data/iam/security-credentials/"
     private static let tokenSeconds = "21600"  // the longest there is; used for two calls and forgotten
-    /// The service answers within milliseconds or is not there: every start outside of EC2 waits this long.
-    private static let timeout = Duration.seconds(1)
     private static let longestName = 256  // characters; IAM's own limit for a role is 64
+    private static let hopLimit =
+        "for a container on EC2 set the instance's metadata hop limit to 2: "
+        + "aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2"
 
     public init(caller: HTTPCaller, environment: [String: String]) {
         self.caller = caller
         self.environment = environment
     }
 
+    /// Of one call. The service answers within milliseconds or is not there: every start outside of EC2 waits this long.
+    private var timeout: Duration {
+        let seconds = environment.nonEmpty("AWS_METADATA_SERVICE_TIMEOUT").flatMap { Double($0) } ?? 1
+        return (0.1...60).contains(seconds) ? .seconds(seconds) : .seconds(1)
+    }
+    private var attempts: Int {
+        let count = environment.nonEmpty("AWS_METADATA_SERVICE_NUM_ATTEMPTS").flatMap { Int($0) } ?? 1
+        return (1...10).contains(count) ? count : 1
+    }
+
     public func find() async throws(CredentialError) -> CredentialLookup {
         if environment.isTrue("AWS_EC2_METADATA_DISABLED") { return .absent("AWS_EC2_METADATA_DISABLED is true") }
         let base = try endpoint()
-        let token: String
+        let token: String?
         switch try await sessionToken(base) {
         case .absent(let reason): return .absent(reason)
         case .found(let found): token = found
+        case .versionOne: token = nil
         }
-        let list = try await get(base, Self.rolePath, token: token)
+        let list: CallResponse
+        do throws(CallError) { list = try await get(base, Self.rolePath, token: token) } catch {
+            if token == nil { return .absent("no answer from \(base.hostField): \(error.detail); \(Self.hopLimit)") }
+            throw self.error("\(error)")
+        }
         if list.status == 404 { return .absent("the instance has no role: attach an instance profile to it") }
+        if list.status == 401, token == nil {
+            return .absent("\(base.hostField) wants a session token and gives none; \(Self.hopLimit)")
+        }
         let names = String(decoding: list.body, as: UTF8.self).split(whereSeparator: \.isNewline)
         guard list.status == 200, let role = names.first?.trimmed, Self.isPlain(role), role.count <= Self.longestName else {
             throw error("the list of roles came with status \(list.status)")
         }
-        let answer = try await get(base, Self.rolePath + role, token: token)
+        let answer: CallResponse
+        do throws(CallError) { answer = try await get(base, Self.rolePath + role, token: token) } catch {
+            throw self.error("\(error)")
+        }
         guard answer.status == 200 else { throw error("the credentials of role \(role) came with status \(answer.status)") }
         return .found(try Self.credentials(from: answer.body, role: role))
     }
@@ -49,19 +71,21 @@ public struct InstanceMetadata: CredentialSource {
         return url
     }
 
-    private enum Session { case found(String), absent(String) }
+    private enum Session { case found(String), versionOne, absent(String) }
 
     private func sessionToken(_ base: CallURL) async throws(CredentialError) -> Session {
         var request = request(base, "latest/api/token", method: "PUT")
         request.body = []
         request.fields = [("X-aws-ec2-metadata-token-ttl-seconds", Self.tokenSeconds)]
+        let isVersionOneAllowed = !environment.isTrue("AWS_EC2_METADATA_V1_DISABLED")
         let answer: CallResponse
         do throws(CallError) {
-            answer = try await caller.call(request)
+            answer = try await call(request)
         } catch {
             // Not on EC2, most often. In a container on EC2 the answer dies on the way (wire 4.5).
-            let hop = error.kind == .timeout ? "; for a container on EC2 set the instance's metadata hop limit to 2" : ""
-            return .absent("no answer from \(base.hostField): \(error.detail)\(hop)")
+            let isSilent = error.kind == .timeout
+            if isSilent, isVersionOneAllowed { return .versionOne }
+            return .absent("no answer from \(base.hostField): \(error.detail)\(isSilent ? "; \(Self.hopLimit)" : "")")
         }
         switch answer.status {
         case 200:
@@ -69,27 +93,35 @@ public struct InstanceMetadata: CredentialSource {
             guard Self.isPlain(token) else { throw error("the session token is not one line of text") }
             return .found(token)
         case 400: throw error("\(base.hostField) refused the call for a session token with status 400")
-        default:
-            return .absent("\(base.hostField) gives no session token (status \(answer.status)): version 2 of the service is needed")
+        case 403, 404, 405:
+            return isVersionOneAllowed
+                ? .versionOne
+                : .absent(
+                    "\(base.hostField) gives no session token (status \(answer.status)), and AWS_EC2_METADATA_V1_DISABLED is true")
+        default: return .absent("\(base.hostField) gives no session token (status \(answer.status))")
         }
     }
 
-    private func get(_ base: CallURL, _ path: String, token: String) async throws(CredentialError) -> CallResponse {
+    private func get(_ base: CallURL, _ path: String, token: String?) async throws(CallError) -> CallResponse {
         var request = request(base, path, method: "GET")
-        request.fields = [("X-aws-ec2-metadata-token", token)]
-        do throws(CallError) {
-            return try await caller.call(request)
-        } catch {
-            throw self.error("\(error)")
+        if let token { request.fields = [("X-aws-ec2-metadata-token", token)] }
+        return try await call(request)
+    }
+
+    /// As often as the environment says, until there is an answer.
+    private func call(_ request: CallRequest) async throws(CallError) -> CallResponse {
+        for _ in 1..<attempts {
+            if let answer = try? await caller.call(request), answer.status < 500 { return answer }
         }
+        return try await caller.call(request)
     }
 
     private func request(_ base: CallURL, _ path: String, method: String) -> CallRequest {
         var url = base
         url.path = (base.path.hasSuffix("/") ? base.path : base.path + "/") + path
         var request = CallRequest("instance metadata", method: method, url: url)
-        request.connectTimeout = Self.timeout
-        request.timeout = Self.timeout
+        request.connectTimeout = timeout
+        request.timeout = timeout
         request.mayUseProxy = false
         return request
     }

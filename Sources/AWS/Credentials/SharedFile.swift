@@ -1,20 +1,22 @@
 import FoundationEssentials
 import Transport
 
-/// One of the two files that SDKs share: `~/.aws/credentials` with `[name]`, `~/.aws/config` with `[profile name]` (wire 4.2).
-struct SharedFile {
+/// One of the two files that SDKs share: `~/.aws/credentials` with `[name]`, `~/.aws/config` with `[profile name]`,
+/// `[sso-session name]` and `[services name]` (wire 4.2).
+struct SharedFile: Equatable {
     enum Kind { case credentials, config }
     struct Setting: Equatable {
         let value: String
-        /// From 1.
-        let line: Int
+        /// For people: `/root/.aws/config:12`.
+        let place: String
     }
-    typealias Profile = [String: Setting]
+    /// Settings by name in lower case; one that is nested under another as `ecr.endpoint_url`.
+    typealias Section = [String: Setting]
 
     static let sizeLimit = 1 << 20  // bytes; hundreds of profiles fit in a tenth
 
     let path: String
-    private(set) var profiles: [String: Profile] = [:]
+    private(set) var profiles: [String: Section] = [:], ssoSessions: [String: Section] = [:], services: [String: Section] = [:]
 
     /// Nil when there is no file at `path`.
     init?(at path: String, kind: Kind) throws(CredentialError) {
@@ -28,7 +30,8 @@ struct SharedFile {
 
     init(_ text: String, path: String, kind: Kind) throws(CredentialError) {
         self.path = path
-        var profile: String?
+        var section: WritableKeyPath<SharedFile, [String: Section]>?
+        var name = "", parent: String?
         var isInSection = false
         // By Unicode scalars' lines: to Swift "\r\n" is one character, and a newline of its own kind.
         for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
@@ -39,31 +42,40 @@ struct SharedFile {
                 guard let end = content.firstIndex(of: "]") else {
                     throw CredentialError(source: "profile", message: "\(path):\(index + 1): a section lacks its closing bracket")
                 }
-                profile = Self.profile(named: content[content.index(after: content.startIndex)..<end].trimmed, kind)
-                isInSection = true
-                if let profile { profiles[profile, default: [:]].merge([:]) { $1 } }
+                let title = content[content.index(after: content.startIndex)..<end].trimmed
+                (section, name) = Self.section(title, kind)
+                (isInSection, parent) = (true, nil)
+                if let section { self[keyPath: section][name, default: [:]].merge([:]) { $1 } }
                 continue
             }
-            // Nested settings (`s3 =` and indented lines under it) concern other services.
-            if isIndented && isInSection { continue }
             guard isInSection, let equals = content.firstIndex(of: "=") else {
+                // A nested line of another service's may be of any form.
+                if isIndented && isInSection { continue }
                 throw CredentialError(source: "profile", message: "\(path):\(index + 1): neither [a section] nor name = value")
             }
-            guard let profile else { continue }
+            guard let section else { continue }
+            var key = content[..<equals].trimmed.lowercased()
             let value = Self.withoutComment(content[content.index(after: equals)...].trimmed)
-            profiles[profile]?[content[..<equals].trimmed.lowercased()] = Setting(value: value, line: index + 1)
+            if isIndented, let parent { key = "\(parent).\(key)" } else { parent = value.isEmpty ? key : nil }
+            // Indented, and under nothing: the SDKs read it as the end of the value above, which nothing here takes.
+            if isIndented && !key.contains(".") { continue }
+            self[keyPath: section][name]?[key] = Setting(value: value, place: "\(path):\(index + 1)")
         }
     }
 
-    /// Nil for `[sso-session x]`, `[services x]` and, in the config file, a section without `profile`.
-    private static func profile(named section: String, _ kind: Kind) -> String? {
-        if kind == .credentials || section == "default" { return section }
-        guard section.hasPrefix("profile"), let blank = section.dropFirst("profile".count).first, blank == " " || blank == "\t"
-        else {
-            return nil
+    /// Nil for a section that is none of ours: in the config file one without `profile`.
+    private static func section(_ title: String, _ kind: Kind) -> (WritableKeyPath<SharedFile, [String: Section]>?, String) {
+        if kind == .credentials || title == "default" { return (\.profiles, title) }
+        let kinds: [(String, WritableKeyPath<SharedFile, [String: Section]>)] = [
+            ("profile", \.profiles), ("sso-session", \.ssoSessions), ("services", \.services),
+        ]
+        for (word, section) in kinds where title.hasPrefix(word) {
+            guard let blank = title.dropFirst(word.count).first, blank == " " || blank == "\t" else { continue }
+            let name = title.dropFirst(word.count).trimmed
+            let isQuoted = name.count > 1 && name.hasPrefix("\"") && name.hasSuffix("\"")
+            return (section, isQuoted ? String(name.dropFirst().dropLast()) : name)
         }
-        let name = section.dropFirst("profile".count).trimmed
-        return name.count > 1 && name.hasPrefix("\"") && name.hasSuffix("\"") ? String(name.dropFirst().dropLast()) : name
+        return (nil, title)
     }
 
     /// A comment after a value begins with a blank: a secret key may hold `#`.
@@ -72,6 +84,41 @@ struct SharedFile {
             if let cut = value.firstRange(of: mark) { return withoutComment(value[..<cut.lowerBound].trimmed) }
         }
         return value
+    }
+}
+
+/// Both files as one: what both say of a profile, the credentials file decides (as botocore merges them).
+struct SharedFiles: Equatable {
+    let credentialsPath: String, configPath: String
+    let credentials: SharedFile?, config: SharedFile?
+
+    init(environment: [String: String]) throws(CredentialError) {
+        func path(_ variable: String, _ standard: String) -> String {
+            let path = environment.nonEmpty(variable) ?? "~/.aws/\(standard)"
+            guard path.hasPrefix("~/"), let home = environment.nonEmpty("HOME") else { return path }
+            return home + path.dropFirst()
+        }
+        credentialsPath = path("AWS_SHARED_CREDENTIALS_FILE", "credentials")
+        configPath = path("AWS_CONFIG_FILE", "config")
+        credentials = try SharedFile(at: credentialsPath, kind: .credentials)
+        config = try SharedFile(at: configPath, kind: .config)
+    }
+
+    func profile(_ name: String) -> SharedFile.Section? {
+        let found = [config?.profiles[name], credentials?.profiles[name]].compactMap { $0 }
+        return found.isEmpty ? nil : found.reduce(into: [:]) { $0.merge($1) { $1 } }
+    }
+
+    /// What each file says of a profile, the credentials file first.
+    func sections(of profile: String) -> [SharedFile.Section] {
+        [credentials?.profiles[profile], config?.profiles[profile]].compactMap { $0 }
+    }
+
+    /// An address that the profile gives to a service (`ecr`, `sts`): its `[services]` section's before its own for all of them.
+    func endpoint(of service: String, profile: String) -> SharedFile.Setting? {
+        let settings = self.profile(profile)
+        let services = settings?["services"].flatMap { config?.services[$0.value] }
+        return services?["\(service).endpoint_url"] ?? settings?["endpoint_url"]
     }
 }
 

@@ -12,9 +12,8 @@ public struct ECRClient: Sendable {
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         service = JSONService(
-            caller: caller, endpoint: endpoint, credentials: credentials, name: "ecr",
-            target: "AmazonEC2ContainerRegistry_V20150921",
-            now: now)
+            service: SignedService(caller: caller, endpoint: endpoint, name: "ecr", now: now), credentials: credentials,
+            target: "AmazonEC2ContainerRegistry_V20150921")
     }
 
     init(service: JSONService) { self.service = service }
@@ -39,14 +38,14 @@ public struct ECRClient: Sendable {
     public func authorizationToken() async throws(AWSError) -> FetchedToken {
         let body = try await service.call("GetAuthorizationToken", Nothing())
         guard let entry = try? JSONDecoder().decode(Authorization.self, from: Data(body)).authorizationData.first else {
-            throw malformed("GetAuthorizationToken", "no authorizationData")
+            throw service.malformed("GetAuthorizationToken", "no authorizationData")
         }
         let token = entry.authorizationToken
         guard !token.isEmpty, token.utf8.count <= Self.longestToken, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-            throw malformed("GetAuthorizationToken", "a token of \(token.utf8.count) bytes that does not fit in a field")
+            throw service.malformed("GetAuthorizationToken", "a token of \(token.utf8.count) bytes that does not fit in a field")
         }
         // In this machine's time, so that a clock that is off does not make a token look dead.
-        let expiresAt = entry.expiresAt.map { Date(timeIntervalSince1970: $0 - Double(service.clock.seconds)) }
+        let expiresAt = entry.expiresAt.map { Date(timeIntervalSince1970: $0 - Double(service.service.clock.seconds)) }
         return FetchedToken(authorizationToken: Secret(token), expiresAt: expiresAt)
     }
 
@@ -95,10 +94,6 @@ public struct ECRClient: Sendable {
     public func putLifecyclePolicy(_ text: String, of name: String, registryID: String? = nil) async throws(AWSError) {
         _ = try await service.call(
             "PutLifecyclePolicy", Policy(repositoryName: name, registryId: registryID, lifecyclePolicyText: text))
-    }
-
-    private func malformed(_ operation: String, _ detail: String) -> AWSError {
-        AWSError(operation: "ecr:\(operation)", host: service.endpoint.url.hostField, cause: .malformed(detail))
     }
 }
 

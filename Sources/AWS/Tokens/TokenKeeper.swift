@@ -102,6 +102,8 @@ public actor TokenKeeper {
     private func wait(_ number: Int, generation: Int) async -> AuthorizationToken? {
         if Task.isCancelled { return nil }
         return await withCheckedContinuation { continuation in
+            // It may have come while this call was on its way.
+            if let token, token.generation > generation { return continuation.resume(returning: token) }
             waiters[number] = Waiter(generation: generation, continuation: continuation)
             consider()
         }

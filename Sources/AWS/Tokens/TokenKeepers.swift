@@ -3,12 +3,13 @@ public struct TokenKeepers {
     /// What makes two upstreams one identity: where the token is fetched, and with whose credentials.
     public struct Identity: Hashable, Sendable {
         public var endpoint: ServiceEndpoint
-        /// `source`, `profile` and role of the configuration.
-        public var credentials: [String?]
+        /// As the configuration says them.
+        public var source: String
+        public var profile: String?
+        public var role: AssumedRole?
 
-        public init(endpoint: ServiceEndpoint, credentials: [String?]) {
-            self.endpoint = endpoint
-            self.credentials = credentials
+        public init(endpoint: ServiceEndpoint, source: String, profile: String?, role: AssumedRole?) {
+            (self.endpoint, self.source, self.profile, self.role) = (endpoint, source, profile, role)
         }
     }
 

@@ -2,39 +2,40 @@ import FoundationEssentials
 import Synchronization
 import Transport
 
-/// A service that speaks AWS's JSON 1.1: signed POSTs to one address, retried where that is safe (wire 2.1, 3, 4.7).
-struct JSONService: Sendable {
+/// One address of AWS that takes POSTs: signed, and retried where that is safe (wire 4.7).
+struct SignedService: Sendable {
     let caller: HTTPCaller
     let endpoint: ServiceEndpoint
-    let credentials: CredentialKeeper
-    /// `ecr`: for the signature and for IAM's name of an operation.
+    /// `ecr`, `sts`: for the signature and for IAM's name of an operation.
     let name: String
-    /// `AmazonEC2ContainerRegistry_V20150921`
-    let target: String
     var retry = RetryPolicy()
     var now: @Sendable () -> Date = { Date() }
     var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     let clock = ClockOffset()
 
+    typealias Fields = [(name: String, value: String)]
+
     /// The body of a 200.
-    func call(_ operation: String, _ input: some Encodable & Sendable) async throws(AWSError) -> [UInt8] {
-        var failed = AWSError(operation: "\(name):\(operation)", host: endpoint.url.hostField, cause: .malformed("unsent"))
-        guard let body = try? JSONEncoder().encode(input) else {
-            failed.cause = .malformed("the request cannot be written")
-            throw failed
-        }
+    /// - Parameters:
+    ///   - operation: as the service's model names it.
+    ///   - identity: who signs; nil: nobody (what is sent is the credential itself).
+    func call(_ operation: String, fields: Fields, body: [UInt8], as identity: CredentialKeeper?) async throws(AWSError) -> [UInt8]
+    {
         var attempt = 1, isClockSet = false, areCredentialsFresh = false
         while true {
-            var request = CallRequest("\(name):\(operation)", method: "POST", url: endpoint.url, body: Array(body))
+            var request = CallRequest("\(name):\(operation)", method: "POST", url: endpoint.url, fields: fields, body: body)
             request.dial = endpoint.dial
-            let used: Credentials
-            do throws(CredentialError) {
-                used = try await credentials.credentials()
-            } catch {
-                failed.cause = .credentials(error)
-                throw failed
+            var used: Credentials?
+            if let identity {
+                do throws(CredentialError) {
+                    let credentials = try await identity.credentials()
+                    request.fields = signed(fields, body, with: credentials)
+                    used = credentials
+                } catch {
+                    throw AWSError(operation: "\(name):\(operation)", host: endpoint.url.hostField, cause: .credentials(error))
+                }
             }
-            request.fields = fields(of: operation, body: Array(body), with: used)
+            let failed: AWSError
             do throws(CallError) {
                 let answer = try await caller.call(request)
                 guard answer.status != 200 else { return answer.body }
@@ -47,9 +48,9 @@ struct JSONService: Sendable {
                 isClockSet = true
                 continue
             }
-            if failed.refusesCredentials, !areCredentialsFresh {
+            if failed.refusesCredentials, !areCredentialsFresh, let identity, let used {
                 areCredentialsFresh = true
-                await credentials.discard(used)
+                await identity.discard(used)
                 continue
             }
             guard failed.isTransient, let delay = retry.delay(after: attempt, random: .random(in: 0..<1)) else { throw failed }
@@ -58,24 +59,20 @@ struct JSONService: Sendable {
         }
     }
 
-    private func fields(of operation: String, body: [UInt8], with credentials: Credentials) -> [(name: String, value: String)] {
-        let fields = [
-            (name: "Content-Type", value: "application/x-amz-json-1.1"), (name: "X-Amz-Target", value: "\(target).\(operation)"),
-        ]
-        let signer = SigV4(region: endpoint.region, service: name)
+    private func signed(_ fields: Fields, _ body: [UInt8], with credentials: Credentials) -> Fields {
         let request = RequestToSign(
             method: "POST", path: endpoint.url.path, fields: fields + [("Host", endpoint.url.hostField)], body: body)
         let time = now().addingTimeInterval(TimeInterval(clock.seconds))
-        return fields + signer.fields(signing: request, with: credentials, at: time)
+        return fields + SigV4(region: endpoint.region, service: name).fields(signing: request, with: credentials, at: time)
     }
 
-    private func error(_ operation: String, _ answer: CallResponse, _ used: Credentials) -> AWSError {
+    private func error(_ operation: String, _ answer: CallResponse, _ used: Credentials?) -> AWSError {
         let problem = ServiceProblem(answer)
         var error = AWSError(
             operation: "\(name):\(operation)", host: endpoint.url.hostField,
             cause: .refused(code: problem.code, message: problem.message, status: answer.status))
         error.requestID = answer["x-amzn-requestid"].map(AWSError.printable)
-        error.signedWith = "\(used.accessKeyID) from \(used.source)"
+        error.signedWith = used.map { "\($0.accessKeyID) from \($0.source)" }
         error.clockOffset = answer.date.map { $0 - Int(now().timeIntervalSince1970) }
         return error
     }

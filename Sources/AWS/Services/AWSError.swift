@@ -50,7 +50,8 @@ public struct AWSError: Error, Sendable, CustomStringConvertible {
     public var isTransient: Bool {
         switch cause {
         case .refused(let code, _, let status):
-            isThrottling || [500, 502, 503, 504].contains(status) || code == "RequestTimeout" || code == "RequestTimeoutException"
+            isThrottling || [500, 502, 503, 504].contains(status)
+                || ["RequestTimeout", "RequestTimeoutException", "IDPCommunicationError"].contains(code)
         case .unreachable(let error): error.isTransient
         case .credentials, .malformed: false
         }
@@ -70,6 +71,10 @@ public struct AWSError: Error, Sendable, CustomStringConvertible {
         let keys = signedWith.map { " (\($0))" } ?? ""
         switch code {
         case "AccessDeniedException", "AccessDenied":
+            if operation.hasPrefix("sts:") {
+                return
+                    "allow sts:\(operation.dropFirst(4)) on the role in the policy of these credentials\(keys), and name them in the role's trust policy"
+            }
             let resource = operation.hasSuffix(":GetAuthorizationToken") ? "\"*\"" : "the repository"
             return "allow \(operation) on \(resource) in the policy of these credentials\(keys)"
         case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId":

@@ -22,7 +22,7 @@ struct ServiceProblem: Equatable {
     }
 
     /// The text of the first such element. Enough for two elements of AWS's own that hold no others.
-    private static func element(_ name: String, of text: String) -> String? {
+    static func element(_ name: String, of text: String) -> String? {
         guard let start = text.firstRange(of: "<\(name)>"), let end = text[start.upperBound...].firstRange(of: "</\(name)>") else {
             return nil
         }

@@ -1,0 +1,98 @@
+import Crypto
+import FoundationEssentials
+import Transport
+
+/// The role of an ECS task or of an EKS pod (Pod Identity), from the endpoint that the container's environment names (wire 4.4).
+struct ContainerCredentials: CredentialSource {
+    let name = "container"
+    let caller: HTTPCaller
+    let environment: [String: String]
+    var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+
+    private static let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", full = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+    private static let tokenFile = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
+    /// Plain HTTP is for the machine itself and the agents of ECS and EKS.
+    private static let plainHosts: Set<String> = ["localhost", "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "[::1]"]
+    private static let timeout = Duration.seconds(2), attempts = 3, pause = Duration.seconds(1)
+    private static let tokenLimit = 64 << 10  // bytes
+
+    func find() async throws(CredentialError) -> CredentialLookup {
+        guard let url = try endpoint() else { return .absent("\(Self.relative) and \(Self.full) are not set") }
+        var request = CallRequest("container credentials", url: url, fields: [("Accept", "application/json")])
+        (request.connectTimeout, request.timeout, request.mayUseProxy) = (Self.timeout, Self.timeout, false)
+        if let token = try authorization() { request.fields.append(("Authorization", token)) }
+        var problem = ""
+        for attempt in 1...Self.attempts {
+            let answer: CallResponse?
+            do throws(CallError) { answer = try await caller.call(request) } catch {
+                answer = nil
+                problem = error.detail
+            }
+            if let answer {
+                if answer.status == 200 { return .found(try credentials(in: answer, of: url)) }
+                problem = "status \(answer.status)"
+                // A refusal is an answer; only a fault may pass.
+                if answer.status < 500 { break }
+            }
+            if attempt < Self.attempts { try? await sleep(Self.pause) }
+        }
+        throw error("\(url) gives no credentials: \(problem)")
+    }
+
+    private func endpoint() throws(CredentialError) -> CallURL? {
+        if let path = environment.nonEmpty(Self.relative) {
+            guard path.hasPrefix("/"), let url = CallURL("http://169.254.170.2\(path)") else {
+                throw error("\(Self.relative) is not a path like /v2/credentials/…")
+            }
+            return url
+        }
+        guard let text = environment.nonEmpty(Self.full) else { return nil }
+        guard let url = CallURL(text) else {
+            throw error("\(Self.full) is not an address like http://169.254.170.23/v1/credentials")
+        }
+        guard url.scheme == .https || Self.plainHosts.contains(url.host) || Self.isLoopback(url.host) else {
+            throw error(
+                "\(Self.full) names \(url.host) over plain HTTP, which is for loopback and the agents of ECS and EKS only; use https"
+            )
+        }
+        return url
+    }
+
+    private static func isLoopback(_ host: String) -> Bool {
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+
+    /// Read anew each time: EKS rotates the file.
+    private func authorization() throws(CredentialError) -> String? {
+        var value = environment.nonEmpty(Self.token)
+        if let path = environment.nonEmpty(Self.tokenFile) {
+            guard let bytes = readFile(path, limit: Self.tokenLimit) else {
+                throw error("the token file \(path) (\(Self.tokenFile)) cannot be read")
+            }
+            value = String(decoding: bytes, as: UTF8.self)
+        }
+        guard let value else { return nil }
+        guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
+            throw error("the authorization token holds a line break or a character beyond ASCII")
+        }
+        return value
+    }
+
+    private struct Document: Decodable {
+        var AccessKeyId: String, SecretAccessKey: String, Token: String?, Expiration: String?
+    }
+
+    private func credentials(in answer: CallResponse, of url: CallURL) throws(CredentialError) -> Credentials {
+        guard let document = try? JSONDecoder().decode(Document.self, from: Data(answer.body)) else {
+            throw error("the answer of \(url) lacks AccessKeyId or SecretAccessKey, or is no JSON")
+        }
+        let expiration = document.Expiration.map { try? Date($0, strategy: .iso8601) }
+        if case .some(nil) = expiration { throw error("the Expiration in the answer of \(url) is not a time") }
+        return Credentials(
+            accessKeyID: document.AccessKeyId, secretAccessKey: Secret(document.SecretAccessKey),
+            sessionToken: document.Token.map { Secret($0) }, expiration: expiration ?? nil, source: "container (\(url))")
+    }
+
+    private func error(_ message: String) -> CredentialError { CredentialError(source: name, message: message) }
+}

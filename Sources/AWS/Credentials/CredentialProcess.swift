@@ -1,0 +1,124 @@
+import Crypto
+import FoundationEssentials
+import Subprocess
+
+/// A program that prints credentials as JSON (wire 4.2). It runs without a shell, with Berth's environment, for a bounded time.
+struct CredentialProcess: CredentialSource {
+    let name = "process"
+    /// As `credential_process` says it.
+    let command: String
+    /// `/root/.aws/config:12`
+    let place: String
+    var timeout = Duration.seconds(60)
+    var now: @Sendable () -> Date = { Date() }
+
+    private static let outputLimit = 64 << 10  // bytes
+    private static let complaintLimit = 200  // characters of what it said was wrong
+
+    func find() async throws(CredentialError) -> CredentialLookup {
+        guard let words = ShellWords.split(command), let program = words.first else {
+            throw error("the command has an open quote, or no words")
+        }
+        let output = try await run(program, Array(words.dropFirst()))
+        return .found(try credentials(in: output))
+    }
+
+    private enum Outcome: Sendable {
+        case ended(isSuccess: Bool, status: String, output: String, complaint: String)
+        case timedOut
+        case failed(String)
+    }
+
+    private func run(_ program: String, _ arguments: [String]) async throws(CredentialError) -> String {
+        let outcome = await withTaskGroup(of: Outcome.self) { group in
+            group.addTask { await Self.outcome(of: program, arguments) }
+            group.addTask { [timeout] in
+                try? await Task.sleep(for: timeout)
+                return .timedOut
+            }
+            // There are two, so there is a first. The other is cancelled, and the process with all it started is killed.
+            let first = await group.next() ?? .timedOut
+            group.cancelAll()
+            return first
+        }
+        switch outcome {
+        case .ended(true, _, let output, _): return output
+        case .ended(false, let status, _, let complaint):
+            throw error("\(program) ended with \(status)\(complaint.isEmpty ? "" : ": \(complaint)")")
+        case .timedOut: throw error("\(program) did not end in \(timeout)")
+        case .failed(let reason): throw error("\(program): \(reason)")
+        }
+    }
+
+    private static func outcome(of program: String, _ arguments: [String]) async -> Outcome {
+        var platform = PlatformOptions()
+        platform.processGroupID = 0  // a group of its own, so that what it started ends with it
+        platform.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .milliseconds(10))]
+        do {
+            let result = try await Subprocess.run(
+                .name(program), arguments: Arguments(arguments), platformOptions: platform, output: .string(limit: outputLimit),
+                error: .string(limit: outputLimit))
+            let complaint = AWSError.printable(String(result.standardError.prefix(complaintLimit))).trimmed
+            return .ended(
+                isSuccess: result.terminationStatus.isSuccess, status: "\(result.terminationStatus)",
+                output: result.standardOutput, complaint: complaint)
+        } catch {
+            return .failed(AWSError.printable("\(error)"))
+        }
+    }
+
+    private struct Document: Decodable {
+        var Version: Int, AccessKeyId: String?, SecretAccessKey: String?, SessionToken: String?, Expiration: String?
+    }
+
+    private func credentials(in output: String) throws(CredentialError) -> Credentials {
+        guard let document = try? JSONDecoder().decode(Document.self, from: Data(output.utf8)) else {
+            throw error("what it printed is not JSON with a Version")
+        }
+        guard document.Version == 1 else { throw error("what it printed is of version \(document.Version), not 1") }
+        guard let key = document.AccessKeyId, let secret = document.SecretAccessKey else {
+            throw error("what it printed lacks AccessKeyId or SecretAccessKey")
+        }
+        let expiration = document.Expiration.map { try? Date($0, strategy: .iso8601) }
+        if case .some(nil) = expiration { throw error("the Expiration it printed is not a time") }
+        if let end = expiration ?? nil, end <= now() { throw error("what it printed is over already") }
+        return Credentials(
+            accessKeyID: key, secretAccessKey: Secret(secret), sessionToken: document.SessionToken.map { Secret($0) },
+            expiration: expiration ?? nil, source: "process (\(place))")
+    }
+
+    private func error(_ message: String) -> CredentialError {
+        CredentialError(source: name, message: "\(place): credential_process: \(message)")
+    }
+}
+
+/// Words as a POSIX shell would split them, without anything expanded: what Python's `shlex.split` gives.
+enum ShellWords {
+    /// Nil when a quote is open at the end, or a backslash is the last character.
+    static func split(_ text: String) -> [String]? {
+        var words: [String] = []
+        var word: String?
+        var quote: Character?
+        var rest = text[...]
+        while let character = rest.popFirst() {
+            switch (character, quote) {
+            case ("\\", nil):
+                guard let next = rest.popFirst() else { return nil }
+                word = (word ?? "") + String(next)
+            case ("\\", "\""):
+                guard let next = rest.popFirst() else { return nil }
+                word = (word ?? "") + (next == "\"" || next == "\\" ? String(next) : "\\\(next)")
+            case (_, .some(let open)) where character == open: quote = nil
+            case ("'", nil), ("\"", nil):
+                quote = character
+                word = word ?? ""
+            case (_, nil) where character.isWhitespace:
+                if let ended = word { words.append(ended) }
+                word = nil
+            default: word = (word ?? "") + String(character)
+            }
+        }
+        guard quote == nil else { return nil }
+        return words + (word.map { [$0] } ?? [])
+    }
+}

@@ -1,0 +1,18 @@
+/// A role, assumed with other credentials, which are kept for as long as they last (wire 4.3).
+struct RoleCredentials: CredentialSource {
+    let name = "role"
+    let role: AssumedRole
+    let identity: CredentialKeeper
+    let sts: STSClient
+
+    func find() async throws(CredentialError) -> CredentialLookup {
+        do throws(AWSError) {
+            var credentials = try await sts.assumeRole(role, as: identity)
+            if let source = identity.foundIn.current { credentials.source += ", by \(source)" }
+            return .found(credentials)
+        } catch {
+            if case .credentials(let reason) = error.cause { throw reason }
+            throw CredentialError(source: name, message: "\(role.arn) cannot be assumed: \(error)")
+        }
+    }
+}
