@@ -6,7 +6,7 @@ import Testing
 
 /// Sends what it was given to whoever connects, and closes.
 private actor Source: ConnectionHost {
-    nonisolated let loop = EventLoop()
+    nonisolated let loop = EventLoop(isPreferred: true)
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     private let payload: [UInt8], tls: TLSServer?
 
@@ -41,7 +41,9 @@ private actor Sink {
 }
 
 struct StreamTests {
-    private static func transfer(_ payload: [UInt8], encrypted: Bool, name: String = "127.0.0.1", pause: Duration? = nil)
+    private static func transfer(
+        _ payload: [UInt8], encrypted: Bool, name: String = "127.0.0.1", pause: Duration? = nil, isPreferred: Bool = false
+    )
         async throws -> [UInt8]
     {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("berth-stream-\(UUID())").path
@@ -56,7 +58,7 @@ struct StreamTests {
         let source = Source(payload, tls: server)
         let listener = try Listener(on: try #require(SocketAddress("127.0.0.1:0")), host: source)
         source.loop.start(named: "source")
-        let loop = EventLoop()
+        let loop = EventLoop(isPreferred: isPreferred)
         loop.start(named: "sink")
         defer {
             listener.stop()
@@ -74,6 +76,16 @@ struct StreamTests {
         let arrived = try await Self.transfer(payload, encrypted: encrypted, pause: pause)
         let isWhole = arrived == payload  // compared apart: telling how twelve mebibytes differ takes for ever
         #expect(isWhole)
+    }
+
+    /// Its steps are then queued one by one, so that what it waits for may come between any two of them.
+    @Test func `a wake is not lost by a task that does not prefer its loop`() async throws {
+        let payload = [UInt8](repeating: 7, count: 1 << 20)
+        for encrypted in [false, true] {
+            let arrived = try await Self.transfer(payload, encrypted: encrypted, isPreferred: true)
+            let isWhole = arrived == payload
+            #expect(isWhole)
+        }
     }
 
     @Test func `a certificate of another name ends the handshake with a reason`() async throws {
