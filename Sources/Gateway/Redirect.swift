@@ -1,3 +1,4 @@
+import Configuration
 /// Where a blob's redirect leads (wire 1.4): S3 as a rule, a CDN for pull-through caches. The URL is a secret: whoever has it
 /// has the blob.
 struct Redirect {

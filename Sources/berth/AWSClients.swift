@@ -34,7 +34,7 @@ struct AWSClients {
             endpoint: try endpoint("STS", of: upstream, host: upstream.registry.stsHost(fips: isFIPS, dualStack: isDualStack)))
     }
 
-    private func endpoint(of upstream: Settings.Upstream) throws(CredentialError) -> ServiceEndpoint {
+    func endpoint(of upstream: Settings.Upstream) throws(CredentialError) -> ServiceEndpoint {
         try endpoint("ECR", of: upstream, host: upstream.registry.apiHost(fips: isFIPS, dualStack: isDualStack))
     }
 
@@ -51,8 +51,10 @@ struct AWSClients {
     private var isFIPS: Bool { settings.environment["AWS_USE_FIPS_ENDPOINT"]?.lowercased() == "true" }
     private var isDualStack: Bool { settings.environment["AWS_USE_DUALSTACK_ENDPOINT"]?.lowercased() == "true" }
 
-    private var dial: @Sendable (CallURL) -> String? {
-        { [connectTo = settings.connectTo] url in connectTo["\(url.host):\(url.port)"] }
+    var dial: @Sendable (CallURL) -> String? {
+        { [connectTo = ConnectTo(settings.connectTo)] url in
+            connectTo.target(of: url.host, UInt16(clamping: url.port)).map { "\($0.0):\($0.1)" }
+        }
     }
 
     func ecr(of upstream: Settings.Upstream, credentials: CredentialKeeper) throws(CredentialError) -> ECRClient {

@@ -12,54 +12,165 @@ struct Check: AsyncParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
+    @Flag(help: "Print the report as JSON, whole, at the end.")
+    var json = false
+
     func run() async throws {
         EventLoop.ignoreBrokenPipes()
         let settings = try options.read()
-        print("ok    configuration: \(settings.upstreams.count) upstream(s), \(settings.users.count) user(s)")
         let loop = EventLoop()
         loop.start(named: "control")
         let clients = AWSClients(settings, loop: loop, log: Logger(label: "berth") { _ in SwiftLogNoOpLogHandler() })
-        var isWell = true
+        var report = CheckReport(users: settings.users.count)
+        if !json { show("ok     configuration: \(settings.upstreams.count) upstream(s), \(settings.users.count) user(s)") }
         for upstream in settings.upstreams {
-            print("\(upstream.name): \(upstream.registry.host)")
-            let failure = await failure(of: upstream, clients, settings)
-            if let failure {
-                print("FAIL  \(failure)")
-                isWell = false
+            var part = CheckReport.Upstream(name: upstream.name, registry: upstream.registry.host)
+            if !json { show(part.title) }
+            await UpstreamCheck(upstream: upstream, clients: clients).run { step in
+                part.steps.append(step)
+                if !json { for line in step.lines { show(line) } }
             }
+            report.upstreams.append(part)
         }
-        guard isWell else { throw ExitCode.unavailable }
+        if json { show(report.json) }
+        guard report.isWell else { throw ExitCode.unavailable }
     }
+}
 
-    /// Step by step, as a request would need them; nil: all of them hold. What held is printed as it is found.
-    private func failure(of upstream: Settings.Upstream, _ clients: AWSClients, _ settings: Settings) async -> String? {
+/// One upstream, as a request would need it: who we are, the token, and every address on the way.
+struct UpstreamCheck {
+    let upstream: Settings.Upstream
+    let clients: AWSClients
+
+    typealias Step = CheckReport.Step
+
+    /// A clock that is further off than this is worth a word, though AWS still takes signatures (wire 3). Seconds.
+    private static let clockTolerance = 60
+
+    func run(_ report: (Step) -> Void) async {
+        let keeper: CredentialKeeper, ecr: ECRClient, api: ServiceEndpoint, sts: STSClient
         do {
-            let keeper = try clients.credentials(of: upstream)
-            let credentials = try await keeper.credentials()
-            print("ok    credentials: \(credentials.source), access key \(credentials.accessKeyID)")
-            let token = try await clients.ecr(of: upstream, credentials: keeper).authorizationToken()
-            print(
-                "ok    token: valid until \(token.expiresAt.map { ISO8601DateFormatter().string(from: $0) } ?? "an unknown time")")
-            return try await reach(upstream, clients, settings, token)
-        } catch let error as AWSError {
-            return "token: \(error)"
+            keeper = try clients.credentials(of: upstream)
+            ecr = try clients.ecr(of: upstream, credentials: keeper)
+            api = try clients.endpoint(of: upstream)
+            sts = try clients.sts(of: upstream)
+        } catch { return report(Step(step: "credentials", outcome: .failed, detail: "\(error)", facts: ["error": error.source])) }
+        // Reach is told whether there are credentials or not: it is the other half of what can be wrong.
+        let hasCredentials = await credentials(keeper, report)
+        if hasCredentials { await identity(keeper, sts, report) }
+        await reach("api", api.url, dial: api.dial, report)
+        let token = hasCredentials ? await token(ecr, report) : nil
+        await registry(token, report)
+        await storage(report)
+    }
+
+    private func credentials(_ keeper: CredentialKeeper, _ report: (Step) -> Void) async -> Bool {
+        do {
+            let found = try await keeper.credentials()
+            let end = found.expiration.map { ", until \(ISO8601DateFormatter().string(from: $0))" } ?? ""
+            var step = Step(
+                step: "credentials", outcome: .ok, detail: "\(found.source), access key \(found.accessKeyID)\(end)",
+                notes: keeper.passedOver.current.map { "passed over \($0)" })
+            step.facts = ["source": found.source, "access_key_id": found.accessKeyID]
+            report(step)
+            return true
         } catch {
-            return "\(error)"
+            report(
+                Step(
+                    step: "credentials", outcome: .failed, detail: error.message,
+                    notes: keeper.passedOver.current.map { "passed over \($0)" }, facts: ["error": error.source]))
+            return false
         }
     }
 
-    private func reach(_ upstream: Settings.Upstream, _ clients: AWSClients, _ settings: Settings, _ token: FetchedToken)
-        async throws -> String?
-    {
-        var request = CallRequest("GET /v2/", url: CallURL(scheme: .https, host: upstream.registry.host, path: "/v2/"))
-        request.fields = [("Authorization", "Basic \(token.authorizationToken.reveal)")]
-        request.dial = settings.connectTo["\(upstream.registry.host):443"]
-        let response = try await clients.caller.call(request)
-        guard response.status == 200 else {
-            return
-                "registry: it answered the token with status \(response.status); its policy or a VPC endpoint's may deny this identity"
+    /// Whoever has credentials may ask. That it fails is a warning: the token does not need STS to be reached.
+    private func identity(_ keeper: CredentialKeeper, _ sts: STSClient, _ report: (Step) -> Void) async {
+        do {
+            let identity = try await sts.callerIdentity(of: keeper)
+            report(
+                Step(
+                    step: "identity", outcome: .ok, detail: identity.arn,
+                    notes: upstream.registry.account.map { account in
+                        account == identity.account
+                            ? [] : ["the registry is account \(account)'s: its repositories' policies must allow \(identity.arn)"]
+                    } ?? [], facts: ["arn": identity.arn, "account": identity.account]))
+        } catch { report(Step(step: "identity", outcome: .warning, detail: "\(error)", notes: clock(error))) }
+    }
+
+    private func token(_ ecr: ECRClient, _ report: (Step) -> Void) async -> FetchedToken? {
+        do {
+            let token = try await ecr.authorizationToken()
+            let end = token.expiresAt.map { ISO8601DateFormatter().string(from: $0) }
+            let hours = token.expiresAt.map { String(format: " (%.1f h)", $0.timeIntervalSinceNow / 3600) } ?? ""
+            report(
+                Step(
+                    step: "token", outcome: .ok, detail: "valid until \(end ?? "an unknown time")\(hours)",
+                    facts: end.map { ["expires": $0] } ?? [:]))
+            return token
+        } catch {
+            let statement = error.missingStatement.map { ["add to the policy of these credentials: \($0)"] } ?? []
+            report(
+                Step(
+                    step: "token", outcome: .failed, detail: "\(error)", notes: statement + clock(error),
+                    facts: ["error": error.code ?? "unreachable"]))
+            return nil
         }
-        print("ok    registry: reached at \(response.address)")
-        return nil
+    }
+
+    private func clock(_ error: AWSError) -> [String] {
+        guard let offset = error.clockOffset, abs(offset) > Self.clockTolerance else { return [] }
+        return ["this machine's clock is \(abs(offset)) s \(offset > 0 ? "behind" : "ahead of") AWS's"]
+    }
+
+    /// Any answer will do.
+    private func reach(_ step: String, _ url: CallURL, dial: String?, _ report: (Step) -> Void) async {
+        _ = await ask(step, url, dial: dial, fields: [], report) { _ in nil }
+    }
+
+    private func registry(_ token: FetchedToken?, _ report: (Step) -> Void) async {
+        let url = CallURL(scheme: .https, host: upstream.registry.host, path: "/v2/")
+        let fields = token.map { [(name: "Authorization", value: "Basic \($0.authorizationToken.reveal)")] } ?? []
+        await ask("registry", url, dial: clients.dial(url), fields: fields, report) { status in
+            token == nil || status == 200
+                ? nil
+                : "it answered the token with status \(status); its policy or that of a VPC endpoint may deny this identity"
+        }
+    }
+
+    /// Where layers come from (wire 1.4): a closed network may reach the registry and not its storage.
+    private func storage(_ report: (Step) -> Void) async {
+        guard !upstream.registry.isPublic else { return }
+        let region = upstream.registry.region
+        let url = CallURL(
+            scheme: .https, host: "prod-\(region)-starport-layer-bucket.s3.\(region).\(upstream.registry.partitionSuffix)")
+        await reach("storage", url, dial: clients.dial(url), report)
+    }
+
+    private func ask(
+        _ step: String, _ url: CallURL, dial: String?, fields: [(name: String, value: String)], _ report: (Step) -> Void,
+        judge: (Int) -> String?
+    ) async {
+        var request = CallRequest("GET \(url.path)", url: url, fields: fields)
+        (request.dial, request.wantsCertificate) = (dial, true)
+        do {
+            let answer = try await clients.caller.call(request)
+            let seen = answer.certificate.map { ["certificate: \($0)"] } ?? []
+            let late = answer.date.map { $0 - Int(Date().timeIntervalSince1970) } ?? 0
+            let clock =
+                abs(late) > Self.clockTolerance
+                ? ["this machine's clock is \(abs(late)) s \(late > 0 ? "behind" : "ahead of") its"] : []
+            let problem = judge(answer.status)
+            report(
+                Step(
+                    step: step, outcome: problem == nil ? .ok : .failed,
+                    detail: "\(url.hostField) reached at \(answer.address)\(problem.map { "; \($0)" } ?? "")", notes: seen + clock,
+                    facts: ["address": answer.address, "status": "\(answer.status)"]))
+        } catch {
+            let fix = AWSError.hint(for: error).map { ["\($0)"] } ?? []
+            report(
+                Step(
+                    step: step, outcome: .failed, detail: "\(url.hostField) is not reached: \(error.detail)",
+                    notes: (dial.map { ["dialled at \($0), by connect_to"] } ?? []) + fix, facts: ["error": error.kind.rawValue]))
+        }
     }
 }

@@ -8,17 +8,19 @@ struct CredentialChain: CredentialSource {
         self.sources = sources
     }
 
-    func find() async throws(CredentialError) -> CredentialLookup {
+    func find() async throws(CredentialError) -> CredentialLookup { try await search().0 }
+
+    func search() async throws(CredentialError) -> (CredentialLookup, passedOver: [String]) {
         var reasons: [String] = []
         for source in sources {
             switch try await source.find() {
-            case .found(let credentials): return .found(credentials)
+            case .found(let credentials): return (.found(credentials), reasons)
             case .absent(let reason):
                 // A profile is asked twice, before and after the web identity.
-                let line = sources.count == 1 ? reason : "\(source.name): \(reason)"
+                let line = "\(source.name): \(reason)"
                 if !reasons.contains(line) { reasons.append(line) }
             }
         }
-        return .absent(reasons.joined(separator: "; "))
+        return (.absent(reasons.joined(separator: "; ")), reasons)
     }
 }

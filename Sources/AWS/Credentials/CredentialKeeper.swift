@@ -9,6 +9,8 @@ public actor CredentialKeeper {
 
     /// Where the credentials in use came from; nil before any were found.
     public nonisolated let foundIn = Published<String?>(nil)
+    /// Where the last search looked before for nothing, each with the reason.
+    public nonisolated let passedOver = Published<[String]>([])
 
     private let source: any CredentialSource
     private let log: Logger
@@ -58,7 +60,9 @@ public actor CredentialKeeper {
         defer { search = nil }
         do throws(CredentialError) {
             let found: Credentials
-            switch try await source.find() {
+            let (lookup, passed) = try await source.search()
+            passedOver.publish(passed)
+            switch lookup {
             case .found(let credentials): found = credentials
             case .absent(let reasons): throw CredentialError(source: source.name, message: "none found: \(reasons)")
             }

@@ -1,10 +1,17 @@
-/// A place that may hold credentials. Later kinds (web identity, container, process) are one more conformance.
+/// A place that may hold credentials. One kind of place is one conformance.
 public protocol CredentialSource: Sendable {
     /// As `credentials.source` of the configuration says it: `environment`, `profile`, `instance`.
     var name: String { get }
 
     /// `absent` passes to the next source; an error means that this one is meant but broken, and ends the search.
     func find() async throws(CredentialError) -> CredentialLookup
+
+    /// The same, and which places were looked in before for nothing, each with the reason.
+    func search() async throws(CredentialError) -> (CredentialLookup, passedOver: [String])
+}
+
+extension CredentialSource {
+    public func search() async throws(CredentialError) -> (CredentialLookup, passedOver: [String]) { (try await find(), []) }
 }
 
 public enum CredentialLookup: Sendable {

@@ -92,7 +92,16 @@ public struct AWSError: Error, Sendable, CustomStringConvertible {
         }
     }
 
-    private static func hint(for error: CallError) -> String? {
+    /// What IAM lacks, as a statement to paste into a policy; nil when that is not what is wrong.
+    public var missingStatement: String? {
+        guard code == "AccessDeniedException" || code == "AccessDenied" else { return nil }
+        let resource =
+            operation.hasSuffix(":GetAuthorizationToken") ? "*" : operation.hasPrefix("sts:") ? "ROLE_ARN" : "REPOSITORY_ARN"
+        return #"{"Effect": "Allow", "Action": "\#(operation)", "Resource": "\#(resource)"}"#
+    }
+
+    /// The same for a call that brought no answer.
+    public static func hint(for error: CallError) -> String? {
         switch error.kind {
         case .resolve: "check the name and this machine's DNS"
         case .connect, .timeout: "check the route, firewalls, HTTPS_PROXY and the VPC endpoint's security group"

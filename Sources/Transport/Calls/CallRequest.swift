@@ -17,6 +17,8 @@ public struct CallRequest: Sendable {
     public var dial: String?
     /// Through `HTTPS_PROXY`, `HTTP_PROXY` and around `NO_PROXY`, as libcurl reads them. Never for addresses of the machine itself.
     public var mayUseProxy = true
+    /// The answer tells whose certificate was seen.
+    public var wantsCertificate = false
 
     public init(
         _ name: String, method: String = "GET", url: CallURL, fields: [(name: String, value: String)] = [], body: [UInt8]? = nil
@@ -40,6 +42,8 @@ public struct CallResponse: Sendable {
     public var body: [UInt8]
     /// The address that was dialled, or the proxy's: `127.0.0.1:4566`.
     public var address: String
+    /// Of a call that `wantsCertificate`: `CN = x, issued by CN = y, until Jan  1 00:00:00 2027 GMT`.
+    public var certificate: String?
 
     public init(status: Int, fields: [(name: String, value: String)], body: [UInt8], address: String) {
         self.status = status

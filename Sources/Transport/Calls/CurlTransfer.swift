@@ -63,6 +63,7 @@ final class CurlTransfer {
             _ = berth_easy_list(handle, CURLOPT_CONNECT_TO, connectTo)
         }
         if !request.mayUseProxy { set(CURLOPT_PROXY, "") }
+        if request.wantsCertificate { set(CURLOPT_CERTINFO, 1) }
     }
 
     private func setBounds() {
@@ -151,9 +152,26 @@ final class CurlTransfer {
         _ = berth_easy_get_long(handle, CURLINFO_PRIMARY_PORT, &port)
         _ = berth_easy_get_string(handle, CURLINFO_PRIMARY_IP, &address)
         let host = address.map { String(cString: $0) } ?? ""
-        return .success(
-            CallResponse(
-                status: status, fields: fields, body: body, address: host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"))
+        var response = CallResponse(
+            status: status, fields: fields, body: body, address: host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)")
+        if request.wantsCertificate { response.certificate = certificate }
+        return .success(response)
+    }
+
+    /// The peer's own, in the words of OpenSSL.
+    private var certificate: String? {
+        var pointer: UnsafeMutableRawPointer?
+        _ = berth_easy_get_pointer(handle, CURLINFO_CERTINFO, &pointer)
+        guard let chain = pointer?.assumingMemoryBound(to: curl_certinfo.self).pointee, chain.num_of_certs > 0 else { return nil }
+        var values: [String: String] = [:]
+        var entry = chain.certinfo[0]
+        while let line = entry {
+            let text = String(cString: line.pointee.data)
+            if let colon = text.firstIndex(of: ":") { values[String(text[..<colon])] = String(text[text.index(after: colon)...]) }
+            entry = line.pointee.next
+        }
+        guard let subject = values["Subject"], let issuer = values["Issuer"], let end = values["Expire date"] else { return nil }
+        return "\(subject), issued by \(issuer), until \(end)"
     }
 
     func error(_ kind: CallError.Kind, _ detail: String) -> CallError {
