@@ -71,7 +71,6 @@ import Transport
         let cases = [
             (source("http://127.0.0.1:1"), "no answer from 127.0.0.1:1"), (source(server.url.description), "no role"),
             (source(off.url.description), "no role"), (source(silent.url.description), "wants a session token"),
-            (source(off.url.description, ["AWS_EC2_METADATA_V1_DISABLED": "true"]), "V1_DISABLED is true"),
             (source("http://127.0.0.1:1", ["AWS_EC2_METADATA_DISABLED": "TRUE"]), "DISABLED is true"),
         ]
         for (source, words) in cases {
@@ -81,6 +80,14 @@ import Transport
             }
             #expect(reason.contains(words), "\(reason)")
         }
+    }
+
+    @Test func versionOneThatIsForbiddenIsAnError() async throws {
+        let old = try ScriptedServer { $0.method == "PUT" ? .init(status: 404) : .init(body: "pull") }
+        let error = await #expect(throws: CredentialError.self) {
+            try await source(old.url.description, ["AWS_EC2_METADATA_V1_DISABLED": "true"]).find()
+        }
+        #expect(error?.message.contains("V1_DISABLED is true") == true)
     }
 
     @Test(arguments: [

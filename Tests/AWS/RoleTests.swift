@@ -223,6 +223,7 @@ import Transport
                 #"{"Version":1,"AccessKeyId":"ASPROCESS","SecretAccessKey":"s","SessionToken":"t","Expiration":"2999-01-01T00:00:00Z"}"#
         ])
         #expect(try await key(process("cat '\(files.path("out put"))'")).accessKeyID == "ASPROCESS")
+        #expect(try await key(process("/bin/cat '\(files.path("out put"))'")).accessKeyID == "ASPROCESS")
     }
 
     @Test(arguments: [

@@ -54,9 +54,11 @@ struct CredentialProcess: CredentialSource {
         var platform = PlatformOptions()
         platform.processGroupID = 0  // a group of its own, so that what it started ends with it
         platform.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .milliseconds(10))]
+        // A name is looked up on PATH; what holds a slash is a place.
+        let executable: Executable = program.contains("/") ? .path(.init(program)) : .name(program)
         do {
             let result = try await Subprocess.run(
-                .name(program), arguments: Arguments(arguments), platformOptions: platform, output: .string(limit: outputLimit),
+                executable, arguments: Arguments(arguments), platformOptions: platform, output: .string(limit: outputLimit),
                 error: .string(limit: outputLimit))
             let complaint = AWSError.printable(String(result.standardError.prefix(complaintLimit))).trimmed
             return .ended(

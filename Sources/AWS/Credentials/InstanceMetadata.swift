@@ -94,10 +94,11 @@ public struct InstanceMetadata: CredentialSource {
             return .found(token)
         case 400: throw error("\(base.hostField) refused the call for a session token with status 400")
         case 403, 404, 405:
-            return isVersionOneAllowed
-                ? .versionOne
-                : .absent(
+            guard isVersionOneAllowed else {
+                throw error(
                     "\(base.hostField) gives no session token (status \(answer.status)), and AWS_EC2_METADATA_V1_DISABLED is true")
+            }
+            return .versionOne
         default: return .absent("\(base.hostField) gives no session token (status \(answer.status))")
         }
     }
