@@ -45,7 +45,9 @@ public final class ECRSandbox: Sendable {
         let names = Names(account: account, region: region)
         addresses = SandboxAddresses(
             registryHost: names.registry, registry: address(.registry), api: address(.api), s3Host: names.bucket, s3: address(.s3),
-            metadata: "http://\(address(.metadata))", control: "http://\(address(.control))", caFile: "\(directory)/ca.pem",
+            metadata: "http://\(address(.metadata))", control: "http://\(address(.control))",
+            container: "http://\(address(.metadata))\(ContainerAgent.path)", containerToken: host.containerToken,
+            caFile: "\(directory)/ca.pem",
             region: region, account: account, accessKeyID: user.accessKeyID, secretAccessKey: user.secret.reveal,
             connectTo: [
                 "\(names.api):443": address(.api), "\(names.sts):443": address(.api), "\(names.registry):443": address(.registry),

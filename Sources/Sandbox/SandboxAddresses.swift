@@ -5,6 +5,8 @@ public struct SandboxAddresses: Sendable, Codable {
     public var registryHost, registry, api, s3Host, s3: String
     /// URLs.
     public var metadata, control: String
+    /// The URL of container credentials, plain HTTP, and what `Authorization` must say there.
+    public var container, containerToken: String
     /// The authority's certificate, PEM.
     public var caFile: String
     public var region, account, accessKeyID, secretAccessKey: String
@@ -15,7 +17,8 @@ public struct SandboxAddresses: Sendable, Codable {
         case registryHost = "registry_host"
         case registry, api
         case s3Host = "s3_host"
-        case s3, metadata, control
+        case s3, metadata, control, container
+        case containerToken = "container_token"
         case caFile = "ca_file"
         case region, account
         case accessKeyID = "access_key_id"

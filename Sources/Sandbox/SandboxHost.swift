@@ -16,6 +16,8 @@ actor SandboxHost: ConnectionHost {
     private let api: APIService
     private let bucket: LayerBucket
     private let metadata: InstanceMetadata
+    private let container: ContainerAgent
+    nonisolated let containerToken: String
     private let control: ControlEndpoint
     private let logger: Logger
     private let settings = ServerSettings()
@@ -30,6 +32,8 @@ actor SandboxHost: ConnectionHost {
         api = APIService(account: account)
         bucket = LayerBucket(account: account)
         metadata = InstanceMetadata(account: account)
+        container = ContainerAgent(account: account)
+        containerToken = container.token
         control = ControlEndpoint(account: account, faults: faults)
         loop.keepTimeouts(of: self.settings.timeouts)
     }
@@ -58,6 +62,7 @@ actor SandboxHost: ConnectionHost {
                 case .registry: try await registry.answer(exchange)
                 case .api: try await api.answer(exchange)
                 case .s3: try await bucket.answer(exchange)
+                case .metadata where exchange.path == ContainerAgent.path: try await container.answer(exchange)
                 case .metadata: try await metadata.answer(exchange)
                 case .control: try await control.answer(exchange, openConnections: connections.count)
                 }

@@ -43,6 +43,14 @@ import Transport
         .json(#"{"__type":"\#(type)","message":"\#(message)"}"#, status: status)
     }
 
+    @Test func triesEndWithTheirBudget() async throws {
+        let server = try server([Self.problem("ServerException", status: 500)])
+        let client = client(server.url)
+        for _ in 0..<120 { _ = try? await client.authorizationToken() }
+        // 120 calls, and 100 more tries of 5 out of 500.
+        #expect(server.requests.count == 220)
+    }
+
     @Test func tokenIsFetchedWithASignedCall() async throws {
         let server = try server([.json(Self.token)])
         let token = try await client(server.url).authorizationToken()

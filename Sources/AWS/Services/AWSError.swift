@@ -57,6 +57,10 @@ public struct AWSError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    var isTimeout: Bool {
+        if case .unreachable(let error) = cause { error.kind == .timeout } else { code?.hasPrefix("RequestTimeout") ?? false }
+    }
+
     /// AWS does not take these credentials; others might do.
     var refusesCredentials: Bool { code.map(Self.credentialCodes.contains) ?? false }
 

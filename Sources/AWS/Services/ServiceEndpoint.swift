@@ -30,7 +30,8 @@ public struct ServiceEndpoint: Sendable, Hashable {
             given = (name, environment.nonEmpty(name) ?? "")
         } else {
             let name = profile ?? environment.nonEmpty("AWS_PROFILE") ?? environment.nonEmpty("AWS_DEFAULT_PROFILE") ?? "default"
-            let setting = try SharedFiles(environment: environment).endpoint(of: service.lowercased(), profile: name)
+            // A file that is broken or half written is told by who looks for credentials in it; the other upstreams do without.
+            let setting = (try? SharedFiles(environment: environment))?.endpoint(of: service.lowercased(), profile: name)
             given = setting.map { ("\($0.place): endpoint_url", $0.value) }
         }
         guard let given else { return }

@@ -12,6 +12,7 @@ struct SignedService: Sendable {
     var now: @Sendable () -> Date = { Date() }
     var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     let clock = ClockOffset()
+    let budget = RetryBudget()
 
     typealias Fields = [(name: String, value: String)]
 
@@ -22,6 +23,7 @@ struct SignedService: Sendable {
     func call(_ operation: String, fields: Fields, body: [UInt8], as identity: CredentialKeeper?) async throws(AWSError) -> [UInt8]
     {
         var attempt = 1, isClockSet = false, areCredentialsFresh = false
+        var lastCost: Int?
         while true {
             var request = CallRequest("\(name):\(operation)", method: "POST", url: endpoint.url, fields: fields, body: body)
             request.dial = endpoint.dial
@@ -38,7 +40,10 @@ struct SignedService: Sendable {
             let failed: AWSError
             do throws(CallError) {
                 let answer = try await caller.call(request)
-                guard answer.status != 200 else { return answer.body }
+                guard answer.status != 200 else {
+                    budget.giveBack(lastCost)
+                    return answer.body
+                }
                 failed = error(operation, answer, used)
             } catch {
                 failed = AWSError(operation: "\(name):\(operation)", host: endpoint.url.hostField, cause: .unreachable(error))
@@ -53,7 +58,11 @@ struct SignedService: Sendable {
                 await identity.discard(used)
                 continue
             }
-            guard failed.isTransient, let delay = retry.delay(after: attempt, random: .random(in: 0..<1)) else { throw failed }
+            let cost = failed.isTimeout ? RetryBudget.timeoutCost : RetryBudget.failureCost
+            guard failed.isTransient, let delay = retry.delay(after: attempt, random: .random(in: 0..<1)), budget.take(cost) else {
+                throw failed
+            }
+            lastCost = cost
             attempt += 1
             do { try await sleep(delay) } catch { throw failed }
         }
