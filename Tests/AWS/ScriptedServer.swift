@@ -15,6 +15,8 @@ final class ScriptedServer: Sendable {
         var status = 200
         var fields: [String: String] = [:]
         var body = ""
+        /// Nothing is said, and the connection closed.
+        static let hangUp = Answer(status: 0)
         static func json(_ body: String, status: Int = 200) -> Answer {
             Answer(status: status, fields: ["Content-Type": "application/x-amz-json-1.1"], body: body)
         }
@@ -79,6 +81,7 @@ final class ScriptedServer: Sendable {
     }
 
     private static func write(_ answer: Answer, to connection: Int32) {
+        if answer.status == 0 { return }
         let fields = answer.fields.map { "\($0.key): \($0.value)\r\n" }.joined()
         let text =
             "HTTP/1.1 \(answer.status) x\r\n\(fields)Content-Length: \(answer.body.utf8.count)\r\nConnection: close\r\n\r\n\(answer.body)"

@@ -7,17 +7,24 @@ import Testing
 final class SimulatedClock: Sendable {
     private struct State {
         var now = Date(timeIntervalSince1970: 1_800_000_000)
+        /// How far this machine's clock is off.
+        var offset: TimeInterval = 0
         var naps = 0
         var sleepers: [Int: (end: Date, continuation: CheckedContinuation<Bool, Never>)] = [:]
     }
 
     private let state = Mutex(State())
 
+    /// The true time.
     var now: Date { state.withLock { $0.now } }
+    /// What this machine's clock shows.
+    var shown: Date { state.withLock { $0.now.addingTimeInterval($0.offset) } }
+    /// Sets this machine's clock so far off.
+    func setOff(by seconds: TimeInterval) { state.withLock { $0.offset = seconds } }
     private var naps: Int { state.withLock { $0.naps } }
 
     var keeperClock: KeeperClock {
-        KeeperClock(now: { self.now }, sleep: { try await self.sleep($0) }, random: { .random(in: 0..<1) })
+        KeeperClock(now: { self.shown }, sleep: { try await self.sleep($0) }, random: { .random(in: 0..<1) })
     }
 
     private func sleep(_ duration: Duration) async throws {

@@ -5,7 +5,7 @@ public struct KeeperClock: Sendable {
     public static let system = KeeperClock(
         now: { Date() }, sleep: { try await Task.sleep(for: $0) }, random: { .random(in: 0..<1) })
 
-    static let longestNap: TimeInterval = 60  // seconds
+    static let longestNap: TimeInterval = 300  // seconds: a clock that was set forward is noticed within it
 
     var now: @Sendable () -> Date
     /// Throws when cancelled.

@@ -2,7 +2,7 @@ import FoundationEssentials
 
 /// When the next token is fetched: a value, the clock and the dice are passed in (design: the token's life).
 struct RefreshSchedule: Sendable {
-    /// Of a token's life, and how far around it replicas started together are spread.
+    /// Of a token's life, and how far after it replicas started together are spread. Never before: two calls a token's life are enough.
     static let renewal = 0.5, spread = 0.1
     /// Seconds between fetches that refusals of the upstream ask for: the first helps at once, the next are no storm.
     static let forcedInterval: TimeInterval = 5
@@ -28,7 +28,7 @@ struct RefreshSchedule: Sendable {
     mutating func succeeded(_ life: TokenLife, random: Double) {
         self.life = life
         failures = 0
-        let share = Self.renewal + Self.spread * (random - 0.5)
+        let share = Self.renewal + Self.spread * random
         due = life.fetchedAt.addingTimeInterval(life.expiresAt.timeIntervalSince(life.fetchedAt) * share)
     }
 
