@@ -65,8 +65,8 @@ struct EnvironmentReader {
                 "missing, and no configuration file was found; set it to \(ECRHost.allowed), or give --config FILE")
             return nil
         }
-        if let registry = ECRHost(text), !registry.isPublic { return registry }
-        problem("BERTH_REGISTRY", "'\(text)' is not a private registry of ECR; set it to \(ECRHost.allowed)")
+        if let registry = ECRHost(text) { return registry }
+        problem("BERTH_REGISTRY", "'\(text)' is not a registry of ECR; set it to \(ECRHost.allowed)")
         return nil
     }
 

@@ -22,6 +22,9 @@ extension SettingsReader {
         let blobs = section.one("blobs", of: Settings.BlobMode.self) ?? .stream
         let credentials = section.section("credentials").map(credentials)
         let creation = section.section("create_repositories").map(creation)
+        if registry?.isPublic == true, creation != nil {
+            section.problem("create_repositories", "repositories of ECR Public are made by hand; take this away")
+        }
         guard let name, let registry else { return nil }
         return Settings.Upstream(
             name: name, registry: registry, blobs: blobs, credentials: credentials, createRepositories: creation)
@@ -32,9 +35,6 @@ extension SettingsReader {
         guard let registry = ECRHost(text) else {
             section.problem("registry", "\(section.written("registry")) is not a registry of ECR; write \(ECRHost.allowed)")
             return nil
-        }
-        if registry.isPublic {
-            section.problem("registry", "ECR Public is not supported yet; write \(ECRHost.allowed)")
         }
         return registry
     }

@@ -35,7 +35,8 @@ final class Forwarding {
     private var request: Request { exchange.request }
     private var bench: Bench { exchange.bench }
     private var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
-    private var isToHead: Bool { request.method == .head }
+    private var isToHead: Bool { request.method == .head && !isProbe }
+    private var isProbe: Bool { call.operation == .blobHead && route.upstream.refusesHeadOfBlobs }
     private var relay: Relay { Relay(request: request, stallTimeout: site.timeouts.stall) }
 
     func run() async throws {
@@ -70,7 +71,9 @@ final class Forwarding {
                 upstream.stream.close()
                 throw error
             }
-            if let (redirect, digest) = next, try await Download(exchange, digest: digest, site: site).run(from: redirect) {
+            if let (redirect, digest) = next,
+                try await Download(exchange, digest: digest, site: site, isProbe: isProbe).run(from: redirect)
+            {
                 return
             }
         }
@@ -159,6 +162,17 @@ final class Forwarding {
             await dispose(upstream)
             return redirect
         }
+        if isProbe {
+            let status = upstream.head.status
+            await dispose(upstream)
+            switch status {
+            case 404: throw Refusal(.blobUnknown, "The upstream registry does not have this blob.")
+            case 429: throw Refusal(.tooManyRequests, "The upstream registry is asked too often.", retryAfter: 1)
+            case 401, 403: throw Refusal(.denied, "The upstream registry does not give this blob to the gateway.")
+            default:
+                throw Refusal(.unavailable, "The upstream registry answered with status \(status).", status: 502, retryAfter: 1)
+            }
+        }
         try await pass(upstream, body: body)
         return .answered
     }
@@ -167,7 +181,7 @@ final class Forwarding {
     private func judge(_ upstream: UpstreamConnection, _ token: AuthorizationToken) async throws -> (
         TokenRefusal.Reason?, body: [UInt8]?
     ) {
-        var judgement = TokenRefusal.judge(status: upstream.head.status, method: request.method)
+        var judgement = TokenRefusal.judge(status: upstream.head.status, method: isProbe ? .get : request.method)
         var body: [UInt8]?
         if judgement == .inBody {
             let whole = try await collect(upstream)
@@ -184,7 +198,8 @@ final class Forwarding {
 
     /// Where the answer sends a download, when Berth is the one to go there.
     private func redirect(_ head: Head) throws -> Outcome? {
-        guard !route.upstream.passesRedirects, request.method == .get, case .blob(_, let digest) = call.endpoint,
+        guard !route.upstream.passesRedirects || isProbe, request.method == .get || isProbe,
+            case .blob(_, let digest) = call.endpoint,
             [301, 302, 303, 307, 308].contains(head.status), let location = head.value(of: .location)
         else { return nil }
         guard let redirect = Redirect(location, connectTo: site.connectTo) else {
@@ -251,7 +266,7 @@ final class Forwarding {
             }
         let target = route.target(of: call, asSent: request.head.target, mount: mountSource)
         let upstreamRequest = UpstreamRequest(
-            head: request.head, origin: route.upstream.origin, target: target)
+            head: request.head, origin: route.upstream.origin, target: target, isProbe: isProbe)
         upstreamRequest.registryHead(into: &bytes, token: token.fieldValue, length: length)
         if let kept, !kept.isEmpty {
             if isChunked { bytes.appendChunkSize(kept.count) }

@@ -13,6 +13,8 @@ public struct Upstream: Sendable {
     public let keeper: TokenKeeper
     /// The client follows a blob's redirect itself.
     let passesRedirects: Bool
+    /// ECR Public refuses HEAD of every blob (wire 2.2): its size is asked for by the first byte.
+    let refusesHeadOfBlobs: Bool
     /// nil: a push to a repository that does not exist fails.
     let creation: Creation?
 
@@ -30,6 +32,7 @@ public struct Upstream: Sendable {
         origin = Origin(host: settings.registry.host, port: 443, connectTo: ConnectTo(connectTo))
         self.keeper = keeper
         passesRedirects = settings.blobs == .redirect
+        refusesHeadOfBlobs = settings.registry.isPublic
         creation = creator.flatMap { creator in
             settings.createRepositories.map { Creation(match: $0.match.map { Glob($0) }, creator: creator) }
         }

@@ -7,11 +7,13 @@ struct UpstreamRequest {
     let origin: Origin
     /// Path and query there.
     let target: [UInt8]
+    /// HEAD of a blob where the upstream has none: GET of its first byte.
+    var isProbe = false
 
     /// To the registry: with the authorization token.
     /// - Parameter length: of the body; nil: chunked.
     func registryHead(into bytes: inout [UInt8], token: [UInt8], length: Int?) {
-        start(&bytes, method: head.method.token)
+        start(&bytes)
         bytes.appendField("Authorization", token)
         if let length {
             if length > 0 || head.method == .post || head.method == .put || head.method == .patch {
@@ -26,6 +28,7 @@ struct UpstreamRequest {
             case .authorization, .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto: false
             // Framing and host are Berth's; 100-continue is answered by Berth.
             case .contentLength, .host, .expect: false
+            case .range: !isProbe
             default: true
             }
         }
@@ -34,9 +37,9 @@ struct UpstreamRequest {
 
     /// To where a redirect leads: only what chooses the bytes. Never a credential: S3 refuses a request with two (wire 1.4).
     func redirectedHead(into bytes: inout [UInt8]) {
-        start(&bytes, method: head.method.token)
+        start(&bytes)
         head.appendFields(to: &bytes) { field in
-            if field.name == .range { return true }
+            if field.name == .range { return !isProbe }
             let name = head.bytes[field.nameRange]
             return Self.passedToRedirect.contains { $0.count == name.count && zip($0, name).allSatisfy { $0 == ($1 | 0x20) } }
         }
@@ -49,11 +52,12 @@ struct UpstreamRequest {
     ]
     .map { Array($0.utf8) }
 
-    private func start(_ bytes: inout [UInt8], method: StaticString) {
-        bytes.append(method)
+    private func start(_ bytes: inout [UInt8]) {
+        bytes.append(isProbe ? Method.get.token : head.method.token)
         bytes.append(" ")
         bytes.append(contentsOf: target)
         bytes.append(" HTTP/1.1\r\n")
         bytes.appendField("Host", origin.fieldValue)
+        if isProbe { bytes.append("Range: bytes=0-0\r\n") }
     }
 }

@@ -9,7 +9,7 @@ public struct ECRHost: Sendable, Equatable {
     public let isDualStack: Bool
     private let partition: Partition
 
-    public static let allowed = "an ECR host such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+    public static let allowed = "an ECR host such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com, or public.ecr.aws"
     public static let publicHost = "public.ecr.aws"
 
     /// nil for any other host.

@@ -51,7 +51,8 @@ public final class ECRSandbox: Sendable {
             region: region, account: account, accessKeyID: user.accessKeyID, secretAccessKey: user.secret.reveal,
             connectTo: [
                 "\(names.api):443": address(.api), "\(names.sts):443": address(.api), "\(names.registry):443": address(.registry),
-                "*.s3.\(region).amazonaws.com:443": address(.s3),
+                "*.s3.\(region).amazonaws.com:443": address(.s3), "\(Names.publicRegistry):443": address(.registry),
+                "\(Names.publicAPI):443": address(.api),
             ])
         // OpenSSL writes without MSG_NOSIGNAL.
         EventLoop.ignoreBrokenPipes()
@@ -66,7 +67,8 @@ public final class ECRSandbox: Sendable {
         let names = Names(account: settings.account, region: settings.region)
         let certificate = try authority.issue(
             for: [
-                names.registry, "*.dkr.ecr.\(suffix)", names.api, names.sts, "*.s3.\(suffix)", "localhost", "127.0.0.1", "::1",
+                names.registry, "*.dkr.ecr.\(suffix)", names.api, names.sts, Names.publicRegistry, Names.publicAPI,
+                "sts.us-east-1.amazonaws.com", "*.s3.\(suffix)", "localhost", "127.0.0.1", "::1",
             ] + (["127.0.0.1", "::1", "0.0.0.0", "::"].contains(settings.address) ? [] : [settings.address]))
         try authority.write(to: "\(directory)/ca.pem")
         let (chain, key) = ("\(directory)/server.pem", "\(directory)/server.key")
@@ -94,6 +96,8 @@ struct Names {
     let account, region: String
     var registry: String { "\(account).dkr.ecr.\(region).amazonaws.com" }
     var api: String { "api.ecr.\(region).amazonaws.com" }
+    /// ECR Public, which is in one region whatever the sandbox's is (wire 2.2).
+    static let publicRegistry = "public.ecr.aws", publicAPI = "api.ecr-public.us-east-1.amazonaws.com", publicRegion = "us-east-1"
     var sts: String { "sts.\(region).amazonaws.com" }
     var bucket: String { "prod-\(region)-starport-layer-bucket.s3.\(region).amazonaws.com" }
 }

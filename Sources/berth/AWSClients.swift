@@ -35,7 +35,9 @@ struct AWSClients {
     }
 
     func endpoint(of upstream: Settings.Upstream) throws(CredentialError) -> ServiceEndpoint {
-        try endpoint("ECR", of: upstream, host: upstream.registry.apiHost(fips: isFIPS, dualStack: isDualStack))
+        try endpoint(
+            upstream.registry.isPublic ? "ECR_PUBLIC" : "ECR", of: upstream,
+            host: upstream.registry.apiHost(fips: isFIPS, dualStack: isDualStack))
     }
 
     private func endpoint(_ service: String, of upstream: Settings.Upstream, host: String) throws(CredentialError)
@@ -55,6 +57,22 @@ struct AWSClients {
         { [connectTo = ConnectTo(settings.connectTo)] url in
             connectTo.target(of: url.host, UInt16(clamping: url.port)).map { "\($0.0):\($0.1)" }
         }
+    }
+
+    /// How the upstream's authorization token is fetched.
+    func tokens(of upstream: Settings.Upstream, credentials: CredentialKeeper) throws(CredentialError)
+        -> @Sendable () async throws(AWSError) -> FetchedToken
+    {
+        guard upstream.registry.isPublic else {
+            let client = try ecr(of: upstream, credentials: credentials)
+            return { () async throws(AWSError) in try await client.authorizationToken() }
+        }
+        let registry = CallURL(scheme: .https, host: upstream.registry.host)
+        let isOpen = upstream.credentials?.source ?? .automatic == .automatic && upstream.credentials?.assumeRole == nil
+        let client = ECRPublicClient(
+            caller: caller, endpoint: try endpoint(of: upstream), registry: registry.host, dial: dial(registry),
+            credentials: credentials, mayBeAnonymous: isOpen)
+        return { () async throws(AWSError) in try await client.authorizationToken() }
     }
 
     func ecr(of upstream: Settings.Upstream, credentials: CredentialKeeper) throws(CredentialError) -> ECRClient {

@@ -48,10 +48,11 @@ struct UpstreamCheck {
     private static let clockTolerance = 60
 
     func run(_ report: (Step) -> Void) async {
-        let keeper: CredentialKeeper, ecr: ECRClient, api: ServiceEndpoint, sts: STSClient
+        let keeper: CredentialKeeper, fetch: @Sendable () async throws(AWSError) -> FetchedToken, api: ServiceEndpoint,
+            sts: STSClient
         do {
             keeper = try clients.credentials(of: upstream)
-            ecr = try clients.ecr(of: upstream, credentials: keeper)
+            fetch = try clients.tokens(of: upstream, credentials: keeper)
             api = try clients.endpoint(of: upstream)
             sts = try clients.sts(of: upstream)
         } catch { return report(Step(step: "credentials", outcome: .failed, detail: "\(error)", facts: ["error": error.source])) }
@@ -59,7 +60,7 @@ struct UpstreamCheck {
         let hasCredentials = await credentials(keeper, report)
         if hasCredentials { await identity(keeper, sts, report) }
         await reach("api", api.url, dial: api.dial, report)
-        let token = hasCredentials ? await token(ecr, report) : nil
+        let token = hasCredentials || upstream.registry.isPublic ? await token(fetch, report) : nil
         await registry(token, report)
         await storage(report)
     }
@@ -75,9 +76,12 @@ struct UpstreamCheck {
             report(step)
             return true
         } catch {
+            // ECR Public serves everybody, only slower.
+            let isOpen = upstream.registry.isPublic && error.isAbsence
             report(
                 Step(
-                    step: "credentials", outcome: .failed, detail: error.message,
+                    step: "credentials", outcome: isOpen ? .warning : .failed,
+                    detail: isOpen ? "none: ECR Public is read as anybody may, at 1 pull a second" : error.message,
                     notes: keeper.passedOver.current.map { "passed over \($0)" }, facts: ["error": error.source]))
             return false
         }
@@ -97,9 +101,11 @@ struct UpstreamCheck {
         } catch { report(Step(step: "identity", outcome: .warning, detail: "\(error)", notes: clock(error))) }
     }
 
-    private func token(_ ecr: ECRClient, _ report: (Step) -> Void) async -> FetchedToken? {
-        do {
-            let token = try await ecr.authorizationToken()
+    private func token(
+        _ fetch: @Sendable () async throws(AWSError) -> FetchedToken, _ report: (Step) -> Void
+    ) async -> FetchedToken? {
+        do throws(AWSError) {
+            let token = try await fetch()
             let end = token.expiresAt.map { ISO8601DateFormatter().string(from: $0) }
             let hours = token.expiresAt.map { String(format: " (%.1f h)", $0.timeIntervalSinceNow / 3600) } ?? ""
             report(
@@ -129,7 +135,7 @@ struct UpstreamCheck {
 
     private func registry(_ token: FetchedToken?, _ report: (Step) -> Void) async {
         let url = CallURL(scheme: .https, host: upstream.registry.host, path: "/v2/")
-        let fields = token.map { [(name: "Authorization", value: "Basic \($0.authorizationToken.reveal)")] } ?? []
+        let fields = token.map { [(name: "Authorization", value: $0.fieldValue)] } ?? []
         await ask("registry", url, dial: clients.dial(url), fields: fields, report) { status in
             token == nil || status == 200
                 ? nil

@@ -33,17 +33,16 @@ actor ControlPlane {
         var upstreams: [Upstream] = []
         for (index, upstream) in settings.upstreams.enumerated() {
             let source = try clients.credentials(of: upstream)
-            let client = try clients.ecr(of: upstream, credentials: source)
-            let keeper = keepers.keeper(of: try clients.identity(of: upstream)) {
-                TokenKeeper(name: upstream.name, loop: loop, log: log) { () async throws(AWSError) in
-                    try await client.authorizationToken()
-                }
+            let keeper = try keepers.keeper(of: try clients.identity(of: upstream)) {
+                TokenKeeper(
+                    name: upstream.name, loop: loop, log: log, fetch: try clients.tokens(of: upstream, credentials: source))
             }
             // Upstreams of one identity: the first one's fetch the token.
             credentials[ObjectIdentifier(keeper)] = credentials[ObjectIdentifier(keeper)] ?? source
-            let creator = upstream.createRepositories.map {
+            let creator = try upstream.createRepositories.map {
                 RepositoryCreator(
-                    loop: loop, client: client, registryID: upstream.registry.account, template: $0.template, log: log)
+                    loop: loop, client: try clients.ecr(of: upstream, credentials: source), registryID: upstream.registry.account,
+                    template: $0.template, log: log)
             }
             upstreams.append(
                 Upstream(index: index, settings: upstream, connectTo: settings.connectTo, keeper: keeper, creator: creator))

@@ -33,7 +33,10 @@ struct UpstreamProblemTests {
             "[{name: a, registry: \"https://\(registry)\"}]",
             ["upstreams[0].registry: 'https://\(registry)' is not a registry of ECR; write \(allowed)"]
         ),
-        ("[{name: a, registry: public.ecr.aws}]", ["upstreams[0].registry: ECR Public is not supported yet; write \(allowed)"]),
+        (
+            "[{name: a, registry: public.ecr.aws, create_repositories: {match: [\"**\"]}}]",
+            ["upstreams[0].create_repositories: repositories of ECR Public are made by hand; take this away"]
+        ),
         ("[{name: a, registry: \(registry), blobs: no}]", ["upstreams[0].blobs: 'no' is not known; use stream, redirect"]),
         (
             "[{name: a, registry: \(registry), credentials: {source: magic}}]",

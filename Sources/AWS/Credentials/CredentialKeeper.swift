@@ -64,7 +64,8 @@ public actor CredentialKeeper {
             passedOver.publish(passed)
             switch lookup {
             case .found(let credentials): found = credentials
-            case .absent(let reasons): throw CredentialError(source: source.name, message: "none found: \(reasons)")
+            case .absent(let reasons):
+                throw CredentialError(source: source.name, message: "none found: \(reasons)", isAbsence: true)
             }
             if current?.sameKeys(as: found) != true { log.notice("credentials found", metadata: ["source": "\(found.source)"]) }
             if foundIn.current != found.source { foundIn.publish(found.source) }

@@ -25,10 +25,11 @@ public struct CredentialError: Error, Sendable, Equatable, CustomStringConvertib
     public var source: String
     /// What is wrong, where, and the fix.
     public var message: String
+    /// Nothing is broken: there are none.
+    public var isAbsence: Bool
 
-    public init(source: String, message: String) {
-        self.source = source
-        self.message = message
+    public init(source: String, message: String, isAbsence: Bool = false) {
+        (self.source, self.message, self.isAbsence) = (source, message, isAbsence)
     }
 
     public var description: String { "credentials, \(source): \(message)" }

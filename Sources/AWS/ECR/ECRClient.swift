@@ -31,9 +31,6 @@ public struct ECRClient: Sendable {
         var authorizationData: [Entry]
     }
 
-    /// Visible characters; known ones have 2 to 4 thousand (wire 2.1). It must fit in a request head.
-    private static let longestToken = 16 << 10
-
     /// One token serves every registry of the region that these credentials reach (wire 2.1).
     public func authorizationToken() async throws(AWSError) -> FetchedToken {
         let body = try await service.call("GetAuthorizationToken", Nothing())
@@ -41,7 +38,7 @@ public struct ECRClient: Sendable {
             throw service.malformed("GetAuthorizationToken", "no authorizationData")
         }
         let token = entry.authorizationToken
-        guard !token.isEmpty, token.utf8.count <= Self.longestToken, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+        guard FetchedToken.isUsable(token) else {
             throw service.malformed("GetAuthorizationToken", "a token of \(token.utf8.count) bytes that does not fit in a field")
         }
         // In this machine's time, so that a clock that is off does not make a token look dead.
@@ -99,13 +96,25 @@ public struct ECRClient: Sendable {
 
 /// What GetAuthorizationToken brought.
 public struct FetchedToken: Sendable {
-    /// base64 of `AWS:password`: what follows `Basic ` in a request, as it is.
+    /// base64 of `AWS:password`, or a bearer: what follows the scheme in a request, as it is.
     public var authorizationToken: Secret<String>
     /// A hint, not a promise; nil when the answer had none.
     public var expiresAt: Date?
+    /// What stands before it in `Authorization`.
+    public var scheme = Scheme.basic
 
-    public init(authorizationToken: Secret<String>, expiresAt: Date?) {
-        self.authorizationToken = authorizationToken
-        self.expiresAt = expiresAt
+    public enum Scheme: String, Sendable { case basic = "Basic", bearer = "Bearer" }
+
+    public init(authorizationToken: Secret<String>, expiresAt: Date?, scheme: Scheme = .basic) {
+        (self.authorizationToken, self.expiresAt, self.scheme) = (authorizationToken, expiresAt, scheme)
+    }
+
+    /// The whole value of `Authorization`. A secret: not for a log.
+    public var fieldValue: String { "\(scheme.rawValue) \(authorizationToken.reveal)" }
+
+    /// Visible characters; known ones have 2 to 4 thousand (wire 2.1). It must fit in a request head.
+    private static let longest = 16 << 10
+    static func isUsable(_ token: String) -> Bool {
+        !token.isEmpty && token.utf8.count <= longest && token.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
     }
 }

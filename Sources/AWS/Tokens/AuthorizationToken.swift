@@ -4,7 +4,7 @@ import FoundationEssentials
 public struct AuthorizationToken: Sendable, CustomStringConvertible, CustomReflectable {
     /// From 1, one more with each token of a keeper.
     public let generation: Int
-    /// The whole value of `Authorization`: `Basic <authorizationToken>`.
+    /// The whole value of `Authorization`: `Basic <authorizationToken>`, `Bearer <token>`.
     public let fieldValue: [UInt8]
     public let fetchedAt: Date
     /// ECR's word, or a guess where that cannot be (`TokenLife`). A hint: what ECR answers is the truth.
@@ -12,7 +12,7 @@ public struct AuthorizationToken: Sendable, CustomStringConvertible, CustomRefle
 
     init(generation: Int, fetched: FetchedToken, life: TokenLife) {
         self.generation = generation
-        fieldValue = Array("Basic \(fetched.authorizationToken.reveal)".utf8)
+        fieldValue = Array(fetched.fieldValue.utf8)
         fetchedAt = life.fetchedAt
         expiresAt = life.expiresAt
     }

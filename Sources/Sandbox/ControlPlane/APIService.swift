@@ -3,7 +3,7 @@ import HTTP
 
 /// The port of both `api.ecr.<region>` and `sts.<region>`: JSON 1.1 is ECR's, a form is STS's.
 final class APIService {
-    private let account: Account
+    fileprivate let account: Account
     private let operations: ECROperations
     private let securityTokens: SecurityTokenService
 
@@ -15,7 +15,7 @@ final class APIService {
 
     /// Far above any request there is: a policy of 30,720 characters is the largest.
     private static let bodyBytes = 1 << 20
-    private static let targetPrefix = "AmazonEC2ContainerRegistry_V20150921."
+    private static let targetPrefix = "AmazonEC2ContainerRegistry_V20150921.", publicTargetPrefix = "SpencerFrontendService."
     private static let type = "application/x-amz-json-1.1"
 
     func answer(_ exchange: Exchange) async throws {
@@ -42,6 +42,9 @@ final class APIService {
     }
 
     private func run(_ exchange: Exchange, _ body: [UInt8]) throws -> [UInt8] {
+        if let target = exchange.field("X-Amz-Target"), target.hasPrefix(Self.publicTargetPrefix) {
+            return try runPublic(String(target.dropFirst(Self.publicTargetPrefix.count)), exchange, body)
+        }
         guard let target = exchange.field("X-Amz-Target"), target.hasPrefix(Self.targetPrefix),
             let operation = ECROperations.Name(rawValue: String(target.dropFirst(Self.targetPrefix.count)))
         else { throw APIRefusal("UnknownOperationException", nil) }
@@ -57,6 +60,28 @@ final class APIService {
                 "AccessDeniedException", account.notAuthorized(caller.arn, to: "ecr:\(operation.rawValue)", on: resource))
         }
         return try operations.run(operation, request, by: caller)
+    }
+}
+
+extension APIService {
+    private struct PublicAuthorization: Encodable {
+        struct Token: Encodable { var authorizationToken: String, expiresAt: Double }
+        var authorizationData: Token
+    }
+
+    /// ECR Public's API (wire 2.2): an object where ECR's own has a list.
+    private func runPublic(_ operation: String, _ exchange: Exchange, _ body: [UInt8]) throws -> [UInt8] {
+        guard operation == "GetAuthorizationToken" else { throw APIRefusal("UnknownOperationException", nil) }
+        exchange.kind = "PublicGetAuthorizationToken"
+        let check = SignatureCheck(region: Names.publicRegion, service: "ecr-public")
+        let caller = try check.caller(of: ReceivedRequest(exchange), body: body, keys: account.keys, now: account.clock.seconds)
+        if account.isAPIDenied {
+            throw APIRefusal(
+                "AccessDeniedException", account.notAuthorized(caller.arn, to: "ecr-public:GetAuthorizationToken", on: "*"))
+        }
+        let (token, end) = try account.tokens.issue(to: caller, now: account.clock.seconds)
+        return try JSON.bytes(
+            of: PublicAuthorization(authorizationData: .init(authorizationToken: token.reveal, expiresAt: Double(end))))
     }
 }
 

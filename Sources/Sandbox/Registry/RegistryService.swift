@@ -19,7 +19,15 @@ final class RegistryService {
             let operation = route?.operation(exchange.method)
             exchange.kind = operation?.kind ?? "other"
             // Before anything else: without a login no path is told from another (wire 1.1).
-            let arn = try authenticate(exchange)
+            let arn: String
+            if Self.isPublic(exchange) {
+                if exchange.path == "/token/" { return try await answerTokenRequest(exchange) }
+                let isHeadOfBlob = exchange.method == .head && operation?.kind == "blob_head"
+                guard let bearer = try await authenticatePublicly(exchange, isHeadOfBlob: isHeadOfBlob) else { return }
+                arn = bearer
+            } else {
+                arn = try authenticate(exchange)
+            }
             guard let route, let action = operation?.action else { throw RouteUnknown() }
             if account.isRegistryDenied {
                 throw RegistryRefusal.denied(
