@@ -97,11 +97,13 @@ public actor AdminHost: ConnectionHost {
     private func status() async -> GatewayStatus {
         let upstreams = await sources.upstreams()
         return GatewayStatus(
-            version: sources.version, ready: upstreams.allSatisfy(\.ready), uptimeSeconds: Int(Date().timeIntervalSince(started)),
+            version: sources.version, ready: await !sources.isDraining() && upstreams.allSatisfy(\.ready),
+            uptimeSeconds: Int(Date().timeIntervalSince(started)),
             upstreams: upstreams)
     }
 
     private func ready() async -> Answer {
+        if await sources.isDraining() { return (503, .text, "draining: no new exchange is taken\n") }
         let waiting = await sources.upstreams().filter { !$0.ready }
         guard !waiting.isEmpty else { return (200, .text, "ready\n") }
         return (503, .text, waiting.map { "\($0.name): no valid token: \($0.problem ?? "not fetched yet")\n" }.joined())

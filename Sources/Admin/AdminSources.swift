@@ -1,6 +1,8 @@
 /// What the admin listener shows and does, as closures: it knows nothing of how the gateway does it.
 public struct AdminSources: Sendable {
     public var version: String
+    /// The gateway takes no new exchanges: it is on its way out.
+    public var isDraining: @Sendable () async -> Bool
     /// Each upstream's token, as its keeper sees it now.
     public var upstreams: @Sendable () async -> [UpstreamStatus]
     /// Prometheus text, format 0.0.4.
@@ -11,10 +13,12 @@ public struct AdminSources: Sendable {
     public var reload: @Sendable () async -> [String]
 
     public init(
-        version: String, upstreams: @escaping @Sendable () async -> [UpstreamStatus],
+        version: String, isDraining: @escaping @Sendable () async -> Bool,
+        upstreams: @escaping @Sendable () async -> [UpstreamStatus],
         metrics: @escaping @Sendable () async -> [UInt8],
         refresh: @escaping @Sendable (_ upstream: String) async -> Bool?, reload: @escaping @Sendable () async -> [String]
     ) {
+        self.isDraining = isDraining
         (self.version, self.upstreams, self.metrics, self.refresh, self.reload) = (version, upstreams, metrics, refresh, reload)
     }
 }

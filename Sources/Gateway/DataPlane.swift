@@ -41,7 +41,7 @@ public final class DataPlane: Sendable {
             let worker = Worker(loop: loop, bench: bench, settings: server)
             for (index, listener) in settings.listeners.enumerated() {
                 let wanted = number == 0 ? try Self.address(listener.address) : addresses[index]
-                let listening = try Listener(on: wanted, number: index, host: worker)
+                let listening = try Listener(on: wanted, number: index, joins: number > 0, host: worker)
                 if number == 0 { addresses.append(listening.address) }
                 listeners.append(listening)
             }

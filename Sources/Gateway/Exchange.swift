@@ -37,15 +37,24 @@ final class Exchange {
 
     private func answer() async throws {
         let site = bench.site()
+        if site.users.anonymous != nil, TokenService.isAsked(request.head.target) { return try await answerTokenRequest(site) }
         let call = try Call(request.head)
         record.operation = call.operation
         let principal = try await authenticate(site)
         record.principal = principal
         guard call.isAllowed(to: principal.may(anyOf:on:)) else {
+            // Who has not logged in may be somebody who is allowed.
+            guard principal !== site.users.anonymous else { throw Refusal.loginNeeded(challenge(site)) }
+            let place = call.endpoint.repository.map { " in '\($0)'" } ?? ""
             throw Refusal(
-                .denied, "The user '\(principal.name)' is not allowed to do this here; ask the gateway's operator for access.")
+                .denied,
+                "The user '\(principal.name)' may not \(call.operation.deed)\(place); ask the gateway's operator for access.")
         }
-        if case .ping = call.endpoint { return try await answerPing() }
+        if case .ping = call.endpoint {
+            // A 200 would tell docker that no login is ever needed.
+            guard request.head.value(of: .authorization) != nil else { throw Refusal.loginNeeded(challenge(site)) }
+            return try await answerPing()
+        }
         let host = request.head.value(of: .host)
         guard let route = site.router.route(host: host, namespace: call.namespace, repository: call.endpoint.repository) else {
             throw Refusal(.nameUnknown, "No route of this gateway leads to this repository.")
@@ -61,19 +70,41 @@ final class Exchange {
         case .principal(let principal): return principal
         case .missing:
             failure = .missing
-            refusal = Refusal(.unauthorized, "Log in first: this registry needs a user name and a password.", challenge: true)
+            refusal = Refusal.loginNeeded(challenge(site))
         case .invalid(.busy):
             failure = .busy
             refusal = Refusal(.unavailable, "Too many logins are being checked; try again in a moment.", retryAfter: 1)
         case .invalid(let reason):
             failure = reason
-            refusal = Refusal(.unauthorized, "The user name or the password is wrong.", challenge: true)
+            refusal = Refusal(.unauthorized, "The user name or the password is wrong.", challenge: challenge(site))
         case .throttled(let seconds):
             failure = .throttled
             refusal = Refusal(.tooManyRequests, "Too many failed logins from this address; try again later.", retryAfter: seconds)
         }
         bench.loginFailed(failure)
         throw refusal
+    }
+
+    private func challenge(_ site: Site) -> Challenge {
+        guard site.users.anonymous != nil else { return .basic }
+        let door = site.doors[record.listener]
+        if !door.publicURL.isEmpty {
+            return .bearer(realm: String(decoding: door.publicURL, as: UTF8.self) + "\(TokenService.path)")
+        }
+        // The parser has made sure that it is a host and nothing else. HTTP/1.0 may leave it out.
+        guard let host = request.head.value(of: .host) else { return .basic }
+        return .bearer(
+            realm: "\(door.tls == nil ? "http" : "https")://\(String(decoding: host, as: UTF8.self))\(TokenService.path)")
+    }
+
+    private func answerTokenRequest(_ site: Site) async throws {
+        record.operation = .ping
+        guard request.method == .get else { throw Refusal(.unsupported, "The methods here are GET.", allow: "GET") }
+        let field = request.head.value(of: .authorization)
+        record.principal = try await authenticate(site)
+        try await respond(
+            200, fields: [("Content-Type", "application/json"), ("Cache-Control", "no-store")], body: TokenService.answer(to: field)
+        )
     }
 
     /// The specification's check for the API, and docker's login. Berth answers it itself: a login says nothing of the upstream.
@@ -107,7 +138,9 @@ final class Exchange {
     /// An end that is not an answer. Before the head has gone out it can still become one.
     private func end(_ error: RelayError) async {
         record.reason = "\(error.cause)"
+        let isAbandoned = request.connection.isAbandoned
         switch (error.side, error.isStall) {
+        case _ where isAbandoned: record.end = "drained"
         case (.client, true): record.end = "client_stalled"
         case (.client, false): record.end = "client_gone"
         case (.upstream, true): record.end = "upstream_stalled"

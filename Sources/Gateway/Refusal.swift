@@ -4,24 +4,28 @@ import Registry
 struct Refusal: Error {
     let error: RegistryError
     private let retryAfter: Int?
-    private let challenge: Bool
+    private let challenge: Challenge?
     private let allow: String?
 
-    init(_ error: RegistryError, retryAfter: Int? = nil, challenge: Bool = false, allow: String? = nil) {
+    init(_ error: RegistryError, retryAfter: Int? = nil, challenge: Challenge? = nil, allow: String? = nil) {
         (self.error, self.retryAfter, self.challenge, self.allow) = (error, retryAfter, challenge, allow)
     }
 
     init(
-        _ code: RegistryError.Code, _ message: String, status: Int? = nil, retryAfter: Int? = nil, challenge: Bool = false,
+        _ code: RegistryError.Code, _ message: String, status: Int? = nil, retryAfter: Int? = nil, challenge: Challenge? = nil,
         allow: String? = nil
     ) {
         self.init(RegistryError(code, message, status: status), retryAfter: retryAfter, challenge: challenge, allow: allow)
     }
 
+    static func loginNeeded(_ challenge: Challenge) -> Refusal {
+        Refusal(.unauthorized, "Log in first: this registry needs a user name and a password.", challenge: challenge)
+    }
+
     var fields: [(String, String)] {
         var fields = [("Content-Type", "application/json"), ("Docker-Distribution-Api-Version", "registry/2.0")]
         if let retryAfter { fields.append(("Retry-After", String(retryAfter))) }
-        if challenge { fields.append(("WWW-Authenticate", "Basic realm=\"Berth\"")) }
+        if let challenge { fields.append(("WWW-Authenticate", challenge.fieldValue)) }
         if let allow { fields.append(("Allow", allow)) }
         return fields
     }

@@ -87,7 +87,7 @@ public actor Worker: ConnectionHost {
 
     /// Ends what the drain's time did not suffice for.
     public func abandon() {
-        for connection in connections.values { connection.stream.reset() }
+        for connection in connections.values { connection.abandon() }
     }
 
     private func finishDrain() {

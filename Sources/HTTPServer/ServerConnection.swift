@@ -16,6 +16,8 @@ public final class ServerConnection {
     public private(set) var refusal: HeadError?
     /// No further request is read after the one being answered.
     public private(set) var isDraining = false
+    /// It was ended in the middle of an exchange, by us.
+    public private(set) var isAbandoned = false
     /// Bytes of the heads and bodies of requests, as they were on the wire (inside TLS).
     public internal(set) var received = 0
 
@@ -62,6 +64,12 @@ public final class ServerConnection {
     public func drain() {
         isDraining = true
         if isIdle { stream.waiter.wake(.cancelled) }
+    }
+
+    /// Ends it whatever is on it: the drain's time is up.
+    public func abandon() {
+        isAbandoned = true
+        stream.reset()
     }
 
     /// In order; a client that still sends is heard out for a moment, since closing with unread bytes resets the connection

@@ -32,6 +32,18 @@ public enum Operation: String, Sendable, CaseIterable {
         }
     }
 
+    /// What it does, for people: "may not …".
+    public var deed: String {
+        switch self {
+        case .ping, .other: "do this"
+        case .catalog: "list repositories"
+        case .tags: "list tags"
+        case .manifestGet, .manifestHead, .blobGet, .blobHead, .referrers: "pull"
+        case .manifestPut, .uploadStart, .uploadChunk, .uploadFinish, .uploadStatus, .uploadCancel: "push"
+        case .manifestDelete, .blobDelete: "delete"
+        }
+    }
+
     /// Any one of these is enough.
     public var actions: [Action] {
         switch self {

@@ -18,8 +18,13 @@ public final class ECRSandbox: Sendable {
     /// Listens, and has written `sandbox.json` when it returns. Runs on a thread of its own until `stop()`.
     public static func start(_ settings: SandboxSettings = SandboxSettings(), logger: Logger) throws -> ECRSandbox {
         let directory = try settings.directory ?? Files.makeTemporaryDirectory()
-        try Files.makeDirectory(directory)
-        return try ECRSandbox(settings, directory: directory, logger: logger)
+        do {
+            try Files.makeDirectory(directory)
+            return try ECRSandbox(settings, directory: directory, logger: logger)
+        } catch {
+            if settings.directory == nil { Files.removeAll(directory) }
+            throw error
+        }
     }
 
     private init(_ settings: SandboxSettings, directory: String, logger: Logger) throws {

@@ -38,9 +38,14 @@ public final class Listener: @unchecked Sendable {
     /// Rest after accept(2) failed for want of descriptors or memory: retrying at once would spin.
     private static let restAfterExhaustion = Duration.milliseconds(100)
 
-    public init<Host: ConnectionHost>(on address: SocketAddress, number: Int = 0, host: Host) throws(TransportError) {
+    /// - Parameter joins: the address is already listened on by this process, for another worker. Otherwise nobody may have it: with
+    ///   `SO_REUSEPORT` alone a second process of this user's would get half of the connections without a word.
+    public init<Host: ConnectionHost>(on address: SocketAddress, number: Int = 0, joins: Bool = false, host: Host)
+        throws(TransportError)
+    {
         loop = host.loop
         self.number = number
+        if !joins { try Self.checkFree(address) }
         (descriptor, self.address) = try Self.bound(to: address)
         accepted = { socket in
             // On the host's loop already: the task starts there, not on the global pool.
@@ -49,6 +54,19 @@ public final class Listener: @unchecked Sendable {
             }
         }
         loop.execute { [self] in start() }
+    }
+
+    private static func checkFree(_ wanted: SocketAddress) throws(TransportError) {
+        let probe = socket(wanted.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard probe >= 0 else { throw TransportError(call: "socket", errno: errno) }
+        defer { Glibc.close(probe) }
+        var one: Int32 = 1
+        setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        guard wanted.withSockaddr({ bind(probe, $0, $1) }) == 0 else { throw cannotBind(wanted, errno) }
+    }
+
+    private static func cannotBind(_ address: SocketAddress, _ code: Int32) -> TransportError {
+        TransportError(.system, call: "bind", reason: "\(address): \(describe(errno: code))")
     }
 
     private static func bound(to wanted: SocketAddress) throws(TransportError) -> (Int32, SocketAddress) {
@@ -62,7 +80,7 @@ public final class Listener: @unchecked Sendable {
         guard wanted.withSockaddr({ bind(descriptor, $0, $1) }) == 0, listen(descriptor, backlog) == 0 else {
             let code = errno
             Glibc.close(descriptor)
-            throw TransportError(call: "bind", errno: code)
+            throw cannotBind(wanted, code)
         }
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)

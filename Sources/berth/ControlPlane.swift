@@ -20,6 +20,7 @@ actor ControlPlane {
     private let reading: @Sendable () throws(ConfigurationProblems) -> Settings
     private var settings: Settings
     private var generation = 1
+    private(set) var isDraining = false
     private let log: Logger
 
     /// - Parameter reading: how the configuration is read, at start and at each reload.
@@ -53,6 +54,9 @@ actor ControlPlane {
     func start() async {
         for keeper in keepers.all { await keeper.start() }
     }
+
+    /// `/readyz` says so from now on.
+    func beginDrain() { isDraining = true }
 
     // MARK: The site
 
@@ -111,6 +115,7 @@ actor ControlPlane {
         let metrics = MetricsText(workers: dataPlane.metrics, version: Berth.version)
         return AdminSources(
             version: Berth.version,
+            isDraining: { [self] in await isDraining },
             upstreams: { [self] in await statuses() },
             metrics: { [upstreams] in metrics.render(tokens: upstreams.map(Self.figures)) },
             refresh: { [upstreams] name in

@@ -17,6 +17,11 @@ struct Demo: AsyncParsableCommand {
     @Option(help: "The gateway's address. Default: 127.0.0.1:5000, or a free port where 5000 is taken.")
     var listen: String?
 
+    func validate() throws {
+        guard let listen, SocketAddress(listen) == nil else { return }
+        throw ValidationError("--listen \(listen): write an address and a port, like 127.0.0.1:5000")
+    }
+
     private static let user = "demo", password = "demo"
 
     func run() async throws {
@@ -101,6 +106,12 @@ struct Demo: AsyncParsableCommand {
               docker pull \(address)/team/hello:1
 
             IMAGE is any image you have. The repository is created by the push; the password never changes.
+            It speaks TLS with a certificate of its own, which docker takes from 127.0.0.1. Other clients are told to:
+
+              skopeo copy --dest-tls-verify=false --dest-creds \(Self.user):\(Self.password) SOURCE docker://\(address)/team/hello:2
+              podman login --tls-verify=false --username \(Self.user) --password \(Self.password) \(address)
+              curl --insecure --user \(Self.user):\(Self.password) https://\(address)/v2/team/hello/tags/list
+
             Health, metrics and a page for people: http://\(gateway.adminAddress)/
             Ctrl-C ends it and removes what it made.
 

@@ -58,6 +58,7 @@ struct RunningGateway {
             break
         }
         log.notice("draining", metadata: ["within": "\(settings.timeouts.drain)"])
+        await control.beginDrain()
         await dataPlane.drain(within: settings.timeouts.drain)
         adminListener.stop()
         log.notice("stopped")

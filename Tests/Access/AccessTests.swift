@@ -75,7 +75,7 @@ struct GlobTests {
 struct LoginTests {
     static func basic(_ text: String) -> [UInt8] { Array("Basic \(text)".utf8) }
 
-    @Test(arguments: ["", "Basic", "Basic ", "Bearer dTpw", "Basic d_pw", "Basic dTpw=x", "Basic dXA=", "Basic d", "Basic dTpw==="])
+    @Test(arguments: ["", "Basic", "Basic ", "Token dTpw", "Basic d_pw", "Basic dTpw=x", "Basic dXA=", "Basic d", "Basic dTpw==="])
     func `a malformed login is none`(field: String) { #expect(BasicCredentials(field: Array(field.utf8)) == nil) }
 
     @Test func `name and password part at the first colon`() throws {

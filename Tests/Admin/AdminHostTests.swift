@@ -16,9 +16,10 @@ struct AdminHostTests {
         tokenExpires: nil,
         problem: "AccessDenied: \"no\" & <never> <\u{301}b>")
 
-    static func sources(_ upstreams: [UpstreamStatus] = [ready]) -> AdminSources {
+    static func sources(_ upstreams: [UpstreamStatus] = [ready], isDraining: Bool = false) -> AdminSources {
         AdminSources(
-            version: "1.2.3", upstreams: { upstreams }, metrics: { Array("berth_exchanges_in_flight 0\n".utf8) },
+            version: "1.2.3", isDraining: { isDraining }, upstreams: { upstreams },
+            metrics: { Array("berth_exchanges_in_flight 0\n".utf8) },
             refresh: { $0 == "main" ? true : $0 == "broken one" ? false : nil },
             reload: { upstreams.count == 1 ? [] : ["berth.yaml:1: users: missing"] })
     }
@@ -36,6 +37,14 @@ struct AdminHostTests {
         client.loop.start(named: "client")
         defer { client.loop.stop() }
         return try await client.exchange("\(head) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n", with: listener.address)
+    }
+
+    @Test func `a gateway that drains is alive and not ready`() async throws {
+        let sources = Self.sources(isDraining: true)
+        #expect(try await Self.ask("GET /healthz", of: sources).hasPrefix("HTTP/1.1 200"))
+        let ready = try await Self.ask("GET /readyz", of: sources)
+        #expect(ready.hasPrefix("HTTP/1.1 503") && ready.hasSuffix("draining: no new exchange is taken\n"))
+        #expect(try await Self.ask("GET /api/v1/status", of: sources).contains(#""ready" : false"#))
     }
 
     @Test(arguments: [

@@ -70,13 +70,15 @@ struct LoadingTests {
             [
                 "BERTH_BLOBS: 'no' is not known; use stream or redirect",
                 "BERTH_REGISTRY: missing, and no configuration file was found; "
-                    + "set it to an ECR host such as \(registry), or give --config FILE",
+                    + "set it to an ECR host such as \(registry), or public.ecr.aws, or give --config FILE",
                 "BERTH_USERNAME: missing; set it to what is typed at docker login",
             ]
         ),
         (
-            ["BERTH_REGISTRY": "public.ecr.aws"],
-            ["BERTH_REGISTRY: 'public.ecr.aws' is not a private registry of ECR; set it to an ECR host such as \(registry)"]
+            ["BERTH_REGISTRY": "public.ecr.example"],
+            [
+                "BERTH_REGISTRY: 'public.ecr.example' is not a registry of ECR; set it to an ECR host such as \(registry), or public.ecr.aws"
+            ]
         ),
         (
             ["BERTH_USERNAME": "a:hunter2"],

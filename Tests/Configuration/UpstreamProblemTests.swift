@@ -4,7 +4,7 @@ import Testing
 
 struct UpstreamProblemTests {
     static let anonymous = "anonymous: {access: [{repositories: [\"**\"], actions: [pull]}]}\n"
-    static let allowed = "an ECR host such as \(registry)"
+    static let allowed = "an ECR host such as \(registry), or public.ecr.aws"
     static let patterns = "a list of names, * within a segment, ** across: [\"team-a/**\"]"
 
     static let upstreams: [(String, [String])] = [
