@@ -48,7 +48,7 @@ final class AccessLog {
 
     /// A head that was refused before it was a request.
     func write(_ error: HeadError, from client: SocketAddress) {
-        guard settings.isOn else { return }
+        guard settings.isOn, error != .tlsRecord else { return }
         var line = LogLine(settings.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
         line.field("client", client.host.utf8)
         line.field("operation", Operation.other.rawValue.utf8)

@@ -48,6 +48,9 @@ public actor Worker: ConnectionHost {
             try await connection.secure(tls)
         } catch {
             bench.handshakeFailed(error, from: connection.peer)
+            if (error as? TransportError)?.kind == .notTLS {
+                try? await connection.stream.write(Self.speakTLS, timeout: .seconds(1))
+            }
             connection.stream.close()
             return
         }
@@ -65,17 +68,21 @@ public actor Worker: ConnectionHost {
         stream.close()
     }
 
-    private static let busy: [UInt8] = {
-        let refusal = Refusal(
-            .tooManyRequests, "Too many connections to this gateway; try again later.", status: 503, retryAfter: 5)
+    private static let busy = answer(
+        Refusal(.tooManyRequests, "Too many connections to this gateway; try again later.", status: 503, retryAfter: 5))
+    /// docker falls back to plain HTTP when a login is missing, and would else say "EOF".
+    private static let speakTLS = answer(
+        Refusal(.unsupported, "This port speaks TLS: use https://, and trust the gateway's certificate.", status: 400))
+
+    private static func answer(_ refusal: Refusal) -> [UInt8] {
         let body = refusal.error.json(requestID: nil)
         var bytes: [UInt8] = []
-        bytes.appendStatusLine(503)
+        bytes.appendStatusLine(refusal.error.status)
         for (name, value) in refusal.fields { bytes += Array("\(name): \(value)\r\n".utf8) }
         bytes.appendField("Content-Length", decimal: body.count)
         bytes.append("Connection: close\r\n\r\n")
         return bytes + body
-    }()
+    }
 
     /// Idle connections end now, the others after their exchange. Returns when none is left.
     public func drain() async {

@@ -1,5 +1,7 @@
 /// Why a head or a body is refused. RFC 9112: what two parsers could read differently is an error, never a guess.
 public enum HeadError: Error, Sendable, Equatable {
+    /// A client that tries TLS first, as docker and podman do: no request, and no news.
+    case tlsRecord
     case badRequestLine, badStatusLine, badFieldLine, bareLineFeed
     case unsupportedVersion
     case headTooLarge, tooManyFields
@@ -24,6 +26,7 @@ public enum HeadError: Error, Sendable, Equatable {
     /// A sentence for whoever wrote the client.
     public var reason: StaticString {
         switch self {
+        case .tlsRecord: "TLS was spoken to a listener of plain HTTP."
         case .badRequestLine: "The request line is not METHOD /path HTTP/1.1 (RFC 9112 3)."
         case .badStatusLine: "The status line is not HTTP/1.1 and three digits (RFC 9112 4)."
         case .badFieldLine: "A header field is not 'Name: value', is folded, or holds a control character (RFC 9112 5)."

@@ -87,6 +87,8 @@ public final class ServerConnection {
                 try await stream.untilReadable(timeout: settings.idleTimeout)
             }
             guard try await receive(timeout: settings.headTimeout) else { return false }
+            // RFC 8446 5.1: a handshake record. No method begins so.
+            if !stream.isTLS, reader.input.first == 22 { throw HeadError.tlsRecord }
         }
         reader.skipEmptyLine()
         if try reader.take(request.head, as: .request) { return true }

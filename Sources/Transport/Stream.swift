@@ -209,7 +209,16 @@ public final class Stream {
 
     // MARK: TLS
 
+    /// - Throws: of kind `.notTLS` when the client speaks something else; what it sent is still to be read then.
     public func acceptTLS(_ server: TLSServer, timeout: Duration) async throws {
+        var first: UInt8 = 0
+        while recv(descriptor, &first, 1, Int32(MSG_PEEK)) < 0, errno == EAGAIN || errno == EINTR {
+            try await untilReadable(timeout: timeout)
+        }
+        // 0: the client has left, which the handshake tells. RFC 8446 5.1: a handshake record begins with 22.
+        guard first == 0 || first == 22 else {
+            throw TransportError(.notTLS, call: "recv", reason: "something else than TLS was spoken to a listener of TLS")
+        }
         do { tls = try TLSSession(server: server, descriptor: descriptor, batch: loop.records) } catch {
             throw TransportError(error)
         }

@@ -13,6 +13,8 @@ public struct TransportError: Error, CustomStringConvertible {
         case timedOut
         /// The loop took the stream away: drain, or the other side of the exchange is gone.
         case cancelled
+        /// The peer does not speak TLS where it should.
+        case notTLS
         case refused, unresolved, tls, system
     }
 

@@ -48,12 +48,49 @@ struct SandboxCommand: AsyncParsableCommand {
         let logger = Logger(label: "sandbox") { _ in StructuredLogHandler(sink: sink, format: .automatic, level: .notice) }
         let sandbox: ECRSandbox
         do { sandbox = try ECRSandbox.start(settings, logger: logger) } catch { throw CleanExitError(reason: "\(error)") }
+        let configuration = try writeConfiguration(of: sandbox)
         show("The sandbox is up. How to reach it, keys included: \(sandbox.directory)/sandbox.json")
+        show("A gateway in front of it, on 127.0.0.1:5000 for user test with password test:")
+        show("  AWS_SHARED_CREDENTIALS_FILE=\(configuration).credentials berth serve --config \(configuration)")
         show("Faults, quirks and counters: \(sandbox.addresses.control)")
         let control = EventLoop()
         control.start(named: "control")
         for await _ in control.signals([SIGTERM, SIGINT]) { break }
         await sandbox.stop()
+        for path in [configuration, configuration + ".credentials", configuration + ".password"] where data != nil {
+            try? FileManager.default.removeItem(atPath: path)  // its ports and keys are gone
+        }
+    }
+
+    /// A configuration that reaches the sandbox as it is now, with its keys and a password beside it.
+    private func writeConfiguration(of sandbox: ECRSandbox) throws -> String {
+        let path = sandbox.directory + "/berth.yaml", addresses = sandbox.addresses
+        func write(_ text: String, _ suffix: String = "") throws {
+            try Data(text.utf8).write(to: URL(filePath: path + suffix))
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path + suffix)
+        }
+        try write(
+            "[default]\naws_access_key_id = \(addresses.accessKeyID)\naws_secret_access_key = \(addresses.secretAccessKey)\n",
+            ".credentials")
+        try write("test\n", ".password")
+        let dialled = addresses.connectTo.sorted { $0.key < $1.key }.map { "  \"\($0.key)\": \"\($0.value)\"\n" }.joined()
+        try write(
+            """
+            listeners: [{address: "127.0.0.1:5000"}]
+            upstreams:
+              - name: sandbox
+                registry: \(addresses.registryHost)
+                credentials: {source: profile, profile: default}
+                create_repositories: {match: ["**"]}
+            users:
+              - name: test
+                password_file: "\(path).password"
+                access: [{repositories: ["**"], actions: [pull, push, delete, list]}]
+            ca_file: "\(addresses.caFile)"
+            connect_to:
+            \(dialled)
+            """)
+        return path
     }
 }
 

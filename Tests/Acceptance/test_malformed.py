@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conftest import REPOSITORY
+from harness.address import Address
 from harness.gateway import PASSWORD, Gateway
 from harness.processes import wait_until
 from harness.registry import RegistryClient
@@ -35,7 +36,7 @@ MALFORMED: dict[str, tuple[str, tuple[int, ...]]] = {
     "two hosts": (f"GET /v2/ HTTP/1.1\r\n{HOST}{HOST}{AUTHORIZATION}\r\n", (400,)),
     "http 2 preface": ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (400, 505)),
     "unknown version": (f"GET /v2/ HTTP/3.7\r\n{HOST}\r\n", (400, 505)),
-    "garbage": ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", (400,)),
+    "garbage": ("\x80\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", (400,)),
 }
 
 
@@ -52,6 +53,21 @@ def test_an_ambiguous_request_is_refused_and_the_connection_closed(strict_gatewa
     assert answer.status in statuses, answer
     assert closed, "the connection was kept, and what follows could be read as another request"
     wait_until(lambda: refusals_logged(strict_gateway) > logged, "an access line", 5)
+
+
+def test_tls_to_a_plain_listener_is_no_news(strict_gateway: Gateway) -> None:
+    """docker and podman try TLS first, at every command."""
+    logged = refusals_logged(strict_gateway)
+    answer, closed = raw_exchange(strict_gateway.plain, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
+    assert answer is not None and answer.status == 400 and b"TLS was spoken" in answer.body and closed
+    assert refusals_logged(strict_gateway) == logged
+
+
+def test_plain_http_to_a_tls_listener_is_told_so(strict_gateway: Gateway) -> None:
+    plain = Address(strict_gateway.tls.host, strict_gateway.tls.port)
+    answer, closed = raw_exchange(plain, f"GET /v2/ HTTP/1.1\r\n{HOST}\r\n".encode())
+    assert answer is not None and answer.status == 400 and b"This port speaks TLS" in answer.body and closed
+    wait_until(lambda: "something else than TLS" in strict_gateway.program.err, "a log line", 5)
 
 
 @pytest.mark.parametrize("chunk", ["zz\r\nhello\r\n", "5;\r\nhelloXX0\r\n\r\n", "-5\r\nhello\r\n", "FFFFFFFFFFFFFFFFF\r\n"])

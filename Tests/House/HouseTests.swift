@@ -91,7 +91,8 @@ struct HouseTests {
         let document = try #require(try Yams.load(yaml: Self.text("openapi.yaml")) as? [String: Any])
         let paths = try #require(document["paths"] as? [String: Any])
         let code = try Self.text("Sources/Admin/AdminHost.swift")
-        let plain = paths.keys.filter { !$0.hasPrefix("/v2") && !$0.contains("{") }
+        // The token service is the registry listener's, though it lies outside of the registry API.
+        let plain = paths.keys.filter { !$0.hasPrefix("/v2") && $0 != "/token" && !$0.contains("{") }
         #expect(plain.count == 7)
         for path in plain { #expect(code.contains("case \"\(path)\""), "\(path)") }
         let inCode = code.matches(of: #/case "(/[^"]*)"/#).map { String($0.1) }

@@ -76,7 +76,12 @@ readonly RELEASE_BUILD=(-c release --product berth --static-swift-stdlib)
 
 # build_release ROOT: builds the program; seconds when nothing changed.
 build_release() {
-    swift build --package-path "$1" "${RELEASE_BUILD[@]}" >&2
+    # The package manager leaves empty directories behind.
+    local temporary status=0
+    temporary=$(mktemp -d)
+    TMPDIR=$temporary swift build --package-path "$1" "${RELEASE_BUILD[@]}" >&2 || status=$?
+    rm -rf "$temporary"
+    return "$status"
 }
 
 # release_binary ROOT: prints where build_release puts it.
