@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from harness.gateway import clean_environment
+from harness.gateway import Gateway, clean_environment
 from harness.processes import attempt
 
 EX_USAGE = 64
@@ -86,6 +87,22 @@ def test_the_environment_alone_is_checked_too(berth: Path) -> None:
     done = serve(berth, "serve", BERTH_REGISTRY="nowhere", BERTH_USERNAME="ci")
     assert done.returncode == EX_CONFIG, done
     assert "BERTH_REGISTRY" in done.stderr and "BERTH_PASSWORD" in done.stderr
+
+
+@pytest.mark.parametrize("listener", ["registry", "admin"])
+def test_an_address_that_another_berth_has(berth: Path, own_directory: Path, strict_gateway: Gateway, listener: str) -> None:
+    """Two with SO_REUSEPORT would share its connections without a word."""
+    taken = strict_gateway.plain if listener == "registry" else strict_gateway.admin
+    free = "127.0.0.1:0"
+    configuration = strict_gateway.configuration | {
+        "listeners": [{"address": taken.authority if listener == "registry" else free}],
+        "admin": {"address": taken.authority if listener == "admin" else free},
+    }
+    path = own_directory / "berth.yaml"
+    path.write_text(json.dumps(configuration))
+    done = serve(berth, "serve", "--config", path)
+    assert done.returncode == EX_CONFIG, done
+    assert f"{taken.authority}: Address already in use" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["serve", "--no-such-option"], ["no-such-command"]])

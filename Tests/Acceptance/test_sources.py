@@ -16,7 +16,9 @@ import pytest
 from conftest import REPOSITORY, StartGateway
 from harness.address import Address, free_port
 from harness.gateway import clean_environment, user
+from harness.images import blob_image
 from harness.processes import Program, attempt, wait_until
+from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
 from harness import wire
 from harness.wire import basic
@@ -193,6 +195,10 @@ def stalled_metadata(sandbox: Sandbox, _: Path) -> tuple[dict[str, Any], dict[st
     return {"source": "instance"}, metadata, "hop limit"
 
 
+def no_such_region(sandbox: Sandbox, _: Path) -> tuple[dict[str, Any], dict[str, str], str]:
+    return {"source": "environment"}, {}, "eu-west-99"
+
+
 def profile_of(text: str, words: str) -> Callable[[Sandbox, Path], tuple[dict[str, Any], dict[str, str], str]]:
     def broken(_: Sandbox, directory: Path) -> tuple[dict[str, Any], dict[str, str], str]:
         path = directory / "config"
@@ -204,6 +210,7 @@ def profile_of(text: str, words: str) -> Callable[[Sandbox, Path], tuple[dict[st
 
 BROKEN = {
     "metadata that stalls": stalled_metadata,
+    "a region that does not exist": no_such_region,
     "a profile in a circle": profile_of(
         "[profile x]\nrole_arn = a\nsource_profile = y\n[profile y]\nrole_arn = b\nsource_profile = x\n", "circle"),
     "a process that exits 1": profile_of("[profile x]\ncredential_process = /bin/false\n", "ended with"),
@@ -221,7 +228,7 @@ def test_a_broken_source_is_named_and_the_other_upstream_serves(
     own_sandbox.create_repositories(REPOSITORY)
     upstreams = [
         {"name": "good", "registry": own_sandbox.registry_host, "credentials": {"source": "environment"}},
-        {"name": "bad", "registry": "210987654321.dkr.ecr.eu-central-1.amazonaws.com", "credentials": credentials},
+        {"name": "bad", "registry": "210987654321.dkr.ecr.eu-west-99.amazonaws.com", "credentials": credentials},
     ]
     routes = [{"prefix": "", "upstream": "good"}, {"prefix": "bad/", "upstream": "bad"}]
     gateway = start_gateway(own_sandbox, environment=environment, upstreams=upstreams, routes=routes)
@@ -242,3 +249,48 @@ def test_a_broken_source_is_named_and_the_other_upstream_serves(
     assert ready.status == 503 and b"bad" in ready.body and b"good" not in ready.body.replace(b'"good":true', b"")
     if words:
         wait_until(lambda: words in gateway.program.err, words)
+
+
+def test_two_accounts_in_two_partitions(
+    berth: Path, own_directory: Path, own_sandbox: Sandbox, start_gateway: StartGateway
+) -> None:
+    """Each upstream has its own credentials and token; what lies in one is not in the other."""
+    other = Sandbox(berth, own_directory / "gov", "--account", "210987654321", "--region", "us-gov-west-1")
+    try:
+        here, there = own_sandbox, other
+        config = own_directory / "config"
+        config.write_text("".join(
+            f"[profile {name}]\naws_access_key_id = {box.facts['access_key_id']}\n"
+            f"aws_secret_access_key = {box.facts['secret_access_key']}\n" for name, box in (("here", here), ("there", there))))
+        trust = own_directory / "ca.pem"
+        trust.write_bytes(here.ca.read_bytes() + there.ca.read_bytes())
+        role = {"assume_role": {"arn": "arn:aws-us-gov:iam::210987654321:role/pull"}}
+        gateway = start_gateway(
+            here,
+            environment={"AWS_CONFIG_FILE": str(config)},
+            ca_file=str(trust),
+            connect_to=here.facts["connect_to"] | there.facts["connect_to"],
+            upstreams=[
+                {"name": "here", "registry": here.registry_host, "credentials": {"profile": "here"}},
+                {"name": "here-too", "registry": here.registry_host, "credentials": {"profile": "here"}},
+                {"name": "there", "registry": there.registry_host, "credentials": {"profile": "there"} | role},
+            ],
+            routes=[
+                {"prefix": "", "upstream": "here"},
+                {"prefix": "too/", "upstream": "here-too", "upstream_prefix": "too/"},
+                {"prefix": "gov/", "upstream": "there", "upstream_prefix": ""},
+            ],
+        )
+        here.create_repositories("team/app", "too/app")
+        there.create_repositories("team/app")
+        gateway.wait_until_ready()
+        image, other_image = blob_image(b"here" * 1000), blob_image(b"there" * 1000)
+        with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+            client.push_image("team/app", "v1", image)
+            client.push_image("too/app", "v1", image)
+            client.push_image("gov/team/app", "v1", other_image)
+            client.pull_image("team/app", "v1", image)
+            client.pull_image("gov/team/app", "v1", other_image)
+        assert (here.tokens_fetched(), there.tokens_fetched()) == (1, 1), "one token for each identity and region"
+    finally:
+        other.stop()

@@ -17,11 +17,11 @@ from harness.processes import Program
 class Sandbox:
     """A running sandbox in a directory of its own, which is removed with it."""
 
-    def __init__(self, berth: Path, directory: Path) -> None:
+    def __init__(self, berth: Path, directory: Path, *options: str) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         data = directory / "data"
-        self.program = Program("sandbox", [berth, "sandbox", "--data", data], directory)
+        self.program = Program("sandbox", [berth, "sandbox", "--data", data, *options], directory)
         self.facts: dict[str, Any] = self.program.wait_ready(lambda: read_json(data / "sandbox.json"))
         self.ca = Path(self.facts["ca_file"])
         self.program.wait_ready(Address.parse(self.facts["api"]).accepts)

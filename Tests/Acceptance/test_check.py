@@ -1,0 +1,94 @@
+"""`berth check` where something does not work: the cause and the fix, in a report that a person can act on."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from harness.gateway import clean_environment, user
+from harness.processes import attempt
+from harness.sandbox import Sandbox
+from harness.tls import Authority
+
+EX_UNAVAILABLE = 69
+
+
+def check(berth: Path, directory: Path, sandbox: Sandbox, environment: dict[str, str] | None = None, **changes: Any) -> tuple[int, str]:
+    path = directory / "berth.yaml"
+    path.write_text(json.dumps(sandbox.upstream | {"users": [user("ci", "**")]} | changes))
+    done = attempt(berth, "check", "--config", path, env=clean_environment(sandbox.environment | (environment or {})))
+    assert sandbox.facts["secret_access_key"] not in done.stdout + done.stderr
+    return done.returncode, done.stdout
+
+
+def lines(said: str, mark: str) -> list[str]:
+    return [line for line in said.splitlines() if line.strip().startswith(mark)]
+
+
+def test_all_is_well(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+    status, said = check(berth, own_directory, own_sandbox)
+    assert status == 0 and not lines(said, "FAIL") and not lines(said, "warn"), said
+    assert "main: 123456789012.dkr.ecr.eu-west-1.amazonaws.com" in said
+    assert own_sandbox.facts["access_key_id"] in said and "arn:aws:iam::123456789012:user/sandbox" in said
+    for name in ("api", "registry", "s3"):
+        assert f"reached at {own_sandbox.facts[name]}" in said
+
+
+def test_a_missing_permission_is_a_statement_to_paste(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+    own_sandbox.deny_credentials(True)
+    status, said = check(berth, own_directory, own_sandbox)
+    assert status == EX_UNAVAILABLE and len(lines(said, "FAIL")) == 1, said
+    found = re.search(r"\{.*\}", said)
+    assert found and json.loads(found[0]) == {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"}
+
+
+def test_a_clock_that_is_off_is_told_in_seconds(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+    own_sandbox.control("POST", "/clock", {"offset_seconds": -3600})
+    status, said = check(berth, own_directory, own_sandbox)
+    assert status == 0, said  # it is learned from the answers, and signed for
+    assert re.search(r"this machine's clock is (3599|3600|3601) s ahead of", said), said
+
+
+def test_wrong_keys(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+    status, said = check(berth, own_directory, own_sandbox, {"AWS_SECRET_ACCESS_KEY": "x" * 40})
+    assert status == EX_UNAVAILABLE and "the secret key does not belong to the access key id" in said, said
+    status, said = check(berth, own_directory, own_sandbox, {"AWS_ACCESS_KEY_ID": "AKIAUNKNOWN"})
+    assert status == EX_UNAVAILABLE and "are unknown here" in said, said
+
+
+def test_no_credentials_says_where_it_looked(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+    environment = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": str(own_directory)}
+    upstream = {"name": "main", "registry": own_sandbox.registry_host}
+    status, said = check(berth, own_directory, own_sandbox, environment, upstreams=[upstream])
+    assert status == EX_UNAVAILABLE, said
+    places = [line.strip().removeprefix("passed over ").partition(":")[0] for line in said.splitlines() if "passed over" in line]
+    assert places == ["environment", "profile", "web_identity", "container", "instance"]
+
+
+def test_an_unreachable_registry_and_a_foreign_certificate(
+    berth: Path, own_directory: Path, own_sandbox: Sandbox, authority: Authority
+) -> None:
+    nowhere = own_sandbox.facts["connect_to"] | {f"{own_sandbox.registry_host}:443": "127.0.0.1:1"}
+    status, said = check(berth, own_directory, own_sandbox, connect_to=nowhere)
+    assert status == EX_UNAVAILABLE and "dialled at 127.0.0.1:1, by connect_to" in said, said
+    assert len(lines(said, "FAIL")) == 1
+    status, said = check(berth, own_directory, own_sandbox, ca_file=str(authority.certificate))
+    assert status == EX_UNAVAILABLE and "trust its CA with ca_file or AWS_CA_BUNDLE" in said, said
+
+
+def test_another_account_s_registry_needs_its_policy(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+    other = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
+    connect_to = own_sandbox.facts["connect_to"] | {f"{other}:443": own_sandbox.facts["registry"]}
+    upstream = {"name": "main", "registry": other, "credentials": {"source": "environment"}}
+    _, said = check(berth, own_directory, own_sandbox, upstreams=[upstream], connect_to=connect_to)
+    assert "the registry is account 210987654321's: its repositories' policies must allow" in said, said
+
+
+def test_metadata_that_does_not_answer_names_the_hop_limit(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+    own_sandbox.control("POST", "/faults", {"where": "metadata", "match": {}, "kind": "stall", "seconds": 600, "times": 100})
+    environment = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": own_sandbox.facts["metadata"], "AWS_EC2_METADATA_DISABLED": "false"}
+    upstream = {"name": "main", "registry": own_sandbox.registry_host, "credentials": {"source": "instance"}}
+    status, said = check(berth, own_directory, own_sandbox, environment, upstreams=[upstream])
+    assert status == EX_UNAVAILABLE and "--http-put-response-hop-limit 2" in said, said
