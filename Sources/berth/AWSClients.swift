@@ -6,6 +6,8 @@ import Transport
 /// The calls to AWS that a configuration leads to. Shared by the gateway and by `berth check`, so that the one tells what the other does.
 struct AWSClients {
     let caller: HTTPCaller
+    /// Trusts what the data plane trusts: the system's store and `ca_file`, whatever `AWS_CA_BUNDLE` says to the calls.
+    let dataPlaneCaller: HTTPCaller
     private let loop: EventLoop
     private let settings: Settings
     private let log: Logger
@@ -15,6 +17,8 @@ struct AWSClients {
         caller = HTTPCaller(
             loop: loop, trust: CallTrust(environment: settings.environment, caFile: settings.caFile),
             userAgent: "berth/\(Berth.version)")
+        dataPlaneCaller = HTTPCaller(
+            loop: loop, trust: CallTrust(files: [settings.caFile].compactMap { $0 }), userAgent: "berth/\(Berth.version)")
     }
 
     func credentials(of upstream: Settings.Upstream) throws(CredentialError) -> CredentialKeeper {

@@ -59,7 +59,7 @@ struct UpstreamCheck {
         // Reach is told whether there are credentials or not: it is the other half of what can be wrong.
         let hasCredentials = await credentials(keeper, report)
         if hasCredentials { await identity(keeper, sts, report) }
-        await reach("api", api.url, dial: api.dial, report)
+        await ask("api", api.url, dial: api.dial, by: clients.caller, fields: [], report) { _ in nil }
         let token = hasCredentials || upstream.registry.isPublic ? await token(fetch, report) : nil
         await registry(token, report)
         await storage(report)
@@ -128,15 +128,10 @@ struct UpstreamCheck {
         return ["this machine's clock is \(abs(offset)) s \(offset > 0 ? "behind" : "ahead of") AWS's"]
     }
 
-    /// Any answer will do.
-    private func reach(_ step: String, _ url: CallURL, dial: String?, _ report: (Step) -> Void) async {
-        _ = await ask(step, url, dial: dial, fields: [], report) { _ in nil }
-    }
-
     private func registry(_ token: FetchedToken?, _ report: (Step) -> Void) async {
         let url = CallURL(scheme: .https, host: upstream.registry.host, path: "/v2/")
         let fields = token.map { [(name: "Authorization", value: $0.fieldValue)] } ?? []
-        await ask("registry", url, dial: clients.dial(url), fields: fields, report) { status in
+        await ask("registry", url, dial: clients.dial(url), by: clients.dataPlaneCaller, fields: fields, report) { status in
             token == nil || status == 200
                 ? nil
                 : "it answered the token with status \(status); its policy or that of a VPC endpoint may deny this identity"
@@ -149,17 +144,20 @@ struct UpstreamCheck {
         let region = upstream.registry.region
         let url = CallURL(
             scheme: .https, host: "prod-\(region)-starport-layer-bucket.s3.\(region).\(upstream.registry.partitionSuffix)")
-        await reach("storage", url, dial: clients.dial(url), report)
+        await ask("storage", url, dial: clients.dial(url), by: clients.dataPlaneCaller, fields: [], report) { _ in nil }
     }
 
+    /// Any answer will do, unless `judge` finds fault with its status. As the data plane reaches it, or as calls to AWS do.
     private func ask(
-        _ step: String, _ url: CallURL, dial: String?, fields: [(name: String, value: String)], _ report: (Step) -> Void,
+        _ step: String, _ url: CallURL, dial: String?, by caller: HTTPCaller, fields: [(name: String, value: String)],
+        _ report: (Step) -> Void,
         judge: (Int) -> String?
     ) async {
         var request = CallRequest("GET \(url.path)", url: url, fields: fields)
         (request.dial, request.wantsCertificate) = (dial, true)
+        request.mayUseProxy = caller === clients.caller  // transfers do not go through one
         do {
-            let answer = try await clients.caller.call(request)
+            let answer = try await caller.call(request)
             let seen = answer.certificate.map { ["certificate: \($0)"] } ?? []
             let late = answer.date.map { $0 - Int(Date().timeIntervalSince1970) } ?? 0
             let clock =
