@@ -17,6 +17,9 @@ extension Settings {
         guard let path = named ?? usual.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
             return try EnvironmentReader(environment: environment).read()
         }
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw ConfigurationProblems(lines: ["\(path): there is no such file; name one, or leave it out and set BERTH_REGISTRY"])
+        }
         guard let text = Files.text(path) else {
             throw ConfigurationProblems(lines: ["\(path): this cannot be read; name \(Files.bound)"])
         }

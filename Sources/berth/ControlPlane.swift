@@ -101,12 +101,30 @@ actor ControlPlane {
                 settings = before
                 return ["\(error)"]
             }
+            let waiting = Self.takingRestart(read, against: before)
+            if !waiting.isEmpty {
+                log.warning(
+                    "changed, and taken up at the next start only", metadata: ["keys": "\(waiting.joined(separator: ", "))"])
+            }
             log.notice("reloaded", metadata: ["users": "\(next.users.count)", "routes": "\(next.routes.count)"])
             return []
         } catch {
             for line in error.lines { log.error("not reloaded", metadata: ["problem": "\(line)"]) }
             return error.lines
         }
+    }
+
+    /// The top-level keys that a reload does not take up and that differ. By what they print: secrets are in none of them.
+    private static func takingRestart(_ read: Settings, against running: Settings) -> [String] {
+        func parts(_ settings: Settings) -> [(String, String)] {
+            [
+                ("listeners", "\(settings.listeners.map(\.address))"), ("admin", "\(settings.admin)"),
+                ("upstreams", "\(settings.upstreams)"), ("connect_to", "\(settings.connectTo.sorted { $0.key < $1.key })"),
+                ("ca_file", "\(settings.caFile ?? "")"), ("limits", "\(settings.limits)"), ("timeouts", "\(settings.timeouts)"),
+                ("log", "\(settings.log)"), ("workers", "\(settings.workers ?? 0)"),
+            ]
+        }
+        return zip(parts(read), parts(running)).filter { $0.1 != $1.1 }.map(\.0.0)
     }
 
     // MARK: What the admin listener asks

@@ -114,6 +114,13 @@ def test_sighup_takes_new_users_without_dropping_a_transfer(stored: tuple[Gatewa
     assert digest_of(b"".join(received)) == digest
 
 
+def test_sighup_names_what_takes_a_restart(stored: tuple[Gateway, Image]) -> None:
+    gateway, _ = stored
+    gateway.write(gateway.configuration | {"timeouts": {"drain": "7m"}, "workers": 1})
+    gateway.program.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: '"keys":"timeouts, workers"' in gateway.program.err, "the keys", 10)
+
+
 def test_sighup_with_a_broken_file_keeps_serving(stored: tuple[Gateway, Image]) -> None:
     gateway, _ = stored
     gateway.write(gateway.configuration | {"users": [{"name": "half"}]})

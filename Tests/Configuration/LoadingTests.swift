@@ -31,7 +31,7 @@ struct LoadingTests {
         }
         #expect(
             error?.lines == [
-                "/nonexistent.yaml: this cannot be read; name a file of text, of at most 4MiB, that Berth's user may read"
+                "/nonexistent.yaml: there is no such file; name one, or leave it out and set BERTH_REGISTRY"
             ])
     }
 
