@@ -28,7 +28,7 @@ struct ProfileReader {
     /// Role upon role: past it somebody has made a mistake.
     private static let rolesAtMost = 8
 
-    /// Nil: the profile says nothing of credentials. `isThere` tells whether it exists at all.
+    /// Nil: the profile says nothing of credentials.
     func plan(of profile: String, ways: ProfilePlan.Ways = .all) throws(CredentialError) -> ProfilePlan? {
         try plan(of: profile, ways: ways, on: [])
     }

@@ -25,7 +25,6 @@ final class CurlMulti {
     init(loop: EventLoop) {
         _ = Self.libraryIsReady
         // Fails only without memory.
-        // Fails only without memory.
         guard let handle = curl_multi_init() else { fatalError("curl_multi_init failed") }
         self.loop = loop
         self.handle = handle
