@@ -82,8 +82,8 @@ struct Download {
     private func answer(from upstream: UpstreamConnection) async throws -> Redirect? {
         let head = upstream.head
         switch head.status {
-        case 200 where isProbe, 206 where isProbe:
-            try await tell(upstream)
+        case 200 where isProbe, 206 where isProbe, 416 where isProbe:
+            try await BlobProbe(exchange: exchange, digest: digest, site: site).tell(by: upstream)
             return nil
         case 200, 206, 304, 416:
             try await pass(upstream)
@@ -106,40 +106,6 @@ struct Download {
             throw Refusal(.unavailable, "The blob's storage redirected to a place that cannot be followed.", status: 502)
         }
         return next
-    }
-
-    /// The blob's size, out of an answer to the request for its first byte.
-    private func tell(_ upstream: UpstreamConnection) async throws {
-        // `bytes 0-0/1234`, or a whole body by one who knows no ranges: that one is not waited for.
-        let total = upstream.head.value(of: .contentRange).flatMap { field in
-            field.lastIndex(of: UInt8(ascii: "/")).flatMap { Int(String(decoding: field[($0 + 1)...], as: UTF8.self)) }
-        }
-        let length: Int?
-        if upstream.head.status == 206 {
-            length = total
-        } else if case .length(let whole) = upstream.head.framing {
-            length = whole
-        } else {
-            length = nil
-        }
-        upstream.stream.close()
-        guard let length else { throw Refusal(.unavailable, "The blob's storage does not tell its size.", status: 502) }
-        exchange.record.status = 200
-        exchange.hasAnswered = true
-        var bytes: [UInt8] = []
-        bytes.appendStatusLine(200)
-        bytes.append(
-            "Content-Type: application/octet-stream\r\nAccept-Ranges: bytes\r\nDocker-Distribution-Api-Version: registry/2.0\r\n")
-        bytes.appendField("Content-Length", decimal: length)
-        bytes.appendField("Docker-Content-Digest", digest.bytes)
-        bytes.appendField("Berth-Request-Id", exchange.record.requestID)
-        if !request.keepsAlive {
-            request.closeAfterAnswer()
-            bytes.append("Connection: close\r\n")
-        }
-        bytes.append("\r\n")
-        try await Relay(request: request, stallTimeout: site.timeouts.stall).write(bytes, to: request.connection.stream, .client)
-        exchange.record.sent += bytes.count
     }
 
     private func pass(_ upstream: UpstreamConnection) async throws {

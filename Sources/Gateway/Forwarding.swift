@@ -164,6 +164,10 @@ final class Forwarding {
         }
         if isProbe {
             let status = upstream.head.status
+            if [200, 206, 416].contains(status), case .blob(_, let digest) = call.endpoint {
+                try await BlobProbe(exchange: exchange, digest: digest, site: site).tell(by: upstream)
+                return .answered
+            }
             await dispose(upstream)
             switch status {
             case 404: throw Refusal(.blobUnknown, "The upstream registry does not have this blob.")

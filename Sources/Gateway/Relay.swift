@@ -133,7 +133,12 @@ struct Relay {
                     }
                 }
                 let frame = Self.frame(count, in: scratch, chunked: chunked)
-                let taken = try write(frame, to: upstream.stream, .upstream)
+                let taken: Int
+                do { taken = try write(frame, to: upstream.stream, .upstream) } catch {
+                    // An upstream that refuses a body answers and closes; its answer says more than the broken pipe.
+                    if (try? hasAnswered(upstream)) == true { return false }
+                    throw error
+                }
                 sent += taken
                 isSlow = taken < frame.count || upstream.stream.hasUnsent
                 if isSlow {
@@ -142,7 +147,7 @@ struct Relay {
                     sent += rest.count
                 }
             case .end:
-                if chunked { try await write(Array("0\r\n\r\n".utf8), to: upstream.stream, .upstream) }
+                if chunked, try await !write(Array("0\r\n\r\n".utf8), orAnswerOf: upstream) { return false }
                 upstream.requestIsWhole()
                 return true
             case .wantsRead, .wantsWrite:
@@ -178,7 +183,6 @@ struct Relay {
                 } catch { return (0, error) }
             }
             if let failure {
-                // An upstream that refuses a body answers and closes; its answer says more than the broken pipe.
                 if (try? hasAnswered(upstream)) == true { return false }
                 throw RelayError(side: .upstream, cause: failure)
             }

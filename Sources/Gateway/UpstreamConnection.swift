@@ -20,6 +20,8 @@ final class UpstreamConnection {
     /// Bytes of a request or of its answer are still to come: nothing else may be sent on it.
     private var isMidExchange = false
 
+    private var isHeadWhole = false
+
     /// ECR's own heads are under 2 KiB and S3's under 1; a redirect carries a URL with a session token of several.
     private static let limits = HeadLimits(bytes: 64 << 10, fields: 200)
 
@@ -39,6 +41,7 @@ final class UpstreamConnection {
     func begin() {
         isMidExchange = true
         received = 0
+        isHeadWhole = false
         head.removeAll()
     }
 
@@ -53,12 +56,14 @@ final class UpstreamConnection {
     /// The request is sent whole: the answer decides when the connection is free again.
     func requestIsWhole() { isMidExchange = false }
 
-    /// Takes what has come of the answer's head. true when it is whole. Interim answers (1xx) are passed over.
+    /// Takes what has come of the answer's head. true when it is whole, however often it is asked: an upload looks for it between two
+    /// writes, and what follows is body. Interim answers (1xx) are passed over.
     func headNow(toHead: Bool, scratch: UnsafeMutableRawBufferPointer) throws -> Bool {
-        while true {
+        while !isHeadWhole {
             while try reader.take(head, as: .answer(toHead: toHead)) {
                 if head.status >= 200 {
                     body = BodyDecoder(head.framing)
+                    isHeadWhole = true
                     return true
                 }
             }
@@ -70,6 +75,7 @@ final class UpstreamConnection {
             case .wantsRead, .wantsWrite: return false
             }
         }
+        return true
     }
 
     /// Waits for the answer's head.

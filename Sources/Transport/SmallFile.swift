@@ -1,11 +1,24 @@
 import Glibc
 
-/// A small file whole; nil when it cannot be read or is longer than `limit` bytes.
+/// A small file whole; nil when it cannot be read or is longer than `limit` bytes. Never waits: what is read through a pipe must have been
+/// written, since this is called on loops.
 public func readFile(_ path: String, limit: Int) -> [UInt8]? {
-    guard let file = fopen(path, "re") else { return nil }
-    defer { fclose(file) }
+    let file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    var hasFailed = false
     let bytes = [UInt8](unsafeUninitializedCapacity: limit + 1) { buffer, count in
-        count = fread(buffer.baseAddress, 1, limit + 1, file)
+        count = 0
+        while count <= limit {
+            let got = read(file, buffer.baseAddress.map { $0 + count }, limit + 1 - count)
+            if got == 0 { return }
+            if got > 0 {
+                count += got
+            } else if errno != EINTR {
+                hasFailed = true
+                return
+            }
+        }
     }
-    return ferror(file) == 0 && bytes.count <= limit ? bytes : nil
+    return !hasFailed && bytes.count <= limit ? bytes : nil
 }

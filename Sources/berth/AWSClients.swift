@@ -72,11 +72,17 @@ struct AWSClients {
             return { () async throws(AWSError) in try await client.authorizationToken() }
         }
         let registry = CallURL(scheme: .https, host: upstream.registry.host)
-        let isOpen = upstream.credentials?.source ?? .automatic == .automatic && upstream.credentials?.assumeRole == nil
         let client = ECRPublicClient(
             caller: caller, endpoint: try endpoint(of: upstream), registry: registry.host, dial: dial(registry),
-            credentials: credentials, mayBeAnonymous: isOpen)
+            credentials: credentials, mayBeAnonymous: mayBeAnonymous(upstream))
         return { () async throws(AWSError) in try await client.authorizationToken() }
+    }
+
+    /// ECR Public serves everybody, only slower; who named credentials means them.
+    func mayBeAnonymous(_ upstream: Settings.Upstream) -> Bool {
+        let named = upstream.credentials
+        return upstream.registry.isPublic && named?.source ?? .automatic == .automatic && named?.profile == nil
+            && named?.assumeRole == nil
     }
 
     func ecr(of upstream: Settings.Upstream, credentials: CredentialKeeper) throws(CredentialError) -> ECRClient {
@@ -87,7 +93,8 @@ struct AWSClients {
     func identity(of upstream: Settings.Upstream) throws(CredentialError) -> TokenKeepers.Identity {
         let credentials = upstream.credentials
         return TokenKeepers.Identity(
-            endpoint: try endpoint(of: upstream), source: credentials?.source.rawValue ?? "automatic",
+            endpoint: try endpoint(of: upstream), publicRegistry: upstream.registry.isPublic ? upstream.registry.host : nil,
+            source: credentials?.source.rawValue ?? "automatic",
             profile: credentials?.profile,
             role: credentials?.assumeRole?.role)
     }

@@ -60,7 +60,7 @@ struct UpstreamCheck {
         let hasCredentials = await credentials(keeper, report)
         if hasCredentials { await identity(keeper, sts, report) }
         await ask("api", api.url, dial: api.dial, by: clients.caller, fields: [], report) { _ in nil }
-        let token = hasCredentials || upstream.registry.isPublic ? await token(fetch, report) : nil
+        let token = hasCredentials || clients.mayBeAnonymous(upstream) ? await token(fetch, report) : nil
         await registry(token, report)
         await storage(report)
     }
@@ -76,8 +76,7 @@ struct UpstreamCheck {
             report(step)
             return true
         } catch {
-            // ECR Public serves everybody, only slower.
-            let isOpen = upstream.registry.isPublic && error.isAbsence
+            let isOpen = clients.mayBeAnonymous(upstream) && error.isAbsence
             report(
                 Step(
                     step: "credentials", outcome: isOpen ? .warning : .failed,

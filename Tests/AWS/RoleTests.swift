@@ -145,6 +145,28 @@ import Transport
         #expect(agent.requests.count == 2)  // a refusal is not asked again
     }
 
+    /// On ECS whoever knows the path gets the keys.
+    @Test func pathOfAContainersCredentialsIsShownNowhere() async throws {
+        let agent = try ScriptedServer { $0.target.hasSuffix("good") ? .init(body: Self.document) : .init(status: 404, body: "x") }
+        for path in ["secret-path-good", "secret-path-bad"] {
+            let environment = ["AWS_CONTAINER_CREDENTIALS_FULL_URI": "\(agent.url)\(path)"]
+            do {
+                #expect(try await key(sources.makers(environment).source("container")).source.contains("secret-path") == false)
+            } catch { #expect("\(error)".contains("secret-path") == false) }
+        }
+    }
+
+    /// Nobody writes into it: a read that waited would hold the control loop up, and with it every upstream.
+    @Test func pipeInThePlaceOfATokenFileHoldsNothingUp() async throws {
+        let files = try TemporaryFiles()
+        #expect(mkfifo(files.path("token"), 0o600) == 0)
+        let environment = ["AWS_WEB_IDENTITY_TOKEN_FILE": files.path("token"), "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/x"]
+        let error = await #expect(throws: CredentialError.self) {
+            try await key(sources.makers(environment).source("web_identity"))
+        }
+        #expect(error?.message.contains("is empty") == true)
+    }
+
     @Test func containerTriesAgainWhenTheAgentStumbles() async throws {
         let calls = Atomic(0)
         let agent = try ScriptedServer { _ in

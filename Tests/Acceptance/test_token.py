@@ -73,7 +73,8 @@ def test_tokens_expired_in_mid_traffic_are_never_seen(own_sandbox: Sandbox, star
 def test_an_upload_too_large_to_repeat_is_refused_so_that_clients_try_again(
     own_sandbox: Sandbox, start_gateway: StartGateway, framing: str
 ) -> None:
-    """Its token dies just before the first byte: nobody has kept the body, so the client must send it again (wire 7), on 503."""
+    """Its token dies just before the first byte: nobody has kept the body, so the client must send it again (wire 7), on 503. Unless the
+    upstream has said so before 64 KiB had gone out: those are sent once more, and the rest follows."""
     own_sandbox.create_repositories(REPOSITORY)
     gateway = start_gateway(own_sandbox)
     gateway.wait_until_ready()
@@ -93,6 +94,9 @@ def test_an_upload_too_large_to_repeat_is_refused_so_that_clients_try_again(
         except ConnectionError:
             pass  # the answer came before the body's end
         answer = client.connection.receive()
+        if answer.status == 202:
+            client.finish_upload(client.location(answer), digest_of(blob))
+            return
     assert answer.status == 503 and "retry-after" in answer.fields, answer
     with client_of(gateway) as client:
         client.push_blob(REPOSITORY, blob)

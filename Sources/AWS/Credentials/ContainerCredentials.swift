@@ -2,7 +2,8 @@ import Crypto
 import FoundationEssentials
 import Transport
 
-/// The role of an ECS task or of an EKS pod (Pod Identity), from the endpoint that the container's environment names (wire 4.4).
+/// The role of an ECS task or of an EKS pod (Pod Identity), from the endpoint that the container's environment names (wire 4.4). On ECS
+/// the path of that endpoint is all that guards it: it is shown nowhere.
 struct ContainerCredentials: CredentialSource {
     let name = "container"
     let caller: HTTPCaller
@@ -36,7 +37,7 @@ struct ContainerCredentials: CredentialSource {
             }
             if attempt < Self.attempts { try? await sleep(Self.pause) }
         }
-        throw error("\(url) gives no credentials: \(problem)")
+        throw error("\(url.hostField) gives no credentials: \(problem)")
     }
 
     private func endpoint() throws(CredentialError) -> CallURL? {
@@ -85,13 +86,13 @@ struct ContainerCredentials: CredentialSource {
 
     private func credentials(in answer: CallResponse, of url: CallURL) throws(CredentialError) -> Credentials {
         guard let document = try? JSONDecoder().decode(Document.self, from: Data(answer.body)) else {
-            throw error("the answer of \(url) lacks AccessKeyId or SecretAccessKey, or is no JSON")
+            throw error("the answer of \(url.hostField) lacks AccessKeyId or SecretAccessKey, or is no JSON")
         }
         let expiration = document.Expiration.map { try? Date($0, strategy: .iso8601) }
-        if case .some(nil) = expiration { throw error("the Expiration in the answer of \(url) is not a time") }
+        if case .some(nil) = expiration { throw error("the Expiration in the answer of \(url.hostField) is not a time") }
         return Credentials(
             accessKeyID: document.AccessKeyId, secretAccessKey: Secret(document.SecretAccessKey),
-            sessionToken: document.Token.map { Secret($0) }, expiration: expiration ?? nil, source: "container (\(url))")
+            sessionToken: document.Token.map { Secret($0) }, expiration: expiration ?? nil, source: "container (\(url.hostField))")
     }
 
     private func error(_ message: String) -> CredentialError { CredentialError(source: name, message: message) }

@@ -11,7 +11,8 @@ struct RoleCredentials: CredentialSource {
             if let source = identity.foundIn.current { credentials.source += ", by \(source)" }
             return .found(credentials)
         } catch {
-            if case .credentials(let reason) = error.cause { throw reason }
+            // What was to assume the role is missing: that is no absence of a role.
+            if case .credentials(let reason) = error.cause { throw CredentialError(source: reason.source, message: reason.message) }
             throw CredentialError(source: name, message: "\(role.arn) cannot be assumed: \(error)")
         }
     }

@@ -23,6 +23,8 @@ public struct ECRPublicClient: Sendable {
         tokens = CallURL(scheme: .https, host: registry, path: "/token/", query: "service=\(registry)&scope=aws")
     }
 
+    private static let anonymousLife: TimeInterval = 1200  // seconds
+
     private struct Nothing: Encodable {}
     private struct Authorization: Decodable {
         struct Entry: Decodable { var authorizationToken: String, expiresAt: Double? }
@@ -42,7 +44,11 @@ public struct ECRPublicClient: Sendable {
             guard mayBeAnonymous, case .credentials(let reason) = error.cause, reason.isAbsence else { throw error }
         }
         let bearer = try await bearer(for: fetched?.authorizationToken)
-        let end = fetched?.expiresAt.map { Date(timeIntervalSince1970: $0 - Double(service.service.clock.seconds)) }
+        // Anybody's is asked for again soon: credentials that come late, as an instance's may, are then taken up.
+        let end =
+            fetched == nil
+            ? service.service.now().addingTimeInterval(Self.anonymousLife)
+            : fetched?.expiresAt.map { Date(timeIntervalSince1970: $0 - Double(service.service.clock.seconds)) }
         return FetchedToken(authorizationToken: Secret(bearer), expiresAt: end, scheme: .bearer)
     }
 

@@ -3,13 +3,16 @@ public struct TokenKeepers {
     /// What makes two upstreams one identity: where the token is fetched, and with whose credentials.
     public struct Identity: Hashable, Sendable {
         public var endpoint: ServiceEndpoint
+        /// The registry, where it has a token of its own kind: ECR Public, which one common endpoint may serve beside ECR.
+        public var publicRegistry: String?
         /// As the configuration says them.
         public var source: String
         public var profile: String?
         public var role: AssumedRole?
 
-        public init(endpoint: ServiceEndpoint, source: String, profile: String?, role: AssumedRole?) {
-            (self.endpoint, self.source, self.profile, self.role) = (endpoint, source, profile, role)
+        public init(endpoint: ServiceEndpoint, publicRegistry: String?, source: String, profile: String?, role: AssumedRole?) {
+            (self.endpoint, self.publicRegistry) = (endpoint, publicRegistry)
+            (self.source, self.profile, self.role) = (source, profile, role)
         }
     }
 
