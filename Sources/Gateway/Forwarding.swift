@@ -7,15 +7,15 @@ import Transport
 /// The upstream half of an exchange: the request goes there with a good token, as often as it takes to be taken, and the answer
 /// comes back. What the client sees of an expired token is a request that took a moment longer.
 final class Forwarding {
-    private let exchange: Exchange
-    private let call: Call
-    private let route: Route
-    private let site: Site
+    let exchange: Exchange
+    let call: Call
+    let route: Route
+    let site: Site
 
     /// The body as a replay would send it: whole when it was read before sending, or what has gone out so far while that is little.
     private var kept: [UInt8]? = []
     /// All of the body is in `kept`; nothing more is to be read from the client.
-    private var isWhole = false
+    var isWhole = false
     /// Tokens up to this generation have been refused.
     private var refusedGeneration = 0
     /// The repository has been made for this request, or could not be.
@@ -32,12 +32,12 @@ final class Forwarding {
         (self.exchange, self.call, self.route, self.site) = (exchange, call, route, site)
     }
 
-    private var request: Request { exchange.request }
-    private var bench: Bench { exchange.bench }
-    private var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
+    var request: Request { exchange.request }
+    var bench: Bench { exchange.bench }
+    var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
     private var isToHead: Bool { request.method == .head && !isProbe }
-    private var isProbe: Bool { call.operation == .blobHead && route.upstream.refusesHeadOfBlobs }
-    private var relay: Relay { Relay(request: request, stallTimeout: site.timeouts.stall) }
+    var isProbe: Bool { call.operation == .blobHead && route.upstream.refusesHeadOfBlobs }
+    var relay: Relay { Relay(request: request, stallTimeout: site.timeouts.stall) }
 
     func run() async throws {
         try await readManifest()
@@ -115,7 +115,7 @@ final class Forwarding {
         return token
     }
 
-    private func connect(fresh: Bool) async throws -> UpstreamConnection {
+    func connect(fresh: Bool) async throws -> UpstreamConnection {
         do {
             let upstream = try await bench.pool.take(route.upstream.origin, waiter: request.connection.stream.waiter, fresh: fresh)
             upstream.begin()
@@ -132,7 +132,7 @@ final class Forwarding {
 
     // MARK: One attempt
 
-    private enum Outcome {
+    enum Outcome {
         /// The client has its answer.
         case answered
         /// The same request again: what stood in its way has been dealt with.
@@ -179,37 +179,6 @@ final class Forwarding {
         }
         try await pass(upstream, body: body)
         return .answered
-    }
-
-    /// Whether the answer refuses the token, and the answer's body where it had to be read to know.
-    private func judge(_ upstream: UpstreamConnection, _ token: AuthorizationToken) async throws -> (
-        TokenRefusal.Reason?, body: [UInt8]?
-    ) {
-        var judgement = TokenRefusal.judge(status: upstream.head.status, method: isProbe ? .get : request.method)
-        var body: [UInt8]?
-        if judgement == .inBody {
-            let whole = try await collect(upstream)
-            body = whole
-            judgement = TokenRefusal.judge(status: upstream.head.status, body: whole)
-        }
-        switch judgement {
-        case .yes(let reason): return (reason, body)
-        // The answer is kept for the client: the question goes over another connection.
-        case .unclear(let reason): return (try await isRefused(token) ? reason : nil, body)
-        case .no, .inBody: return (nil, body)
-        }
-    }
-
-    /// Where the answer sends a download, when Berth is the one to go there.
-    private func redirect(_ head: Head) throws -> Outcome? {
-        guard !route.upstream.passesRedirects || isProbe, request.method == .get || isProbe,
-            case .blob(_, let digest) = call.endpoint,
-            [301, 302, 303, 307, 308].contains(head.status), let location = head.value(of: .location)
-        else { return nil }
-        guard let redirect = Redirect(location, connectTo: site.connectTo) else {
-            throw Refusal(.unavailable, "The upstream registry redirects this blob to a place that is not https.", status: 502)
-        }
-        return .redirect(redirect, digest)
     }
 
     /// How the repository that this push misses is made; nil when it is not to be, or has been.
@@ -291,92 +260,5 @@ final class Forwarding {
         let before = request.connection.received
         defer { exchange.record.received += request.connection.received - before }
         _ = try await relay.body(to: upstream, chunked: isChunked, kept: &kept, sent: &exchange.record.sentUpstream)
-    }
-
-    // MARK: Is it the token?
-
-    /// An upload cannot be taken back from the wire, so its token is asked about first, unless the upstream has just shown it good.
-    private var needsProof: Bool {
-        guard !isWhole, !bench.tokenServedLately(route.upstream) else { return false }
-        if case .length(let count) = request.head.framing { return count > Relay.keptAtMost }
-        return true
-    }
-
-    /// Asks the registry with `GET /v2/`, which needs nothing but a token.
-    private func isRefused(_ token: AuthorizationToken) async throws -> Bool {
-        var bytes: [UInt8] = []
-        bytes.append("GET /v2/ HTTP/1.1\r\n")
-        bytes.appendField("Host", route.upstream.origin.fieldValue)
-        bytes.appendField("Authorization", token.fieldValue)
-        bytes.append("\r\n")
-        let upstream = try await connect(fresh: true)
-        do {
-            try await upstream.stream.write(bytes, timeout: site.timeouts.stall)
-            upstream.requestIsWhole()
-            try await upstream.readHead(toHead: false, scratch: scratch, timeout: site.timeouts.response)
-        } catch {
-            upstream.stream.close()
-            throw RelayError(side: .upstream, cause: error)
-        }
-        let isGood = upstream.head.status == 200
-        if isGood { bench.tokenServed(route.upstream) }
-        await dispose(upstream)
-        return !isGood
-    }
-
-    // MARK: The answer
-
-    private func collect(_ upstream: UpstreamConnection) async throws -> [UInt8] {
-        do {
-            guard
-                let body = try await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall)
-            else {
-                throw TransportError(.system, call: "collect", reason: "an error answer of the upstream is larger than 64 KiB")
-            }
-            return body
-        } catch { throw RelayError(side: .upstream, cause: error) }
-    }
-
-    /// An answer nobody needs: read to its end when it is short, so that the connection can be used again.
-    private func dispose(_ upstream: UpstreamConnection) async {
-        let body = try? await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall)
-        if body == nil { upstream.stream.close() } else { bench.pool.put(upstream) }
-    }
-
-    /// The upstream's answer, to the client.
-    private func pass(_ upstream: UpstreamConnection, body collected: [UInt8]?) async throws {
-        let head = upstream.head
-        let framing = AnswerFraming(upstream: head.framing, collected: collected, toVersion11: request.head.isVersion11)
-        if framing.endsConnection || request.hasUnreadBody { request.closeAfterAnswer() }
-        // ECR says 201 to a chunk where the specification says 202, and strict clients stop there (wire 1.5).
-        let status = call.operation == .uploadChunk && head.status == 201 ? 202 : head.status
-        exchange.record.status = status
-        var bytes = bench.takeHeadBuffer()
-        bytes.removeAll(keepingCapacity: true)
-        let answer = ClientAnswer(
-            head: head, status: status, body: framing.body, requestID: exchange.record.requestID, keepsAlive: request.keepsAlive)
-        answer.registryHead(into: &bytes, rewriting: route.rewriting(publicURL: site.doors[exchange.record.listener].publicURL))
-        if let collected {
-            bytes += collected
-        } else {
-            try relay.appendReady(from: upstream, chunked: framing.isChunked, to: &bytes)
-        }
-        exchange.hasAnswered = true
-        do {
-            try await send(bytes, thenBodyOf: upstream, collected: collected, chunked: framing.isChunked)
-        } catch {
-            bench.returnHeadBuffer(bytes)
-            throw error
-        }
-        bench.returnHeadBuffer(bytes)
-        bench.pool.put(upstream)
-    }
-
-    private func send(_ bytes: [UInt8], thenBodyOf upstream: UpstreamConnection, collected: [UInt8]?, chunked: Bool) async throws {
-        try await relay.write(bytes, to: request.connection.stream, .client)
-        exchange.record.sent += bytes.count
-        defer { exchange.record.receivedUpstream += upstream.received }
-        guard collected == nil, !upstream.isBodyDone else { return }
-        try await relay.answer(from: upstream, chunked: chunked, sent: &exchange.record.sent)
     }
 }

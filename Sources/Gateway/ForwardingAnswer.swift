@@ -1,0 +1,93 @@
+import AWS
+import HTTP
+import HTTPServer
+import Registry
+import Transport
+
+/// What the upstream answers, read and handed on: a refusal of the token, a redirect, or what the client is to have.
+extension Forwarding {
+    /// Whether the answer refuses the token, and the answer's body where it had to be read to know.
+    func judge(_ upstream: UpstreamConnection, _ token: AuthorizationToken) async throws -> (
+        TokenRefusal.Reason?, body: [UInt8]?
+    ) {
+        var judgement = TokenRefusal.judge(status: upstream.head.status, method: isProbe ? .get : request.method)
+        var body: [UInt8]?
+        if judgement == .inBody {
+            let whole = try await collect(upstream)
+            body = whole
+            judgement = TokenRefusal.judge(status: upstream.head.status, body: whole)
+        }
+        switch judgement {
+        case .yes(let reason): return (reason, body)
+        // The answer is kept for the client: the question goes over another connection.
+        case .unclear(let reason): return (try await isRefused(token) ? reason : nil, body)
+        case .no, .inBody: return (nil, body)
+        }
+    }
+
+    /// Where the answer sends a download, when Berth is the one to go there.
+    func redirect(_ head: Head) throws -> Outcome? {
+        guard !route.upstream.passesRedirects || isProbe, request.method == .get || isProbe,
+            case .blob(_, let digest) = call.endpoint,
+            [301, 302, 303, 307, 308].contains(head.status), let location = head.value(of: .location)
+        else { return nil }
+        guard let redirect = Redirect(location, connectTo: site.connectTo) else {
+            throw Refusal(.unavailable, "The upstream registry redirects this blob to a place that is not https.", status: 502)
+        }
+        return .redirect(redirect, digest)
+    }
+
+    private func collect(_ upstream: UpstreamConnection) async throws -> [UInt8] {
+        do {
+            guard
+                let body = try await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall)
+            else {
+                throw TransportError(.system, call: "collect", reason: "an error answer of the upstream is larger than 64 KiB")
+            }
+            return body
+        } catch { throw RelayError(side: .upstream, cause: error) }
+    }
+
+    /// An answer nobody needs: read to its end when it is short, so that the connection can be used again.
+    func dispose(_ upstream: UpstreamConnection) async {
+        let body = try? await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall)
+        if body == nil { upstream.stream.close() } else { bench.pool.put(upstream) }
+    }
+
+    /// The upstream's answer, to the client.
+    func pass(_ upstream: UpstreamConnection, body collected: [UInt8]?) async throws {
+        let head = upstream.head
+        let framing = AnswerFraming(upstream: head.framing, collected: collected, toVersion11: request.head.isVersion11)
+        if framing.endsConnection || request.hasUnreadBody { request.closeAfterAnswer() }
+        // ECR says 201 to a chunk where the specification says 202, and strict clients stop there (wire 1.5).
+        let status = call.operation == .uploadChunk && head.status == 201 ? 202 : head.status
+        exchange.record.status = status
+        var bytes = bench.takeHeadBuffer()
+        bytes.removeAll(keepingCapacity: true)
+        let answer = ClientAnswer(
+            head: head, status: status, body: framing.body, requestID: exchange.record.requestID, keepsAlive: request.keepsAlive)
+        answer.registryHead(into: &bytes, rewriting: route.rewriting(publicURL: site.doors[exchange.record.listener].publicURL))
+        if let collected {
+            bytes += collected
+        } else {
+            try relay.appendReady(from: upstream, chunked: framing.isChunked, to: &bytes)
+        }
+        exchange.hasAnswered = true
+        do {
+            try await send(bytes, thenBodyOf: upstream, collected: collected, chunked: framing.isChunked)
+        } catch {
+            bench.returnHeadBuffer(bytes)
+            throw error
+        }
+        bench.returnHeadBuffer(bytes)
+        bench.pool.put(upstream)
+    }
+
+    private func send(_ bytes: [UInt8], thenBodyOf upstream: UpstreamConnection, collected: [UInt8]?, chunked: Bool) async throws {
+        try await relay.write(bytes, to: request.connection.stream, .client)
+        exchange.record.sent += bytes.count
+        defer { exchange.record.receivedUpstream += upstream.received }
+        guard collected == nil, !upstream.isBodyDone else { return }
+        try await relay.answer(from: upstream, chunked: chunked, sent: &exchange.record.sent)
+    }
+}
