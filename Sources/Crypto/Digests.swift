@@ -113,6 +113,10 @@ public func constantTimeEqual(_ a: [UInt8], _ b: [UInt8]) -> Bool {
     a.count == b.count && CRYPTO_memcmp(a, b, a.count) == 0
 }
 
+/// OpenSSL frees what it shares when the process ends (atexit), whatever threads still do with it; not any more after this, if it comes
+/// before OpenSSL's first use.
+public func leaveCleaningUpToTheSystem() { OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil) }
+
 /// Bytes from the system's generator, fit for keys.
 public func randomBytes(_ count: Int) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in

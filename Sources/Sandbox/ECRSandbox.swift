@@ -60,7 +60,7 @@ public final class ECRSandbox: Sendable {
                 "\(Names.publicAPI):443": address(.api),
             ])
         // OpenSSL writes without MSG_NOSIGNAL.
-        EventLoop.ignoreBrokenPipes()
+        EventLoop.prepareProcess()
         host.loop.start(named: "berth-sandbox")
         try Files.write(JSON.bytes(of: addresses) + [10], to: "\(directory)/sandbox.json")
         logger.info("sandbox ready", metadata: ["registry": "\(addresses.registry)", "control": "\(addresses.control)"])

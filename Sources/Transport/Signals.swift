@@ -1,4 +1,5 @@
 import CLibevent
+import Crypto
 import Glibc
 
 extension EventLoop {
@@ -22,8 +23,13 @@ extension EventLoop {
         return stream
     }
 
-    /// A peer that closes while it is written to is an error of that write (EPIPE), not the end of the process.
-    public static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+    /// What a process with loops needs, before anything else. A peer that closes while it is written to is an error of that write (EPIPE),
+    /// not the end of the process. And loops run until the process ends, closing TLS connections perhaps at that very moment, so OpenSSL
+    /// must not clean up under them (seen: a crash after the last line).
+    public static func prepareProcess() {
+        signal(SIGPIPE, SIG_IGN)
+        leaveCleaningUpToTheSystem()
+    }
 }
 
 private final class SignalBox: Sendable {

@@ -16,7 +16,7 @@ struct Check: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        EventLoop.ignoreBrokenPipes()
+        EventLoop.prepareProcess()
         let settings = try options.read()
         let loop = EventLoop()
         loop.start(named: "control")

@@ -25,7 +25,7 @@ struct Demo: AsyncParsableCommand {
     private static let user = "demo", password = "demo"
 
     func run() async throws {
-        EventLoop.ignoreBrokenPipes()
+        EventLoop.prepareProcess()
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("berth-demo-\(UUID().uuidString.prefix(8))")
             .path
         try FileManager.default.createDirectory(

@@ -29,7 +29,7 @@ struct SandboxCommand: AsyncParsableCommand {
     var quirk: [String] = []
 
     func run() async throws {
-        EventLoop.ignoreBrokenPipes()
+        EventLoop.prepareProcess()
         var settings = SandboxSettings(directory: data)
         settings.address = listen
         settings.account = account

@@ -28,7 +28,7 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func run() async throws {
-        EventLoop.ignoreBrokenPipes()
+        EventLoop.prepareProcess()
         let settings = try options.read()
         let log = ProcessLog(settings.log)
         defer { log.sink.flush() }
