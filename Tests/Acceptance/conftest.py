@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -40,7 +41,9 @@ def berth() -> Path:
 @pytest.fixture(scope="session")
 def directory() -> Iterator[Path]:
     """For everything of this run. Short, since the paths of sockets below it are bounded at 108 bytes."""
-    path = Path(tempfile.mkdtemp(prefix="berth-"))
+    # Not mkdtemp: podman and buildah make an image's name of a path in it, and a part of that may not end in an underscore.
+    path = Path(tempfile.gettempdir(), f"berth-{secrets.token_hex(4)}")
+    path.mkdir(mode=0o700)
     yield path
     if os.environ.get("BERTH_TEST_KEEP"):
         print(f"kept: {path}")
@@ -51,7 +54,8 @@ def directory() -> Iterator[Path]:
 @pytest.fixture
 def own_directory(directory: Path) -> Iterator[Path]:
     """For one test."""
-    path = Path(tempfile.mkdtemp(dir=directory))
+    path = directory / secrets.token_hex(4)
+    path.mkdir()
     yield path
     if not os.environ.get("BERTH_TEST_KEEP"):
         shutil.rmtree(path, ignore_errors=True)
