@@ -82,7 +82,7 @@ let package = Package(
         tests(
             of: "Sandbox", imports: ["Transport", "Crypto", logging],
             resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),
-        tests(of: "Gateway", imports: ["Configuration", "Registry", "HTTP"]),
+        tests(of: "Gateway", imports: ["Configuration", "Registry", "HTTP", "Transport"]),
         tests(of: "Admin", imports: ["HTTPServer", "Transport"]),
         .testTarget(
             name: "HouseTests", dependencies: ["Configuration", "Registry", .product(name: "Yams", package: "Yams")], path: "Tests/House",

@@ -1,6 +1,10 @@
 /// Failed logins of each client address in the last minute, so that passwords cannot be guessed at the speed of the network.
-/// Credentials that are being checked count as failed until they prove right: trying many at once gains nothing.
+/// Credentials that are being checked count as failed until they prove right: trying many at once gains nothing. Those that proved
+/// right lately are never held back, whoever else guesses from the same address.
 public struct LoginThrottle: Sendable {
+    /// What a check came to.
+    public enum Outcome: Sendable { case right, wrong, unchecked }
+
     private struct Entry {
         var failures: [ContinuousClock.Instant] = []
         /// Tags of the credentials being checked, each with how many connections wait for it.
@@ -9,10 +13,15 @@ public struct LoginThrottle: Sendable {
 
     private let failuresPerMinute: Int
     private var entries: [[UInt8]: Entry] = [:]
+    /// Tags of credentials that proved right, and until when that counts.
+    private var proven: [[UInt8]: ContinuousClock.Instant] = [:]
 
     /// Addresses remembered. Who has so many can guess that many times as fast; forgetting the stalest costs them most.
     private static let addressesAtMost = 16_384
+    /// Credentials in use at once; a site has dozens.
+    private static let provenAtMost = 4096
     private static let window = Duration.seconds(60)
+    private static let provenTime = Duration.seconds(3600)
 
     public init(failuresPerMinute: Int) { self.failuresPerMinute = failuresPerMinute }
 
@@ -23,6 +32,7 @@ public struct LoginThrottle: Sendable {
 
     /// A check of the credentials with this tag is to begin. nil: it may. Otherwise seconds until another try is worth it.
     public mutating func begin(_ address: [UInt8], tag: [UInt8], now: ContinuousClock.Instant) -> Int? {
+        if let until = proven[tag], until > now { return nil }
         if entries[address] == nil, entries.count >= Self.addressesAtMost { makeRoom(now) }
         var entry = entries[address] ?? Entry()
         entry.failures.removeAll { now - $0 >= Self.window }
@@ -36,12 +46,23 @@ public struct LoginThrottle: Sendable {
         return nil
     }
 
-    /// The check is over.
-    public mutating func end(_ address: [UInt8], tag: [UInt8], failed: Bool, now: ContinuousClock.Instant) {
+    /// The check is over. With the last connection that waited for it, a failure counts: once.
+    public mutating func end(_ address: [UInt8], tag: [UInt8], _ outcome: Outcome, now: ContinuousClock.Instant) {
+        switch outcome {
+        case .right: prove(tag, now)
+        case .wrong: proven[tag] = nil
+        case .unchecked: break
+        }
         guard var entry = entries[address], let waiting = entry.underWay[tag] else { return }
         entry.underWay[tag] = waiting > 1 ? waiting - 1 : nil
-        if failed { entry.failures = Array((entry.failures + [now]).suffix(failuresPerMinute)) }
+        if outcome == .wrong, waiting == 1 { entry.failures = Array((entry.failures + [now]).suffix(failuresPerMinute)) }
         entries[address] = entry.failures.isEmpty && entry.underWay.isEmpty ? nil : entry
+    }
+
+    private mutating func prove(_ tag: [UInt8], _ now: ContinuousClock.Instant) {
+        if proven.count >= Self.provenAtMost { proven = proven.filter { $0.value > now } }
+        if proven.count >= Self.provenAtMost { proven.removeAll(keepingCapacity: true) }
+        proven[tag] = now + Self.provenTime
     }
 
     private mutating func makeRoom(_ now: ContinuousClock.Instant) {

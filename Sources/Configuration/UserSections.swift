@@ -20,12 +20,6 @@ extension SettingsReader {
         if let anonymous = root.section("anonymous") {
             settings.anonymous = access(anonymous)
             anonymous.finish()
-            // Clients then bring their login to /token of the address that Berth names: it must not be http:// by mistake.
-            if settings.listeners.contains(where: { $0.tls == nil && !$0.trustedProxies.isEmpty && $0.publicURL == nil }) {
-                root.problem(
-                    "anonymous",
-                    "with a proxy that ends TLS this needs a public_url at its listener; write the address clients use, https://…")
-            }
         }
         if sections?.isEmpty ?? !root.has("users"), !root.has("users_file"), !root.has("anonymous") {
             root.problem("users", "nobody could log in; name users, a users_file, or what anonymous may do")

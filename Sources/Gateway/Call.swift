@@ -21,6 +21,10 @@ struct Call {
             throw Refusal(.unsupported, "The methods here are \(allowed).", allow: allowed)
         }
         operation = known.operation
+        // RFC 9110 9.3.1: content in these has no meaning, and is a way to make two readers of one connection disagree.
+        guard head.framing == .none || [.post, .put, .patch].contains(head.method) else {
+            throw Refusal(.unsupported, "A request with this method has no body here.", status: 400)
+        }
         namespace = target.parameter("ns")
         guard operation == .uploadStart, target.parameter("mount") != nil, let from = target.parameter("from") else {
             mountSource = nil

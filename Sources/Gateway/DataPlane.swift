@@ -25,6 +25,7 @@ public final class DataPlane: Sendable {
         let logins = Logins(failuresPerMinute: settings.limits.failedLoginsPerMinute)
         let tls = try TLSClient(authority: settings.caFile)
         let server = Self.serverSettings(settings)
+        let limits = ConnectionLimits()
         var workers: [Worker] = []
         var metrics: [WorkerMetrics] = []
         var listeners: [Listener] = []
@@ -38,7 +39,7 @@ public final class DataPlane: Sendable {
                 loop: loop, tls: tls, connectTimeout: settings.timeouts.connect, handshakeTimeout: settings.timeouts.tlsHandshake)
             let bench = Bench(
                 pool: pool, metrics: counters, site: site, upstreams: upstreams, logins: logins, accessLog: AccessLog(accessLog))
-            let worker = Worker(loop: loop, bench: bench, settings: server)
+            let worker = Worker(loop: loop, bench: bench, limits: limits, settings: server)
             for (index, listener) in settings.listeners.enumerated() {
                 let wanted = number == 0 ? try Self.address(listener.address) : addresses[index]
                 let listening = try Listener(on: wanted, number: index, joins: number > 0, host: worker)
@@ -86,7 +87,9 @@ public final class DataPlane: Sendable {
         for listener in listeners { listener.stop() }
         let abandoning = Task { [workers] in
             try await Task.sleep(for: limit)
-            for worker in workers { await worker.abandon() }
+            await withTaskGroup(of: Void.self) { group in
+                for worker in workers { group.addTask { await worker.abandon() } }
+            }
         }
         await withTaskGroup(of: Void.self) { group in
             for worker in workers { group.addTask { await worker.drain() } }

@@ -85,9 +85,13 @@ struct Download {
         case 200 where isProbe, 206 where isProbe, 416 where isProbe:
             try await BlobProbe(exchange: exchange, digest: digest, site: site).tell(by: upstream)
             return nil
-        case 200, 206, 304, 416:
+        case 200, 206, 304:
             try await pass(upstream)
             return nil
+        case 416:
+            let range = head.value(of: .contentRange).map { [("Content-Range", String(decoding: $0, as: UTF8.self))] } ?? []
+            throw Refusal(RegistryError(.sizeInvalid, "The range asked for is outside of the blob.", status: 416), others: range)
+        case 412: throw Refusal(.unsupported, "The blob is not the one that the request's condition names.", status: 412)
         case 301, 302, 303, 307, 308: return try await nextHop(upstream)
         // wire 1.4: an expired URL is 403 AccessDenied, or 400 ExpiredToken when the registry's own session ended first.
         case 400 where exchange.record.renewedURLs == 0, 403 where exchange.record.renewedURLs == 0:

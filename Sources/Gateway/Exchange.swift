@@ -37,6 +37,8 @@ final class Exchange {
 
     private func answer() async throws {
         let site = bench.site()
+        let door = site.doors[record.listener]
+        if door.trusts(record.client) { record.believe(ProxiedClient(request.head, trusted: door.trustedProxies)) }
         if site.users.anonymous != nil, TokenService.isAsked(request.head.target) { return try await answerTokenRequest(site) }
         let call = try Call(request.head)
         record.operation = call.operation
@@ -55,8 +57,8 @@ final class Exchange {
             guard request.head.value(of: .authorization) != nil else { throw Refusal.loginNeeded(challenge(site)) }
             return try await answerPing()
         }
-        let host = request.head.value(of: .host)
-        guard let route = site.router.route(host: host, namespace: call.namespace, repository: call.endpoint.repository) else {
+        guard let route = site.router.route(host: record.host, namespace: call.namespace, repository: call.endpoint.repository)
+        else {
             throw Refusal(.nameUnknown, "No route of this gateway leads to this repository.")
         }
         record.upstream = route.upstream
@@ -91,10 +93,10 @@ final class Exchange {
         if !door.publicURL.isEmpty {
             return .bearer(realm: String(decoding: door.publicURL, as: UTF8.self) + "\(TokenService.path)")
         }
-        // The parser has made sure that it is a host and nothing else. HTTP/1.0 may leave it out.
-        guard let host = request.head.value(of: .host) else { return .basic }
-        return .bearer(
-            realm: "\(door.tls == nil ? "http" : "https")://\(String(decoding: host, as: UTF8.self))\(TokenService.path)")
+        // It has been made sure that it is a host and nothing else. HTTP/1.0 may leave it out.
+        guard let host = record.host else { return .basic }
+        let isHTTPS = record.isHTTPS ?? (door.tls != nil)
+        return .bearer(realm: "\(isHTTPS ? "https" : "http")://\(String(decoding: host, as: UTF8.self))\(TokenService.path)")
     }
 
     private func answerTokenRequest(_ site: Site) async throws {
@@ -125,6 +127,7 @@ final class Exchange {
 
     private func refuse(_ refusal: Refusal) async {
         record.reason = record.reason ?? refusal.error.message
+        guard !request.connection.isAbandoned else { return record.end = "drained" }
         guard !hasAnswered else { return request.abort() }
         do {
             try await respond(
@@ -138,9 +141,8 @@ final class Exchange {
     /// An end that is not an answer. Before the head has gone out it can still become one.
     private func end(_ error: RelayError) async {
         record.reason = "\(error.cause)"
-        let isAbandoned = request.connection.isAbandoned
+        guard !request.connection.isAbandoned else { return record.end = "drained" }
         switch (error.side, error.isStall) {
-        case _ where isAbandoned: record.end = "drained"
         case (.client, true): record.end = "client_stalled"
         case (.client, false): record.end = "client_gone"
         case (.upstream, true): record.end = "upstream_stalled"

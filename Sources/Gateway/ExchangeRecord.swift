@@ -7,8 +7,12 @@ import Transport
 /// What is known of an exchange, for its log line and the counters. Filled as it goes.
 struct ExchangeRecord {
     let requestID: [UInt8]
-    let client: SocketAddress
-    let clientText: [UInt8]
+    private(set) var client: SocketAddress
+    private(set) var clientText: [UInt8]
+    /// The name that the client called, perhaps with a port; nil: an HTTP/1.0 client that named none.
+    private(set) var host: ArraySlice<UInt8>?
+    /// What a trusted proxy said of it; nil: the listener tells.
+    private(set) var isHTTPS: Bool?
     /// Which of the configuration's listeners.
     let listener: Int
     private let start = ContinuousClock.now
@@ -35,6 +39,14 @@ struct ExchangeRecord {
         client = request.connection.peer
         clientText = request.connection.peerText
         received = request.head.bytes.count
+        host = request.head.value(of: .host)
+    }
+
+    /// The connection's peer is a trusted proxy: the client is the one it speaks for.
+    mutating func believe(_ proxied: ProxiedClient) {
+        if let address = proxied.address { (client, clientText) = (address, Array(address.host.utf8)) }
+        host = proxied.host ?? host
+        isHTTPS = proxied.isHTTPS
     }
 
     var requestIDText: String { String(decoding: requestID, as: UTF8.self) }

@@ -43,6 +43,7 @@ final class Forwarding {
         try await readManifest()
         var fresh = false
         for _ in 0..<Self.attemptsAtMost {
+            guard !request.connection.isAbandoned else { throw Self.abandoned }
             let token = try await token()
             if needsProof, try await isRefused(token) {
                 try refused(token, .expired)
@@ -71,14 +72,17 @@ final class Forwarding {
                 upstream.stream.close()
                 throw error
             }
-            if let (redirect, digest) = next,
-                try await Download(exchange, digest: digest, site: site, isProbe: isProbe).run(from: redirect)
-            {
-                return
+            if let (redirect, digest) = next {
+                if try await Download(exchange, digest: digest, site: site, isProbe: isProbe).run(from: redirect) { return }
+                exchange.record.replays += 1
+                bench.replayed(route.upstream, .expiredURL)
             }
         }
         throw Refusal(.unavailable, "The upstream registry keeps refusing the gateway's token.", status: 502, retryAfter: 30)
     }
+
+    private static let abandoned = RelayError(
+        side: .client, cause: TransportError(.cancelled, call: "forward", reason: "the gateway is stopping"))
 
     /// A manifest is read first: it is small, and with it in hand every refusal can be healed.
     private func readManifest() async throws {
@@ -177,6 +181,7 @@ final class Forwarding {
                 throw Refusal(.unavailable, "The upstream registry answered with status \(status).", status: 502, retryAfter: 1)
             }
         }
+        if upstream.head.status >= 400, request.method != .head { throw try await error(upstream, body: body) }
         try await pass(upstream, body: body)
         return .answered
     }
@@ -218,8 +223,7 @@ final class Forwarding {
     /// Where the blob of a mount is upstream; nil when it is at another one.
     private var mountSource: Repository? {
         guard let source = call.mountSource else { return nil }
-        let host = request.head.value(of: .host)
-        guard let there = site.router.route(host: host, namespace: call.namespace, repository: source),
+        guard let there = site.router.route(host: exchange.record.host, namespace: call.namespace, repository: source),
             there.upstream.index == route.upstream.index
         else { return nil }
         return there.upstreamRepository

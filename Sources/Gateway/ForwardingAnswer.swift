@@ -54,6 +54,25 @@ extension Forwarding {
         if body == nil { upstream.stream.close() } else { bench.pool.put(upstream) }
     }
 
+    /// The upstream's error, in the client's words.
+    func error(_ upstream: UpstreamConnection, body collected: [UInt8]?) async throws -> Refusal {
+        let head = upstream.head
+        var body = collected ?? []
+        if collected == nil { body = try await collect(upstream) }
+        exchange.record.receivedUpstream += upstream.received
+        if upstream.isReusable { bench.pool.put(upstream) } else { upstream.stream.close() }
+        let answer = UpstreamError(status: head.status, body: body)
+        exchange.record.reason = answer.message
+        var others: [(String, String)] = []
+        if let range = head.value(of: .range), call.operation == .uploadChunk {
+            others.append(("Range", String(decoding: range, as: UTF8.self)))
+        }
+        let retryAfter = head.value(of: .retryAfter).flatMap { Int(String(decoding: $0, as: UTF8.self)) }
+        return Refusal(
+            answer.error(to: call, upstreamRepository: route.upstreamRepository),
+            retryAfter: retryAfter ?? (head.status == 429 || head.status >= 500 ? 1 : nil), others: others)
+    }
+
     /// The upstream's answer, to the client.
     func pass(_ upstream: UpstreamConnection, body collected: [UInt8]?) async throws {
         let head = upstream.head

@@ -23,9 +23,13 @@ public final class Logins: Sendable {
         } else {
             login = .invalid(.malformed)
         }
-        var hasFailed = false
-        if case .invalid(let failure) = login { hasFailed = failure != .busy }
-        throttle.withLock { [hasFailed] in $0.end(address, tag: tag, failed: hasFailed, now: .now) }
+        let outcome: LoginThrottle.Outcome =
+            switch login {
+            case .principal: .right
+            case .invalid(let failure) where failure != .busy: .wrong
+            default: .unchecked
+            }
+        throttle.withLock { $0.end(address, tag: tag, outcome, now: .now) }
         return login
     }
 }

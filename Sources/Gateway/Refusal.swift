@@ -6,9 +6,14 @@ struct Refusal: Error {
     private let retryAfter: Int?
     private let challenge: Challenge?
     private let allow: String?
+    /// Of the upstream's answer, what the client needs besides: `Content-Range` with 416, and the like.
+    private let others: [(String, String)]
 
-    init(_ error: RegistryError, retryAfter: Int? = nil, challenge: Challenge? = nil, allow: String? = nil) {
-        (self.error, self.retryAfter, self.challenge, self.allow) = (error, retryAfter, challenge, allow)
+    init(
+        _ error: RegistryError, retryAfter: Int? = nil, challenge: Challenge? = nil, allow: String? = nil,
+        others: [(String, String)] = []
+    ) {
+        (self.error, self.retryAfter, self.challenge, self.allow, self.others) = (error, retryAfter, challenge, allow, others)
     }
 
     init(
@@ -27,6 +32,6 @@ struct Refusal: Error {
         if let retryAfter { fields.append(("Retry-After", String(retryAfter))) }
         if let challenge { fields.append(("WWW-Authenticate", challenge.fieldValue)) }
         if let allow { fields.append(("Allow", allow)) }
-        return fields
+        return fields + others
     }
 }

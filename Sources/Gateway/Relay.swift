@@ -19,25 +19,29 @@ struct Relay {
     let request: Request
     let stallTimeout: Duration
 
-    /// While a receiver takes all it is given, reads use the whole scratch buffer; once it falls behind, this much (the
-    /// contract's bound of a stream).
+    /// The contract's bound of a stream whose receiver is slow.
     private static let slowRead = 64 << 10
+
+    /// What may be read next: the whole scratch buffer where the receiver's socket has room for it, so that no more than `slowRead`
+    /// is left for us to keep when it stops.
+    private func room(before receiver: Stream) -> UnsafeMutableRawBufferPointer {
+        let size = receiver.roomToSend >= scratch.count ? scratch.count : Self.slowRead
+        return UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(size - 2)])
+    }
 
     private var client: Stream { request.connection.stream }
     private var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
 
     /// The upstream's answer to the client, to its end. `sent` counts payload as it goes out.
     func answer(from upstream: UpstreamConnection, chunked: Bool, sent: inout Int) async throws {
-        var isSlow = false
         var turn = 0
         while true {
             await yieldEveryFewReads(&turn)
-            let (frame, isEnd) = try await nextFrame(of: upstream, chunked: chunked, isSlow: isSlow)
+            let (frame, isEnd) = try await nextFrame(of: upstream, chunked: chunked)
             // No await between the read above and this write: the scratch buffer is the loop's.
             let taken = try write(frame, to: client, .client)
             sent += taken
-            isSlow = taken < frame.count || client.hasUnsent
-            if isSlow {
+            if taken < frame.count || client.hasUnsent {
                 let rest = [UInt8](UnsafeRawBufferPointer(rebasing: frame[taken...]))
                 try await write(rest, to: client, .client)
                 sent += rest.count
@@ -71,10 +75,9 @@ struct Relay {
 
     /// The next bytes for the client, framed, and whether they are the last. Waits only while there are none.
     private func nextFrame(
-        of upstream: UpstreamConnection, chunked: Bool, isSlow: Bool
+        of upstream: UpstreamConnection, chunked: Bool
     ) async throws -> (UnsafeRawBufferPointer, isEnd: Bool) {
-        let size = isSlow ? Self.slowRead : scratch.count
-        let room = UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(size - 2)])
+        let room = room(before: client)
         while true {
             do {
                 switch try upstream.readNow(into: room) {
@@ -115,12 +118,10 @@ struct Relay {
     func body(to upstream: UpstreamConnection, chunked: Bool, kept: inout [UInt8]?, sent: inout Int) async throws
         -> Bool
     {
-        var isSlow = false
         var turn = 0
         while true {
             await yieldEveryFewReads(&turn)
-            let size = isSlow ? Self.slowRead : scratch.count
-            let room = UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(size - 2)])
+            let room = room(before: upstream.stream)
             let progress: BodyProgress
             do { progress = try request.readNow(into: room) } catch { throw RelayError(side: .client, cause: error) }
             switch progress {
@@ -140,8 +141,7 @@ struct Relay {
                     throw error
                 }
                 sent += taken
-                isSlow = taken < frame.count || upstream.stream.hasUnsent
-                if isSlow {
+                if taken < frame.count || upstream.stream.hasUnsent {
                     let rest = [UInt8](UnsafeRawBufferPointer(rebasing: frame[taken...]))
                     guard try await write(rest, orAnswerOf: upstream) else { return false }
                     sent += rest.count

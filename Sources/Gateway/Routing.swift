@@ -35,7 +35,8 @@ struct Router: Sendable {
             guard row.prefix != row.upstreamPrefix else {
                 return Route(upstream: row.upstream, repository: repository, upstreamRepository: repository)
             }
-            guard let renamed = repository.replacing(prefix: row.prefix, with: row.upstreamPrefix) else { continue }
+            // The row is its own even where the name is too long there: another row would be another repository.
+            guard let renamed = repository.replacing(prefix: row.prefix, with: row.upstreamPrefix) else { return nil }
             return Route(upstream: row.upstream, repository: repository, upstreamRepository: renamed)
         }
         return nil

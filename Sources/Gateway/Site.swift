@@ -10,6 +10,10 @@ public struct Site: Sendable {
         let tls: TLSServer?
         /// `public_url`, without a slash at the end; empty: what Berth says is relative to what the client used.
         let publicURL: [UInt8]
+        /// Whose `X-Forwarded-*` is believed.
+        let trustedProxies: [Network]
+
+        func trusts(_ peer: SocketAddress) -> Bool { trustedProxies.contains { $0.contains(peer) } }
     }
 
     let doors: [Door]
@@ -28,7 +32,10 @@ public struct Site: Sendable {
                 tls = try TLSServer(
                     certificateChain: files.certificate, privateKey: files.privateKey, clientAuthority: files.clientCA)
             }
-            doors.append(Door(tls: tls, publicURL: Array((listener.publicURL ?? "").utf8)))
+            doors.append(
+                Door(
+                    tls: tls, publicURL: Array((listener.publicURL ?? "").utf8),
+                    trustedProxies: listener.trustedProxies.compactMap { Network($0) }))
         }
         self.doors = doors
         self.users = users

@@ -11,7 +11,8 @@ extension Forwarding {
         return true
     }
 
-    /// Asks the registry with `GET /v2/`, which needs nothing but a token.
+    /// Asks the registry with `GET /v2/`, which needs nothing but a token. What else than a refusal it answers (429, 503) says nothing of
+    /// the token: the request itself then gets the upstream's own answer.
     func isRefused(_ token: AuthorizationToken) async throws -> Bool {
         var bytes: [UInt8] = []
         bytes.append("GET /v2/ HTTP/1.1\r\n")
@@ -27,9 +28,9 @@ extension Forwarding {
             upstream.stream.close()
             throw RelayError(side: .upstream, cause: error)
         }
-        let isGood = upstream.head.status == 200
-        if isGood { bench.tokenServed(route.upstream) }
+        let status = upstream.head.status
+        if status == 200 { bench.tokenServed(route.upstream) }
         await dispose(upstream)
-        return !isGood
+        return [400, 401, 403].contains(status)
     }
 }

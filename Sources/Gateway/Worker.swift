@@ -11,35 +11,32 @@ public actor Worker: ConnectionHost {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private let bench: Bench
+    private let limits: ConnectionLimits
     private let settings: ServerSettings
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
-    private var connectionsByClient: [ArraySlice<UInt8>: Int] = [:]
     private var isDraining = false
     private var drained: [CheckedContinuation<Void, Never>] = []
 
-    init(loop: EventLoop, bench: sending Bench, settings: ServerSettings) {
-        self.loop = loop
-        self.bench = bench
-        self.settings = settings
+    init(loop: EventLoop, bench: sending Bench, limits: ConnectionLimits, settings: ServerSettings) {
+        (self.loop, self.bench, self.limits, self.settings) = (loop, bench, limits, settings)
         loop.keepTimeouts(of: settings.timeouts)
     }
 
     public func serve(_ socket: AcceptedSocket) async {
         let site = bench.site()
-        let client = socket.peer.addressBytes
-        guard !isDraining, connections.count < site.limits.connections,
-            connectionsByClient[client, default: 0] < site.limits.connectionsPerClient
-        else { return await turnAway(socket) }
+        let door = site.doors[socket.listener]
+        let perClient = door.trusts(socket.peer) ? nil : site.limits.connectionsPerClient
+        guard !isDraining, limits.admit(socket.peer, total: site.limits.connections, perClient: perClient) else {
+            return await turnAway(socket)
+        }
         let connection = ServerConnection(socket, on: loop, settings: settings)
         let key = ObjectIdentifier(connection)
         connections[key] = connection
-        connectionsByClient[client, default: 0] += 1
         bench.metrics.connections(add: 1)
-        await converse(on: connection, listener: socket.listener, tls: site.doors[socket.listener].tls)
+        await converse(on: connection, listener: socket.listener, tls: door.tls)
         bench.metrics.connections(add: -1)
         connections[key] = nil
-        let left = connectionsByClient[client, default: 1] - 1
-        connectionsByClient[client] = left > 0 ? left : nil
+        limits.leave(socket.peer)
         if isDraining, connections.isEmpty { finishDrain() }
     }
 
@@ -49,7 +46,7 @@ public actor Worker: ConnectionHost {
         } catch {
             bench.handshakeFailed(error, from: connection.peer)
             if (error as? TransportError)?.kind == .notTLS {
-                try? await connection.stream.write(Self.speakTLS, timeout: .seconds(1))
+                await connection.stream.close(saying: Self.speakTLS)
             }
             connection.stream.close()
             return
@@ -64,7 +61,7 @@ public actor Worker: ConnectionHost {
     private func turnAway(_ socket: AcceptedSocket) async {
         bench.metrics.turnedAway()
         let stream = Stream(socket.descriptor, on: loop)
-        if bench.site().doors[socket.listener].tls == nil { try? await stream.write(Self.busy, timeout: .seconds(1)) }
+        if bench.site().doors[socket.listener].tls == nil { await stream.close(saying: Self.busy) }
         stream.close()
     }
 
@@ -94,10 +91,15 @@ public actor Worker: ConnectionHost {
         }
     }
 
-    /// Ends what the drain's time did not suffice for.
-    public func abandon() {
+    /// Ends what the drain's time did not suffice for; what then still waits for something else than a socket is left behind.
+    public func abandon() async {
         for connection in connections.values { connection.abandon() }
+        await loop.sleep(for: Self.lastWords)
+        finishDrain()
     }
+
+    /// For the access lines of what was ended.
+    private static let lastWords = Duration.seconds(1)
 
     private func finishDrain() {
         for waiting in drained { waiting.resume() }

@@ -196,6 +196,7 @@ public final class Request {
     func finish() async -> Bool {
         defer { if body.isDone { isOpen = false } }
         guard !closes, answerFraming == .none, connection.stream.isOpen, !awaitsContinue else { return false }
+        isContinuePending = false  // it has its answer: an interim one would be taken for the next request's
         var passedOver = 0
         while !body.isDone {
             guard passedOver <= Self.passedOverBytes, let piece = try? await read(upTo: Self.passedOverBytes) else { return false }

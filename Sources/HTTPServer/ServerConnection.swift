@@ -69,13 +69,14 @@ public final class ServerConnection {
     /// Ends it whatever is on it: the drain's time is up.
     public func abandon() {
         isAbandoned = true
+        stream.waiter.cancel()
         stream.reset()
     }
 
     /// In order; a client that still sends is heard out for a moment, since closing with unread bytes resets the connection
     /// and may take the answer with it (RFC 9112 9.6).
     private func close() async {
-        if stream.isOpen, request.hasUnreadBody || refusal != nil { await linger() }
+        if stream.isOpen, request.hasUnreadBody || refusal != nil { await stream.linger(for: Self.lingerTime) }
         stream.close()
     }
 
@@ -127,17 +128,6 @@ public final class ServerConnection {
         try? await stream.write(answer, timeout: settings.stallTimeout)
     }
 
-    /// Bounds of hearing out a client whose connection is to be closed.
-    private static let lingerBytes = 8 << 20, lingerTime = Duration.seconds(2)
-
-    private func linger() async {
-        stream.finishWriting()
-        let deadline = ContinuousClock.now + Self.lingerTime
-        var heard = 0
-        while heard < Self.lingerBytes {
-            let left = ContinuousClock.now.duration(to: deadline)
-            guard left > .zero, let count = try? await stream.read(into: scratch, timeout: left), count > 0 else { return }
-            heard += count
-        }
-    }
+    /// Bound of hearing out a client whose connection is to be closed.
+    private static let lingerTime = Duration.seconds(2)
 }

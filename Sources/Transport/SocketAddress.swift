@@ -39,6 +39,17 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         default: return nil
         }
         bytes = withUnsafeBytes(of: storage) { Array($0.prefix(size)) }
+        if size == MemoryLayout<sockaddr_in6>.size, bytes[8..<20].elementsEqual(Self.mappedPrefix) { unmap() }
+    }
+
+    /// RFC 4291 2.5.5.2: how a client of IPv4 looks to a socket of IPv6. The same client, and the same limits, by either.
+    private static let mappedPrefix: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255]
+
+    private mutating func unmap() {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        let (port, host) = (bytes[2..<4], bytes[20..<24])
+        bytes = withUnsafeBytes(of: address) { Array($0.prefix(2)) } + port + host + [UInt8](repeating: 0, count: 8)
     }
 
     init?(_ address: UnsafePointer<sockaddr>, size: Int) {

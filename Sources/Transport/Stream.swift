@@ -190,6 +190,17 @@ public final class Stream {
         return done
     }
 
+    /// How many bytes the socket takes for sure before it makes us wait: what its buffer may grow to, half of which the kernel keeps for its
+    /// own records (socket(7), SO_SNDBUF), less what the peer has not acknowledged (tcp(7), SIOCOUTQ).
+    public var roomToSend: Int {
+        var size: Int32 = 0, queued: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        guard getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length) == 0,
+            ioctl(descriptor, UInt(TIOCOUTQ), &queued) == 0
+        else { return 0 }
+        return Int(size) / 2 - Int(queued)
+    }
+
     /// TLS has taken bytes that the socket has not: wait until it is writable, and write on, if only nothing.
     public var hasUnsent: Bool { tls?.hasUnsent ?? false }
 
@@ -273,9 +284,28 @@ public final class Stream {
         close()
     }
 
-    /// No more will be written; the peer may still be.
-    public func finishWriting() {
+    /// Ends our side and hears the peer out, within bounds: closing with unread bytes resets the connection, and may take what was
+    /// written last with it (RFC 9112 9.6). The caller closes.
+    public func linger(for time: Duration) async {
         tls?.shutDown()
         shutdown(descriptor, Int32(SHUT_WR))
+        let deadline = ContinuousClock.now + time
+        var heard = 0
+        while heard < Self.lingerBytes {
+            let left = ContinuousClock.now.duration(to: deadline)
+            guard left > .zero, let count = try? await read(into: loop.scratch, timeout: left), count > 0 else { return }
+            heard += count
+        }
+    }
+
+    private static let lingerBytes = 8 << 20
+
+    /// Last words to somebody who is not to be served.
+    public func close(saying words: [UInt8]) async {
+        do {
+            try await write(words, timeout: .seconds(1))
+            await linger(for: .seconds(1))
+        } catch {}  // who does not listen has left
+        close()
     }
 }

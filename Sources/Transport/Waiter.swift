@@ -9,6 +9,8 @@ public final class Waiter {
     private var continuation: UnsafeContinuation<Wake, Never>?
     /// What came before anybody waited; the next wait takes it at once.
     private var early: Wake?
+    /// Nobody waits here any more: every wait ends at once.
+    private var isCancelled = false
 
     public init() {}
 
@@ -16,7 +18,9 @@ public final class Waiter {
     public func wait() async -> Wake {
         await withUnsafeContinuation { continuation in
             // Asked here, where nothing can come between: the call above may let other tasks have their turn first.
-            if let early {
+            if isCancelled {
+                continuation.resume(returning: .cancelled)
+            } else if let early {
                 self.early = nil
                 continuation.resume(returning: early)
             } else {
@@ -33,6 +37,12 @@ public final class Waiter {
         } else {
             early = wake
         }
+    }
+
+    /// Ends the wait that is on and all that are to come, whatever they are for.
+    public func cancel() {
+        isCancelled = true
+        wake(.cancelled)
     }
 
     /// Nothing that came earlier counts any more.

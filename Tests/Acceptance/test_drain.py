@@ -94,6 +94,21 @@ def test_sigterm_ends_an_idle_gateway_at_once(stored: tuple[Gateway, Image]) -> 
         assert idle.connection.closed_by_peer()
 
 
+def test_the_drain_time_ends_what_waits_for_the_upstream(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    own_sandbox.create_repositories(REPOSITORY)
+    gateway = start_gateway(own_sandbox, timeouts={"drain": "1s"})
+    gateway.wait_until_ready()
+    own_sandbox.add_fault(where="registry", match={"method": "GET"}, kind="stall", seconds=60, times=-1)
+    with Connection(gateway.plain) as connection:
+        connection.send_head("GET", f"/v2/{REPOSITORY}/tags/list", {"Authorization": basic(gateway.username, gateway.password)})
+        wait_until(lambda: gateway.metric("berth_exchanges_in_flight") == 1, "an exchange", 5)
+        started = time.monotonic()
+        assert gateway.stop() == 0
+        assert time.monotonic() - started < 20, "as long as the upstream stalls"
+    ended = [line for line in gateway.log_lines() if line.get("end") == "drained"]
+    assert len(ended) == 1, gateway.program.err
+
+
 def test_sighup_takes_new_users_without_dropping_a_transfer(stored: tuple[Gateway, Image]) -> None:
     gateway, image = stored
     newcomer = {"name": "newcomer", "password_hash": password_hash(PASSWORD), "access": EVERYTHING}

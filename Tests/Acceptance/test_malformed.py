@@ -9,7 +9,7 @@ from harness.address import Address
 from harness.gateway import PASSWORD, Gateway
 from harness.processes import wait_until
 from harness.registry import RegistryClient
-from harness.wire import basic, raw_exchange
+from harness.wire import Connection, basic, raw_exchange
 
 pytestmark = pytest.mark.usefixtures("nothing_else_is_harmed")
 
@@ -78,3 +78,13 @@ def test_a_bad_chunk_is_refused(strict_gateway: Gateway, chunk: str) -> None:
     answer, closed = raw_exchange(strict_gateway.plain, (head + chunk).encode())
     assert answer is not None and answer.status == 400, answer
     assert closed
+
+
+def test_no_interim_answer_follows_the_final_one(strict_gateway: Gateway) -> None:
+    """A client that gave up waiting for 100 Continue and sends its body all the same would take one for its next answer."""
+    head = f"PUT /v2/{REPOSITORY}/nothing HTTP/1.1\r\n{HOST}{AUTHORIZATION}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    with Connection(strict_gateway.plain) as connection:
+        connection.send(head.encode() + b"h")
+        assert connection.receive().status == 404
+        connection.send(b"ello" + PULL.encode() + b"\r\n")
+        assert connection.receive_head().status == 200

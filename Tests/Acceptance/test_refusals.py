@@ -56,6 +56,9 @@ REFUSALS = (
     Refusal("encoded dot segments", CI, "GET", "/v2/team/%2e%2e/secret/app/manifests/v1", 404, None),
     Refusal("encoded slash", CI, "GET", "/v2/team%2fapp/manifests/v1", 404, None),
     Refusal("digest that is none", CI, "GET", f"/v2/{REPOSITORY}/blobs/sha256:1234", 404, None),
+    Refusal("missing repository", CI, "GET", "/v2/team/absent/manifests/v1", 404, "NAME_UNKNOWN"),
+    Refusal("push to a missing repository", CI, "POST", "/v2/team/absent/blobs/uploads/", 404, "NAME_UNKNOWN"),
+    Refusal("body where none belongs", CI, "DELETE", f"/v2/{REPOSITORY}/blobs/uploads/x", 400, "UNSUPPORTED"),
     Refusal("unknown tag", CI, "GET", f"/v2/{REPOSITORY}/manifests/absent", 404, "MANIFEST_UNKNOWN"),
 )  # fmt: skip
 
@@ -63,7 +66,7 @@ REFUSALS = (
 @pytest.mark.usefixtures("nothing_else_is_harmed")
 @pytest.mark.parametrize("refusal", REFUSALS, ids=str)
 def test_a_refused_request_gets_the_registrys_json(strict_gateway: Gateway, refusal: Refusal) -> None:
-    body = b"" if refusal.method == "POST" else None
+    body = b"?" if refusal.name.startswith("body") else b"" if refusal.method == "POST" else None
     answer = request(strict_gateway.plain, refusal.method, refusal.target, body=body, authorization=refusal.authorization)
     # A malformed name may be called malformed (400) or unknown (404): both are the spec's.
     assert answer.status == refusal.status or (refusal.code is None and answer.status in (400, 404)), answer

@@ -147,15 +147,38 @@ struct LoginTests {
         for tag in 0..<3 { #expect(throttle.begin(address, tag: [UInt8(tag)], now: now) == nil) }
         #expect(throttle.begin(address, tag: [9], now: now) != nil, "three are being checked")
         #expect(throttle.begin(address, tag: [0], now: now) == nil, "the same credentials are no further try")
-        throttle.end(address, tag: [0], failed: false, now: now)
-        throttle.end(address, tag: [0], failed: false, now: now)
+        throttle.end(address, tag: [0], .unchecked, now: now)
+        throttle.end(address, tag: [0], .unchecked, now: now)
         #expect(throttle.begin(address, tag: [9], now: now) == nil)
-        for tag in [1, 2, 9] { throttle.end(address, tag: [UInt8(tag)], failed: true, now: now) }
+        for tag in [1, 2, 9] { throttle.end(address, tag: [UInt8(tag)], .wrong, now: now) }
         let wait = throttle.begin(address, tag: [10], now: now + .seconds(20))
         #expect(wait == 41)
         #expect(throttle.begin([127, 0, 0, 2], tag: [10], now: now) == nil, "another address")
         #expect(throttle.begin(address, tag: [10], now: now + .seconds(61)) == nil)
         #expect(LoginThrottle.key(of: Array(0..<16)) == Array(0..<8))
+    }
+
+    @Test func `a wrong login on many connections is one failure`() {
+        var throttle = LoginThrottle(failuresPerMinute: 2)
+        let now = ContinuousClock.now, address: [UInt8] = [127, 0, 0, 1]
+        for _ in 0..<10 { #expect(throttle.begin(address, tag: [0], now: now) == nil) }
+        for _ in 0..<10 { throttle.end(address, tag: [0], .wrong, now: now) }
+        #expect(throttle.begin(address, tag: [1], now: now) == nil)
+        throttle.end(address, tag: [1], .wrong, now: now)
+        #expect(throttle.begin(address, tag: [2], now: now) != nil)
+    }
+
+    @Test func `what proved right is not held back by who guesses beside it, until it proves wrong`() {
+        var throttle = LoginThrottle(failuresPerMinute: 1)
+        let now = ContinuousClock.now, address: [UInt8] = [127, 0, 0, 1]
+        #expect(throttle.begin(address, tag: [7], now: now) == nil)
+        throttle.end(address, tag: [7], .right, now: now)
+        #expect(throttle.begin(address, tag: [0], now: now) == nil)
+        throttle.end(address, tag: [0], .wrong, now: now)
+        #expect(throttle.begin(address, tag: [1], now: now) != nil)
+        #expect(throttle.begin(address, tag: [7], now: now) == nil)
+        throttle.end(address, tag: [7], .wrong, now: now)
+        #expect(throttle.begin(address, tag: [7], now: now) != nil)
     }
 }
 

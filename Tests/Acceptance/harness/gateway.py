@@ -81,18 +81,18 @@ class Gateway:
             "gateway", [berth, "serve", "--config", self.configuration_path], directory, clean_environment(environment)
         )
         self.addresses: dict[tuple[str, bool], Address] = {}
-        self.program.wait_ready(lambda: self._find_addresses(len(listeners) + 1))
+        self.program.wait_ready(lambda: self._find_addresses(len(self.configuration["listeners"]) + 1))
 
     def write(self, configuration: dict[str, Any]) -> None:
         self.configuration = configuration
         self.configuration_path.write_text(json.dumps(configuration, indent=2))
 
     def _find_addresses(self, expected: int) -> bool:
-        for line in self.log_lines():
-            if line.get("message") == "listening":
-                tls = line.get("tls") in (True, "true")
-                self.addresses[line["listener"], tls] = Address.parse(line["address"], self.ca if tls else None)
-        return len(self.addresses) >= expected
+        listening = [line for line in self.log_lines() if line.get("message") == "listening"]
+        for line in listening:
+            tls = line.get("tls") in (True, "true")
+            self.addresses[line["listener"], tls] = Address.parse(line["address"], self.ca if tls else None)
+        return len(listening) >= expected
 
     @property
     def plain(self) -> Address:

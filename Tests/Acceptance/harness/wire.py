@@ -47,8 +47,12 @@ class Answer:
 class Connection:
     """One TCP or TLS connection, used as long as the server keeps it."""
 
-    def __init__(self, address: Address, receive_buffer: int | None = None, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self, address: Address, receive_buffer: int | None = None, timeout: float = TIMEOUT_SECONDS, source: str | None = None
+    ) -> None:
         raw = socket.socket(socket.AF_INET)
+        if source:
+            raw.bind((source, 0))
         raw.settimeout(timeout)
         if receive_buffer is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

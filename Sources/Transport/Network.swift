@@ -1,0 +1,24 @@
+/// A block of addresses: `10.0.0.0/8`, `fd00::/8`, or one address alone.
+public struct Network: Sendable, Hashable {
+    private let address: [UInt8]
+    private let bits: Int
+
+    /// nil: not an address, or a length that its family does not have.
+    public init?(_ text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard let first = parts.first, parts.count <= 2, let parsed = SocketAddress(host: first, port: 0) else { return nil }
+        address = Array(parsed.addressBytes)
+        guard let bits = parts.count == 1 ? address.count * 8 : Int(parts[1]), (0...(address.count * 8)).contains(bits) else {
+            return nil
+        }
+        self.bits = bits
+    }
+
+    public func contains(_ other: SocketAddress) -> Bool {
+        let bytes = other.addressBytes
+        guard bytes.count == address.count else { return false }
+        let whole = bits / 8, rest = bits % 8
+        guard bytes.prefix(whole).elementsEqual(address.prefix(whole)) else { return false }
+        return rest == 0 || (bytes[bytes.startIndex + whole] ^ address[whole]) >> (8 - rest) == 0
+    }
+}

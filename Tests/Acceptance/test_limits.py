@@ -1,0 +1,125 @@
+"""Bounds hold for the whole gateway, whichever worker a connection lands on, and who keeps to them is not held back by who does not."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+
+import pytest
+
+from conftest import REPOSITORY, StartGateway
+from harness.address import Address
+from harness.gateway import PASSWORD, Gateway, default_listeners, user
+from harness.images import MIB, Image, blob_image, digest_of
+from harness.processes import wait_until
+from harness.registry import RegistryClient
+from harness.sandbox import Sandbox
+from harness.wire import Connection, basic, request
+
+GOOD = basic("ci", PASSWORD)
+SLOW_BUFFER = 16 * 1024
+
+
+@pytest.mark.parametrize("limit", ["connections", "connections_per_client"])
+def test_connections_are_counted_over_all_workers(sandbox: Sandbox, start_gateway: StartGateway, limit: str) -> None:
+    gateway = start_gateway(sandbox, limits={limit: 5}, workers=2)
+    with ExitStack() as held:
+        connections = [held.enter_context(Connection(gateway.plain)) for _ in range(5)]
+        assert [each.request("GET", "/v2/", authorization=GOOD).status for each in connections] == [200] * 5
+        for _ in range(10):
+            turned_away = request(gateway.plain, "GET", "/v2/", authorization=GOOD)
+            assert (turned_away.status, turned_away.code) == (503, "TOOMANYREQUESTS"), turned_away
+            assert int(turned_away.fields["retry-after"]) >= 1
+    wait_until(lambda: request(gateway.plain, "GET", "/v2/", authorization=GOOD).status == 200, "room again", 5)
+
+
+def test_the_right_password_passes_on_every_worker_while_its_address_is_held_off(
+    sandbox: Sandbox, start_gateway: StartGateway
+) -> None:
+    gateway = start_gateway(sandbox, workers=2)
+    assert request(gateway.plain, "GET", "/v2/", authorization=GOOD).status == 200
+    guesses = [request(gateway.plain, "GET", "/v2/", authorization=basic("ci", f"guess {number}")).status for number in range(12)]
+    assert guesses[-1] == 429
+    assert {request(gateway.plain, "GET", "/v2/", authorization=GOOD).status for _ in range(20)} == {200}
+
+
+def test_a_dual_stack_listener_tells_its_clients_of_ipv4_apart(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    gateway = start_gateway(sandbox, listeners=[{"address": "[::]:0"}, *default_listeners(None)])
+    port = next(int(line["address"].rpartition(":")[2]) for line in gateway.log_lines() if "[::]" in line.get("address", ""))
+
+    def login(source: str, password: str) -> int:
+        with Connection(Address("127.0.0.1", port), source=source) as connection:
+            return connection.request("GET", "/v2/", authorization=basic("ci", password)).status
+
+    assert [login("127.0.0.2", f"guess {number}") for number in range(11)][-1] == 429
+    assert login("127.0.0.3", PASSWORD) == 200
+    wait_until(lambda: "127.0.0.3" in clients(gateway), "an access line", 5)
+
+
+def test_receivers_that_do_not_read_cost_little(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    image = blob_image(os.urandom(16 * MIB))
+    gateway = start_gateway(sandbox)
+    gateway.wait_until_ready()
+    sandbox.create_repositories(REPOSITORY)
+    with RegistryClient(gateway.plain, "ci", PASSWORD) as client:
+        client.push_image(REPOSITORY, "limits", image)
+        client.pull_image(REPOSITORY, "limits", image)
+    target = f"/v2/{REPOSITORY}/blobs/{digest_of(image.layers[0])}"
+    before, count = gateway.resident_kib(), 100
+    with ExitStack() as held:
+        for _ in range(count):
+            connection = held.enter_context(Connection(gateway.plain, receive_buffer=SLOW_BUFFER))
+            connection.send_head("GET", target, {"Authorization": GOOD})
+            assert connection.receive_final_head().status == 200
+        grown = settled(gateway) - before
+    # 64 KiB of a stream, and what a connection of each side costs by itself (OpenSSL reads 64 KiB ahead).
+    assert grown / count < 64 + 128, f"{grown / count:.0f} KiB for each"
+
+
+def settled(gateway: Gateway) -> int:
+    """The resident size once it stands still: the stalled streams have filled what there is to fill."""
+    sizes = [0]
+
+    def still() -> bool:
+        sizes.append(gateway.resident_kib())
+        return sizes[-1] == sizes[-2]
+
+    wait_until(still, "a steady size", 20)
+    return sizes[-1]
+
+
+def test_logins_are_counted_by_the_client_behind_a_trusted_proxy(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    gateway = start_gateway(
+        sandbox,
+        listeners=[{"address": "127.0.0.1:0", "trusted_proxies": ["127.0.0.0/8"]}],
+        users=[user("ci", "**")],
+        limits={"connections_per_client": 1},
+    )
+
+    def login(forwarded: str, password: str) -> int:
+        return request(gateway.plain, "GET", "/v2/", {"X-Forwarded-For": forwarded}, authorization=basic("ci", password)).status
+
+    with Connection(gateway.plain):  # the proxy's own address is under no limit of one client
+        # What a client writes itself stands before what the proxy adds.
+        assert [login(f"198.51.100.{number}, 192.0.2.1", f"guess {number}") for number in range(11)][-1] == 429
+        assert login("192.0.2.1, 192.0.2.2", PASSWORD) == 200
+        assert login("192.0.2.3, 127.0.0.9", PASSWORD) == 200, "a proxy behind a proxy"
+    wait_until(lambda: {"192.0.2.1", "192.0.2.2", "192.0.2.3"} <= clients(gateway), "access lines", 5)
+    assert "198.51.100.1" not in clients(gateway)
+
+
+def test_forwarded_fields_of_anybody_else_are_not_believed(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    gateway = start_gateway(sandbox, listeners=[{"address": "127.0.0.1:0", "trusted_proxies": ["10.0.0.0/8"]}])
+    fields = {"X-Forwarded-For": "192.0.2.1"}
+    guesses = [
+        request(gateway.plain, "GET", "/v2/", {"X-Forwarded-For": f"192.0.2.{number}"}, authorization=basic("ci", f"{number}")).status
+        for number in range(11)
+    ]
+    assert guesses[-1] == 429
+    request(gateway.plain, "GET", "/v2/", fields, authorization=GOOD)
+    wait_until(lambda: clients(gateway) == {"127.0.0.1"}, "access lines", 5)
+
+
+def clients(gateway: Gateway) -> set[str]:
+    """Whom the access lines name."""
+    return {line["client"] for line in gateway.log_lines() if "client" in line}
