@@ -26,6 +26,7 @@ public final class DataPlane: Sendable {
         let tls = try TLSClient(authority: settings.caFile)
         let server = Self.serverSettings(settings)
         let limits = ConnectionLimits()
+        let proxy = try OutboundProxy(environment: settings.environment)
         var workers: [Worker] = []
         var metrics: [WorkerMetrics] = []
         var listeners: [Listener] = []
@@ -36,7 +37,8 @@ public final class DataPlane: Sendable {
                 operations: Operation.allCases.map(\.rawValue), upstreams: upstreams.map(\.name),
                 replayReasons: ReplayReason.allCases.map(\.rawValue), loginFailures: LoginFailure.allCases.map(\.rawValue))
             let pool = UpstreamPool(
-                loop: loop, tls: tls, connectTimeout: settings.timeouts.connect, handshakeTimeout: settings.timeouts.tlsHandshake)
+                loop: loop, tls: tls, proxy: proxy, connectTimeout: settings.timeouts.connect,
+                handshakeTimeout: settings.timeouts.tlsHandshake)
             let bench = Bench(
                 pool: pool, metrics: counters, site: site, upstreams: upstreams, logins: logins, accessLog: AccessLog(accessLog))
             let worker = Worker(loop: loop, bench: bench, limits: limits, settings: server)

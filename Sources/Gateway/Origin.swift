@@ -10,6 +10,7 @@ struct Origin: Hashable, Sendable, CustomStringConvertible {
     /// `connect_to` of the configuration: dialled instead, while host and certificate stay.
     let dialHost: String
     let dialPort: UInt16
+    var isDialledElsewhere: Bool { (dialHost, dialPort) != (host, port) }
 
     init(host: String, port: UInt16, connectTo: ConnectTo = ConnectTo([:])) {
         self.host = host.lowercased()

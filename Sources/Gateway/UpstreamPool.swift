@@ -1,4 +1,5 @@
 import Crypto
+import HTTP
 import Transport
 
 /// A worker's connections to upstreams: those that lie idle, newest on top, so that a burst's surplus ages out at the bottom.
@@ -6,6 +7,7 @@ import Transport
 final class UpstreamPool {
     private let loop: EventLoop
     private let tls: TLSClient
+    private let proxy: OutboundProxy?
     private let connectTimeout: Duration, handshakeTimeout: Duration
     private var idle: [Origin: [UpstreamConnection]] = [:]
     private var addresses: [Origin: (found: [SocketAddress], at: ContinuousClock.Instant)] = [:]
@@ -21,8 +23,9 @@ final class UpstreamPool {
     /// Addresses of a name; AWS's records live for a minute.
     private static let addressTime = Duration.seconds(30)
 
-    init(loop: EventLoop, tls: TLSClient, connectTimeout: Duration, handshakeTimeout: Duration) {
-        (self.loop, self.tls, self.connectTimeout, self.handshakeTimeout) = (loop, tls, connectTimeout, handshakeTimeout)
+    init(loop: EventLoop, tls: TLSClient, proxy: OutboundProxy?, connectTimeout: Duration, handshakeTimeout: Duration) {
+        (self.loop, self.tls, self.proxy) = (loop, tls, proxy)
+        (self.connectTimeout, self.handshakeTimeout) = (connectTimeout, handshakeTimeout)
     }
 
     /// A connection ready for a request: an idle one, or a new one.
@@ -42,10 +45,15 @@ final class UpstreamPool {
             connection.isReused = true
             return connection
         }
+        let proxy = proxy.flatMap { $0.serves(origin) ? $0 : nil }
         let stream = try await Stream.connect(
-            to: try await resolve(origin), on: loop, waiter: waiter, timeout: connectTimeout)
+            to: try await resolve(proxy?.origin ?? origin), on: loop, waiter: waiter, timeout: connectTimeout)
         do {
+            try await proxy?.tunnel(stream, to: origin, timeout: handshakeTimeout)
             try await stream.connectTLS(tls, name: origin.host, timeout: handshakeTimeout)
+        } catch let error as HeadError {
+            stream.close()
+            throw TransportError(.refused, call: "CONNECT", reason: "the proxy's answer is not HTTP: \(error.reason)")
         } catch let error as TransportError {
             stream.close()
             throw TransportError(error.kind, call: error.call, reason: "\(origin.host): \(error.reason)")

@@ -154,7 +154,6 @@ struct UpstreamCheck {
     ) async {
         var request = CallRequest("GET \(url.path)", url: url, fields: fields)
         (request.dial, request.wantsCertificate) = (dial, true)
-        request.mayUseProxy = caller === clients.caller  // transfers do not go through one
         do {
             let answer = try await caller.call(request)
             let seen = answer.certificate.map { ["certificate: \($0)"] } ?? []

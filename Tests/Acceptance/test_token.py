@@ -172,3 +172,34 @@ def test_a_token_serves_until_it_is_refused_and_is_not_fetched_each_minute(
             client.pull_image(REPOSITORY, "v1", image)
             time.sleep(0.2)
     assert moto_registry.tokens_fetched() - fetched_before == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_registry_says_nothing_of_the_token(own_sandbox: Sandbox, start_gateway: StartGateway, status: int) -> None:
+    """The token is asked about before a large upload: an answer that is no refusal does not hold the upload up."""
+    own_sandbox.create_repositories(REPOSITORY)
+    gateway = start_gateway(own_sandbox)
+    gateway.wait_until_ready()
+    before = own_sandbox.tokens_fetched()
+    with client_of(gateway) as client:
+        session = client.start_upload(REPOSITORY)
+        time.sleep(1.2)  # the gateway asks only when the token has not just been taken
+        own_sandbox.add_fault(where="registry", match={"method": "GET", "path_prefix": "/v2/"}, kind="status", status=status, times=-1)
+        blob = os.urandom(200_000)
+        answer = client.expect((201, 202), "PATCH", session, body=blob)
+        client.finish_upload(client.location(answer), digest_of(blob))
+    assert own_sandbox.tokens_fetched() == before
+
+
+def test_a_presigned_url_that_expired_is_renewed_and_counted(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    own_sandbox.create_repositories(REPOSITORY)
+    gateway = start_gateway(own_sandbox)
+    gateway.wait_until_ready()
+    image = blob_image(os.urandom(60_000))
+    with client_of(gateway) as client:
+        client.push_image(REPOSITORY, "v1", image)
+        own_sandbox.add_fault(where="s3", match={"method": "GET"}, kind="status", status=403, times=1)
+        client.pull_blob(REPOSITORY, digest_of(image.layers[0]))
+        refused = client.expect((416,), "GET", f"/v2/{REPOSITORY}/blobs/{digest_of(image.layers[0])}", {"Range": "bytes=60000-"})
+    assert gateway.metric("berth_replays_total", reason="expired_url") == 1
+    assert refused.code == "SIZE_INVALID" and refused.fields["content-range"] == "bytes */60000"

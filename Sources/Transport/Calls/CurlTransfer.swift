@@ -62,7 +62,7 @@ final class CurlTransfer {
             connectTo = curl_slist_append(nil, "::\(dial)")  // whatever host and port the URL names
             _ = berth_easy_list(handle, CURLOPT_CONNECT_TO, connectTo)
         }
-        if !request.mayUseProxy { set(CURLOPT_PROXY, "") }
+        if !request.mayUseProxy || request.dial != nil { set(CURLOPT_PROXY, "") }
         if request.wantsCertificate { set(CURLOPT_CERTINFO, 1) }
     }
 

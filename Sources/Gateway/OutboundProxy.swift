@@ -1,0 +1,101 @@
+import Foundation
+import HTTP
+import Transport
+
+/// The proxy that transfers go through where the network asks for one: `HTTPS_PROXY`, around `NO_PROXY`, read as libcurl reads them for
+/// the calls to AWS. Through a tunnel (RFC 9110 9.3.6): TLS is still between Berth and the registry.
+struct OutboundProxy: Sendable {
+    let origin: Origin
+    private let authorization: [UInt8]?
+    private let exceptions: [Exception]
+
+    private enum Exception: Sendable {
+        case everything
+        case domain(String)
+        case network(Network)
+
+        init(_ text: String) {
+            if text == "*" {
+                self = .everything
+            } else if let network = Network(text) {
+                self = .network(network)
+            } else {
+                self = .domain(text.drop { $0 == "." }.lowercased())
+            }
+        }
+
+        func covers(_ host: String) -> Bool {
+            switch self {
+            case .everything: true
+            case .domain(let domain): host == domain || host.hasSuffix("." + domain)
+            case .network(let network): SocketAddress(host: host, port: 0).map { network.contains($0) } ?? false
+            }
+        }
+    }
+
+    /// An answer to CONNECT has a head of a few lines.
+    private static let limits = HeadLimits(bytes: 16 << 10, fields: 100)
+
+    /// nil: the environment names none.
+    /// - Throws: `TransportError` when it names one that transfers cannot go through.
+    init?(environment: [String: String]) throws {
+        func value(_ name: String) -> String? {
+            [name, name.uppercased()].lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
+        }
+        guard let text = value("https_proxy") ?? value("all_proxy") else { return nil }
+        func refused() -> TransportError {
+            // Not the value: it may hold a password.
+            TransportError(
+                .unresolved, call: "HTTPS_PROXY",
+                reason: "it is not the address of an HTTP proxy; write one like http://proxy.example:3128")
+        }
+        let scheme = "http://"
+        guard !text.contains("://") || text.lowercased().hasPrefix(scheme) else { throw refused() }
+        var rest = text.contains("://") ? text.dropFirst(scheme.count) : text[...]
+        if let at = rest.lastIndex(of: "@") {
+            guard let login = String(rest[..<at]).removingPercentEncoding else { throw refused() }
+            authorization = Array("Basic \(Data(login.utf8).base64EncodedString())".utf8)
+            rest = rest[rest.index(after: at)...]
+        } else {
+            authorization = nil
+        }
+        let address = rest.prefix { $0 != "/" }
+        let url = CallURL(scheme + (address.contains(/:[0-9]+$/) ? address : address + ":1080"))  // libcurl's default
+        guard let url else { throw refused() }
+        origin = Origin(host: url.host.trimmingBrackets, port: UInt16(clamping: url.port))
+        exceptions = (value("no_proxy") ?? "").split { $0 == "," || $0 == " " }.map { Exception(String($0)) }
+    }
+
+    /// Who is dialled by `connect_to` or lies in `NO_PROXY` is reached without it.
+    func serves(_ origin: Origin) -> Bool { !origin.isDialledElsewhere && !exceptions.contains { $0.covers(origin.host) } }
+
+    /// Makes a connection to the proxy one to `target`.
+    func tunnel(_ stream: Transport.Stream, to target: Origin, timeout: Duration) async throws {
+        var bytes: [UInt8] = []
+        bytes.append("CONNECT ")
+        bytes += Array("\(target)".utf8)
+        bytes.append(" HTTP/1.1\r\n")
+        bytes.appendField("Host", Array("\(target)".utf8))
+        if let authorization { bytes.appendField("Proxy-Authorization", authorization) }
+        bytes.append("\r\n")
+        try await stream.write(bytes, timeout: timeout)
+        var reader = HeadReader(limits: Self.limits)
+        let head = Head(), deadline = ContinuousClock.now + timeout
+        // 200 to CONNECT has no body, whatever it says (RFC 9112 6.3), and TLS waits for our first word.
+        while try !reader.take(head, as: .answer(toHead: true)) {
+            let scratch = UnsafeMutableRawBufferPointer(rebasing: stream.loop.scratch.prefix(Self.limits.bytes))
+            let count = try await stream.read(into: scratch, timeout: max(Duration.zero, ContinuousClock.now.duration(to: deadline)))
+            guard count > 0 else {
+                throw TransportError(.closed, call: "CONNECT", reason: "the proxy \(origin) closed the connection")
+            }
+            reader.input += UnsafeRawBufferPointer(rebasing: scratch.prefix(count))
+        }
+        guard head.status == 200 else {
+            throw TransportError(.refused, call: "CONNECT", reason: "the proxy \(origin) answered with status \(head.status)")
+        }
+    }
+}
+
+extension String {
+    fileprivate var trimmingBrackets: String { hasPrefix("[") && hasSuffix("]") ? String(dropFirst().dropLast()) : self }
+}

@@ -1,0 +1,61 @@
+"""A forward proxy as closed networks have one: CONNECT to names that only it can resolve."""
+
+from __future__ import annotations
+
+import base64
+import select
+import socket
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
+
+LOGIN = "proxy user:p@ss"
+
+
+class ForwardProxy(ThreadingTCPServer):
+    """`names`: what is dialled for each host:port that may be asked for."""
+
+    daemon_threads = True
+
+    def __init__(self, names: dict[str, str], status: int = 200) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.names, self.status = names, status
+        self.asked: list[str] = []
+        self.thread = Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05})
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://proxy%20user:p%40ss@127.0.0.1:{self.server_address[1]}"
+
+    def stop(self) -> None:
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
+
+
+class Handler(StreamRequestHandler):
+    server: ForwardProxy
+
+    def handle(self) -> None:
+        _, target, _ = self.rfile.readline().decode().split(" ")
+        fields = {}
+        while line := self.rfile.readline().decode().strip():
+            name, _, value = line.partition(": ")
+            fields[name.lower()] = value
+        self.server.asked.append(target)
+        if fields.get("proxy-authorization") != "Basic " + base64.b64encode(LOGIN.encode()).decode():
+            return self._say("407 Proxy Authentication Required")
+        if self.server.status != 200 or target not in self.server.names:
+            return self._say(f"{max(self.server.status, 400)} Refused")
+        host, _, port = self.server.names[target].rpartition(":")
+        with socket.create_connection((host, int(port))) as far:
+            self._say("200 Connection established")
+            ends = {self.connection: far, far: self.connection}
+            while True:
+                for end in select.select(list(ends), [], [])[0]:
+                    if not (data := end.recv(65536)):
+                        return
+                    ends[end].sendall(data)
+
+    def _say(self, status: str) -> None:
+        self.wfile.write(f"HTTP/1.1 {status}\r\n\r\n".encode())
