@@ -20,6 +20,10 @@ final class Forwarding {
     private var refusedGeneration = 0
     /// The repository has been made for this request, or could not be.
     private var hasCreated = false
+    private var attempts = 0
+    /// An idle connection has turned out to be closed: the others may be so too.
+    private var needsFresh = false
+    let delivery = BlobDelivery()
 
     /// A stale connection, a refused token, and each once more; past that the upstream's own answer or a 502 is the truth.
     private static let attemptsAtMost = 5
@@ -41,44 +45,67 @@ final class Forwarding {
 
     func run() async throws {
         try await readManifest()
-        var fresh = false
-        for _ in 0..<Self.attemptsAtMost {
+        while attempts < Self.attemptsAtMost {
+            attempts += 1
             guard !request.connection.isAbandoned else { throw Self.abandoned }
             let token = try await token()
             if needsProof, try await isRefused(token) {
                 try refused(token, .expired)
                 continue
             }
-            let upstream = try await connect(fresh: fresh)
-            var next: (Redirect, Digest)?
+            let upstream = try await connect(fresh: needsFresh)
+            let redirect: (Redirect, Digest)
             do {
                 switch try await attempt(on: upstream, token: token) {
                 case .answered: return
                 case .again: continue
-                case .redirect(let redirect, let digest): next = (redirect, digest)
+                case .redirect(let there, let digest): redirect = (there, digest)
                 }
             } catch let error as RelayError {
-                let wasStale = upstream.isReused && !upstream.hasAnswered && error.side == .upstream && !error.isStall
                 upstream.stream.close()
-                // wire 1.5: a reset on a reused connection says that it had been closed before the request came. A chunk of an
-                // upload is not sent twice: the upstream may have taken it.
-                guard wasStale, !exchange.hasAnswered, canReplay, request.method.isIdempotent || request.method == .post else {
-                    throw error
-                }
-                exchange.record.replays += 1
-                bench.replayed(route.upstream, .staleConnection)
-                fresh = true
+                guard try await heals(error, of: upstream) else { throw error }
+                continue
             } catch {
                 upstream.stream.close()
                 throw error
             }
-            if let (redirect, digest) = next {
-                if try await Download(exchange, digest: digest, site: site, isProbe: isProbe).run(from: redirect) { return }
-                exchange.record.replays += 1
-                bench.replayed(route.upstream, .expiredURL)
-            }
+            do {
+                let download = Download(exchange, digest: redirect.1, site: site, delivery: delivery, isProbe: isProbe)
+                if try await download.run(from: redirect.0) { return }
+                replayed(.expiredURL)
+            } catch let error as RelayError { guard await resumes(after: error) else { throw error } }
         }
         throw Refusal(.unavailable, "The upstream registry keeps refusing the gateway's token.", status: 502, retryAfter: 30)
+    }
+
+    /// The connection to the registry broke: whether the request, or what is left of its answer, is worth another one.
+    private func heals(_ error: RelayError, of upstream: UpstreamConnection) async throws -> Bool {
+        if await resumes(after: error) { return true }
+        // wire 1.5: a reset on a reused connection says that it had been closed before the request came. A chunk of an upload is not
+        // sent twice: the upstream may have taken it.
+        let wasStale = upstream.isReused && !upstream.hasAnswered && error.side == .upstream && !error.isStall
+        guard wasStale, !exchange.hasAnswered, canReplay, request.method.isIdempotent || request.method == .post else {
+            return false
+        }
+        replayed(.staleConnection)
+        needsFresh = true
+        return true
+    }
+
+    /// The transfer of a blob broke on the upstream's side: the rest of it is asked for, after a moment.
+    private func resumes(after error: RelayError) async -> Bool {
+        guard error.side == .upstream, call.operation == .blobGet, exchange.hasAnswered || !error.isStall,
+            !request.connection.isAbandoned, let pause = delivery.pauseBeforeResuming(hasAnswered: exchange.hasAnswered)
+        else { return false }
+        await request.connection.stream.loop.sleep(for: pause)
+        replayed(.resumed)
+        (attempts, needsFresh) = (0, true)
+        return true
+    }
+
+    private func replayed(_ reason: ReplayReason) {
+        exchange.record.replays += 1
+        bench.replayed(route.upstream, reason)
     }
 
     private static let abandoned = RelayError(
@@ -204,16 +231,14 @@ final class Forwarding {
             exchange.record.reason = "\(error)"
             return false
         }
-        exchange.record.replays += 1
-        bench.replayed(route.upstream, .repositoryCreated)
+        replayed(.repositoryCreated)
         return true
     }
 
     /// Notes it, and ends the exchange where the request cannot be sent again.
     private func refused(_ token: AuthorizationToken, _ reason: TokenRefusal.Reason) throws {
         refusedGeneration = max(refusedGeneration, token.generation)
-        exchange.record.replays += 1
-        bench.replayed(route.upstream, ReplayReason(reason))
+        replayed(ReplayReason(reason))
         guard !canReplay else { return }
         request.closeAfterAnswer()
         // Clients try again after 503, and not after ECR's 403 (wire 6).
@@ -243,7 +268,7 @@ final class Forwarding {
             }
         let target = route.target(of: call, asSent: request.head.target, mount: mountSource)
         let upstreamRequest = UpstreamRequest(
-            head: request.head, origin: route.upstream.origin, target: target, isProbe: isProbe)
+            head: request.head, origin: route.upstream.origin, target: target, isProbe: isProbe, owed: delivery.owed)
         upstreamRequest.registryHead(into: &bytes, token: token.fieldValue, length: length)
         if let kept, !kept.isEmpty {
             if isChunked { bytes.appendChunkSize(kept.count) }

@@ -75,6 +75,7 @@ extension Forwarding {
 
     /// The upstream's answer, to the client.
     func pass(_ upstream: UpstreamConnection, body collected: [UInt8]?) async throws {
+        guard !exchange.hasAnswered else { return try await resume(upstream) }
         let head = upstream.head
         let framing = AnswerFraming(upstream: head.framing, collected: collected, toVersion11: request.head.isVersion11)
         if framing.endsConnection || request.hasUnreadBody { request.closeAfterAnswer() }
@@ -86,12 +87,15 @@ extension Forwarding {
         let answer = ClientAnswer(
             head: head, status: status, body: framing.body, requestID: exchange.record.requestID, keepsAlive: request.keepsAlive)
         answer.registryHead(into: &bytes, rewriting: route.rewriting(publicURL: site.doors[exchange.record.listener].publicURL))
+        let headCount = bytes.count
         if let collected {
             bytes += collected
         } else {
             try relay.appendReady(from: upstream, chunked: framing.isChunked, to: &bytes)
         }
         exchange.hasAnswered = true
+        if call.operation == .blobGet { delivery.promise(by: head) }
+        delivery.deliver(bytes.count - headCount)
         do {
             try await send(bytes, thenBodyOf: upstream, collected: collected, chunked: framing.isChunked)
         } catch {
@@ -105,8 +109,26 @@ extension Forwarding {
     private func send(_ bytes: [UInt8], thenBodyOf upstream: UpstreamConnection, collected: [UInt8]?, chunked: Bool) async throws {
         try await relay.write(bytes, to: request.connection.stream, .client)
         exchange.record.sent += bytes.count
-        defer { exchange.record.receivedUpstream += upstream.received }
-        guard collected == nil, !upstream.isBodyDone else { return }
+        try await rest(of: upstream, chunked: chunked, isCollected: collected != nil)
+    }
+
+    private func rest(of upstream: UpstreamConnection, chunked: Bool, isCollected: Bool = false) async throws {
+        let before = exchange.record.sent
+        defer {
+            exchange.record.receivedUpstream += upstream.received
+            delivery.deliver(exchange.record.sent - before)
+        }
+        guard !isCollected, !upstream.isBodyDone else { return }
         try await relay.answer(from: upstream, chunked: chunked, sent: &exchange.record.sent)
+    }
+
+    /// The rest of a blob that the registry serves itself, and nothing else: the client has the head.
+    private func resume(_ upstream: UpstreamConnection) async throws {
+        guard delivery.isResumed(by: upstream.head) else {
+            let reason = "the registry answered the rest of a broken transfer with status \(upstream.head.status)"
+            throw RelayError(side: .upstream, cause: TransportError(.closed, call: "resume", reason: reason))
+        }
+        try await rest(of: upstream, chunked: false)
+        bench.pool.put(upstream)
     }
 }

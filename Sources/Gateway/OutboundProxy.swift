@@ -84,7 +84,8 @@ struct OutboundProxy: Sendable {
         // 200 to CONNECT has no body, whatever it says (RFC 9112 6.3), and TLS waits for our first word.
         while try !reader.take(head, as: .answer(toHead: true)) {
             let scratch = UnsafeMutableRawBufferPointer(rebasing: stream.loop.scratch.prefix(Self.limits.bytes))
-            let count = try await stream.read(into: scratch, timeout: max(Duration.zero, ContinuousClock.now.duration(to: deadline)))
+            let count = try await stream.read(
+                into: scratch, timeout: max(Duration.zero, ContinuousClock.now.duration(to: deadline)))
             guard count > 0 else {
                 throw TransportError(.closed, call: "CONNECT", reason: "the proxy \(origin) closed the connection")
             }

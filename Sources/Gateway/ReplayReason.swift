@@ -2,6 +2,8 @@
 enum ReplayReason: String, CaseIterable {
     case tokenExpired = "token_expired", tokenInvalid = "token_invalid", unauthorized, staleConnection = "stale_connection"
     case expiredURL = "expired_url", repositoryCreated = "repository_created"
+    /// The rest of a blob, after its transfer broke.
+    case resumed
 
     init(_ refusal: TokenRefusal.Reason) {
         self =

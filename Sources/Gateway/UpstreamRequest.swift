@@ -9,6 +9,8 @@ struct UpstreamRequest {
     let target: [UInt8]
     /// HEAD of a blob where the upstream has none: GET of its first byte.
     var isProbe = false
+    /// The offsets of a blob that are still owed, in the place of what the client asked for; nil: as it asked.
+    var owed: Range<Int>?
 
     /// To the registry: with the authorization token.
     /// - Parameter length: of the body; nil: chunked.
@@ -28,7 +30,8 @@ struct UpstreamRequest {
             case .authorization, .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto: false
             // Framing and host are Berth's; 100-continue is answered by Berth.
             case .contentLength, .host, .expect: false
-            case .range: !isProbe
+            case .range: !isProbe && owed == nil
+            case .other: owed == nil || !isCondition(field)
             default: true
             }
         }
@@ -39,18 +42,27 @@ struct UpstreamRequest {
     func redirectedHead(into bytes: inout [UInt8]) {
         start(&bytes)
         head.appendFields(to: &bytes) { field in
-            if field.name == .range { return !isProbe }
-            let name = head.bytes[field.nameRange]
-            return Self.passedToRedirect.contains { $0.count == name.count && zip($0, name).allSatisfy { $0 == ($1 | 0x20) } }
+            switch field.name {
+            case .range: !isProbe && owed == nil
+            case .other: Self.is(head, field, among: Self.passedToRedirect) || (owed == nil && isCondition(field))
+            default: false
+            }
         }
         bytes.append("\r\n")
     }
 
+    /// What it asked was answered when the bytes were promised.
+    private func isCondition(_ field: Head.Field) -> Bool { Self.is(head, field, among: Self.conditions) }
+
+    private static func `is`(_ head: Head, _ field: Head.Field, among names: [[UInt8]]) -> Bool {
+        let name = head.bytes[field.nameRange]
+        return names.contains { $0.count == name.count && zip($0, name).allSatisfy { $0 == ($1 | 0x20) } }
+    }
+
     /// In lower case; `-` is its own lower case under `| 0x20`.
-    private static let passedToRedirect = [
-        "accept-encoding", "if-match", "if-none-match", "if-range", "if-modified-since", "user-agent",
-    ]
-    .map { Array($0.utf8) }
+    private static let passedToRedirect = ["accept-encoding", "user-agent"].map { Array($0.utf8) }
+    private static let conditions = ["if-match", "if-none-match", "if-range", "if-modified-since", "if-unmodified-since"]
+        .map { Array($0.utf8) }
 
     private func start(_ bytes: inout [UInt8]) {
         bytes.append(isProbe ? Method.get.token : head.method.token)
@@ -59,5 +71,6 @@ struct UpstreamRequest {
         bytes.append(" HTTP/1.1\r\n")
         bytes.appendField("Host", origin.fieldValue)
         if isProbe { bytes.append("Range: bytes=0-0\r\n") }
+        if let owed { bytes.append(contentsOf: "Range: bytes=\(owed.lowerBound)-\(owed.upperBound - 1)\r\n".utf8) }
     }
 }

@@ -40,15 +40,7 @@ final class LayerBucket {
             ("Content-Type", "application/octet-stream"), ("Accept-Ranges", "bytes"), ("ETag", "\"\(digest.hex.prefix(32))\""),
             ("Last-Modified", Moment.http(0)), server,
         ]
-        switch ByteRange(exchange.field("Range"), of: size) {
-        case .whole:
-            try await exchange.begin(200, fields: fields, length: size)
-            try await file.send(0..<size, to: exchange)
-        case .part(let range):
-            let place = ("Content-Range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)")
-            try await exchange.begin(206, fields: fields + [place], length: range.count)
-            try await file.send(range, to: exchange)
-        case .unsatisfiable:
+        guard try await file.sendWhatIsAsked(of: size, fields: fields, to: exchange) else {
             throw S3Refusal(
                 416, "InvalidRange", "The requested range is not satisfiable",
                 [("RangeRequested", exchange.field("Range") ?? ""), ("ActualObjectSize", String(size))])

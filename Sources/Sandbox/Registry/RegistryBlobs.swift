@@ -34,10 +34,12 @@ extension RegistryService {
             return try await exchange.respond(
                 307, fields: common(exchange) + [("Location", url), ("Content-Type", "text/plain; charset=utf-8")])
         }
-        try await exchange.begin(
-            200, fields: common(exchange) + [("Content-Type", "application/octet-stream"), ("Docker-Content-Digest", "\(digest)")],
-            length: size)
-        try await account.blobs.open(digest).send(0..<size, to: exchange)
+        let fields = [
+            ("Content-Type", "application/octet-stream"), ("Docker-Content-Digest", "\(digest)"), ("Accept-Ranges", "bytes"),
+        ]
+        guard try await account.blobs.open(digest).sendWhatIsAsked(of: size, fields: common(exchange) + fields, to: exchange) else {
+            throw RegistryRefusal(status: 416, code: "UNSUPPORTED", message: "The requested range is not satisfiable")
+        }
     }
 
     private func unknown(_ digest: ContentDigest, in repository: Repository) -> RegistryRefusal {
@@ -48,6 +50,21 @@ extension RegistryService {
 }
 
 extension File {
+    /// The whole, or the range that is asked for. false: there is no such range, and nothing has been answered.
+    func sendWhatIsAsked(of size: Int, fields: [(String, String)], to exchange: Exchange) async throws -> Bool {
+        switch ByteRange(exchange.field("Range"), of: size) {
+        case .whole:
+            try await exchange.begin(200, fields: fields, length: size)
+            try await send(0..<size, to: exchange)
+        case .part(let range):
+            let place = ("Content-Range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)")
+            try await exchange.begin(206, fields: fields + [place], length: range.count)
+            try await send(range, to: exchange)
+        case .unsatisfiable: return false
+        }
+        return true
+    }
+
     /// A range of its bytes as the answer's body, a piece at a time.
     func send(_ range: Range<Int>, to exchange: Exchange) async throws {
         var at = range.lowerBound

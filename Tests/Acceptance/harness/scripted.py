@@ -1,4 +1,4 @@
-"""A TLS server that says the same bytes to every request: answers no well-behaved upstream would give, framed just so."""
+"""A TLS server that says given bytes to each request, the last to all others: what no well-behaved upstream would answer."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from harness.tls import Certificate
 
 
 class ScriptedServer:
-    def __init__(self, certificate: Certificate, answer: bytes = b"") -> None:
+    def __init__(self, certificate: Certificate, *answers: bytes, closes: bool = False) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate.certificate, certificate.key)
-        self._answer = answer
+        self._answers = list(answers) or [b""]
+        self._closes = closes  # after each answer
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.2)
         self.address = Address("127.0.0.1", self._listener.getsockname()[1])
@@ -56,7 +57,9 @@ class ScriptedServer:
             head += piece
             if head.endswith(b"\r\n\r\n"):
                 head = b""
-                stream.sendall(self._answer)
+                stream.sendall(self._answers.pop(0) if len(self._answers) > 1 else self._answers[0])
+                if self._closes:
+                    return
 
     def stop(self) -> None:
         self._ended.set()
