@@ -30,12 +30,14 @@ extension SettingsReader {
         defer { section.finish() }
         let tls = section.section("tls").flatMap(tls)
         let publicURL = publicURL(section)
-        let proxies = section.strings("trusted_proxies") { text in
-            Addresses.isNetwork(text) ? nil : "is not a network; write one like 10.0.0.0/8 or fd00::/8"
-        }
+        let proxies = networks(section, "trusted_proxies")
         if !section.has("address") { section.problem("address", "missing; write one like \(Addresses.examples)") }
         guard let address = address(section, "address") else { return nil }
         return Settings.Listener(address: address, tls: tls, publicURL: publicURL, trustedProxies: proxies ?? [])
+    }
+
+    func networks(_ section: Section, _ key: String) -> [String]? {
+        section.strings(key) { Addresses.isNetwork($0) ? nil : "is not a network; write one like 10.0.0.0/8 or fd00::/8" }
     }
 
     private func tls(_ section: Section) -> Settings.TLSFiles? {

@@ -54,6 +54,10 @@ public struct Settings: Sendable {
         public var name: String
         public var registry: ECRHost
         public var blobs = BlobMode.stream
+        /// Networks whose clients follow a redirect themselves where `blobs` says so; nil: everybody's.
+        public var redirectClients: [String]?
+        /// Where the registry may redirect a blob to, a host perhaps beginning with `*.`; nil: AWS, and the CDNs of wire 1.4.
+        public var blobHosts: [String]?
         public var credentials: Credentials?
         public var createRepositories: RepositoryCreation?
     }

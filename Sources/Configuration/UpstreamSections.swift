@@ -20,6 +20,13 @@ extension SettingsReader {
         }
         let registry = registry(section)
         let blobs = section.one("blobs", of: Settings.BlobMode.self) ?? .stream
+        let clients = networks(section, "redirect_clients")
+        if clients != nil, blobs != .redirect {
+            section.problem("redirect_clients", "without blobs: redirect nobody is redirected; write that, or take this away")
+        }
+        let hosts = section.strings("blob_hosts") { text in
+            Addresses.isHost(text.hasPrefix("*.") ? text.dropFirst(2) : text[...]) ? nil : "is not a host; write one like *.cloudfront.net"
+        }
         let credentials = section.section("credentials").map(credentials)
         let creation = section.section("create_repositories").map(creation)
         if registry?.isPublic == true, creation != nil {
@@ -27,7 +34,8 @@ extension SettingsReader {
         }
         guard let name, let registry else { return nil }
         return Settings.Upstream(
-            name: name, registry: registry, blobs: blobs, credentials: credentials, createRepositories: creation)
+            name: name, registry: registry, blobs: blobs, redirectClients: clients, blobHosts: hosts, credentials: credentials,
+            createRepositories: creation)
     }
 
     private func registry(_ section: Section) -> ECRHost? {

@@ -114,11 +114,10 @@ struct Download {
     }
 
     private func nextHop(_ upstream: UpstreamConnection) async throws -> Redirect {
-        let next = upstream.head.value(of: .location).flatMap { Redirect($0, connectTo: site.connectTo) }
-        let body = try await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall)
-        guard let next, body != nil else {
-            throw Refusal(.unavailable, "The blob's storage redirected to a place that cannot be followed.", status: 502)
-        }
+        guard let location = upstream.head.value(of: .location), let registry = exchange.record.upstream,
+            case let next = try exchange.follow(location, of: registry, site),
+            try await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall) != nil
+        else { throw Refusal(.unavailable, "The blob's storage redirects nowhere.", status: 502) }
         return next
     }
 

@@ -27,14 +27,11 @@ extension Forwarding {
 
     /// Where the answer sends a download, when Berth is the one to go there.
     func redirect(_ head: Head) throws -> Outcome? {
-        guard !route.upstream.passesRedirects || isProbe, request.method == .get || isProbe,
-            case .blob(_, let digest) = call.endpoint,
+        guard request.method == .get || isProbe, case .blob(_, let digest) = call.endpoint,
             [301, 302, 303, 307, 308].contains(head.status), let location = head.value(of: .location)
         else { return nil }
-        guard let redirect = Redirect(location, connectTo: site.connectTo) else {
-            throw Refusal(.unavailable, "The upstream registry redirects this blob to a place that is not https.", status: 502)
-        }
-        return .redirect(redirect, digest)
+        let redirect = try exchange.follow(location, of: route.upstream, site)
+        return route.upstream.redirects(exchange.record.client) && !isProbe && !exchange.hasAnswered ? nil : .redirect(redirect, digest)
     }
 
     private func collect(_ upstream: UpstreamConnection) async throws -> [UInt8] {

@@ -32,3 +32,20 @@ struct Redirect {
         target = (path.first == UInt8(ascii: "/") ? [] : [UInt8(ascii: "/")]) + path
     }
 }
+
+extension Exchange {
+    /// The place that a blob's redirect names, if it is one to go to.
+    /// - Throws: `Refusal`; the log says which place it was.
+    func follow(_ location: ArraySlice<UInt8>, of upstream: Upstream, _ site: Site) throws -> Redirect {
+        guard let redirect = Redirect(location, connectTo: site.connectTo) else {
+            throw Refusal(.unavailable, "The upstream registry redirects this blob to a place that is not https.", status: 502)
+        }
+        guard upstream.mayServeBlobs(redirect.origin.host) else {
+            record.reason = "redirected to \(redirect.origin), which is not in blob_hosts of the upstream '\(upstream.name)'"
+            throw Refusal(
+                .unavailable, "The upstream registry redirects this blob to a host that the gateway may not go to; its operator finds it in the log.",
+                status: 502)
+        }
+        return redirect
+    }
+}

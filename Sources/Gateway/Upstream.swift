@@ -2,6 +2,7 @@ import AWS
 import Access
 import Configuration
 import Registry
+import Transport
 
 /// A registry that Berth stands in front of.
 public struct Upstream: Sendable {
@@ -11,8 +12,10 @@ public struct Upstream: Sendable {
     let origin: Origin
     /// Who keeps its authorization token. One keeper may serve several upstreams.
     public let keeper: TokenKeeper
-    /// The client follows a blob's redirect itself.
-    let passesRedirects: Bool
+    /// Clients of these networks follow a blob's redirect themselves; nil: nobody does.
+    private let redirected: [Network]?
+    /// Where the registry may redirect a blob to, in lower case.
+    private let blobHosts: [String]
     /// ECR Public refuses HEAD of every blob (wire 2.2): its size is asked for by the first byte.
     let refusesHeadOfBlobs: Bool
     /// nil: a push to a repository that does not exist fails.
@@ -31,10 +34,21 @@ public struct Upstream: Sendable {
         name = settings.name
         origin = Origin(host: settings.registry.host, port: 443, connectTo: ConnectTo(connectTo))
         self.keeper = keeper
-        passesRedirects = settings.blobs == .redirect
+        redirected = settings.blobs == .redirect ? (settings.redirectClients ?? ["0.0.0.0/0", "::/0"]).compactMap { Network($0) } : nil
+        blobHosts =
+            settings.blobHosts?.map { $0.lowercased() }
+            // wire 1.4: S3, ECR Public's CDN, and Docker Hub's behind the first pull of a pull-through cache.
+            ?? ["*.\(settings.registry.partitionSuffix)", "*.cloudfront.net", "production.cloudflare.docker.com"]
         refusesHeadOfBlobs = settings.registry.isPublic
         creation = creator.flatMap { creator in
             settings.createRepositories.map { Creation(match: $0.match.map { Glob($0) }, creator: creator) }
         }
+    }
+
+    func redirects(_ client: SocketAddress) -> Bool { redirected?.contains { $0.contains(client) } ?? false }
+
+    /// Whether a blob may be fetched from this host, or a client sent there.
+    func mayServeBlobs(_ host: String) -> Bool {
+        blobHosts.contains { $0.hasPrefix("*.") ? host.hasSuffix($0.dropFirst()) && host.count >= $0.count : host == $0 }
     }
 }

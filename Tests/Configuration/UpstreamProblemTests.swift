@@ -37,6 +37,17 @@ struct UpstreamProblemTests {
             "[{name: a, registry: public.ecr.aws, create_repositories: {match: [\"**\"]}}]",
             ["upstreams[0].create_repositories: repositories of ECR Public are made by hand; take this away"]
         ),
+        (
+            "[{name: a, registry: \(registry), redirect_clients: [10.0.0.0/8], blob_hosts: [\"*.b.example\", \"https://c\"]}]",
+            [
+                "upstreams[0].redirect_clients: without blobs: redirect nobody is redirected; write that, or take this away",
+                "upstreams[0].blob_hosts[1]: 'https://c' is not a host; write one like *.cloudfront.net",
+            ]
+        ),
+        (
+            "[{name: a, registry: \(registry), blobs: redirect, redirect_clients: [10.0.0.0/8, x]}]",
+            ["upstreams[0].redirect_clients[1]: 'x' is not a network; write one like 10.0.0.0/8 or fd00::/8"]
+        ),
         ("[{name: a, registry: \(registry), blobs: no}]", ["upstreams[0].blobs: 'no' is not known; use stream, redirect"]),
         (
             "[{name: a, registry: \(registry), credentials: {source: magic}}]",

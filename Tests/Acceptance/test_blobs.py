@@ -1,0 +1,65 @@
+"""Whose way to a blob's bytes it is, and where that way may lead."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from conftest import StartGateway
+from harness.gateway import PASSWORD, Gateway
+from harness.images import Image, blob_image, digest_of
+from harness.registry import RegistryClient
+from harness.sandbox import Sandbox
+from harness.wire import Answer, basic, request
+
+REPOSITORY = "blobs/app"
+PROXY = [{"address": "127.0.0.1:0", "trusted_proxies": ["127.0.0.0/8"]}]
+
+
+@pytest.fixture
+def stored(sandbox: Sandbox, gateway: Gateway) -> Image:
+    sandbox.create_repositories(REPOSITORY)
+    image = blob_image(os.urandom(8000))
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        client.push_image(REPOSITORY, "v1", image)
+    return image
+
+
+def get_blob(gateway: Gateway, image: Image, source: str = "127.0.0.1") -> Answer:
+    target = f"/v2/{REPOSITORY}/blobs/{digest_of(image.layers[0])}"
+    return request(gateway.plain, "GET", target, {"X-Forwarded-For": source}, authorization=basic("ci", PASSWORD))
+
+
+def upstreams(sandbox: Sandbox, **keys: object) -> list[dict[str, object]]:
+    return [sandbox.upstream["upstreams"][0] | keys]
+
+
+def test_only_clients_of_the_named_networks_follow_a_redirect(
+    sandbox: Sandbox, start_gateway: StartGateway, stored: Image
+) -> None:
+    choice = upstreams(sandbox, blobs="redirect", redirect_clients=["10.0.0.0/8", "fd00::/8"])
+    gateway = start_gateway(sandbox, listeners=PROXY, upstreams=choice)
+    for inside in ("10.1.2.3", "fd00::7"):
+        answer = get_blob(gateway, stored, inside)
+        assert answer.status == 307 and answer.fields["location"].startswith("https://prod-"), answer
+    for outside in ("192.0.2.1", "2001:db8::1"):
+        answer = get_blob(gateway, stored, outside)
+        assert (answer.status, answer.body) == (200, stored.layers[0])
+
+
+@pytest.mark.parametrize("blobs", ["stream", "redirect"])
+def test_a_redirect_out_of_the_list_is_not_followed(
+    sandbox: Sandbox, start_gateway: StartGateway, stored: Image, blobs: str
+) -> None:
+    gateway = start_gateway(sandbox, upstreams=upstreams(sandbox, blobs=blobs, blob_hosts=["*.example.com", "cdn.example.org"]))
+    answer = get_blob(gateway, stored)
+    assert (answer.status, answer.code) == (502, "UNAVAILABLE") and b"amazonaws" not in answer.body
+    reason = gateway.access_line(answer)["reason"]
+    assert "blob_hosts" in reason and ".s3." in reason and "X-Amz" not in reason
+
+
+def test_a_redirect_to_a_listed_domain_is_followed(sandbox: Sandbox, start_gateway: StartGateway, stored: Image) -> None:
+    domain = f"*.s3.{sandbox.facts['region']}.amazonaws.com"
+    gateway = start_gateway(sandbox, upstreams=upstreams(sandbox, blob_hosts=[domain]))
+    assert get_blob(gateway, stored).body == stored.layers[0]
