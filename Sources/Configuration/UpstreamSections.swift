@@ -25,7 +25,8 @@ extension SettingsReader {
             section.problem("redirect_clients", "without blobs: redirect nobody is redirected; write that, or take this away")
         }
         let hosts = section.strings("blob_hosts") { text in
-            Addresses.isHost(text.hasPrefix("*.") ? text.dropFirst(2) : text[...]) ? nil : "is not a host; write one like *.cloudfront.net"
+            Addresses.isHost(text.hasPrefix("*.") ? text.dropFirst(2) : text[...])
+                ? nil : "is not a host; write one like *.cloudfront.net"
         }
         let credentials = section.section("credentials").map(credentials)
         let creation = section.section("create_repositories").map(creation)

@@ -31,7 +31,8 @@ extension Forwarding {
             [301, 302, 303, 307, 308].contains(head.status), let location = head.value(of: .location)
         else { return nil }
         let redirect = try exchange.follow(location, of: route.upstream, site)
-        return route.upstream.redirects(exchange.record.client) && !isProbe && !exchange.hasAnswered ? nil : .redirect(redirect, digest)
+        return route.upstream.redirects(exchange.record.client) && !isProbe && !exchange.hasAnswered
+            ? nil : .redirect(redirect, digest)
     }
 
     private func collect(_ upstream: UpstreamConnection) async throws -> [UInt8] {

@@ -43,7 +43,8 @@ extension Exchange {
         guard upstream.mayServeBlobs(redirect.origin.host) else {
             record.reason = "redirected to \(redirect.origin), which is not in blob_hosts of the upstream '\(upstream.name)'"
             throw Refusal(
-                .unavailable, "The upstream registry redirects this blob to a host that the gateway may not go to; its operator finds it in the log.",
+                .unavailable,
+                "The upstream registry redirects this blob to a host that the gateway may not go to; its operator finds it in the log.",
                 status: 502)
         }
         return redirect

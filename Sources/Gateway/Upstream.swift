@@ -34,7 +34,8 @@ public struct Upstream: Sendable {
         name = settings.name
         origin = Origin(host: settings.registry.host, port: 443, connectTo: ConnectTo(connectTo))
         self.keeper = keeper
-        redirected = settings.blobs == .redirect ? (settings.redirectClients ?? ["0.0.0.0/0", "::/0"]).compactMap { Network($0) } : nil
+        redirected =
+            settings.blobs == .redirect ? (settings.redirectClients ?? ["0.0.0.0/0", "::/0"]).compactMap { Network($0) } : nil
         blobHosts =
             settings.blobHosts?.map { $0.lowercased() }
             // wire 1.4: S3, ECR Public's CDN, and Docker Hub's behind the first pull of a pull-through cache.
