@@ -23,9 +23,6 @@ public struct Glob: Sendable, Hashable {
         self.parts = parts
     }
 
-    /// It matches every name.
-    public var matchesAll: Bool { parts == [.acrossSegments] }
-
     /// In time of pattern times name at worst: of stars that could still take more, only the last of each kind is gone back to.
     /// A `**` takes what a `*` before it would, so a mismatch inside a segment goes back to the `*`, and past its end to the `**`.
     public func matches(_ name: [UInt8]) -> Bool {

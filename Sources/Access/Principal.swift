@@ -18,12 +18,11 @@ public final class Principal: Sendable {
 
     public init(name: String, rules: [Rule]) { (self.name, self.rules) = (name, rules) }
 
-    /// Whether one of the actions is allowed. Without a repository (the catalog) they must be allowed on all of them, since it names
-    /// them all.
+    /// Whether one of the actions is allowed. Without a repository (the catalog): on any of them, and each that it names is asked about.
     public func may(anyOf actions: [Action], on repository: Repository?) -> Bool {
         rules.contains { rule in
             actions.contains(where: rule.actions.contains)
-                && rule.globs.contains { glob in repository.map { glob.matches($0.bytes) } ?? glob.matchesAll }
+                && rule.globs.contains { glob in repository.map { glob.matches($0.bytes) } ?? true }
         }
     }
 }

@@ -17,6 +17,7 @@ final class Bench {
     private var servedAt: [ContinuousClock.Instant?]
     private let logins: Logins
     private let verified = CredentialCache()
+    var lists = RecentLists()
     private let accessLog: AccessLog
     private var headBuffers: [[UInt8]] = []
     private var requestNumber = UInt64.random(in: 0 ... .max)

@@ -19,17 +19,19 @@ struct ClientAnswer {
     let requestID: [UInt8]
     let keepsAlive: Bool
 
-    /// From the registry: everything but what `Rewriting` changes.
-    func registryHead(into bytes: inout [UInt8], rewriting: Rewriting) {
+    /// From the registry: everything but what `Rewriting` changes, and with `fields` in the place of its own.
+    func registryHead(into bytes: inout [UInt8], fields: [AnswerField], rewriting: Rewriting) {
         start(&bytes)
+        func isReplaced(_ name: FieldName) -> Bool { name != .other && fields.contains { $0.known == name } }
         head.appendFields(to: &bytes) { field in
             switch field.name {
             case .location, .link, .wwwAuthenticate: false
             case .contentLength: if case .asItIs = body { true } else { false }
-            default: true
+            default: !isReplaced(field.name)
             }
         }
-        for field in head.fields {
+        for field in fields { bytes.appendField(field.name, field.value) }
+        for field in head.fields where !isReplaced(field.name) {
             let value = head.bytes[field.valueRange]
             switch field.name {
             case .location: bytes.appendField("Location", rewriting.location(value) ?? Array(value))

@@ -57,12 +57,19 @@ final class Exchange {
             guard request.head.value(of: .authorization) != nil else { throw Refusal.loginNeeded(challenge(site)) }
             return try await answerPing()
         }
+        if case .catalog = call.endpoint { return try await Listing(self, call: call, site: site).answerCatalog(to: principal) }
         guard let route = site.router.route(host: record.host, namespace: call.namespace, repository: call.endpoint.repository)
         else {
             throw Refusal(.nameUnknown, "No route of this gateway leads to this repository.")
         }
         record.upstream = route.upstream
-        try await Forwarding(self, call: call, route: route, site: site).run()
+        let forwarding = Forwarding(self, call: call, route: route, site: site)
+        switch (call.endpoint, route.upstreamRepository) {
+        case (.tags(let repository), let there?):
+            try await Listing(self, call: call, site: site).answerTags(by: forwarding, of: repository, upstreamRepository: there)
+        case (.referrers(_, let digest), let there?): try await forwarding.answerReferrers(of: digest, in: there)
+        default: try await forwarding.run()
+        }
     }
 
     private func authenticate(_ site: Site) async throws -> Principal {
@@ -118,7 +125,7 @@ final class Exchange {
 
     // MARK: Answers of Berth's own
 
-    private func respond(_ status: Int, fields: [(String, String)], body: [UInt8]) async throws {
+    func respond(_ status: Int, fields: [(String, String)], body: [UInt8] = []) async throws {
         hasAnswered = true
         record.status = status
         try await request.respond(status, fields: fields + [("Berth-Request-Id", record.requestIDText)], body: body)

@@ -1,4 +1,5 @@
 import AWS
+import Crypto
 import HTTP
 import HTTPServer
 import Registry
@@ -20,7 +21,11 @@ final class Forwarding {
     private var refusedGeneration = 0
     /// The repository has been made for this request, or could not be.
     private var hasCreated = false
+    /// Where the body of a blob in one POST goes, by PUT.
+    private var session: [UInt8]?
     private var attempts = 0
+    /// Of the request's body, what has been sent in this attempt.
+    private(set) var payload = 0
     /// An idle connection has turned out to be closed: the others may be so too.
     private var needsFresh = false
     let delivery = BlobDelivery()
@@ -28,7 +33,7 @@ final class Forwarding {
     /// A stale connection, a refused token, and each once more; past that the upstream's own answer or a 502 is the truth.
     private static let attemptsAtMost = 5
     /// Manifests up to ECR's own limit (wire 1.3) are read before they are sent, so that they can be replayed.
-    private static let manifestAtMost = 4 << 20
+    static let manifestAtMost = 4 << 20
     /// How long a request waits for a token when there is none, or for a newer one (design section 3, step 6).
     private static let tokenWait = Duration.seconds(10)
 
@@ -39,12 +44,17 @@ final class Forwarding {
     var request: Request { exchange.request }
     var bench: Bench { exchange.bench }
     var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
+    private var isMonolithic: Bool { call.operation == .uploadStart && call.isMonolithic && request.head.framing != .none }
     private var isToHead: Bool { request.method == .head && !isProbe }
     var isProbe: Bool { call.operation == .blobHead && route.upstream.refusesHeadOfBlobs }
     var relay: Relay { Relay(request: request, stallTimeout: site.timeouts.stall) }
 
     func run() async throws {
+        try checkChunk()
         try await readManifest()
+        if isMonolithic, let digest = call.target.parameter("digest"), let repository = route.upstreamRepository {
+            session = try await openSession(for: digest, in: repository)
+        }
         while attempts < Self.attemptsAtMost {
             attempts += 1
             guard !request.connection.isAbandoned else { throw Self.abandoned }
@@ -131,11 +141,21 @@ final class Forwarding {
         kept = body
     }
 
+    /// Of the manifest that is being pushed.
+    var manifestDigest: [UInt8]? {
+        guard isWhole, let kept else { return nil }
+        return Self.digest(of: kept)
+    }
+
+    static func digest(of bytes: [UInt8]) -> [UInt8] {
+        Array("sha256:".utf8) + Hexadecimal.bytes(of: SHA256.digest(of: bytes))
+    }
+
     private var canReplay: Bool { isWhole || kept != nil }
 
     // MARK: Token and connection
 
-    private func token() async throws -> AuthorizationToken {
+    func token() async throws -> AuthorizationToken {
         if let token = bench.token(of: route.upstream), token.generation > refusedGeneration { return token }
         guard let token = await route.upstream.keeper.token(newerThan: refusedGeneration, within: Self.tokenWait) else {
             throw Refusal(
@@ -178,10 +198,10 @@ final class Forwarding {
             try await upstream.readHead(toHead: isToHead, scratch: scratch, timeout: site.timeouts.response)
         } catch { throw RelayError(side: .upstream, cause: error) }
 
-        let (refusal, body) = try await judge(upstream, token)
-        if let refusal {
+        let (reason, body) = try await judge(upstream, token)
+        if let reason {
             await dispose(upstream)
-            try refused(token, refusal)
+            try refused(token, reason)
             return .again
         }
         bench.tokenServed(route.upstream)
@@ -208,14 +228,18 @@ final class Forwarding {
                 throw Refusal(.unavailable, "The upstream registry answered with status \(status).", status: 502, retryAfter: 1)
             }
         }
-        if upstream.head.status >= 400, request.method != .head { throw try await error(upstream, body: body) }
-        try await pass(upstream, body: body)
+        if upstream.head.status >= 400, request.method != .head {
+            let body = try await errorBody(of: upstream, collected: body)
+            if try await standIn(forStatus: upstream.head.status, body) { return .answered }
+            throw refusal(upstream.head.status, body, retryAfter: upstream.retryAfter)
+        }
+        try await pass(upstream, body: try await manifestToName(upstream, body: body))
         return .answered
     }
 
     /// How the repository that this push misses is made; nil when it is not to be, or has been.
-    private var creation: Upstream.Creation? {
-        guard call.operation == .uploadStart || call.operation == .manifestPut, canReplay, !hasCreated,
+    var creation: Upstream.Creation? {
+        guard call.operation == .uploadStart || call.operation == .manifestPut, canReplay || isMonolithic, !hasCreated,
             let creation = route.upstream.creation,
             let repository = route.upstreamRepository, creation.match.contains(where: { $0.matches(repository.bytes) })
         else { return nil }
@@ -223,7 +247,7 @@ final class Forwarding {
     }
 
     /// true: it is there now. false: it could not be made, and the upstream's own answer says what the client needs to know.
-    private func create(by creation: Upstream.Creation) async throws -> Bool {
+    func create(by creation: Upstream.Creation) async throws -> Bool {
         hasCreated = true
         do throws(AWSError) {
             try await creation.creator.create(route.upstreamRepository?.description ?? "")
@@ -235,10 +259,15 @@ final class Forwarding {
         return true
     }
 
-    /// Notes it, and ends the exchange where the request cannot be sent again.
-    private func refused(_ token: AuthorizationToken, _ reason: TokenRefusal.Reason) throws {
+    /// The next token must be a newer one.
+    func note(_ token: AuthorizationToken, refusedAs reason: TokenRefusal.Reason) {
         refusedGeneration = max(refusedGeneration, token.generation)
         replayed(ReplayReason(reason))
+    }
+
+    /// Notes it, and ends the exchange where the request cannot be sent again.
+    private func refused(_ token: AuthorizationToken, _ reason: TokenRefusal.Reason) throws {
+        note(token, refusedAs: reason)
         guard !canReplay else { return }
         request.closeAfterAnswer()
         // Clients try again after 503, and not after ECR's 403 (wire 6).
@@ -266,10 +295,13 @@ final class Forwarding {
             case .chunked: isWhole ? kept?.count ?? 0 : nil
             case .none, .untilClose: 0
             }
-        let target = route.target(of: call, asSent: request.head.target, mount: mountSource)
+        let target = session ?? route.target(of: call, asSent: request.head.target, mount: mountSource)
         let upstreamRequest = UpstreamRequest(
-            head: request.head, origin: route.upstream.origin, target: target, isProbe: isProbe, owed: delivery.owed)
+            head: request.head, method: session == nil ? nil : .put, origin: route.upstream.origin, target: target,
+            isProbe: isProbe, owed: delivery.owed,
+            isPlaceless: (chunkRange?.offsets.count ?? 0) > UploadState.rangedChunkAtMost)
         upstreamRequest.registryHead(into: &bytes, token: token.fieldValue, length: length)
+        payload = kept?.count ?? 0
         if let kept, !kept.isEmpty {
             if isChunked { bytes.appendChunkSize(kept.count) }
             bytes += kept
@@ -288,6 +320,7 @@ final class Forwarding {
         if kept != nil, (kept?.count ?? 0) > Relay.keptAtMost { kept = nil }
         let before = request.connection.received
         defer { exchange.record.received += request.connection.received - before }
-        _ = try await relay.body(to: upstream, chunked: isChunked, kept: &kept, sent: &exchange.record.sentUpstream)
+        _ = try await relay.body(
+            to: upstream, chunked: isChunked, kept: &kept, payload: &payload, sent: &exchange.record.sentUpstream)
     }
 }

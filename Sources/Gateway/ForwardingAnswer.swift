@@ -35,12 +35,10 @@ extension Forwarding {
             ? nil : .redirect(redirect, digest)
     }
 
-    private func collect(_ upstream: UpstreamConnection) async throws -> [UInt8] {
+    func collect(_ upstream: UpstreamConnection, upTo limit: Int = TokenRefusal.bodyAtMost) async throws -> [UInt8] {
         do {
-            guard
-                let body = try await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall)
-            else {
-                throw TransportError(.system, call: "collect", reason: "an error answer of the upstream is larger than 64 KiB")
+            guard let body = try await upstream.collect(upTo: limit, scratch: scratch, timeout: site.timeouts.stall) else {
+                throw TransportError(.system, call: "collect", reason: "an answer of the upstream is larger than \(limit) bytes")
             }
             return body
         } catch { throw RelayError(side: .upstream, cause: error) }
@@ -52,23 +50,38 @@ extension Forwarding {
         if body == nil { upstream.stream.close() } else { bench.pool.put(upstream) }
     }
 
-    /// The upstream's error, in the client's words.
-    func error(_ upstream: UpstreamConnection, body collected: [UInt8]?) async throws -> Refusal {
+    /// A manifest asked for by its tag, whole, where ECR does not say its digest (wire 1.3): it is then named by its bytes. nil: it passes
+    /// as it comes.
+    func manifestToName(_ upstream: UpstreamConnection, body: [UInt8]?) async throws -> [UInt8]? {
         let head = upstream.head
+        guard body == nil, call.operation == .manifestGet, head.status == 200, head.value(of: .dockerContentDigest) == nil,
+            case .manifest(_, .tag) = call.endpoint
+        else { return body }
+        if case .length(let count) = head.framing, count > Self.manifestAtMost { return nil }
+        return try await collect(upstream, upTo: Self.manifestAtMost)
+    }
+
+    /// An error's body, after which the connection is free.
+    func errorBody(of upstream: UpstreamConnection, collected: [UInt8]?) async throws -> [UInt8] {
         var body = collected ?? []
         if collected == nil { body = try await collect(upstream) }
         exchange.record.receivedUpstream += upstream.received
         if upstream.isReusable { bench.pool.put(upstream) } else { upstream.stream.close() }
-        let answer = UpstreamError(status: head.status, body: body)
+        return body
+    }
+
+    /// The upstream's error, in the client's words.
+    func refusal(_ status: Int, _ body: [UInt8], retryAfter: Int? = nil) -> Refusal {
+        let answer = UpstreamError(status: status, body: body)
         exchange.record.reason = answer.message
-        var others: [(String, String)] = []
-        if let range = head.value(of: .range), call.operation == .uploadChunk {
-            others.append(("Range", String(decoding: range, as: UTF8.self)))
+        if status == 416, let taken = answer.bytesTaken {
+            return outOfOrder(
+                UploadState(offset: taken, endsShort: false), "The chunk does not begin at byte \(taken), where the last one ended."
+            )
         }
-        let retryAfter = head.value(of: .retryAfter).flatMap { Int(String(decoding: $0, as: UTF8.self)) }
         return Refusal(
             answer.error(to: call, upstreamRepository: route.upstreamRepository),
-            retryAfter: retryAfter ?? (head.status == 429 || head.status >= 500 ? 1 : nil), others: others)
+            retryAfter: retryAfter ?? (status == 429 || status >= 500 ? 1 : nil))
     }
 
     /// The upstream's answer, to the client.
@@ -78,13 +91,14 @@ extension Forwarding {
         let framing = AnswerFraming(upstream: head.framing, collected: collected, toVersion11: request.head.isVersion11)
         if framing.endsConnection || request.hasUnreadBody { request.closeAfterAnswer() }
         // ECR says 201 to a chunk where the specification says 202, and strict clients stop there (wire 1.5).
-        let status = call.operation == .uploadChunk && head.status == 201 ? 202 : head.status
+        let status = call.operation == .uploadChunk && (200...204).contains(head.status) ? 202 : head.status
         exchange.record.status = status
         var bytes = bench.takeHeadBuffer()
         bytes.removeAll(keepingCapacity: true)
         let answer = ClientAnswer(
             head: head, status: status, body: framing.body, requestID: exchange.record.requestID, keepsAlive: request.keepsAlive)
-        answer.registryHead(into: &bytes, rewriting: route.rewriting(publicURL: site.doors[exchange.record.listener].publicURL))
+        let rewriting = route.rewriting(publicURL: site.doors[exchange.record.listener].publicURL)
+        answer.registryHead(into: &bytes, fields: specifiedFields(head, rewriting, body: collected), rewriting: rewriting)
         let headCount = bytes.count
         if let collected {
             bytes += collected

@@ -114,10 +114,13 @@ struct Relay {
     }
 
     /// The client's body to the upstream, until its end or until the upstream answers before it.
-    /// - Parameter kept: what has been taken from the client, for a replay; nil once it is more than `keptAtMost`.
-    func body(to upstream: UpstreamConnection, chunked: Bool, kept: inout [UInt8]?, sent: inout Int) async throws
-        -> Bool
-    {
+    /// - Parameters:
+    ///   - kept: what has been taken from the client, for a replay; nil once it is more than `keptAtMost`.
+    ///   - payload: counts what has been taken from the client.
+    ///   - sent: counts what has gone out, framing included.
+    func body(
+        to upstream: UpstreamConnection, chunked: Bool, kept: inout [UInt8]?, payload: inout Int, sent: inout Int
+    ) async throws -> Bool {
         var turn = 0
         while true {
             await yieldEveryFewReads(&turn)
@@ -126,6 +129,7 @@ struct Relay {
             do { progress = try request.readNow(into: room) } catch { throw RelayError(side: .client, cause: error) }
             switch progress {
             case .payload(let count):
+                payload += count
                 if var bytes = kept {
                     kept = nil  // so that appending does not copy
                     if bytes.count + count <= Self.keptAtMost {

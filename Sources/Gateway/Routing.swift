@@ -26,6 +26,13 @@ struct Router: Sendable {
         }.map(\.element)
     }
 
+    /// Those that a client which calls this host and means this registry can reach.
+    func rows(host: ArraySlice<UInt8>?, namespace: [UInt8]?) -> [Row] {
+        rows.filter { row in
+            row.host.map { Self.names(host, $0) } ?? true && row.namespace.map { $0 == namespace } ?? true
+        }
+    }
+
     func route(host: ArraySlice<UInt8>?, namespace: [UInt8]?, repository: Repository?) -> Route? {
         let name = repository?.bytes ?? []
         for row in rows where name.starts(with: row.prefix) {
@@ -63,20 +70,29 @@ struct Route {
     /// - Parameter mount: where the blob of a mount is upstream; nil when it is not at this upstream, or was not named.
     func target(of call: Call, asSent: ArraySlice<UInt8>, mount: Repository?) -> [UInt8] {
         let isMount = call.operation == .uploadStart && call.target.parameter("mount") != nil
-        guard isRenamed || call.namespace != nil || isMount else { return Array(asSent) }
+        let isOwn = call.namespace != nil || call.upload != nil || call.isMonolithic
+        guard isRenamed || isMount || isOwn else { return Array(asSent) }
         var target = call.target.path
         if isRenamed, let repository, let upstreamRepository {
             target = Array("/v2/".utf8) + upstreamRepository.bytes + target.dropFirst(4 + repository.bytes.count)
         }
-        var query = call.target.query(without: isMount ? ["ns", "from"] : ["ns"])
-        if let mount {
-            // The name under which pulling from it was allowed, as it is called there.
-            query += Array("&from=".utf8) + mount.bytes
-        } else if isMount {
-            // The specification lets a registry open a session instead of mounting.
-            query = call.target.query(without: ["ns", "from", "mount"])
-        }
+        var dropped: [StaticString] = ["ns", UploadState.parameter]
+        if isMount { dropped.append("from") }
+        // A mount that cannot be: the specification lets a registry open a session in its place.
+        if mount == nil { dropped.append("mount") }
+        // What ECR makes of a digest here is not known (wire 1.5).
+        if call.isMonolithic { dropped.append("digest") }
+        var query = call.target.query(without: dropped)
+        // The name under which pulling from it was allowed, as it is called there.
+        if let mount { query += Array("&from=".utf8) + mount.bytes }
         return query.isEmpty ? target : target + [UInt8(ascii: "?")] + query
+    }
+
+    /// The target of the next page that a `Link` of the upstream's names; nil: it names none, or one elsewhere.
+    func nextPage(_ link: ArraySlice<UInt8>) -> [UInt8]? {
+        let name = upstreamRepository?.bytes ?? []
+        let rewriting = Rewriting(origin: upstream.origin, clientRepository: name, upstreamRepository: name, publicURL: [])
+        return rewriting.link(link).map { Array($0.dropFirst().prefix { $0 != UInt8(ascii: ">") }) }
     }
 
     func rewriting(publicURL: [UInt8]) -> Rewriting {

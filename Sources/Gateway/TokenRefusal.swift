@@ -37,6 +37,16 @@ enum TokenRefusal: Equatable {
         return .no
     }
 
+    /// Of an answer that has its body: nil: the token was taken.
+    static func of(_ reply: UpstreamReply) -> Reason? {
+        switch judge(status: reply.status, method: .get) {
+        case .yes(let reason): return reason
+        case .inBody: if case .yes(let reason) = judge(status: reply.status, body: reply.body) { return reason }
+        case .no, .unclear: break
+        }
+        return nil
+    }
+
     private static func contains(_ body: [UInt8], _ words: StaticString) -> Bool {
         let words = words.utf8Bytes
         guard body.count >= words.count else { return false }

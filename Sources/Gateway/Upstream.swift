@@ -18,6 +18,8 @@ public struct Upstream: Sendable {
     private let blobHosts: [String]
     /// ECR Public refuses HEAD of every blob (wire 2.2): its size is asked for by the first byte.
     let refusesHeadOfBlobs: Bool
+    /// What its API tells or does; nil: it has none that does.
+    let directory: RepositoryDirectory?
     /// nil: a push to a repository that does not exist fails.
     let creation: Creation?
 
@@ -28,12 +30,13 @@ public struct Upstream: Sendable {
     }
 
     public init(
-        index: Int, settings: Settings.Upstream, connectTo: [String: String], keeper: TokenKeeper, creator: RepositoryCreator?
+        index: Int, settings: Settings.Upstream, connectTo: [String: String], keeper: TokenKeeper,
+        creator: RepositoryCreator?, directory: RepositoryDirectory?
     ) {
         self.index = index
         name = settings.name
         origin = Origin(host: settings.registry.host, port: 443, connectTo: ConnectTo(connectTo))
-        self.keeper = keeper
+        (self.keeper, self.directory) = (keeper, directory)
         redirected =
             settings.blobs == .redirect ? (settings.redirectClients ?? ["0.0.0.0/0", "::/0"]).compactMap { Network($0) } : nil
         blobHosts =

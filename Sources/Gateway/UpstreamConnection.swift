@@ -48,6 +48,9 @@ final class UpstreamConnection {
     /// Any byte of the answer has come: the upstream has seen the request.
     var hasAnswered: Bool { received > 0 }
 
+    /// Seconds, of the answer.
+    var retryAfter: Int? { head.value(of: .retryAfter).flatMap { Int(String(decoding: $0, as: UTF8.self)) } }
+
     /// The body's end has been reached and the peer goes on.
     var isReusable: Bool {
         !isMidExchange && body.isDone && head.keepsAlive && reader.input.isEmpty && stream.isOpen && !stream.hasPending

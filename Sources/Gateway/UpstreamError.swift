@@ -22,6 +22,14 @@ struct UpstreamError {
         code = first?.code.flatMap(RegistryError.Code.init)
     }
 
+    /// It names nothing that is missing: the path is nobody's there (wire 1.2).
+    var isOfNoEndpoint: Bool { code == nil || code == .unsupported }
+
+    /// What ECR says of a chunk out of order: how many bytes of the upload it has (wire 1.5).
+    var bytesTaken: Int? {
+        message?.firstMatch(of: /First byte of the layer part is [0-9]+ instead of ([0-9]{1,18})/).flatMap { Int($0.1) }
+    }
+
     /// - Parameters:
     ///   - call: what was asked, by the client's names.
     ///   - upstreamRepository: what the repository is called there.
@@ -35,6 +43,9 @@ struct UpstreamError {
             return RegistryError(code, "The registry is asked too often; try again in a moment.", status: status)
         }
         guard let message else { return RegistryError(code, Self.sentence(code, status), status: status) }
+        if message.contains("does not have any parts") {
+            return RegistryError(.blobUploadInvalid, "ECR cannot hold a blob without any bytes.", status: 400)
+        }
         if let action = message.firstMatch(of: Self.denial)?.action {
             return RegistryError(
                 code, "The gateway's own AWS identity may not do \(action) on '\(repository)'; its operator has to allow it.",

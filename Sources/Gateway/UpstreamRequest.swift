@@ -4,6 +4,8 @@ import HTTP
 /// between Berth and the upstream put in. All else passes byte for byte.
 struct UpstreamRequest {
     let head: Head
+    /// In the place of the client's; nil: that.
+    var method: Method?
     let origin: Origin
     /// Path and query there.
     let target: [UInt8]
@@ -11,6 +13,8 @@ struct UpstreamRequest {
     var isProbe = false
     /// The offsets of a blob that are still owed, in the place of what the client asked for; nil: as it asked.
     var owed: Range<Int>?
+    /// A chunk that is larger than the upstream takes with its place said.
+    var isPlaceless = false
 
     /// To the registry: with the authorization token.
     /// - Parameter length: of the body; nil: chunked.
@@ -31,6 +35,7 @@ struct UpstreamRequest {
             // Framing and host are Berth's; 100-continue is answered by Berth.
             case .contentLength, .host, .expect: false
             case .range: !isProbe && owed == nil
+            case .contentRange: !isPlaceless
             case .other: owed == nil || !isCondition(field)
             default: true
             }
@@ -65,7 +70,7 @@ struct UpstreamRequest {
         .map { Array($0.utf8) }
 
     private func start(_ bytes: inout [UInt8]) {
-        bytes.append(isProbe ? Method.get.token : head.method.token)
+        bytes.append(isProbe ? Method.get.token : (method ?? head.method).token)
         bytes.append(" ")
         bytes.append(contentsOf: target)
         bytes.append(" HTTP/1.1\r\n")

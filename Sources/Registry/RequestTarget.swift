@@ -23,7 +23,7 @@ public struct RequestTarget: Sendable {
     }
 
     /// Parameters that something is decided by: with two of one name, two readers could take different ones.
-    private static let single = ["mount", "from", "digest", "ns", "n", "last"].map { Array($0.utf8) }
+    private static let single = ["mount", "from", "digest", "ns", "n", "last", "artifactType", "_berth"].map { Array($0.utf8) }
 
     public init(_ bytes: ArraySlice<UInt8>) throws(Problem) {
         let end = bytes.firstIndex(of: UInt8(ascii: "?"))

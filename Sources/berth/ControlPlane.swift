@@ -45,8 +45,15 @@ actor ControlPlane {
                     loop: loop, client: try clients.ecr(of: upstream, credentials: source), registryID: upstream.registry.account,
                     template: $0.template, log: log)
             }
+            let directory =
+                upstream.registry.isPublic
+                ? nil
+                : RepositoryDirectory(
+                    loop: loop, client: try clients.ecr(of: upstream, credentials: source), registryID: upstream.registry.account)
             upstreams.append(
-                Upstream(index: index, settings: upstream, connectTo: settings.connectTo, keeper: keeper, creator: creator))
+                Upstream(
+                    index: index, settings: upstream, connectTo: settings.connectTo, keeper: keeper, creator: creator,
+                    directory: directory))
         }
         (self.keepers, self.credentials, self.upstreams) = (keepers, credentials, upstreams)
     }

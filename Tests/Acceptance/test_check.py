@@ -4,59 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import socketserver
-import threading
 from pathlib import Path
 from typing import Any
 
+from harness.forward_proxy import ForwardProxy
 from harness.gateway import clean_environment, user
 from harness.processes import attempt
 from harness.sandbox import Sandbox
 from harness.tls import Authority
 
 EX_UNAVAILABLE = 69
-
-
-class ConnectProxy:
-    """A proxy for CONNECT alone; it notes where it was asked to."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        proxy = self
-
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                target = self.rfile.readline().decode().split()[1]
-                while self.rfile.readline() not in (b"\r\n", b""):
-                    pass
-                proxy.asked.append(target)
-                host, port = target.rsplit(":", 1)
-                with socket.create_connection((host, int(port))) as upstream:
-                    self.wfile.write(b"HTTP/1.1 200 Connected\r\n\r\n")
-                    back = threading.Thread(target=pump, args=(upstream, self.connection))
-                    back.start()
-                    pump(self.connection, upstream)
-                    back.join()
-
-        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.thread.start()
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
-def pump(source: socket.socket, sink: socket.socket) -> None:
-    try:
-        while piece := source.recv(1 << 16):
-            sink.sendall(piece)
-        sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
 
 
 def check(berth: Path, directory: Path, sandbox: Sandbox, environment: dict[str, str] | None = None, **changes: Any) -> tuple[int, str]:
@@ -128,15 +85,14 @@ def test_a_bundle_is_believed_by_calls_and_not_by_transfers(berth: Path, own_dir
     assert status == EX_UNAVAILABLE and failed == ["registry:", "storage:"], said
 
 
-def test_calls_go_through_the_proxy_and_transfers_do_not(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
-    proxy = ConnectProxy()
+def test_all_that_is_asked_goes_through_the_proxy(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+    proxy = ForwardProxy(own_sandbox)
     try:
-        environment = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}", "NO_PROXY": ""}
-        status, said = check(berth, own_directory, own_sandbox, environment)
+        status, said = check(berth, own_directory, own_sandbox, {"HTTPS_PROXY": proxy.url, "NO_PROXY": ""}, connect_to={})
     finally:
         proxy.stop()
     assert status == 0, said
-    assert set(proxy.asked) == {own_sandbox.facts["api"]}, "STS, ECR and the reach of the API, and nothing else"
+    assert set(proxy.asked) == set(proxy.names) - {name for name in proxy.names if name.startswith("public")}, proxy.asked
 
 
 def test_another_account_s_registry_needs_its_policy(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:

@@ -14,7 +14,7 @@ from harness.address import Address
 from harness.gateway import EVERYTHING, PASSWORD, Gateway, password_hash
 from harness.images import MIB, Image, blob_image, digest_of
 from harness.processes import wait_until
-from harness.registry import RegistryClient
+from harness.registry import RegistryClient, with_digest
 from harness.sandbox import Sandbox
 from harness.wire import Answer, Connection, basic, request
 
@@ -73,7 +73,7 @@ def test_sigterm_finishes_a_push_in_progress(stored: tuple[Gateway, Image]) -> N
     with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
         session = client.start_upload(REPOSITORY)
         fields = {"Authorization": client.authorization, "Content-Length": str(len(blob))}
-        client.connection.send_head("PUT", f"{session}?digest={digest_of(blob)}", fields)
+        client.connection.send_head("PUT", with_digest(session, digest_of(blob)), fields)
         client.connection.send(blob[:MIB])
         time.sleep(0.3)
         gateway.program.process.send_signal(signal.SIGTERM)

@@ -25,11 +25,7 @@ def start_proxy(own_sandbox: Sandbox) -> Iterator[Callable[..., ForwardProxy]]:
     started: list[ForwardProxy] = []
 
     def start(status: int = 200) -> ForwardProxy:
-        bucket = next(name for name in own_sandbox.facts["connect_to"] if name.startswith("*.s3."))
-        region = own_sandbox.facts["region"]
-        names = dict(own_sandbox.facts["connect_to"])
-        names[f"prod-{region}-starport-layer-bucket{bucket[1:]}"] = names.pop(bucket)
-        started.append(ForwardProxy(names, status))
+        started.append(ForwardProxy(own_sandbox, status))
         return started[-1]
 
     yield start

@@ -62,11 +62,11 @@ struct GlobTests {
         }
     }
 
-    @Test func `the catalog needs list on everything`() throws {
+    @Test func `the catalog is for who may list anything`() throws {
         let some = Principal(name: "a", rules: [Rule(repositories: ["team-a/**"], actions: [.list, .pull])])
         let mine = try #require(Repository("team-a/x"))
-        let all = Principal(name: "b", rules: [Rule(repositories: ["**"], actions: [.list])])
-        #expect(!some.may(anyOf: [.list], on: nil) && all.may(anyOf: [.list], on: nil))
+        let other = Principal(name: "b", rules: [Rule(repositories: ["**"], actions: [.pull])])
+        #expect(some.may(anyOf: [.list], on: nil) && !other.may(anyOf: [.list], on: nil))
         #expect(some.may(anyOf: [.push, .pull], on: mine))
         #expect(!some.may(anyOf: [.push], on: mine))
     }

@@ -4,7 +4,7 @@ import Transport
 
 /// The calls of Amazon ECR's API that the gateway makes (wire 2.1, 3). From the control loop.
 public struct ECRClient: Sendable {
-    private let service: JSONService
+    let service: JSONService
 
     /// `now`: this machine's clock.
     public init(

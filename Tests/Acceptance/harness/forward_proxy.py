@@ -8,17 +8,21 @@ import socket
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
+from harness.sandbox import Sandbox
+
 LOGIN = "proxy user:p@ss"
 
 
 class ForwardProxy(ThreadingTCPServer):
-    """`names`: what is dialled for each host:port that may be asked for."""
+    """Before a sandbox, which only it can reach by its names."""
 
     daemon_threads = True
 
-    def __init__(self, names: dict[str, str], status: int = 200) -> None:
+    def __init__(self, sandbox: Sandbox, status: int = 200) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.names, self.status = names, status
+        self.names, self.status = dict(sandbox.facts["connect_to"]), status
+        bucket = next(name for name in self.names if name.startswith("*.s3."))
+        self.names[f"prod-{sandbox.facts['region']}-starport-layer-bucket{bucket[1:]}"] = self.names.pop(bucket)
         self.asked: list[str] = []
         self.thread = Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05})
         self.thread.start()

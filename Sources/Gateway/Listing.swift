@@ -1,0 +1,178 @@
+import AWS
+import Access
+import Foundation
+import HTTP
+import Registry
+
+/// Lists as the specification has them, in order, `n` of them after `last` (distribution spec, "Listing Tags"), made of the upstream's, which
+/// have an order, bounds and cursors of their own (wire 1.3). Berth's cursors are names: no client can mangle them.
+struct Listing {
+    private let exchange: Exchange
+    private let call: Call
+    private let site: Site
+    /// nil: all that there are.
+    private let count: Int?
+    private let last: String?
+
+    /// What ECR gives at once (wire 1.2).
+    private static let upstreamPage = 1000
+    private static let pageBytesAtMost = 4 << 20
+    /// Of all the names of one list. ECR's quotas end far below.
+    private static let bytesAtMost = 64 << 20
+
+    /// - Throws: `Refusal` when `n` is no number.
+    init(_ exchange: Exchange, call: Call, site: Site) throws {
+        (self.exchange, self.call, self.site) = (exchange, call, site)
+        count = try call.target.parameter("n").map { text in
+            guard (1...9).contains(text.count), text.allSatisfy({ $0 &- 48 < 10 }) else {
+                throw Refusal(.unsupported, "The parameter n must be a number, of nine digits at most.", status: 400)
+            }
+            return text.reduce(0) { $0 * 10 + Int($1 - 48) }
+        }
+        last = call.target.parameter("last").map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private struct Tags: Codable { var name: String?, tags: [String]? }
+    private struct Catalog: Codable { var repositories: [String]? }
+
+    // MARK: Tags
+
+    func answerTags(by forwarding: Forwarding, of repository: Repository, upstreamRepository: Repository) async throws {
+        let path = "/v2/\(upstreamRepository)/tags/list"
+        let upstream = forwarding.route.upstream
+        // A client that goes through the pages need not make Berth go through all of the upstream's each time.
+        let known = last == nil ? nil : exchange.bench.lists.list(of: upstream, path)
+        let tags: [String]
+        if let known {
+            tags = known
+        } else {
+            tags = try await all(path, by: forwarding) { (try? JSONDecoder().decode(Tags.self, from: $0)).map { $0.tags ?? [] } }
+                .sorted(by: Self.isBefore)
+            exchange.bench.lists.remember(tags, of: upstream, path)
+        }
+        let page = page(of: tags, before: Self.isBefore)
+        try await answer(Tags(name: repository.description, tags: page.names), isLast: page.isLast)
+    }
+
+    /// "Case-insensitive alphanumeric order", as the specification has it.
+    private static func isBefore(_ a: String, _ b: String) -> Bool {
+        let (x, y) = (a.lowercased(), b.lowercased())
+        return x == y ? a < b : x < y
+    }
+
+    // MARK: Repositories
+
+    /// Those of all upstreams that routes lead to from here, by the clients' names, that the principal may list.
+    func answerCatalog(to principal: Principal) async throws {
+        let rows = site.router.rows(host: exchange.record.host, namespace: call.namespace)
+        var names = Set<String>()
+        for upstream in rows.map(\.upstream).uniqued() where !upstream.refusesHeadOfBlobs {
+            exchange.record.upstream = upstream
+            for name in try await repositories(of: upstream) {
+                for row in rows where row.upstream.index == upstream.index {
+                    guard let there = Repository(name), let here = there.replacing(prefix: row.upstreamPrefix, with: row.prefix),
+                        isReached(here, at: there, upstream), principal.may(anyOf: [.list], on: here)
+                    else { continue }
+                    names.insert(here.description)
+                }
+            }
+        }
+        let page = page(of: names.sorted(), before: <)
+        try await answer(Catalog(repositories: page.names), isLast: page.isLast)
+    }
+
+    /// Whether the name leads there, and not by a longer prefix to another place.
+    private func isReached(_ repository: Repository, at there: Repository, _ upstream: Upstream) -> Bool {
+        let route = site.router.route(host: exchange.record.host, namespace: call.namespace, repository: repository)
+        return route?.upstream.index == upstream.index && route?.upstreamRepository == there
+    }
+
+    private func repositories(of upstream: Upstream) async throws -> [String] {
+        let route = Route(upstream: upstream, repository: nil, upstreamRepository: nil)
+        let forwarding = Forwarding(exchange, call: call, route: route, site: site)
+        do {
+            return try await all("/v2/_catalog", by: forwarding) {
+                (try? JSONDecoder().decode(Catalog.self, from: $0)).map { $0.repositories ?? [] }
+            }
+        } catch let refusal as Refusal {
+            // Where the data plane does not list, the API may.
+            guard [403, 404, 405].contains(refusal.error.status), let directory = upstream.directory else { throw refusal }
+            do throws(AWSError) { return try await directory.names() } catch {
+                exchange.record.reason = "\(error)"
+                throw refusal
+            }
+        }
+    }
+
+    // MARK: Pages
+
+    /// Every page of the upstream's.
+    /// - Parameter names: of a page's body; nil: it is not what it should be.
+    private func all(_ path: String, by forwarding: Forwarding, names: (Data) -> [String]?) async throws -> [String] {
+        var all: [String] = []
+        var bytes = 0
+        var seen = Set<[UInt8]>()
+        var target = Array("\(path)?n=\(Self.upstreamPage)".utf8)
+        while seen.insert(target).inserted, bytes < Self.bytesAtMost {
+            let reply = try await forwarding.ask(.get, target, upTo: Self.pageBytesAtMost)
+            guard reply.status == 200 else { throw forwarding.refusal(reply.status, reply.body) }
+            guard let page = names(Data(reply.body)) else {
+                throw Refusal(.unavailable, "The upstream registry's list is not one.", status: 502, retryAfter: 1)
+            }
+            all += page
+            bytes += reply.body.count
+            guard let link = reply.link, let next = forwarding.route.nextPage(link[...]) else { return all }
+            target = next
+        }
+        throw Refusal(.unavailable, "The upstream registry's list has no end.", status: 502, retryAfter: 1)
+    }
+
+    private func page(of names: [String], before: (String, String) -> Bool) -> (names: [String], isLast: Bool) {
+        let rest = last.map { last in names.drop { !before(last, $0) } } ?? names[...]
+        guard let count else { return (Array(rest), true) }
+        return (Array(rest.prefix(count)), count == 0 || rest.count <= count)
+    }
+
+    private func answer(_ list: some Encodable, isLast: Bool) async throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
+        var fields = [("Content-Type", "application/json"), ("Docker-Distribution-Api-Version", "registry/2.0")]
+        if !isLast, let last = (list as? Tags)?.tags?.last ?? (list as? Catalog)?.repositories?.last {
+            let address = String(decoding: site.doors[exchange.record.listener].publicURL + call.target.path, as: UTF8.self)
+            let namespace = call.namespace.map { "&ns=\(String(decoding: $0, as: UTF8.self))" } ?? ""
+            fields.append(("Link", "<\(address)?n=\(count ?? 0)&last=\(last)\(namespace)>; rel=\"next\""))
+        }
+        try await exchange.respond(200, fields: fields, body: Array(try encoder.encode(list)))
+    }
+}
+
+/// Lists that were gone through lately, for the pages that follow. A worker's own.
+struct RecentLists {
+    private struct Key: Hashable { let upstream: Int, path: String }
+    private var lists: [Key: (names: [String], at: ContinuousClock.Instant)] = [:]
+
+    private static let most = 16
+    /// Longer ones are gone through anew.
+    private static let namesAtMost = 20_000
+    private static let lifetime = Duration.seconds(30)
+
+    func list(of upstream: Upstream, _ path: String) -> [String]? {
+        lists[Key(upstream: upstream.index, path: path)].flatMap { ContinuousClock.now - $0.at < Self.lifetime ? $0.names : nil }
+    }
+
+    mutating func remember(_ names: [String], of upstream: Upstream, _ path: String) {
+        let key = Key(upstream: upstream.index, path: path)
+        guard names.count <= Self.namesAtMost else { return lists[key] = nil }
+        if lists.count >= Self.most, lists[key] == nil, let oldest = lists.min(by: { $0.value.at < $1.value.at }) {
+            lists[oldest.key] = nil
+        }
+        lists[key] = (names, .now)
+    }
+}
+
+extension Sequence<Upstream> {
+    fileprivate func uniqued() -> [Upstream] {
+        var seen = Set<Int>()
+        return filter { seen.insert($0.index).inserted }
+    }
+}

@@ -1,0 +1,212 @@
+"""Lists, deletions and referrers as the specification has them, whatever the upstream has."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from operator import itemgetter
+
+import pytest
+
+from conftest import StartGateway
+from harness.gateway import EVERYTHING, PASSWORD, Gateway, password_hash, user
+from harness.images import CONFIG_TYPE, INDEX_TYPE, MANIFEST_TYPE, blob_image, descriptor, digest_of, encode
+from harness.registry import RegistryClient
+from harness.sandbox import Sandbox
+from harness.wire import basic, request
+
+REPOSITORY = "listing/app"
+TAGS = sorted(("b", "A", "c-1", "v1.10", "v1.2", "_x", "Z9", *(f"t{number}" for number in range(20))), key=lambda t: (t.lower(), t))
+
+
+@pytest.fixture(scope="module")
+def filled(sandbox: Sandbox, gateway: Gateway) -> Gateway:
+    sandbox.create_repositories(REPOSITORY, "listing/other", "hidden/app")
+    image = blob_image(os.urandom(100))
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        for tag in TAGS:
+            client.push_image(REPOSITORY, tag, image) if tag == TAGS[0] else client.push_manifest(REPOSITORY, tag, image.manifest)
+    return gateway
+
+
+@pytest.fixture
+def client(filled: Gateway) -> Iterator[RegistryClient]:
+    with RegistryClient(filled.plain, filled.username, filled.password) as client:
+        yield client
+
+
+def pages(client: RegistryClient, target: str, key: str) -> list[list[str]]:
+    """What following each Link gives."""
+    found = []
+    while target:
+        answer = client.expect((200,), "GET", target)
+        assert answer.fields["content-type"].startswith("application/json")
+        found.append(json.loads(answer.body)[key])
+        link = re.fullmatch(r'<(/v2/[^>]*)>; rel="next"', answer.fields.get("link", ""))
+        target = link[1] if link else ""
+    return found
+
+
+def test_tags_come_whole_and_in_order(client: RegistryClient) -> None:
+    answer = client.expect((200,), "GET", f"/v2/{REPOSITORY}/tags/list")
+    assert json.loads(answer.body) == {"name": REPOSITORY, "tags": TAGS} and "link" not in answer.fields
+
+
+@pytest.mark.parametrize("n", [1, 4, 26, 27, 28, 1001])
+def test_pages_of_tags_are_the_whole(client: RegistryClient, n: int) -> None:
+    found = pages(client, f"/v2/{REPOSITORY}/tags/list?n={n}", "tags")
+    assert [tag for page in found for tag in page] == TAGS
+    assert all(len(page) == n for page in found[:-1]) and 0 < len(found[-1]) <= n
+
+
+def test_last_is_any_name(client: RegistryClient) -> None:
+    def after(last: str, more: str = "") -> list[str]:
+        return json.loads(client.expect((200,), "GET", f"/v2/{REPOSITORY}/tags/list?last={last}{more}").body)["tags"]
+
+    assert after("b") == TAGS[TAGS.index("b") + 1 :]
+    assert after("bb", "&n=2") == TAGS[TAGS.index("b") + 1 :][:2], "a tag that is not there"
+    assert after(TAGS[-1]) == [] and after("~") == []
+
+
+def test_no_tags_are_asked_for_and_none_come(client: RegistryClient) -> None:
+    answer = client.expect((200,), "GET", f"/v2/{REPOSITORY}/tags/list?n=0")
+    assert json.loads(answer.body)["tags"] == [] and "link" not in answer.fields
+
+
+@pytest.mark.parametrize("n", ["-1", "x", "", "1" * 10])
+def test_a_number_that_is_none_is_refused(client: RegistryClient, n: str) -> None:
+    assert client.expect((400,), "GET", f"/v2/{REPOSITORY}/tags/list?n={n}").code == "UNSUPPORTED"
+
+
+def test_more_tags_than_ecr_gives_at_once(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    own_sandbox.create_repositories(REPOSITORY)
+    gateway = start_gateway(own_sandbox)
+    gateway.wait_until_ready()
+    image, tags = blob_image(b"x"), [f"tag-{number:04}" for number in range(1100)]
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        client.push_image(REPOSITORY, tags[0], image)
+        for tag in tags[1:]:
+            client.push_manifest(REPOSITORY, tag, image.manifest)
+        assert json.loads(client.expect((200,), "GET", f"/v2/{REPOSITORY}/tags/list").body)["tags"] == tags
+        assert sum(pages(client, f"/v2/{REPOSITORY}/tags/list?n=300", "tags"), []) == tags
+
+
+# Repositories.
+
+
+@pytest.mark.parametrize("has_catalog", [True, False])
+def test_the_catalog_is_what_the_principal_may_list(
+    own_sandbox: Sandbox, start_gateway: StartGateway, has_catalog: bool
+) -> None:
+    """By the clients' names, also where the upstream lists only by its API."""
+    own_sandbox.create_repositories("acme/a", "acme/b", "acme/secret/c", "other/d", "mirror/library/nginx")
+    if not has_catalog:
+        own_sandbox.add_fault(where="registry", match={"path_prefix": "/v2/_catalog"}, kind="status", status=404, times=-1)
+    users = [
+        user("some", "team/*", actions=("list",)),
+        user("puller", "**"),
+        {"name": "all", "password_hash": password_hash(PASSWORD), "access": EVERYTHING},
+    ]
+    routes = [
+        {"prefix": "team/", "upstream": "main", "upstream_prefix": "acme/"},
+        {"prefix": "team/hub/", "upstream": "main", "upstream_prefix": "mirror/"},
+        {"prefix": "plain/", "upstream": "main", "upstream_prefix": "plain/"},
+    ]
+    gateway = start_gateway(own_sandbox, users=users, routes=routes)
+    gateway.wait_until_ready()
+
+    def listed(name: str, query: str = "") -> list[str]:
+        with RegistryClient(gateway.plain, name, PASSWORD) as client:
+            return sum(pages(client, f"/v2/_catalog{query}", "repositories"), [])
+
+    everything = ["team/a", "team/b", "team/hub/library/nginx", "team/secret/c"]
+    assert listed("all") == everything and listed("all", "?n=1") == everything
+    assert listed("all", "?last=team/b") == everything[2:]
+    assert listed("some") == ["team/a", "team/b"]
+    denied = request(gateway.plain, "GET", "/v2/_catalog", authorization=basic("puller", PASSWORD))
+    assert (denied.status, denied.code) == (403, "DENIED")
+
+
+# Deletions.
+
+
+@pytest.mark.parametrize("has_endpoint", [True, False])
+def test_manifests_are_deleted_by_tag_and_by_digest(
+    own_sandbox: Sandbox, start_gateway: StartGateway, has_endpoint: bool
+) -> None:
+    own_sandbox.create_repositories(REPOSITORY)
+    own_sandbox.switch(delete_manifest=has_endpoint)
+    gateway = start_gateway(own_sandbox)
+    gateway.wait_until_ready()
+    image = blob_image(os.urandom(10))
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        client.push_image(REPOSITORY, "v1", image)
+        client.push_manifest(REPOSITORY, "v2", image.manifest)
+        manifest = f"/v2/{REPOSITORY}/manifests/"
+        client.expect((202,), "DELETE", manifest + "v1")
+        client.expect((404,), "GET", manifest + "v1")
+        client.expect((200,), "GET", manifest + "v2")
+        client.expect((202,), "DELETE", manifest + image.digest)
+        client.expect((404,), "GET", manifest + "v2")
+        for absent in ("v1", image.digest):
+            assert client.expect((404,), "DELETE", manifest + absent).code == "MANIFEST_UNKNOWN"
+        blob = client.expect((405,), "DELETE", f"/v2/{REPOSITORY}/blobs/{digest_of(image.layers[0])}")
+        assert blob.code == "UNSUPPORTED" and "manifests" in blob.error["message"]
+
+
+# Referrers.
+
+
+@pytest.mark.parametrize("has_endpoint", [True, False])
+def test_referrers_are_listed_and_filtered(own_sandbox: Sandbox, start_gateway: StartGateway, has_endpoint: bool) -> None:
+    """Without the API they are at the tag where clients keep them."""
+    own_sandbox.create_repositories(REPOSITORY)
+    own_sandbox.switch(referrers=has_endpoint)
+    gateway = start_gateway(own_sandbox)
+    gateway.wait_until_ready()
+    image = blob_image(os.urandom(10))
+    subject = descriptor(MANIFEST_TYPE, image.manifest)
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        client.push_image(REPOSITORY, "v1", image)
+        target = f"/v2/{REPOSITORY}/referrers/{image.digest}"
+        empty = client.expect((200,), "GET", target)
+        assert json.loads(empty.body)["manifests"] == [] and empty.fields["content-type"] == INDEX_TYPE
+        entries = []
+        for kind in ("application/vnd.example.signature", "application/vnd.example.sbom"):
+            content = json.loads(image.manifest) | {"subject": subject, "artifactType": kind, "annotations": {"made": "by hand"}}
+            manifest = encode(content)
+            client.push_manifest(REPOSITORY, digest_of(manifest), manifest)
+            entries.append(descriptor(MANIFEST_TYPE, manifest) | {"artifactType": kind, "annotations": {"made": "by hand"}})
+        if not has_endpoint:
+            index = encode({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries})
+            client.push_manifest(REPOSITORY, image.digest.replace(":", "-"), index, INDEX_TYPE)
+        everything = client.expect((200,), "GET", target)
+        assert sorted(json.loads(everything.body)["manifests"], key=itemgetter("digest")) == sorted(entries, key=itemgetter("digest"))
+        some = client.expect((200,), "GET", target + "?artifactType=application/vnd.example.sbom")
+        assert json.loads(some.body)["manifests"] == [entries[1]] and some.fields["oci-filters-applied"] == "artifactType"
+        assert some.fields["content-type"] == INDEX_TYPE
+
+
+# Manifests.
+
+
+def test_a_manifest_is_named_by_its_digest(client: RegistryClient) -> None:
+    by_tag = client.expect((200,), "GET", f"/v2/{REPOSITORY}/manifests/b")
+    digest = digest_of(by_tag.body)
+    assert by_tag.fields["docker-content-digest"] == digest
+    by_digest = client.expect((200,), "GET", f"/v2/{REPOSITORY}/manifests/{digest}")
+    assert by_digest.fields["docker-content-digest"] == digest and by_digest.body == by_tag.body
+    pushed = client.push_manifest(REPOSITORY, "again", by_tag.body)
+    assert client.location(pushed) == f"/v2/{REPOSITORY}/manifests/{digest}" and pushed.fields["docker-content-digest"] == digest
+    client.expect((202,), "DELETE", f"/v2/{REPOSITORY}/manifests/again")
+
+
+def test_a_manifest_that_is_none_is_the_clients_mistake(client: RegistryClient) -> None:
+    fields = {"Content-Type": MANIFEST_TYPE}
+    answer = client.expect((400,), "PUT", f"/v2/{REPOSITORY}/manifests/bad", fields, b"{")
+    assert answer.code == "MANIFEST_INVALID" and "JSON" in answer.error["message"]
+    orphan = encode({"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": descriptor(CONFIG_TYPE, b"absent"), "layers": []})
+    answer = client.expect((400, 404), "PUT", f"/v2/{REPOSITORY}/manifests/bad", fields, orphan)
+    assert answer.code == "MANIFEST_BLOB_UNKNOWN" and REPOSITORY in answer.error["message"]

@@ -1,0 +1,165 @@
+"""Every form of an upload that a client may choose, before an ECR with all its quirks."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from conftest import StartGateway
+from harness.gateway import Gateway
+from harness.images import MIB, blob_image, digest_of
+from harness.registry import RegistryClient, with_digest
+from harness.sandbox import Sandbox
+from harness.wire import Answer
+
+REPOSITORY = "uploads/app"
+CHUNK = 5 * MIB  # ECR's least part
+
+
+@pytest.fixture
+def client(sandbox: Sandbox, gateway: Gateway) -> RegistryClient:
+    sandbox.create_repositories(REPOSITORY, "uploads/other")
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        yield client
+
+
+def send_chunk(client: RegistryClient, location: str, data: bytes, at: int, statuses: tuple[int, ...] = (202,)) -> Answer:
+    return client.expect(statuses, "PATCH", location, {"Content-Range": f"{at}-{at + len(data) - 1}"}, data)
+
+
+def is_there(client: RegistryClient, blob: bytes) -> bool:
+    answer = client.expect((200, 404), "HEAD", f"/v2/{REPOSITORY}/blobs/{digest_of(blob)}")
+    return answer.status == 200 and int(answer.fields["content-length"]) == len(blob)
+
+
+@pytest.mark.parametrize("stale", [False, True])
+@pytest.mark.parametrize("sizes", [(CHUNK, CHUNK, 100), (12 * MIB, 5 * MIB), (7 * MIB,), (300,)], ids=str)
+def test_chunks_of_any_size_ecr_holds(
+    own_sandbox: Sandbox, start_gateway: StartGateway, sizes: tuple[int, ...], stale: bool
+) -> None:
+    """Also those that ECR resets when their place is said, and when its own Range stays at the first chunk's."""
+    own_sandbox.create_repositories(REPOSITORY)
+    own_sandbox.switch(stale_range=stale)
+    gateway = start_gateway(own_sandbox)
+    gateway.wait_until_ready()
+    blob = os.urandom(sum(sizes))
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        begun = client.expect((202,), "POST", f"/v2/{REPOSITORY}/blobs/uploads/", body=b"")
+        assert int(begun.fields["oci-chunk-min-length"]) >= CHUNK and begun.fields["docker-upload-uuid"]
+        location, at = client.location(begun), 0
+        for size in sizes:
+            answer = send_chunk(client, location, blob[at : at + size], at)
+            at += size
+            location = client.location(answer)
+            assert answer.fields["range"] == f"0-{at - 1}"
+            status = client.expect((204,), "GET", location)
+            assert status.fields["range"] == f"0-{at - 1}" and client.location(status) == location
+        ended = client.expect((201,), "PUT", with_digest(location, digest_of(blob)), body=b"")
+        assert client.location(ended) == f"/v2/{REPOSITORY}/blobs/{digest_of(blob)}"
+        assert ended.fields["docker-content-digest"] == digest_of(blob)
+        assert is_there(client, blob)
+
+
+def test_the_last_chunk_may_come_with_the_end(client: RegistryClient) -> None:
+    blob = os.urandom(CHUNK + 1000)
+    answer = send_chunk(client, client.start_upload(REPOSITORY), blob[:CHUNK], 0)
+    target = with_digest(client.location(answer), digest_of(blob))
+    client.expect((201,), "PUT", target, {"Content-Range": f"{CHUNK}-{len(blob) - 1}"}, blob[CHUNK:])
+    assert is_there(client, blob)
+
+
+def test_chunks_without_a_place_are_counted(client: RegistryClient) -> None:
+    first = client.expect((202,), "PATCH", client.start_upload(REPOSITORY), body=bytes(CHUNK))
+    assert first.fields["range"] == f"0-{CHUNK - 1}"
+    client.connection.send_head(
+        "PATCH", client.location(first), {"Transfer-Encoding": "chunked", "Authorization": client.authorization}
+    )
+    client.connection.send_chunks([bytes(MIB)] * 3 + [b"end"])
+    assert client.connection.receive().fields["range"] == f"0-{CHUNK + 3 * MIB + 2}"
+
+
+@pytest.mark.parametrize("at", [0, CHUNK + 1])
+def test_a_chunk_out_of_order_is_told_where_to_go_on(client: RegistryClient, at: int) -> None:
+    blob = os.urandom(CHUNK + 10)
+    location = client.location(send_chunk(client, client.start_upload(REPOSITORY), blob[:CHUNK], 0))
+    refused = send_chunk(client, location, b"x" * 10, at, (416,))
+    assert refused.code == "BLOB_UPLOAD_INVALID" and refused.fields["range"] == f"0-{CHUNK - 1}"
+    answer = send_chunk(client, client.location(refused), blob[CHUNK:], CHUNK)
+    client.finish_upload(client.location(answer), digest_of(blob))
+
+
+def test_a_chunk_that_was_sent_again_is_told_where_to_go_on(client: RegistryClient) -> None:
+    """The answer to it was lost: the client goes on with the Location it has, and ECR knows better."""
+    blob = os.urandom(CHUNK + 10)
+    start = client.start_upload(REPOSITORY)
+    send_chunk(client, start, blob[:CHUNK], 0)
+    refused = send_chunk(client, start, blob[:CHUNK], 0, (416,))
+    assert refused.fields["range"] == f"0-{CHUNK - 1}"
+    answer = send_chunk(client, client.location(refused), blob[CHUNK:], CHUNK)
+    client.finish_upload(client.location(answer), digest_of(blob))
+
+
+def test_a_part_that_ecr_would_refuse_at_the_end_is_refused_at_once(client: RegistryClient) -> None:
+    location = client.location(send_chunk(client, client.start_upload(REPOSITORY), b"x" * 1000, 0))
+    refused = send_chunk(client, location, b"y" * 1000, 1000, (400,))
+    assert refused.code == "BLOB_UPLOAD_INVALID" and str(CHUNK) in refused.error["message"]
+
+
+@pytest.mark.parametrize("place", ["x", "5-1", "0-99", "0"])
+def test_a_place_that_is_none_is_refused(client: RegistryClient, place: str) -> None:
+    refused = client.expect((400,), "PATCH", client.start_upload(REPOSITORY), {"Content-Range": place}, b"x" * 10)
+    assert refused.code in ("BLOB_UPLOAD_INVALID", "SIZE_INVALID")
+
+
+@pytest.mark.parametrize("size", [10, 3 * MIB])
+def test_a_blob_in_one_post(client: RegistryClient, size: int) -> None:
+    blob = os.urandom(size)
+    answer = client.expect((201,), "POST", f"/v2/{REPOSITORY}/blobs/uploads/?digest={digest_of(blob)}", body=blob)
+    assert client.location(answer) == f"/v2/{REPOSITORY}/blobs/{digest_of(blob)}"
+    assert is_there(client, blob)
+
+
+def test_a_blob_in_one_post_to_a_repository_that_is_made_for_it(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    upstream = sandbox.upstream["upstreams"][0] | {"create_repositories": {"match": ["made/*"]}}
+    gateway = start_gateway(sandbox, upstreams=[upstream])
+    gateway.wait_until_ready()
+    name = f"made/{os.urandom(4).hex()}"
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        client.expect((201,), "POST", f"/v2/{name}/blobs/uploads/?digest={digest_of(b'blob')}", body=b"blob")
+        absent = client.expect((404,), "POST", f"/v2/absent/app/blobs/uploads/?digest={digest_of(b'blob')}", body=b"blob")
+    assert absent.code == "NAME_UNKNOWN" and "create_repositories" in absent.error["message"]
+
+
+def test_a_cancelled_upload(client: RegistryClient) -> None:
+    client.expect((204,), "DELETE", client.start_upload(REPOSITORY))
+
+
+@pytest.mark.parametrize("mounting", [False, True])
+def test_a_mount_is_made_or_becomes_a_session(own_sandbox: Sandbox, start_gateway: StartGateway, mounting: bool) -> None:
+    own_sandbox.create_repositories(REPOSITORY, "uploads/other")
+    own_sandbox.switch(blob_mounting=mounting)
+    gateway = start_gateway(own_sandbox)
+    gateway.wait_until_ready()
+    image = blob_image(os.urandom(1000))
+    digest = digest_of(image.layers[0])
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        client.push_image("uploads/other", "v1", image)
+        target = f"/v2/{REPOSITORY}/blobs/uploads/?mount={digest}&from=uploads/other"
+        answer = client.expect((201 if mounting else 202,), "POST", target, body=b"")
+        if mounting:
+            assert client.location(answer) == f"/v2/{REPOSITORY}/blobs/{digest}"
+            assert answer.fields["docker-content-digest"] == digest
+        else:
+            client.expect((201,), "PUT", with_digest(client.location(answer), digest), body=image.layers[0])
+
+
+def test_what_ecr_cannot_hold_is_told_so(client: RegistryClient) -> None:
+    empty = client.expect((400,), "PUT", with_digest(client.start_upload(REPOSITORY), digest_of(b"")), body=b"")
+    assert empty.error["message"] == "ECR cannot hold a blob without any bytes."
+    foreign = client.expect((400,), "PUT", with_digest(client.start_upload(REPOSITORY), "sha512:" + "0" * 128), body=b"x")
+    assert foreign.code == "DIGEST_INVALID" and "sha256" in foreign.error["message"]
+    wrong = client.expect((400,), "PUT", with_digest(client.start_upload(REPOSITORY), digest_of(b"y")), body=b"x")
+    assert wrong.code in ("BLOB_UPLOAD_INVALID", "DIGEST_INVALID")
+    nameless = client.expect((400,), "PUT", client.start_upload(REPOSITORY), body=b"x")
+    assert nameless.code == "DIGEST_INVALID"
