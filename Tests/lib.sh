@@ -9,9 +9,10 @@ readonly TEST_PROGRAMS=(
 # What only Tests/Benchmarks/run drives.
 readonly BENCHMARK_PROGRAMS=(nginx:nginx-light haproxy:haproxy wrk:wrk curl:curl openssl:openssl python3:python3)
 
-# pytest runs the acceptance tests; moto is an ECR API that nobody here wrote; boto3 signs and speaks to it and to the sandbox.
-readonly PYTHON_PACKAGES=("moto[server]==5.2.*" boto3 "pytest>=8")
-readonly PYTHON_IMPORTS="import moto.server, boto3, pytest"
+# pytest runs the acceptance tests; moto is an ECR API that nobody here wrote; boto3 signs and speaks to it and to the sandbox; docker
+# and oras are clients.
+readonly PYTHON_PACKAGES=("moto[server]==5.2.*" boto3 "pytest>=8" "docker==7.*" "oras==0.2.*")
+readonly PYTHON_IMPORTS="import moto.server, boto3, pytest, docker, oras.client"
 
 # missing_programs COMMAND:PACKAGE...: prints the packages of the commands that are not on PATH.
 missing_programs() {

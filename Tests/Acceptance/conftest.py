@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from clients.containerd import Containerd
-from clients.containers import PodmanLike, Skopeo
+from clients.containers import Buildah, Podman, Skopeo
 from clients.docker import Docker
+from clients.libraries import DockerLibrary, Oras
 from clients.round_trip import Client
 from harness.gateway import PASSWORD, Gateway, user
 from harness.images import Image, blob_image, runnable_image, write_layout
@@ -23,6 +24,7 @@ from harness.processes import require
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
 from harness.tls import Authority, Certificate
+from matrix import FAILED, OK, SKIPPED, Matrix
 
 Upstream = Sandbox | MotoRegistry
 
@@ -36,6 +38,27 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         del report.wasxfail
 
 REPOSITORY = "team/app"  # within the rules of `strict_gateway`; `secret/app` is outside
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Cells of the matrix are noted, whatever became of them."""
+    if "test_matrix.py::" in report.nodeid and (report.when == "call" or not report.passed):
+        from test_matrix import CELLS, OPERATIONS, UPSTREAMS
+
+        global matrix
+        matrix = matrix or Matrix(UPSTREAMS, OPERATIONS, CLIENTS | LIBRARIES)
+        cell = next(cell for cell in CELLS if report.nodeid.endswith(f"[{'-'.join(cell)}]"))
+        matrix.note(*cell, {"passed": OK, "failed": FAILED, "skipped": SKIPPED}[report.outcome])
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if matrix:
+        terminalreporter.write_line(f"\n{matrix}\n")
+        if path := os.environ.get("BERTH_TEST_MATRIX"):
+            Path(path).write_text(f"{matrix}\n")
+
+
+matrix: Matrix | None = None
 
 
 @pytest.fixture(scope="session")
@@ -204,31 +227,47 @@ def start_gateway(berth: Path, own_directory: Path, authority: Authority, certif
 # Clients.
 
 
-CLIENTS: dict[str, Callable[[Path], Client]] = {
-    "docker": Docker,
-    "ctr": Containerd,
-    "skopeo": Skopeo,
-    "podman": lambda directory: PodmanLike("podman", directory),
-    "buildah": lambda directory: PodmanLike("buildah", directory),
-}
-
-
-@pytest.fixture(scope="session", params=CLIENTS)
-def client(request: pytest.FixtureRequest, directory: Path) -> Iterator[Client]:
-    path = directory / request.param
-    path.mkdir()
-    running = CLIENTS[request.param](path)
-    yield running
-    running.stop()
+CLIENTS: dict[str, type[Client]] = {"docker": Docker, "ctr": Containerd, "skopeo": Skopeo, "podman": Podman, "buildah": Buildah}
+LIBRARIES: dict[str, type[Client]] = {"docker (PyPI)": DockerLibrary, "oras (PyPI)": Oras}
 
 
 @pytest.fixture(scope="session")
-def docker(directory: Path) -> Iterator[Docker]:
-    path = directory / "docker-demo"
-    path.mkdir()
-    running = Docker(path)
+def running_clients(directory: Path) -> Iterator[dict[str, Client]]:
+    """Those that were started so far."""
+    running: dict[str, Client] = {}
     yield running
-    running.stop()
+    for each in reversed(running.values()):
+        each.stop()
+
+
+StartClient = Callable[[str], Client]
+
+
+@pytest.fixture(scope="session")
+def start_client(directory: Path, running_clients: dict[str, Client]) -> StartClient:
+    """The client of a name, one for all tests."""
+
+    def start(name: str) -> Client:
+        if name not in running_clients:
+            path = directory / f"client-{len(running_clients)}"  # short: there are sockets in it
+            path.mkdir()
+            if name in CLIENTS:
+                running_clients[name] = CLIENTS[name](path)
+            else:
+                running_clients[name] = DockerLibrary(start("docker")) if LIBRARIES[name] is DockerLibrary else Oras(path)
+        return running_clients[name]
+
+    return start
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest, start_client: StartClient) -> Client:
+    return start_client(request.param)
+
+
+@pytest.fixture
+def docker(start_client: StartClient) -> Docker:
+    return start_client("docker")
 
 
 @pytest.fixture(scope="session")

@@ -68,14 +68,14 @@ def test_without_anonymous_there_is_no_token_service(sandbox: Sandbox, start_gat
 
 def test_docker_with_and_without_a_login(gateway: Gateway, docker: Docker) -> None:
     address = gateway.plain.authority
-    docker.pull(f"{address}/{OPEN}:v1")
+    docker.pull_kept(f"{address}/{OPEN}:v1")
     with pytest.raises(AssertionError, match="unauthorized|denied|no basic auth"):
-        docker.pull(f"{address}/{CLOSED}:v1")
+        docker.pull_kept(f"{address}/{CLOSED}:v1")
     with pytest.raises(AssertionError, match="unauthorized|incorrect"):
-        docker.login(Login(gateway.plain, "ci", "wrong"))
-    docker.login(Login(gateway.plain, "ci", PASSWORD))
+        docker.log_in(Login(gateway.plain, "ci", "wrong"))
+    docker.log_in(Login(gateway.plain, "ci", PASSWORD))
     docker.build(f"{address}/{CLOSED}:v2")
-    docker.push(f"{address}/{CLOSED}:v2")
+    docker.push_built(f"{address}/{CLOSED}:v2")
     docker.call("logout", address)
 
 

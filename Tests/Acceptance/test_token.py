@@ -107,7 +107,7 @@ def test_docker_pushes_and_pulls_while_tokens_keep_dying(own_sandbox: Sandbox, s
     gateway = start_gateway(own_sandbox)
     gateway.wait_until_ready()
     reference = f"{gateway.plain.authority}/{REPOSITORY}:v1"
-    docker.login(Login(gateway.plain, gateway.username, gateway.password))
+    docker.log_in(Login(gateway.plain, gateway.username, gateway.password))
     docker.build(reference)
     built = docker.image_id(reference)
     over = threading.Event()
@@ -119,9 +119,9 @@ def test_docker_pushes_and_pulls_while_tokens_keep_dying(own_sandbox: Sandbox, s
     killer = threading.Thread(target=expire)
     killer.start()
     try:
-        pushed = docker.push(reference)
+        pushed = docker.push_built(reference)
         docker.empty()
-        assert docker.pull(reference) == pushed
+        assert docker.pull_kept(reference) == pushed
     finally:
         over.set()
         killer.join()

@@ -6,9 +6,8 @@ import os
 import tarfile
 from pathlib import Path
 
-from clients.round_trip import Digests, Login
-from harness.images import Image
-from harness.processes import Program, Word, attempt, require, require_root, run
+from clients.round_trip import TAG, Login
+from harness.processes import Program, Word, attempt, only_group, require, require_root, run
 
 
 class Containerd:
@@ -40,36 +39,55 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
     def stop(self) -> None:
         self.program.stop()
 
+    def _hosts(self, host: str, url: str, ca: Path | None) -> Path:
+        """A hosts directory: where a host is reached, and the authority to trust there."""
+        hosts = self.directory / "hosts"
+        (hosts / host).mkdir(parents=True, exist_ok=True)
+        trust = f'  ca = "{ca}"\n' if ca else ""
+        (hosts / host / "hosts.toml").write_text(f'[host."{url}"]\n  capabilities = ["pull", "resolve", "push"]\n{trust}')
+        return hosts
+
     def _registry_options(self, login: Login) -> list[Word]:
-        """ctr has no login: it takes the credentials on each command. The hosts directory names the authority to trust."""
+        """ctr has no login: it takes the credentials on each command."""
         options: list[Word] = ["--user", f"{login.username}:{login.password}"]
         if not login.address.tls:
             return [*options, "--plain-http"]
-        hosts = self.directory / "hosts"
-        host = hosts / login.address.authority
-        host.mkdir(parents=True, exist_ok=True)
-        (host / "hosts.toml").write_text(
-            f'server = "{login.address.url}"\n[host."{login.address.url}"]\n'
-            f'  capabilities = ["pull", "resolve", "push"]\n  ca = "{login.address.ca}"\n'
-        )
-        return [*options, "--hosts-dir", hosts]
+        return [*options, "--hosts-dir", self._hosts(login.address.authority, login.address.url, login.address.ca)]
 
     def _empty(self) -> None:
         for name in self.call("images", "ls", "-q").split():
             self.call("images", "rm", "--sync", name)
         assert not self.call("content", "ls", "-q").split(), "the store is not empty"
 
-    def round_trip(self, login: Login, repository: str, image: Image, layout: Path) -> Digests:
+    def push(self, login: Login, name: str, layout: Path) -> str:
         archive = self.directory / "image.tar"
         with tarfile.open(archive, "w") as tar:
             tar.add(layout, arcname="")
-        reference = f"{login.address.authority}/{repository}:v1"
-        options = self._registry_options(login)
-        self.call("images", "import", "--no-unpack", "--base-name", "local/image", archive)
-        self.call("images", "push", *options, reference, "local/image:v1")
-        self._empty()
+        self.call("images", "import", "--no-unpack", "--all-platforms", "--base-name", "local/image", archive)
+        digest = self._digest(f"local/image:{TAG}")
+        try:
+            self.call("images", "push", *self._registry_options(login), f"{login.address.authority}/{name}", f"local/image:{TAG}")
+        finally:
+            self._empty()
+        return digest
+
+    push_index = push
+
+    def pull(self, login: Login, name: str) -> str:
+        return self._pull(f"{login.address.authority}/{name}", *self._registry_options(login), "--all-platforms")
+
+    pull_index = pull
+
+    def pull_mirrored(self, mirror: Login, name: str) -> str:
+        """By docker.io's own name; containerd tells the mirror which registry it means."""
+        return self._pull(f"docker.io/{name}", "--hosts-dir", self._hosts("docker.io", mirror.address.url, mirror.address.ca))
+
+    def _pull(self, reference: str, *options: Word) -> str:
         self.call("images", "pull", *options, reference)
-        listing = self.call("images", "ls", f"name=={reference}").splitlines()[1].split()
-        pulled = next(word for word in listing if word.startswith("sha256:"))
-        self._empty()
-        return Digests(image.digest, pulled)
+        try:
+            return self._digest(reference)
+        finally:
+            self._empty()
+
+    def _digest(self, reference: str) -> str:
+        return only_group(r"(sha256:[0-9a-f]{64})", self.call("images", "ls", f"name=={reference}"))

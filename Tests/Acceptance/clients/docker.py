@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import signal
 from pathlib import Path
 
-from clients.round_trip import Digests, Login
-from harness.images import MIB, Image
-from harness.processes import Program, Word, attempt, only_group, require, require_root, run
+from clients.round_trip import Login
+from harness.images import MIB
+from harness.processes import Program, Word, attempt, only_group, require, require_root, run, wait_until
 
 LAYERS = (100, MIB, 12 * MIB)
+SMALL_LAYERS = (100, MIB)
 
 
 class Docker:
@@ -19,6 +22,8 @@ class Docker:
         require_root()
         self.directory = directory
         self.socket = directory / "docker.sock"
+        self.configuration = directory / "daemon.json"
+        self._configure()
         self.environment = os.environ | {
             "DOCKER_HOST": f"unix://{self.socket}",
             "DOCKER_CONFIG": str(directory / "client"),
@@ -38,6 +43,8 @@ class Docker:
             directory / "docker.pid",
             "--host",
             f"unix://{self.socket}",
+            "--config-file",
+            self.configuration,
         ]
         self.program = Program("dockerd", argv, directory, self.environment)
         self.program.wait_ready(lambda: self.socket.exists() and attempt("docker", "version", env=self.environment).returncode == 0)
@@ -51,12 +58,15 @@ class Docker:
         for mount in re.findall(rf" ({re.escape(str(self.directory))}\S*) ", Path("/proc/mounts").read_text()):
             attempt("umount", "-l", mount)
 
-    def build(self, tag: str) -> None:
+    def _configure(self, *mirrors: str) -> None:
+        self.configuration.write_text(json.dumps({"registry-mirrors": mirrors}))
+
+    def build(self, tag: str, layers: tuple[int, ...] = LAYERS) -> None:
         """An image of several layers from nothing."""
         source = self.directory / "source"
         source.mkdir(exist_ok=True)
         lines = ["FROM scratch"]
-        for number, size in enumerate(LAYERS):
+        for number, size in enumerate(layers):
             (source / f"file-{number}").write_bytes(os.urandom(size))
             lines.append(f"COPY file-{number} /file-{number}")
         (source / "Dockerfile").write_text("\n".join(lines) + "\n")
@@ -66,28 +76,55 @@ class Docker:
         self.call("image", "prune", "--all", "--force")
         assert not self.call("image", "ls", "--all", "--quiet").split(), "the store is not empty"
 
-    def login(self, login: Login) -> str:
+    def log_in(self, login: Login) -> str:
         return self.call("login", "--username", login.username, "--password-stdin", login.address.authority, input=login.password)
 
-    def push(self, reference: str) -> str:
+    def push_built(self, reference: str) -> str:
         """The digest that the engine reports."""
         return only_group(r"digest: (sha256:[0-9a-f]{64})", self.call("push", reference))
 
-    def pull(self, reference: str) -> str:
+    def pull_kept(self, reference: str) -> str:
+        """Leaves the image in the store."""
         return only_group(r"Digest: (sha256:[0-9a-f]{64})", self.call("pull", reference))
 
     def image_id(self, reference: str) -> str:
         """The digest of the image's configuration, which names every layer's content."""
         return self.call("image", "inspect", "--format", "{{.Id}}", reference).strip()
 
-    def round_trip(self, login: Login, repository: str, image: Image, layout: Path) -> Digests:
-        reference = f"{login.address.authority}/{repository}:v1"
-        self.login(login)
-        self.build(reference)
-        built = self.image_id(reference)
-        pushed = self.push(reference)
-        self.empty()
-        pulled = self.pull(reference)
-        assert self.image_id(reference) == built
-        self.empty()
-        return Digests(pushed, pulled)
+    # As one of the clients.
+
+    def push(self, login: Login, name: str, layout: Path) -> str:
+        """An image that the engine builds: it reads no layout."""
+        reference = f"{login.address.authority}/{name}"
+        self.build(reference, SMALL_LAYERS)
+        try:
+            return self.push_built(reference)
+        finally:
+            self.empty()
+
+    def pull(self, login: Login, name: str) -> str:
+        return self._pull(f"{login.address.authority}/{name}")
+
+    pull_index = pull
+
+    def _pull(self, reference: str) -> str:
+        try:
+            return self.pull_kept(reference)
+        finally:
+            self.empty()
+
+    def pull_mirrored(self, mirror: Login, name: str) -> str:
+        self._configure(mirror.address.url)
+        self.program.process.send_signal(signal.SIGHUP)  # read again
+        wait_until(lambda: mirror.address.authority in self.call("info"), "the mirror", 10)
+        try:
+            return self._pull(name)
+        finally:
+            self._configure()
+            self.program.process.send_signal(signal.SIGHUP)
+
+    def inspect(self, login: Login, name: str) -> str:
+        """By the command line alone, which asks the registry itself."""
+        reference = f"{login.address.authority}/{name}"
+        insecure = [] if login.address.tls else ["--insecure"]
+        return json.loads(self.call("manifest", "inspect", "--verbose", *insecure, reference))["Descriptor"]["digest"]

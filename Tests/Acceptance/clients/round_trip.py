@@ -1,13 +1,14 @@
-"""What a client is asked to do."""
+"""What a client is asked to do. Each has the methods that it has a command for; the matrix shows which."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from harness.address import Address
-from harness.images import Image
+
+TAG = "v1"  # of every image in a layout
 
 
 @dataclass(frozen=True)
@@ -19,20 +20,32 @@ class Login:
     password: str
 
 
-@dataclass(frozen=True)
-class Digests:
-    """What the client said the pushed image is, and what it found the pulled one to be."""
-
-    pushed: str
-    pulled: str
-
-
 class Client(Protocol):
-    def round_trip(self, login: Login, repository: str, image: Image, layout: Path) -> Digests:
-        """Logs in, pushes the image (given in memory and as an OCI layout), empties its store, pulls it back."""
+    """`name` is a repository with `:tag` or `@digest`."""
+
+    def push(self, login: Login, name: str, layout: Path) -> str:
+        """The image of an OCI layout, or one of the client's own making; the digest that the client says it has."""
+        ...
+
+    def pull(self, login: Login, name: str) -> str:
+        """Into an empty store, which is empty again afterwards; the digest that the client finds."""
         ...
 
     def stop(self) -> None: ...
+
+
+@runtime_checkable
+class LogsIn(Protocol):
+    """Clients that keep a login; the others take the credentials with each command."""
+
+    def log_in(self, login: Login) -> None: ...
+
+
+def round_trip(client: Client, login: Login, name: str, layout: Path) -> tuple[str, str]:
+    """Logs in, pushes and pulls: the digest of what was pushed and of what came back."""
+    if isinstance(client, LogsIn):
+        client.log_in(login)
+    return client.push(login, name, layout), client.pull(login, name)
 
 
 def trust_directory(directory: Path, login: Login) -> Path:
