@@ -40,6 +40,15 @@ final class LayerBucket {
             ("Content-Type", "application/octet-stream"), ("Accept-Ranges", "bytes"), ("ETag", "\"\(digest.hex.prefix(32))\""),
             ("Last-Modified", Moment.http(0)), server,
         ]
+        let tag = "\"\(digest.hex.prefix(32))\""
+        if exchange.field("If-None-Match") == tag {
+            return try await exchange.respond(304, fields: [("ETag", tag), server])
+        }
+        guard exchange.field("If-Match").map({ $0 == tag }) ?? true else {
+            throw S3Refusal(
+                412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold",
+                [("Condition", "If-Match")])
+        }
         guard try await file.sendWhatIsAsked(of: size, fields: fields, to: exchange) else {
             throw S3Refusal(
                 416, "InvalidRange", "The requested range is not satisfiable",

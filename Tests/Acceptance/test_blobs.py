@@ -63,3 +63,32 @@ def test_a_redirect_to_a_listed_domain_is_followed(sandbox: Sandbox, start_gatew
     domain = f"*.s3.{sandbox.facts['region']}.amazonaws.com"
     gateway = start_gateway(sandbox, upstreams=upstreams(sandbox, blob_hosts=[domain]))
     assert get_blob(gateway, stored).body == stored.layers[0]
+
+
+def test_a_condition_on_a_blob_reaches_its_storage(gateway: Gateway, stored: Image) -> None:
+    target = f"/v2/{REPOSITORY}/blobs/{digest_of(stored.layers[0])}"
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        tag = client.expect((200,), "GET", target).fields["etag"]
+        client.expect((304,), "GET", target, {"If-None-Match": tag})
+        client.expect((200,), "GET", target, {"If-None-Match": '"another"'})
+        refused = client.expect((412,), "GET", target, {"If-Match": '"another"'})
+        assert refused.code == "UNSUPPORTED" and b"<" not in refused.body
+        client.expect((206,), "GET", target, {"If-Match": tag, "Range": "bytes=0-9"})
+
+
+@pytest.mark.parametrize("what", ["blobs", "manifests"])
+def test_a_head_is_a_head_upstream(own_sandbox: Sandbox, start_gateway: StartGateway, what: str) -> None:
+    """S3 refuses HEAD on a URL for GET, and GET would move the blob for nothing."""
+    own_sandbox.create_repositories(REPOSITORY)
+    gateway = start_gateway(own_sandbox)
+    gateway.wait_until_ready()
+    image = blob_image(os.urandom(8000))
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        client.push_image(REPOSITORY, "v1", image)
+        before = own_sandbox.control("GET", "/stats")["requests"]
+        reference = digest_of(image.layers[0]) if what == "blobs" else "v1"
+        client.expect((200,), "HEAD", f"/v2/{REPOSITORY}/{what}/{reference}")
+    after = own_sandbox.control("GET", "/stats")["requests"]
+    assert {kind: count - before.get(kind, 0) for kind, count in after.items() if count != before.get(kind, 0)} == {
+        f"registry.{what.removesuffix('s')}_head": 1
+    }

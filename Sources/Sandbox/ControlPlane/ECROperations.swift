@@ -12,16 +12,21 @@ final class ECROperations {
         case getLifecyclePolicy = "GetLifecyclePolicy"
         case listImages = "ListImages"
         case batchDeleteImage = "BatchDeleteImage"
+        case listTagsForResource = "ListTagsForResource"
     }
 
     /// The members of all their requests; each operation reads its own.
     struct Request: Decodable {
         struct Scanning: Decodable { var scanOnPush: Bool? }
+        struct Encryption: Decodable { var encryptionType: String, kmsKey: String? }
         struct Filter: Decodable { var tagStatus: String? }
         var registryId: String?, registryIds: [String]?
         var repositoryName: String?, repositoryNames: [String]?
         var imageTagMutability: String?
         var imageScanningConfiguration: Scanning?
+        var encryptionConfiguration: Encryption?
+        var tags: [RepositoryTag]?
+        var resourceArn: String?
         var policyText: String?, lifecyclePolicyText: String?
         var filter: Filter?
         var imageIds: [ImageIdentifier]?
@@ -48,6 +53,7 @@ final class ECROperations {
         case .getLifecyclePolicy: try JSON.bytes(of: lifecyclePolicy(of: repository(request)))
         case .listImages: try JSON.bytes(of: listImages(request))
         case .batchDeleteImage: try JSON.bytes(of: batchDeleteImage(request))
+        case .listTagsForResource: try JSON.bytes(of: ["tags": tags(request)])
         }
     }
 
@@ -83,12 +89,12 @@ final class ECROperations {
 
     struct RepositoryDescription: Encodable {
         struct Scanning: Encodable { var scanOnPush: Bool }
-        struct Encryption: Encodable { var encryptionType = "AES256" }
+        struct Encryption: Encodable { var encryptionType: String, kmsKey: String? }
         var repositoryArn, registryId, repositoryName, repositoryUri: String
         var createdAt: Double
         var imageTagMutability: String
         var imageScanningConfiguration: Scanning
-        var encryptionConfiguration = Encryption()
+        var encryptionConfiguration: Encryption
     }
 
     private func description(of repository: Repository) -> RepositoryDescription {
@@ -96,7 +102,17 @@ final class ECROperations {
             repositoryArn: account.repositoryARN(repository.name), registryId: account.id, repositoryName: repository.name,
             repositoryUri: "\(account.registryHost)/\(repository.name)", createdAt: repository.attributes.createdAt,
             imageTagMutability: repository.attributes.isImmutable ? "IMMUTABLE" : "MUTABLE",
-            imageScanningConfiguration: .init(scanOnPush: repository.attributes.scanOnPush))
+            imageScanningConfiguration: .init(scanOnPush: repository.attributes.scanOnPush),
+            encryptionConfiguration: .init(
+                encryptionType: repository.attributes.kmsKey == nil ? "AES256" : "KMS", kmsKey: repository.attributes.kmsKey))
+    }
+
+    private func tags(_ request: Request) throws -> [RepositoryTag] {
+        guard let repository = account.repositories.all.first(where: { account.repositoryARN($0.name) == request.resourceArn })
+        else {
+            throw APIRefusal("RepositoryNotFoundException", account.noRepository(request.resourceArn ?? "*"))
+        }
+        return repository.attributes.tags ?? []
     }
 
     private func create(_ request: Request) throws -> RepositoryDescription {
@@ -120,6 +136,7 @@ final class ECROperations {
         var attributes = RepositoryAttributes(name: name, createdAt: account.clock.now)
         attributes.isImmutable = mutability == "IMMUTABLE"
         attributes.scanOnPush = request.imageScanningConfiguration?.scanOnPush ?? false
+        (attributes.kmsKey, attributes.tags) = (request.encryptionConfiguration?.kmsKey, request.tags)
         return description(of: try account.repositories.create(attributes))
     }
 

@@ -19,6 +19,15 @@ struct RepositoryAttributes: Codable {
     var scanOnPush = false
     var policy: String?
     var lifecyclePolicy: String?
+    /// nil: AES256.
+    var kmsKey: String?
+    var tags: [RepositoryTag]?
+}
+
+/// As the API spells it.
+struct RepositoryTag: Codable {
+    var key: String, value: String
+    enum CodingKeys: String, CodingKey { case key = "Key", value = "Value" }
 }
 
 /// A repository in memory, and its mirror in files: one small file for each thing, so that a push costs what it adds.
