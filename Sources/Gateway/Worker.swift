@@ -14,6 +14,7 @@ public actor Worker: ConnectionHost {
     private let limits: ConnectionLimits
     private let settings: ServerSettings
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
+    private var beingTold = 0
     private var isDraining = false
     private var drained: [CheckedContinuation<Void, Never>] = []
 
@@ -61,10 +62,16 @@ public actor Worker: ConnectionHost {
     private func turnAway(_ socket: AcceptedSocket) async {
         bench.metrics.turnedAway()
         let stream = Stream(socket.descriptor, on: loop)
-        if bench.site().doors[socket.listener].tls == nil { await stream.close(saying: Self.busy) }
+        // Telling takes a moment, and a descriptor: not for a flood.
+        if bench.site().doors[socket.listener].tls == nil, beingTold < Self.toldAtOnce {
+            beingTold += 1
+            await stream.close(saying: Self.busy)
+            beingTold -= 1
+        }
         stream.close()
     }
 
+    private static let toldAtOnce = 256
     private static let busy = answer(
         Refusal(.tooManyRequests, "Too many connections to this gateway; try again later.", status: 503, retryAfter: 5))
     /// docker falls back to plain HTTP when a login is missing, and would else say "EOF".

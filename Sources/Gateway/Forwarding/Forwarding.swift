@@ -14,18 +14,18 @@ final class Forwarding {
     let site: Site
 
     /// The body as a replay would send it: whole when it was read before sending, or what has gone out so far while that is little.
-    private var kept: [UInt8]? = []
+    var kept: [UInt8]? = []
     /// All of the body is in `kept`; nothing more is to be read from the client.
     var isWhole = false
     /// Tokens up to this generation have been refused.
     private var refusedGeneration = 0
     /// The repository has been made for this request, or could not be.
-    private var hasCreated = false
+    var hasCreated = false
     /// Where the body of a blob in one POST goes, by PUT.
-    private var session: [UInt8]?
+    var session: [UInt8]?
     private var attempts = 0
     /// Of the request's body, what has been sent in this attempt.
-    private(set) var payload = 0
+    var payload = 0
     /// An idle connection has turned out to be closed: the others may be so too.
     private var needsFresh = false
     let delivery = BlobDelivery()
@@ -44,8 +44,8 @@ final class Forwarding {
     var request: Request { exchange.request }
     var bench: Bench { exchange.bench }
     var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
-    private var isMonolithic: Bool { call.operation == .uploadStart && call.isMonolithic && request.head.framing != .none }
-    private var isToHead: Bool { request.method == .head && !isProbe }
+    var isMonolithic: Bool { call.operation == .uploadStart && call.isMonolithic && request.head.framing != .none }
+    var isToHead: Bool { request.method == .head && !isProbe }
     var isProbe: Bool { call.operation == .blobHead && route.upstream.refusesHeadOfBlobs }
     var relay: Relay { Relay(request: request, stallTimeout: site.timeouts.stall) }
 
@@ -113,7 +113,7 @@ final class Forwarding {
         return true
     }
 
-    private func replayed(_ reason: ReplayReason) {
+    func replayed(_ reason: ReplayReason) {
         exchange.record.replays += 1
         bench.replayed(route.upstream, reason)
     }
@@ -151,7 +151,7 @@ final class Forwarding {
         Array("sha256:".utf8) + Hexadecimal.bytes(of: SHA256.digest(of: bytes))
     }
 
-    private var canReplay: Bool { isWhole || kept != nil }
+    var canReplay: Bool { isWhole || kept != nil }
 
     // MARK: Token and connection
 
@@ -181,84 +181,6 @@ final class Forwarding {
         }
     }
 
-    // MARK: One attempt
-
-    enum Outcome {
-        /// The client has its answer.
-        case answered
-        /// The same request again: what stood in its way has been dealt with.
-        case again
-        /// The blob is elsewhere.
-        case redirect(Redirect, Digest)
-    }
-
-    private func attempt(on upstream: UpstreamConnection, token: AuthorizationToken) async throws -> Outcome {
-        try await send(on: upstream, token: token)
-        do {
-            try await upstream.readHead(toHead: isToHead, scratch: scratch, timeout: site.timeouts.response)
-        } catch { throw RelayError(side: .upstream, cause: error) }
-
-        let (reason, body) = try await judge(upstream, token)
-        if let reason {
-            await dispose(upstream)
-            try refused(token, reason)
-            return .again
-        }
-        bench.tokenServed(route.upstream)
-        if upstream.head.status == 404, let creation, try await create(by: creation) {
-            await dispose(upstream)
-            return .again
-        }
-        if let redirect = try redirect(upstream.head) {
-            await dispose(upstream)
-            return redirect
-        }
-        if isProbe {
-            let status = upstream.head.status
-            if [200, 206, 416].contains(status), case .blob(_, let digest) = call.endpoint {
-                try await BlobProbe(exchange: exchange, digest: digest, site: site).tell(by: upstream)
-                return .answered
-            }
-            await dispose(upstream)
-            switch status {
-            case 404: throw Refusal(.blobUnknown, "The upstream registry does not have this blob.")
-            case 429: throw Refusal(.tooManyRequests, "The upstream registry is asked too often.", retryAfter: 1)
-            case 401, 403: throw Refusal(.denied, "The upstream registry does not give this blob to the gateway.")
-            default:
-                throw Refusal(.unavailable, "The upstream registry answered with status \(status).", status: 502, retryAfter: 1)
-            }
-        }
-        if upstream.head.status >= 400, request.method != .head {
-            let body = try await errorBody(of: upstream, collected: body)
-            if try await standIn(forStatus: upstream.head.status, body) { return .answered }
-            throw refusal(upstream.head.status, body, retryAfter: upstream.retryAfter)
-        }
-        try await pass(upstream, body: try await manifestToName(upstream, body: body))
-        return .answered
-    }
-
-    /// How the repository that this push misses is made; nil when it is not to be, or has been.
-    var creation: Upstream.Creation? {
-        guard call.operation == .uploadStart || call.operation == .manifestPut, canReplay || isMonolithic, !hasCreated,
-            let creation = route.upstream.creation,
-            let repository = route.upstreamRepository, creation.match.contains(where: { $0.matches(repository.bytes) })
-        else { return nil }
-        return creation
-    }
-
-    /// true: it is there now. false: it could not be made, and the upstream's own answer says what the client needs to know.
-    func create(by creation: Upstream.Creation) async throws -> Bool {
-        hasCreated = true
-        do throws(AWSError) {
-            try await creation.creator.create(route.upstreamRepository?.description ?? "")
-        } catch {
-            exchange.record.reason = "\(error)"
-            return false
-        }
-        replayed(.repositoryCreated)
-        return true
-    }
-
     /// The next token must be a newer one.
     func note(_ token: AuthorizationToken, refusedAs reason: TokenRefusal.Reason) {
         refusedGeneration = max(refusedGeneration, token.generation)
@@ -266,61 +188,11 @@ final class Forwarding {
     }
 
     /// Notes it, and ends the exchange where the request cannot be sent again.
-    private func refused(_ token: AuthorizationToken, _ reason: TokenRefusal.Reason) throws {
+    func refused(_ token: AuthorizationToken, _ reason: TokenRefusal.Reason) throws {
         note(token, refusedAs: reason)
         guard !canReplay else { return }
         request.closeAfterAnswer()
         // Clients try again after 503, and not after ECR's 403 (wire 6).
         throw Refusal(.unavailable, "The registry's token was renewed in the middle of this upload; send it again.", retryAfter: 1)
-    }
-
-    /// Where the blob of a mount is upstream; nil when it is at another one.
-    private var mountSource: Repository? {
-        guard let source = call.mountSource else { return nil }
-        guard let there = site.router.route(host: exchange.record.host, namespace: call.namespace, repository: source),
-            there.upstream.index == route.upstream.index
-        else { return nil }
-        return there.upstreamRepository
-    }
-
-    /// The request, its body included. Ends early, without an error, when the upstream answers before it has all.
-    private func send(on upstream: UpstreamConnection, token: AuthorizationToken) async throws {
-        var bytes = bench.takeHeadBuffer()
-        defer { bench.returnHeadBuffer(bytes) }
-        bytes.removeAll(keepingCapacity: true)
-        let isChunked = !isWhole && request.head.framing == .chunked
-        let length: Int? =
-            switch request.head.framing {
-            case .length(let count): count
-            case .chunked: isWhole ? kept?.count ?? 0 : nil
-            case .none, .untilClose: 0
-            }
-        let target = session ?? route.target(of: call, asSent: request.head.target, mount: mountSource)
-        let upstreamRequest = UpstreamRequest(
-            head: request.head, method: session == nil ? nil : .put, origin: route.upstream.origin, target: target,
-            isProbe: isProbe, owed: delivery.owed,
-            isPlaceless: (chunkRange?.offsets.count ?? 0) > UploadState.rangedChunkAtMost)
-        upstreamRequest.registryHead(into: &bytes, token: token.fieldValue, length: length)
-        payload = kept?.count ?? 0
-        if let kept, !kept.isEmpty {
-            if isChunked { bytes.appendChunkSize(kept.count) }
-            bytes += kept
-            if isChunked { bytes.append("\r\n") }
-        }
-        do {
-            try await upstream.stream.write(bytes, timeout: site.timeouts.stall)
-        } catch { throw RelayError(side: .upstream, cause: error) }
-        exchange.record.sentUpstream += bytes.count
-        if isWhole {
-            upstream.requestIsWhole()
-            return
-        }
-        // Only now: connected, and the token good (design section 3, step 7).
-        do { try await request.sendContinue() } catch { throw RelayError(side: .client, cause: error) }
-        if kept != nil, (kept?.count ?? 0) > Relay.keptAtMost { kept = nil }
-        let before = request.connection.received
-        defer { exchange.record.received += request.connection.received - before }
-        _ = try await relay.body(
-            to: upstream, chunked: isChunked, kept: &kept, payload: &payload, sent: &exchange.record.sentUpstream)
     }
 }

@@ -33,6 +33,7 @@ extension Forwarding {
             guard let digest = head.value(of: .dockerContentDigest).map(Array.init) ?? manifestDigest else { return [] }
             return placed(at: "manifests", digest, repository, head, rewriting)
         case .manifestGet:
+            guard head.value(of: .dockerContentDigest) == nil else { return [] }
             var digest = body.map { Self.digest(of: $0) }
             if case .manifest(_, .digest(let named)) = call.endpoint { digest = named.bytes }
             return digest.map { [AnswerField(.dockerContentDigest, "Docker-Content-Digest", $0)] } ?? []

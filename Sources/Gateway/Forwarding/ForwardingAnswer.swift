@@ -72,6 +72,8 @@ extension Forwarding {
 
     /// The upstream's error, in the client's words.
     func refusal(_ status: Int, _ body: [UInt8], retryAfter: Int? = nil) -> Refusal {
+        // What is no error and no answer either is the upstream's failure.
+        let status = status >= 400 ? status : 502
         let answer = UpstreamError(status: status, body: body)
         exchange.record.reason = answer.message
         if status == 416, let taken = answer.bytesTaken {
