@@ -96,14 +96,21 @@ public final class KeyedHash {
 }
 
 public enum Hexadecimal {
-    private static let digits = Array("0123456789abcdef".utf8)
+    /// A digit of its value.
+    @inlinable static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
 
     /// Lower case, two characters a byte.
-    public static func bytes(of bytes: some Sequence<UInt8>) -> [UInt8] {
-        bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+    @inlinable public static func bytes(of bytes: some Collection<UInt8>) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 2 * bytes.count) { text, count in
+            for byte in bytes {
+                text[count] = digit(byte >> 4)
+                text[count + 1] = digit(byte & 15)
+                count += 2
+            }
+        }
     }
 
-    public static func string(of bytes: some Sequence<UInt8>) -> String {
+    public static func string(of bytes: some Collection<UInt8>) -> String {
         String(decoding: self.bytes(of: bytes), as: UTF8.self)
     }
 }

@@ -28,7 +28,8 @@ final class Forwarding {
     var payload = 0
     /// An idle connection has turned out to be closed: the others may be so too.
     private var needsFresh = false
-    let delivery = BlobDelivery()
+    /// Of the blob that is asked for; nil: something else is asked for.
+    let delivery: BlobDelivery?
 
     /// A stale connection, a refused token, and each once more; past that the upstream's own answer or a 502 is the truth.
     private static let attemptsAtMost = 5
@@ -39,6 +40,7 @@ final class Forwarding {
 
     init(_ exchange: Exchange, call: Call, route: Route, site: Site) {
         (self.exchange, self.call, self.route, self.site) = (exchange, call, route, site)
+        delivery = call.operation == .blobGet ? BlobDelivery() : nil
     }
 
     var request: Request { exchange.request }
@@ -80,7 +82,8 @@ final class Forwarding {
                 throw error
             }
             do {
-                let download = Download(exchange, digest: redirect.1, site: site, delivery: delivery, isProbe: isProbe)
+                let download = Download(
+                    exchange, digest: redirect.1, site: site, delivery: delivery ?? BlobDelivery(), isProbe: isProbe)
                 if try await download.run(from: redirect.0) { return }
                 replayed(.expiredURL)
             } catch let error as RelayError { guard await resumes(after: error) else { throw error } }
@@ -90,12 +93,11 @@ final class Forwarding {
 
     /// The connection to the registry broke: whether the request, or what is left of its answer, is worth another one.
     private func heals(_ error: RelayError, of upstream: UpstreamConnection) async throws -> Bool {
-        if await resumes(after: error) { return true }
         // wire 1.5: a reset on a reused connection says that it had been closed before the request came. A chunk of an upload is not
         // sent twice: the upstream may have taken it.
         let wasStale = upstream.isReused && !upstream.hasAnswered && error.side == .upstream && !error.isStall
         guard wasStale, !exchange.hasAnswered, canReplay, request.method.isIdempotent || request.method == .post else {
-            return false
+            return await resumes(after: error)
         }
         replayed(.staleConnection)
         needsFresh = true
@@ -105,7 +107,7 @@ final class Forwarding {
     /// The transfer of a blob broke on the upstream's side: the rest of it is asked for, after a moment.
     private func resumes(after error: RelayError) async -> Bool {
         guard error.side == .upstream, call.operation == .blobGet, exchange.hasAnswered || !error.isStall,
-            !request.connection.isAbandoned, let pause = delivery.pauseBeforeResuming(hasAnswered: exchange.hasAnswered)
+            !request.connection.isAbandoned, let pause = delivery?.pauseBeforeResuming(hasAnswered: exchange.hasAnswered)
         else { return false }
         await request.connection.stream.loop.sleep(for: pause)
         replayed(.resumed)

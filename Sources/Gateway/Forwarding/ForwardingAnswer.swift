@@ -108,8 +108,8 @@ extension Forwarding {
             try relay.appendReady(from: upstream, chunked: framing.isChunked, to: &bytes)
         }
         exchange.hasAnswered = true
-        if call.operation == .blobGet { delivery.promise(by: head) }
-        delivery.deliver(bytes.count - headCount)
+        delivery?.promise(by: head)
+        delivery?.deliver(bytes.count - headCount)
         do {
             try await send(bytes, thenBodyOf: upstream, collected: collected, chunked: framing.isChunked)
         } catch {
@@ -130,7 +130,7 @@ extension Forwarding {
         let before = exchange.record.sent
         defer {
             exchange.record.receivedUpstream += upstream.received
-            delivery.deliver(exchange.record.sent - before)
+            delivery?.deliver(exchange.record.sent - before)
         }
         guard !isCollected, !upstream.isBodyDone else { return }
         try await relay.answer(from: upstream, chunked: chunked, sent: &exchange.record.sent)
@@ -138,7 +138,7 @@ extension Forwarding {
 
     /// The rest of a blob that the registry serves itself, and nothing else: the client has the head.
     private func resume(_ upstream: UpstreamConnection) async throws {
-        guard delivery.isResumed(by: upstream.head) else {
+        guard delivery?.isResumed(by: upstream.head) == true else {
             let reason = "the registry answered the rest of a broken transfer with status \(upstream.head.status)"
             throw RelayError(side: .upstream, cause: TransportError(.closed, call: "resume", reason: reason))
         }

@@ -86,7 +86,7 @@ extension Forwarding {
         let target = session ?? route.target(of: call, asSent: request.head.target, mount: mountSource)
         let upstreamRequest = UpstreamRequest(
             head: request.head, method: session == nil ? nil : .put, origin: route.upstream.origin, target: target,
-            isProbe: isProbe, owed: delivery.owed,
+            isProbe: isProbe, owed: delivery?.owed,
             isPlaceless: (chunkRange?.offsets.count ?? 0) > UploadState.rangedChunkAtMost)
         upstreamRequest.registryHead(into: &bytes, token: token.fieldValue, length: length)
         payload = kept?.count ?? 0

@@ -124,6 +124,7 @@ final class UpstreamConnection {
     /// The whole body when it is no larger than `limit`; nil when it is, and the connection is then of no more use.
     func collect(upTo limit: Int, scratch: UnsafeMutableRawBufferPointer, timeout: Duration) async throws -> [UInt8]? {
         var all: [UInt8] = []
+        if case .length(let count) = head.framing, count <= limit { all.reserveCapacity(count) }
         while true {
             switch try readNow(into: scratch) {
             case .payload(let count):
