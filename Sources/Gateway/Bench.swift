@@ -25,6 +25,8 @@ final class Bench {
     /// An answer that recent shows the token good: a push asks for a layer just before it sends it.
     private static let servedLately = Duration.seconds(1)
     private static let headBuffersAtMost = 64
+    /// Those that a manifest has made larger are not kept.
+    private static let headBufferBytesAtMost = 64 << 10
 
     init(
         pool: UpstreamPool, metrics: WorkerMetrics, site: Published<Site>, upstreams: [Upstream], logins: Logins,
@@ -89,7 +91,7 @@ final class Bench {
     func takeHeadBuffer() -> [UInt8] { headBuffers.popLast() ?? [] }
 
     func returnHeadBuffer(_ buffer: consuming [UInt8]) {
-        guard headBuffers.count < Self.headBuffersAtMost else { return }
+        guard headBuffers.count < Self.headBuffersAtMost, buffer.capacity <= Self.headBufferBytesAtMost else { return }
         buffer.removeAll(keepingCapacity: true)
         headBuffers.append(buffer)
     }

@@ -72,7 +72,7 @@ public struct RegistryError: Error, Sendable, CustomStringConvertible {
         "The repository's name must be lower-case letters and digits, separated by one of . _ __ - and /, 255 characters at most.")
     static let badReference = RegistryError(
         .tagInvalid, "The reference is neither a tag (128 of A-Za-z0-9._-) nor a digest (sha256:...).")
-    static let badDigest = RegistryError(
+    public static let badDigest = RegistryError(
         .digestInvalid, "The digest must be sha256: and 64, or sha512: and 128 lower-case hexadecimal digits.")
     public static let badMountSource = RegistryError(.nameInvalid, "The 'from' of a mount must be the name of a repository.")
     static let badSession = RegistryError(.blobUploadUnknown, "This is not the name of an upload session.")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import random
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from conftest import StartGateway
+from harness.address import Address
 from harness.gateway import Gateway
 from harness.images import MIB, Image, blob_image, digest_of
+from harness.processes import wait_until
 from harness.registry import RegistryClient, Unexpected
 from harness.sandbox import Sandbox
 from harness.scripted import ScriptedServer
@@ -19,6 +24,7 @@ from harness.wire import Answer
 REPOSITORY = "faults/app"
 STALL_TIMEOUT_SECONDS = 2
 BROKEN_AT = MIB
+AT_ONCE, PULLS, BREAKS = 16, 5, 150
 
 
 @pytest.fixture
@@ -140,3 +146,46 @@ def test_a_connection_that_died_in_the_pool_is_not_the_clients_trouble(
         client.pull_manifest(REPOSITORY, "v1")
         own_sandbox.add_fault(where="registry", match={"method": "GET"}, kind="reset", times=1)
         assert client.pull_manifest(REPOSITORY, "v1") == stored.manifest
+
+
+def test_however_often_and_wherever_transfers_break_no_byte_is_wrong(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    """Also on the connections that a broken transfer leaves to the others. When it is over nothing is left of it."""
+    own_sandbox.create_repositories(REPOSITORY)
+    gateway = start_gateway(own_sandbox, timeouts={"stall": "1s"})
+    gateway.wait_until_ready()
+    image = blob_image(*(os.urandom(size) for size in (1, 70_000, 3 * MIB)))
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        client.push_image(REPOSITORY, "v1", image)
+    chance = random.Random()
+    whole = Counter[bool]()
+
+    def pulls(address: Address) -> None:
+        for _ in range(PULLS):
+            for blob in image.blobs:
+                try:
+                    with RegistryClient(address, gateway.username, gateway.password) as client:
+                        whole[client.pull_blob(REPOSITORY, digest_of(blob)) == blob] += 1
+                except (ConnectionError, Unexpected) as error:
+                    assert not isinstance(error, Unexpected) or error.answer.status >= 500, error
+
+    def breaks() -> None:
+        for _ in range(BREAKS):
+            where = chance.choice(("s3", "registry"))
+            match = {"method": "GET", "path_prefix": "/" if where == "s3" else f"/v2/{REPOSITORY}/"}
+            kind = chance.choice(("reset", "truncate", "stall", "status"))
+            own_sandbox.add_fault(
+                where=where, match=match, kind=kind, after_bytes=chance.choice((0, 1, 50_000, MIB)), seconds=3,
+                status=chance.choice((403, 500, 503) if where == "s3" else (500, 503)),
+            )
+            time.sleep(0.02)
+
+    with ThreadPoolExecutor(AT_ONCE + 1) as pool:
+        running = [pool.submit(pulls, gateway.tls if number % 2 else gateway.plain) for number in range(AT_ONCE)]
+        running.append(pool.submit(breaks))
+        for each in running:
+            each.result()
+    own_sandbox.clear_faults()
+    assert whole[False] == 0 and whole[True] > AT_ONCE * PULLS, whole
+    wait_until(lambda: gateway.metric("berth_exchanges_in_flight") == 0, "the end of all exchanges", 20)
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        client.pull_image(REPOSITORY, "v1", image)

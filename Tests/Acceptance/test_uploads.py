@@ -163,3 +163,13 @@ def test_what_ecr_cannot_hold_is_told_so(client: RegistryClient) -> None:
     assert wrong.code in ("BLOB_UPLOAD_INVALID", "DIGEST_INVALID")
     nameless = client.expect((400,), "PUT", client.start_upload(REPOSITORY), body=b"x")
     assert nameless.code == "DIGEST_INVALID"
+
+
+@pytest.mark.parametrize("digest", ["x", "sha256:00", f"{digest_of(b'x')}%0d%0aX-Evil:%201", f"{digest_of(b'x')}%20HTTP/1.1%0d%0a%0d%0a"])
+def test_a_digest_that_is_none_goes_nowhere(client: RegistryClient, digest: str) -> None:
+    """It would stand in the head of a request of Berth's own."""
+    for method, target in (("POST", f"/v2/{REPOSITORY}/blobs/uploads/"), ("PUT", client.start_upload(REPOSITORY))):
+        refused = client.expect((400,), method, with_digest(target, digest), body=b"x")
+        assert refused.code == "DIGEST_INVALID"
+    mount = client.expect((202,), "POST", f"/v2/{REPOSITORY}/blobs/uploads/?mount={digest}&from=uploads/other", body=b"")
+    assert "x-evil" not in mount.fields

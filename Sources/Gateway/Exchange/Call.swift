@@ -6,8 +6,10 @@ struct Call {
     let target: RequestTarget
     let endpoint: Endpoint
     let operation: Operation
-    /// The repository that a mount takes its blob from.
-    let mountSource: Repository?
+    /// The blob of an upload that says so: of its end, or of one that is a single POST.
+    let digest: Digest?
+    /// The blob that is to be mounted, and the repository that it is in. What names no blob, or no repository, is a session's start.
+    let mount: (digest: Digest, source: Repository)?
     /// Of an upload session, as its `Location` told the client; nil: none, or the client has lost it.
     let upload: UploadState?
     /// containerd's name for the registry it means (wire 6); Berth's own and not forwarded.
@@ -27,45 +29,55 @@ struct Call {
         guard head.framing == .none || [.post, .put, .patch].contains(head.method) else {
             throw Refusal(.unsupported, "A request with this method has no body here.", status: 400)
         }
-        try Self.checkDigests(endpoint, operation, target)
         namespace = target.parameter("ns")
         if case .upload = endpoint { upload = UploadState(target.parameter(UploadState.parameter)) } else { upload = nil }
-        guard operation == .uploadStart, target.parameter("mount") != nil, let from = target.parameter("from") else {
-            mountSource = nil
-            return
-        }
-        guard let source = Repository(from) else { throw Refusal(RegistryError.badMountSource) }
-        mountSource = source
+        let isUpload = operation == .uploadStart || operation == .uploadFinish
+        digest = try isUpload ? Self.digest(target, isNeeded: operation == .uploadFinish) : nil
+        mount = try operation == .uploadStart ? Self.mount(target) : nil
+        try checkAlgorithm()
     }
 
-    /// A blob in one POST (distribution spec, "Single POST").
-    var isMonolithic: Bool { operation == .uploadStart && target.parameter("digest") != nil && target.parameter("mount") == nil }
+    private static func digest(_ target: RequestTarget, isNeeded: Bool) throws(Refusal) -> Digest? {
+        guard let text = target.parameter("digest") else {
+            guard !isNeeded else { throw Refusal(.digestInvalid, "The end of an upload needs the blob's digest: ?digest=sha256:…") }
+            return nil
+        }
+        guard let digest = Digest(text) else { throw Refusal(RegistryError.badDigest) }
+        return digest
+    }
 
-    /// The query less what is between Berth and its clients.
-    var upstreamQuery: [UInt8] { target.query(without: ["ns", UploadState.parameter]) }
+    private static func mount(_ target: RequestTarget) throws(Refusal) -> (Digest, Repository)? {
+        guard let digest = target.parameter("mount").flatMap({ Digest($0) }), let from = target.parameter("from") else {
+            return nil
+        }
+        guard let source = Repository(from) else { throw Refusal(RegistryError.badMountSource) }
+        return (digest, source)
+    }
 
     /// ECR names content by sha256 alone: there can be nothing by another name.
-    private static func checkDigests(_ endpoint: Endpoint, _ operation: Operation, _ target: RequestTarget) throws(Refusal) {
+    private func checkAlgorithm() throws(Refusal) {
         func isForeign(_ digest: Digest?) -> Bool { digest?.bytes.starts(with: "sha512:".utf8) ?? false }
         let sentence = "ECR knows sha256 digests alone; push this with one."
+        if isForeign(digest) { throw Refusal(.digestInvalid, sentence) }
         switch endpoint {
         case .blob(_, let digest) where isForeign(digest): throw Refusal(.blobUnknown, sentence)
         case .manifest(_, .digest(let digest)) where isForeign(digest):
             throw operation == .manifestPut ? Refusal(.digestInvalid, sentence) : Refusal(.manifestUnknown, sentence)
-        case .uploads, .upload:
-            if isForeign(target.parameter("digest").flatMap { Digest($0) }) { throw Refusal(.digestInvalid, sentence) }
-            if operation == .uploadFinish, target.parameter("digest").flatMap({ Digest($0) }) == nil {
-                throw Refusal(.digestInvalid, "The end of an upload needs the blob's digest: ?digest=sha256:…")
-            }
         default: break
         }
     }
+
+    /// A blob in one POST (distribution spec, "Single POST").
+    var isMonolithic: Bool { operation == .uploadStart && digest != nil && mount == nil }
+
+    /// The query less what is between Berth and its clients.
+    var upstreamQuery: [UInt8] { target.query(without: ["ns", UploadState.parameter]) }
 
     /// What the principal must be allowed: on each repository, one of the actions. No repository: the catalog.
     func isAllowed(to may: (_ actions: [Action], _ repository: Repository?) -> Bool) -> Bool {
         let actions = operation.actions
         guard actions.isEmpty || may(actions, endpoint.repository) else { return false }
-        guard let mountSource else { return true }
-        return may([.pull], mountSource)
+        guard let mount else { return true }
+        return may([.pull], mount.source)
     }
 }

@@ -54,8 +54,8 @@ final class Forwarding {
     func run() async throws {
         try checkChunk()
         try await readManifest()
-        if isMonolithic, let digest = call.target.parameter("digest"), let repository = route.upstreamRepository {
-            session = try await openSession(for: digest, in: repository)
+        if isMonolithic, let digest = call.digest, let repository = route.upstreamRepository {
+            session = try await openSession(for: digest.bytes, in: repository)
         }
         while attempts < Self.attemptsAtMost {
             attempts += 1

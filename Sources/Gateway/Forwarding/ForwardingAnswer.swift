@@ -50,6 +50,9 @@ extension Forwarding {
         if body == nil { upstream.stream.close() } else { bench.pool.put(upstream) }
     }
 
+    /// Held while the client takes it, so not for those that only an attacker would make; the specification lets them go unnamed.
+    private static let manifestToNameAtMost = 256 << 10
+
     /// A manifest asked for by its tag, whole, where ECR does not say its digest (wire 1.3): it is then named by its bytes. nil: it passes
     /// as it comes.
     func manifestToName(_ upstream: UpstreamConnection, body: [UInt8]?) async throws -> [UInt8]? {
@@ -57,8 +60,8 @@ extension Forwarding {
         guard body == nil, call.operation == .manifestGet, head.status == 200, head.value(of: .dockerContentDigest) == nil,
             case .manifest(_, .tag) = call.endpoint
         else { return body }
-        if case .length(let count) = head.framing, count > Self.manifestAtMost { return nil }
-        return try await collect(upstream, upTo: Self.manifestAtMost)
+        guard case .length(let count) = head.framing, count <= Self.manifestToNameAtMost else { return nil }
+        return try await collect(upstream, upTo: count)
     }
 
     /// An error's body, after which the connection is free.

@@ -64,7 +64,7 @@ extension Forwarding {
 
     /// Where the blob of a mount is upstream; nil when it is at another one.
     private var mountSource: Repository? {
-        guard let source = call.mountSource else { return nil }
+        guard let source = call.mount?.source else { return nil }
         guard let there = site.router.route(host: exchange.record.host, namespace: call.namespace, repository: source),
             there.upstream.index == route.upstream.index
         else { return nil }

@@ -21,14 +21,14 @@ extension Forwarding {
         guard (200..<300).contains(head.status), let repository = call.endpoint.repository else { return [] }
         switch call.operation {
         case .uploadStart where head.status == 201:
-            guard let digest = call.target.parameter("mount") ?? call.target.parameter("digest") else { return [] }
-            return placed(at: "blobs", digest, repository, head, rewriting)
+            guard let digest = call.mount?.digest ?? call.digest else { return [] }
+            return placed(at: "blobs", digest.bytes, repository, head, rewriting)
         case .uploadStart: return session(.start, head, rewriting) + chunkMinimum(head)
         case .uploadChunk: return session(uploadAfter, head, rewriting)
         case .uploadStatus: return session(call.upload, head, rewriting)
         case .uploadFinish:
-            guard let digest = call.target.parameter("digest") else { return [] }
-            return placed(at: "blobs", digest, repository, head, rewriting)
+            guard let digest = call.digest else { return [] }
+            return placed(at: "blobs", digest.bytes, repository, head, rewriting)
         case .manifestPut:
             guard let digest = head.value(of: .dockerContentDigest).map(Array.init) ?? manifestDigest else { return [] }
             return placed(at: "manifests", digest, repository, head, rewriting)
@@ -51,10 +51,10 @@ extension Forwarding {
 
     /// Of an upload that goes on. `state` nil: how far it has come is not known, and the upstream's own word is the best there is.
     private func session(_ state: UploadState?, _ head: Head, _ rewriting: Rewriting) -> [AnswerField] {
-        // Where it was, unless the upstream says otherwise.
+        // Where it was, unless the upstream says otherwise. What it says of another host passes as it is.
         let same =
             rewriting.publicURL + call.target.path + (call.upstreamQuery.isEmpty ? [] : [UInt8(ascii: "?")] + call.upstreamQuery)
-        let location = head.value(of: .location).flatMap { rewriting.location($0) } ?? same
+        let location = head.value(of: .location).map { rewriting.location($0) ?? Array($0) } ?? same
         let session = location.prefix { $0 != UInt8(ascii: "?") }.split(separator: UInt8(ascii: "/")).last ?? []
         var fields = [AnswerField(.location, "Location", state?.location(location) ?? location)]
         if head.value(of: .dockerUploadUUID) == nil {

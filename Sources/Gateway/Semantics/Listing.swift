@@ -18,7 +18,7 @@ struct Listing {
     private static let upstreamPage = 1000
     private static let pageBytesAtMost = 4 << 20
     /// Of all the names of one list. ECR's quotas end far below.
-    private static let bytesAtMost = 64 << 20
+    private static let bytesAtMost = 16 << 20
 
     /// - Throws: `Refusal` when `n` is no number.
     init(_ exchange: Exchange, call: Call, site: Site) throws {
@@ -139,7 +139,10 @@ struct Listing {
         var fields = [("Content-Type", "application/json"), ("Docker-Distribution-Api-Version", "registry/2.0")]
         if !isLast, let last = (list as? Tags)?.tags?.last ?? (list as? Catalog)?.repositories?.last {
             let address = String(decoding: site.doors[exchange.record.listener].publicURL + call.target.path, as: UTF8.self)
-            let namespace = call.namespace.map { "&ns=\(String(decoding: $0, as: UTF8.self))" } ?? ""
+            // One that is no host leads nowhere, here and on the next page.
+            let namespace =
+                call.namespace.map { String(decoding: $0, as: UTF8.self) }
+                .flatMap { $0.contains(/^[A-Za-z0-9.:-]+$/) ? "&ns=\($0)" : nil } ?? ""
             fields.append(("Link", "<\(address)?n=\(count ?? 0)&last=\(last)\(namespace)>; rel=\"next\""))
         }
         try await exchange.respond(200, fields: fields, body: Array(try encoder.encode(list)))
