@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +174,16 @@ def artifact_with_subject(client: Any, world: World) -> None:
         assert [entry["digest"] for entry in json.loads(answer.body)["manifests"]] == [pushed]
 
 
+def copy_of_an_artifact(client: Any, world: World) -> None:
+    """Its manifest comes as it is, subject and all."""
+    with world.registry() as registry:
+        subject = layout_blob(world.layout, push_layout(registry, world.repository, "v1", world.layout))
+        pushed = client.push_artifact(world.login, f"{world.repository}:sbom", artifact_layout(subject, world.layout.parent / "artifact"))
+        answer = registry.expect((200,), "GET", f"/v2/{world.repository}/referrers/{digest_of(subject)}")
+    if isinstance(world.upstream, Sandbox):
+        assert [entry["digest"] for entry in json.loads(answer.body)["manifests"]] == [pushed]
+
+
 def mirror(client: Any, world: World) -> None:
     """`docker pull name`, as docker.io's own, by way of a gateway that has it in a repository of another name."""
     name = world.repository.replace("/", "-")
@@ -191,6 +202,7 @@ OPERATIONS: dict[str, tuple[Callable[[Any, World], None], str]] = {
     "push an index": (push_index, "push_index"),
     "pull an index": (pull_index, "pull_index"),
     "artifact with subject": (artifact_with_subject, "push_referrer"),
+    "copy of an artifact": (copy_of_an_artifact, "push_artifact"),
     "second repository, mount": (push_to_a_second_repository, "push"),
     "interrupted pull": (interrupted_pull, "pull"),
     "interrupted push": (interrupted_push, "push"),
@@ -249,6 +261,17 @@ def write_index_layout(images: dict[str, Image], directory: Path) -> Path:
     (directory / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
     (directory / "index.json").write_bytes(encode({"schemaVersion": 2, "manifests": [entry]}))
     return directory
+
+
+def artifact_layout(subject: bytes, directory: Path) -> Path:
+    """What refers to a manifest, as an OCI layout."""
+    image = runnable_image((500,))
+    content = json.loads(image.manifest) | {
+        "subject": descriptor(MANIFEST_TYPE, subject),
+        "annotations": {"org.opencontainers.image.description": digest_of(subject)},
+    }
+    shutil.rmtree(directory, ignore_errors=True)
+    return write_layout(Image(image.config, image.layers, encode(content)), directory)
 
 
 def image_of(architecture: str) -> Image:

@@ -60,6 +60,9 @@ class Skopeo:
         self.call("copy", *options, "--digestfile", digest_file, *self._tls(login, "dest-"), source, self._remote(login, name))
         return digest_file.read_text().strip()
 
+    def push_artifact(self, login: Login, name: str, layout: Path) -> str:
+        return self.push(login, name, layout, "--preserve-digests")
+
     def push_index(self, login: Login, name: str, layout: Path) -> str:
         return self.push(login, name, layout, "--all")
 

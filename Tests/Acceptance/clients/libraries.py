@@ -74,6 +74,14 @@ class Oras:
         client.auth.set_basic_auth(login.username, login.password)
         return client
 
+    def log_in(self, login: Login) -> None:
+        """It writes what docker's command line would, and asks nobody."""
+        kept = self.directory / "config.json"
+        kept.unlink(missing_ok=True)
+        self._client(login).login(
+            login.username, login.password, hostname=login.address.authority, config_path=str(kept), tls_verify=login.address.tls)
+        assert login.address.authority in kept.read_text()
+
     def _push(self, login: Login, name: str, subject: oras.oci.Subject | None = None, chunked: bool = False) -> str:
         content = self.directory / "artifact.bin"
         content.write_bytes(os.urandom(11 << 20 if chunked else 100_000))
