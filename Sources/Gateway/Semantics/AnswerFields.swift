@@ -52,9 +52,7 @@ extension Forwarding {
     /// Of an upload that goes on. `state` nil: how far it has come is not known, and the upstream's own word is the best there is.
     private func session(_ state: UploadState?, _ head: Head, _ rewriting: Rewriting) -> [AnswerField] {
         // Where it was, unless the upstream says otherwise. What it says of another host passes as it is.
-        let same =
-            rewriting.publicURL + call.target.path + (call.upstreamQuery.isEmpty ? [] : [UInt8(ascii: "?")] + call.upstreamQuery)
-        let location = head.value(of: .location).map { rewriting.location($0) ?? Array($0) } ?? same
+        let location = head.value(of: .location).map { rewriting.location($0) ?? Array($0) } ?? place
         let session = location.prefix { $0 != UInt8(ascii: "?") }.split(separator: UInt8(ascii: "/")).last ?? []
         var fields = [AnswerField(.location, "Location", state?.location(location) ?? location)]
         if head.value(of: .dockerUploadUUID) == nil {
@@ -64,6 +62,20 @@ extension Forwarding {
         return fields
     }
 
+    /// What was asked for, as a `Location`, without an upload's state.
+    private var place: [UInt8] {
+        let query = call.upstreamQuery.isEmpty ? [] : [UInt8(ascii: "?")] + call.upstreamQuery
+        return site.doors[exchange.record.listener].publicURL + call.target.path + query
+    }
+
+    /// Where an upload goes on, and from which byte.
+    func fields(of upload: UploadState) -> [(String, String)] {
+        [
+            ("Location", String(decoding: upload.location(place), as: UTF8.self)),
+            ("Range", String(decoding: upload.range, as: UTF8.self)),
+        ]
+    }
+
     private func chunkMinimum(_ head: Head) -> [AnswerField] {
         guard head.string("oci-chunk-min-length") == nil else { return [] }
         return [AnswerField(.other, "OCI-Chunk-Min-Length", Array("\(UploadState.partMinimum)".utf8))]
@@ -71,10 +83,8 @@ extension Forwarding {
 
     /// What has been taken with the chunk that the upstream has just said yes to.
     private var uploadAfter: UploadState? {
-        if let range = chunkRange {
-            return UploadState(offset: range.offsets.lowerBound, endsShort: false).adding(range.offsets.count)
-        }
-        return call.upload?.adding(payload)
+        let before = chunkRange.map { UploadState(offset: $0.offsets.lowerBound, endsShort: false) } ?? call.upload
+        return before?.adding(payload)
     }
 }
 
@@ -107,13 +117,6 @@ extension Forwarding {
 
     /// 416, and where to go on (distribution spec, "Pushing a blob in chunks").
     func outOfOrder(_ upload: UploadState, _ message: String) -> Refusal {
-        let publicURL = site.doors[exchange.record.listener].publicURL
-        let query = call.upstreamQuery.isEmpty ? [] : [UInt8(ascii: "?")] + call.upstreamQuery
-        let location = upload.location(publicURL + call.target.path + query)
-        return Refusal(
-            RegistryError(.blobUploadInvalid, message, status: 416),
-            others: [
-                ("Location", String(decoding: location, as: UTF8.self)), ("Range", String(decoding: upload.range, as: UTF8.self)),
-            ])
+        Refusal(RegistryError(.blobUploadInvalid, message, status: 416), others: fields(of: upload))
     }
 }

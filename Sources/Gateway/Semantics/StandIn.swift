@@ -11,8 +11,9 @@ extension Forwarding {
         guard status == 405 || status == 404 && UpstreamError(status: status, body: body).isOfNoEndpoint else { return false }
         switch call.operation {
         case .uploadStatus:
-            guard let upload = call.upload else { return false }
-            try await exchange.respond(204, fields: session(upload))
+            guard let upload = call.upload, case .upload(_, let session) = call.endpoint else { return false }
+            let name = ("Docker-Upload-UUID", String(decoding: session, as: UTF8.self))
+            try await exchange.respond(204, fields: fields(of: upload) + [name])
         // ECR lets a session lapse by itself.
         case .uploadCancel: try await exchange.respond(204, fields: [])
         case .manifestDelete: try await deleteImage()
@@ -21,16 +22,6 @@ extension Forwarding {
         default: return false
         }
         return true
-    }
-
-    private func session(_ upload: UploadState) -> [(String, String)] {
-        let query = call.upstreamQuery.isEmpty ? [] : [UInt8(ascii: "?")] + call.upstreamQuery
-        let location = upload.location(site.doors[exchange.record.listener].publicURL + call.target.path + query)
-        guard case .upload(_, let session) = call.endpoint else { return [] }
-        return [
-            ("Location", String(decoding: location, as: UTF8.self)), ("Range", String(decoding: upload.range, as: UTF8.self)),
-            ("Docker-Upload-UUID", String(decoding: session, as: UTF8.self)),
-        ]
     }
 
     private func deleteImage() async throws {
