@@ -86,3 +86,18 @@ def test_a_proxy_that_transfers_cannot_use_is_refused_at_the_start(
     done = attempt(berth, "serve", env=environment)
     assert done.returncode == 78
     assert "HTTPS_PROXY" in done.stderr and "http://proxy.example:3128" in done.stderr and "pass" not in done.stderr
+
+
+def test_an_error_leaves_its_connection_to_the_next_request(
+    own_sandbox: Sandbox, start_gateway: StartGateway, start_proxy: Callable[..., ForwardProxy]
+) -> None:
+    """The proxy sees each connection that is made."""
+    proxy = start_proxy()
+    gateway = start_gateway(own_sandbox, {"HTTPS_PROXY": proxy.url}, connect_to={}, workers=1)
+    gateway.wait_until_ready()
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        for _ in range(20):
+            client.expect((404,), "GET", "/v2/absent/app/manifests/v1")
+            client.expect((404,), "GET", "/v2/absent/app/tags/list")
+            client.expect((404,), "HEAD", "/v2/absent/app/manifests/v1")
+    assert sum(target.startswith(own_sandbox.facts["account"]) for target in proxy.asked) <= 2

@@ -66,33 +66,38 @@ final class Forwarding {
                 continue
             }
             let upstream = try await connect(fresh: needsFresh)
-            let redirect: (Redirect, Digest)
-            do {
-                switch try await attempt(on: upstream, token: token) {
-                case .answered: return
-                case .again: continue
-                case .redirect(let there, let digest): redirect = (there, digest)
-                }
-            } catch let error as RelayError {
+            let outcome: Outcome
+            do { outcome = try await attempt(on: upstream, token: token) } catch {
+                // Here it is still this exchange's own.
                 upstream.stream.close()
-                guard try await heals(error, of: upstream) else { throw error }
+                guard let broken = error as? RelayError, await heals(broken, of: upstream) else { throw error }
                 continue
-            } catch {
-                upstream.stream.close()
-                throw error
             }
-            do {
-                let download = Download(
-                    exchange, digest: redirect.1, site: site, delivery: delivery ?? BlobDelivery(), isProbe: isProbe)
-                if try await download.run(from: redirect.0) { return }
-                replayed(.expiredURL)
-            } catch let error as RelayError { guard await resumes(after: error) else { throw error } }
+            switch outcome {
+            case .answered: return
+            case .again: continue
+            case .tokenRefused(let reason): try refused(token, reason)
+            case .redirect(let there, let digest): if try await download(digest, from: there) { return }
+            case .failed(let status, let body, let retryAfter):
+                if try await standIn(forStatus: status, body) { return }
+                throw refusal(status, body, retryAfter: retryAfter)
+            }
         }
         throw Refusal(.unavailable, "The upstream registry keeps refusing the gateway's token.", status: 502, retryAfter: 30)
     }
 
+    /// true: the client has the blob. false: its rest, or all of it, is to be asked for anew.
+    private func download(_ digest: Digest, from there: Redirect) async throws -> Bool {
+        let download = Download(exchange, digest: digest, site: site, delivery: delivery ?? BlobDelivery(), isProbe: isProbe)
+        do {
+            if try await download.run(from: there) { return true }
+            replayed(.expiredURL)
+        } catch let error as RelayError { guard await resumes(after: error) else { throw error } }
+        return false
+    }
+
     /// The connection to the registry broke: whether the request, or what is left of its answer, is worth another one.
-    private func heals(_ error: RelayError, of upstream: UpstreamConnection) async throws -> Bool {
+    private func heals(_ error: RelayError, of upstream: UpstreamConnection) async -> Bool {
         // wire 1.5: a reset on a reused connection says that it had been closed before the request came. A chunk of an upload is not
         // sent twice: the upstream may have taken it.
         let wasStale = upstream.isReused && !upstream.hasAnswered && error.side == .upstream && !error.isStall

@@ -6,13 +6,18 @@ import Transport
 
 /// One attempt: the request goes out, and what comes back says whether another is worth it.
 extension Forwarding {
+    /// In every case the connection has been given back or closed: who goes on has no part in it any more.
     enum Outcome {
         /// The client has its answer.
         case answered
         /// The same request again: what stood in its way has been dealt with.
         case again
+        /// The token is no longer good.
+        case tokenRefused(TokenRefusal.Reason)
         /// The blob is elsewhere.
         case redirect(Redirect, Digest)
+        /// The upstream's error, its body whole.
+        case failed(status: Int, body: [UInt8], retryAfter: Int?)
     }
 
     func attempt(on upstream: UpstreamConnection, token: AuthorizationToken) async throws -> Outcome {
@@ -24,8 +29,7 @@ extension Forwarding {
         let (reason, body) = try await judge(upstream, token)
         if let reason {
             await dispose(upstream)
-            try refused(token, reason)
-            return .again
+            return .tokenRefused(reason)
         }
         bench.tokenServed(route.upstream)
         if upstream.head.status == 404, let creation, try await create(by: creation) {
@@ -36,25 +40,13 @@ extension Forwarding {
             await dispose(upstream)
             return redirect
         }
-        if isProbe {
-            let status = upstream.head.status
-            if [200, 206, 416].contains(status), case .blob(_, let digest) = call.endpoint {
-                try await BlobProbe(exchange: exchange, digest: digest, site: site).tell(by: upstream)
-                return .answered
-            }
-            await dispose(upstream)
-            switch status {
-            case 404: throw Refusal(.blobUnknown, "The upstream registry does not have this blob.")
-            case 429: throw Refusal(.tooManyRequests, "The upstream registry is asked too often.", retryAfter: 1)
-            case 401, 403: throw Refusal(.denied, "The upstream registry does not give this blob to the gateway.")
-            default:
-                throw Refusal(.unavailable, "The upstream registry answered with status \(status).", status: 502, retryAfter: 1)
-            }
+        if isProbe, [200, 206, 416].contains(upstream.head.status), case .blob(_, let digest) = call.endpoint {
+            try await BlobProbe(exchange: exchange, digest: digest, site: site).tell(by: upstream)
+            return .answered
         }
-        if upstream.head.status >= 400, request.method != .head {
-            let body = try await errorBody(of: upstream, collected: body)
-            if try await standIn(forStatus: upstream.head.status, body) { return .answered }
-            throw refusal(upstream.head.status, body, retryAfter: upstream.retryAfter)
+        if isProbe || upstream.head.status >= 400 && request.method != .head {
+            let (status, retryAfter) = (upstream.head.status, upstream.retryAfter)
+            return .failed(status: status, body: try await errorBody(of: upstream, collected: body), retryAfter: retryAfter)
         }
         try await pass(upstream, body: try await manifestToName(upstream, body: body))
         return .answered

@@ -46,8 +46,10 @@ struct Listing {
         if let known {
             tags = known
         } else {
-            tags = try await all(path, by: forwarding) { (try? JSONDecoder().decode(Tags.self, from: $0)).map { $0.tags ?? [] } }
-                .sorted(by: Self.isBefore)
+            let found = try await all(path, by: forwarding) {
+                (try? JSONDecoder().decode(Tags.self, from: $0)).map { $0.tags ?? [] }
+            }
+            tags = await offLoop { found.map { ($0.lowercased(), $0) }.sorted { $0 < $1 }.map(\.1) }
             exchange.bench.lists.remember(tags, of: upstream, path)
         }
         let page = page(of: tags, before: Self.isBefore)
@@ -65,26 +67,31 @@ struct Listing {
     /// Those of all upstreams that routes lead to from here, by the clients' names, that the principal may list.
     func answerCatalog(to principal: Principal) async throws {
         let rows = site.router.rows(host: exchange.record.host, namespace: call.namespace)
-        var names = Set<String>()
+        var found: [(upstream: Int, names: [String])] = []
         for upstream in rows.map(\.upstream).uniqued() where !upstream.refusesHeadOfBlobs {
             exchange.record.upstream = upstream
-            for name in try await repositories(of: upstream) {
-                for row in rows where row.upstream.index == upstream.index {
-                    guard let there = Repository(name), let here = there.replacing(prefix: row.upstreamPrefix, with: row.prefix),
-                        isReached(here, at: there, upstream), principal.may(anyOf: [.list], on: here)
-                    else { continue }
-                    names.insert(here.description)
+            found.append((upstream.index, try await repositories(of: upstream)))
+        }
+        let (router, host, namespace) = (site.router, exchange.record.host, call.namespace)
+        let names = await offLoop { [found] in
+            var names = Set<String>()
+            for (upstream, repositories) in found {
+                for there in repositories.lazy.compactMap({ Repository($0) }) {
+                    for row in rows where row.upstream.index == upstream {
+                        guard let here = there.replacing(prefix: row.upstreamPrefix, with: row.prefix),
+                            principal.may(anyOf: [.list], on: here),
+                            // It leads there, and not by a longer prefix to another place.
+                            let route = router.route(host: host, namespace: namespace, repository: here),
+                            route.upstream.index == upstream, route.upstreamRepository == there
+                        else { continue }
+                        names.insert(here.description)
+                    }
                 }
             }
+            return names.sorted()
         }
-        let page = page(of: names.sorted(), before: <)
+        let page = page(of: names, before: <)
         try await answer(Catalog(repositories: page.names), isLast: page.isLast)
-    }
-
-    /// Whether the name leads there, and not by a longer prefix to another place.
-    private func isReached(_ repository: Repository, at there: Repository, _ upstream: Upstream) -> Bool {
-        let route = site.router.route(host: exchange.record.host, namespace: call.namespace, repository: repository)
-        return route?.upstream.index == upstream.index && route?.upstreamRepository == there
     }
 
     private func repositories(of upstream: Upstream) async throws -> [String] {
@@ -172,6 +179,14 @@ struct RecentLists {
         lists[key] = (names, .now)
     }
 }
+
+/// Sorting tens of thousands of names takes longer than a loop's other connections should wait.
+private func offLoop<Value: Sendable>(_ work: @Sendable @escaping () -> Value) async -> Value {
+    await withTaskExecutorPreference(globalConcurrentExecutor) { await concurrently(work) }
+}
+
+/// Where the task prefers to be, and not where its caller is isolated.
+@concurrent private func concurrently<Value: Sendable>(_ work: @Sendable () -> Value) async -> Value { work() }
 
 extension Sequence<Upstream> {
     fileprivate func uniqued() -> [Upstream] {
