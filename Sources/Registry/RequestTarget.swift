@@ -28,7 +28,12 @@ public struct RequestTarget: Sendable {
     public init(_ bytes: ArraySlice<UInt8>) throws(Problem) {
         let end = bytes.firstIndex(of: UInt8(ascii: "?"))
         path = try Self.decodedPath(bytes[..<(end ?? bytes.endIndex)])
-        query = end.map { Array(bytes[($0 + 1)...]) } ?? []
+        var query = end.map { Array(bytes[($0 + 1)...]) } ?? []
+        // A tool that knows ECR alone has never seen a query in a Location, and begins one of its own behind ours.
+        if let mark = query.firstIndex(of: UInt8(ascii: "?")), query[..<mark].contains(sequence: "_berth=".utf8) {
+            query[mark] = UInt8(ascii: "&")
+        }
+        self.query = query
         guard !query.isEmpty else { return }
         guard !query.contains(UInt8(ascii: ";")) else { throw .semicolon }
         var seen: [[UInt8]] = []
@@ -123,5 +128,11 @@ public struct RequestTarget: Sendable {
         case 97...102: byte - 87
         default: nil
         }
+    }
+}
+
+extension ArraySlice<UInt8> {
+    fileprivate func contains(sequence: some Collection<UInt8>) -> Bool {
+        indices.contains { self[$0...].starts(with: sequence) }
     }
 }

@@ -173,3 +173,10 @@ def test_a_digest_that_is_none_goes_nowhere(client: RegistryClient, digest: str)
         assert refused.code == "DIGEST_INVALID"
     mount = client.expect((202,), "POST", f"/v2/{REPOSITORY}/blobs/uploads/?mount={digest}&from=uploads/other", body=b"")
     assert "x-evil" not in mount.fields
+
+
+def test_a_tool_that_has_never_seen_a_query_in_a_location(client: RegistryClient) -> None:
+    """ECR's has none, and a script may simply put its own behind it."""
+    blob = os.urandom(1000)
+    client.expect((201,), "PUT", f"{client.start_upload(REPOSITORY)}?digest={digest_of(blob)}", body=blob)
+    assert is_there(client, blob)
