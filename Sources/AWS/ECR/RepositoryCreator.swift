@@ -11,6 +11,11 @@ public actor RepositoryCreator {
     private let template: RepositoryTemplate
     private let log: Logger
     private var underWay: [String: Task<Result<Void, AWSError>, Never>] = [:]
+    /// When each was made.
+    private var made: [String: ContinuousClock.Instant] = [:]
+
+    /// A layer may ask now that was told before that there is no repository.
+    private static let lateAsking = Duration.seconds(10)
 
     public init(loop: EventLoop, client: ECRClient, registryID: String? = nil, template: RepositoryTemplate, log: Logger) {
         self.loop = loop
@@ -22,7 +27,11 @@ public actor RepositoryCreator {
 
     /// Returns when the repository is there, made now or before. Its policies are set only on one made now.
     public func create(_ repository: String) async throws(AWSError) {
-        let task = underWay[repository] ?? Task { await self.make(repository) }
+        let now = ContinuousClock.now
+        made = made.filter { now - $0.value < Self.lateAsking }
+        let running = underWay[repository]
+        guard running != nil || made[repository] == nil else { return }
+        let task = running ?? Task { await self.make(repository) }
         underWay[repository] = task
         try await task.value.get()
     }
@@ -30,7 +39,9 @@ public actor RepositoryCreator {
     private func make(_ repository: String) async -> Result<Void, AWSError> {
         defer { underWay[repository] = nil }
         do throws(AWSError) {
-            guard try await client.createRepository(repository, registryID: registryID, as: template) else { return .success(()) }
+            let isNew = try await client.createRepository(repository, registryID: registryID, as: template)
+            made[repository] = .now
+            guard isNew else { return .success(()) }
             log.notice("repository created", metadata: ["repository": "\(repository)"])
             if let policy = template.policy { try await client.setRepositoryPolicy(policy, of: repository, registryID: registryID) }
             if let policy = template.lifecyclePolicy {
