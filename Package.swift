@@ -51,7 +51,7 @@ let package = Package(
                 "Configuration", "Telemetry", "Transport", "Crypto", logging,
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
-        room("Access", imports: ["Registry", "Crypto", "CCrypt"]),
+        room("Access", imports: ["Registry", "Transport", "Crypto", "CCrypt"]),
         room("Sandbox", imports: ["HTTPServer", "HTTP", "Transport", "Crypto", logging]),
         room(
             "Gateway",
@@ -78,7 +78,7 @@ let package = Package(
         tests(
             of: "AWS", imports: ["Configuration", "Transport", "Crypto"],
             resources: [.copy("sigv4-vectors.json"), .copy("sigv4-oracle.py"), .copy("moto-peer.py")]),
-        tests(of: "Access", imports: ["Registry", "Crypto"]),
+        tests(of: "Access", imports: ["Registry", "Transport", "Crypto"]),
         tests(
             of: "Sandbox", imports: ["Transport", "Crypto", logging],
             resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),

@@ -1,76 +1,108 @@
-/// Failed logins of each client address in the last minute, so that passwords cannot be guessed at the speed of the network.
-/// Credentials that are being checked count as failed until they prove right: trying many at once gains nothing. Those that proved
-/// right lately are never held back, whoever else guesses from the same address.
+import Transport
+
+/// Failed logins of the last minute, so that passwords cannot be guessed at the speed of the network: counted for each user from each
+/// client, and for each client over all users. Credentials that are being checked count as failed until they prove right: trying
+/// many at once gains nothing. Credentials that proved wrong are remembered: bringing them again costs no hash and is no further
+/// guess, so a client with an old password locks nobody out.
 public struct LoginThrottle: Sendable {
     /// What a check came to.
-    public enum Outcome: Sendable { case right, wrong, unchecked }
+    public enum Outcome: Sendable {
+        case right
+        case wrong(LoginFailure)
+        case unchecked
+    }
+
+    public enum Permission: Sendable, Equatable {
+        case check
+        /// These credentials have proved wrong before, for this reason.
+        case knownWrong(LoginFailure)
+        /// Seconds until another try is worth it.
+        case wait(Int)
+    }
+
+    private struct Failure {
+        let user: [UInt8]
+        let at: ContinuousClock.Instant
+    }
 
     private struct Entry {
-        var failures: [ContinuousClock.Instant] = []
-        /// Tags of the credentials being checked, each with how many connections wait for it.
-        var underWay: [[UInt8]: Int] = [:]
+        /// The oldest first.
+        var failures: [Failure] = []
+        /// Tags of the credentials being checked, each with its user and how many connections wait for it.
+        var underWay: [[UInt8]: (user: [UInt8], waiting: Int)] = [:]
+
+        func tries(of user: [UInt8]?) -> Int {
+            guard let user else { return failures.count + underWay.count }
+            return failures.count { $0.user == user } + underWay.values.count { $0.user == user }
+        }
+    }
+
+    private struct Wrong {
+        let reason: LoginFailure
+        let generation: Int
+        let at: ContinuousClock.Instant
     }
 
     private let failuresPerMinute: Int
-    private var entries: [[UInt8]: Entry] = [:]
-    /// Tags of credentials that proved right, and until when that counts.
-    private var proven: [[UInt8]: ContinuousClock.Instant] = [:]
+    private var entries: [ClientNetwork: Entry] = [:]
+    /// By tag.
+    private var wrong: [[UInt8]: Wrong] = [:]
 
-    /// Addresses remembered. Who has so many can guess that many times as fast; forgetting the stalest costs them most.
-    private static let addressesAtMost = 16_384
-    /// Credentials in use at once; a site has dozens.
-    private static let provenAtMost = 4096
+    /// Clients remembered. Whoever has so many networks can guess that many times as fast; forgetting the stalest costs them most.
+    private static let maxClients = 16_384
+    private static let maxWrong = 16_384
     private static let window = Duration.seconds(60)
-    private static let provenTime = Duration.seconds(3600)
+    /// A client's bound over all users, in bounds of one user.
+    private static let usersAtOnce = 10
 
+    /// - Parameter failuresPerMinute: of one user from one client; ten times as many of one client.
     public init(failuresPerMinute: Int) { self.failuresPerMinute = failuresPerMinute }
 
-    /// What an address is counted by: a client of IPv6 has a network of 64 bits to itself.
-    public static func key(of address: some Collection<UInt8>) -> [UInt8] {
-        Array(address.count == 16 ? address.prefix(8) : address.prefix(4))
-    }
-
-    /// A check of the credentials with this tag is to begin. nil: it may. Otherwise seconds until another try is worth it.
-    public mutating func begin(_ address: [UInt8], tag: [UInt8], now: ContinuousClock.Instant) -> Int? {
-        if let until = proven[tag], until > now { return nil }
-        if entries[address] == nil, entries.count >= Self.addressesAtMost { makeRoom(now) }
-        var entry = entries[address] ?? Entry()
-        entry.failures.removeAll { now - $0 >= Self.window }
+    /// A check of the credentials with this tag is to begin.
+    /// - Parameter generation: of the users that they are checked against.
+    public mutating func begin(
+        _ client: ClientNetwork, user: [UInt8], tag: [UInt8], generation: Int, now: ContinuousClock.Instant
+    ) -> Permission {
+        if let known = wrong[tag], known.generation == generation { return .knownWrong(known.reason) }
+        if entries[client] == nil, entries.count >= Self.maxClients { makeRoom(now) }
+        var entry = entries[client] ?? Entry()
+        entry.failures.removeAll { now - $0.at >= Self.window }
         // The same credentials on many connections are one try.
-        if entry.underWay[tag] == nil, entry.failures.count + entry.underWay.count >= failuresPerMinute {
-            guard let oldest = entry.failures.first else { return 1 }
-            return max(1, Int((Self.window - (now - oldest)).components.seconds) + 1)
+        if entry.underWay[tag] == nil {
+            for (user, limit) in [(user, failuresPerMinute), (nil, failuresPerMinute * Self.usersAtOnce)] as [([UInt8]?, Int)]
+            where entry.tries(of: user) >= limit {
+                let oldest = entry.failures.first { user == nil || $0.user == user }
+                return .wait(oldest.map { max(1, Int((Self.window - (now - $0.at)).components.seconds) + 1) } ?? 1)
+            }
         }
-        entry.underWay[tag, default: 0] += 1
-        entries[address] = entry
-        return nil
+        entry.underWay[tag, default: (user, 0)].waiting += 1
+        entries[client] = entry
+        return .check
     }
 
     /// The check is over. With the last connection that waited for it, a failure counts: once.
-    public mutating func end(_ address: [UInt8], tag: [UInt8], _ outcome: Outcome, now: ContinuousClock.Instant) {
-        switch outcome {
-        case .right: prove(tag, now)
-        case .wrong: proven[tag] = nil
-        case .unchecked: break
-        }
-        guard var entry = entries[address], let waiting = entry.underWay[tag] else { return }
-        entry.underWay[tag] = waiting > 1 ? waiting - 1 : nil
-        if outcome == .wrong, waiting == 1 { entry.failures = Array((entry.failures + [now]).suffix(failuresPerMinute)) }
-        entries[address] = entry.failures.isEmpty && entry.underWay.isEmpty ? nil : entry
+    public mutating func end(
+        _ client: ClientNetwork, tag: [UInt8], _ outcome: Outcome, generation: Int, now: ContinuousClock.Instant
+    ) {
+        if case .wrong(let reason) = outcome { remember(tag, Wrong(reason: reason, generation: generation, at: now)) }
+        guard var entry = entries[client], let (user, waiting) = entry.underWay[tag] else { return }
+        entry.underWay[tag] = waiting > 1 ? (user, waiting - 1) : nil
+        if case .wrong = outcome, waiting == 1 { entry.failures.append(Failure(user: user, at: now)) }
+        entries[client] = entry.failures.isEmpty && entry.underWay.isEmpty ? nil : entry
     }
 
-    private mutating func prove(_ tag: [UInt8], _ now: ContinuousClock.Instant) {
-        if proven.count >= Self.provenAtMost { proven = proven.filter { $0.value > now } }
-        if proven.count >= Self.provenAtMost { proven.removeAll(keepingCapacity: true) }
-        proven[tag] = now + Self.provenTime
+    private mutating func remember(_ tag: [UInt8], _ failure: Wrong) {
+        if wrong.count >= Self.maxWrong {
+            for (tag, _) in wrong.sorted(by: { $0.value.at < $1.value.at }).prefix(Self.maxWrong / 2) { wrong[tag] = nil }
+        }
+        wrong[tag] = failure
     }
 
     private mutating func makeRoom(_ now: ContinuousClock.Instant) {
-        entries = entries.filter { !$0.value.underWay.isEmpty || now - ($0.value.failures.last ?? now) < Self.window }
-        guard entries.count >= Self.addressesAtMost else { return }
+        entries = entries.filter { !$0.value.underWay.isEmpty || now - ($0.value.failures.last?.at ?? now) < Self.window }
+        guard entries.count >= Self.maxClients else { return }
         let idle = entries.filter { $0.value.underWay.isEmpty }
-        let stalest = idle.sorted { ($0.value.failures.last ?? now) < ($1.value.failures.last ?? now) }.prefix(
-            Self.addressesAtMost / 2)
-        for (address, _) in stalest { entries[address] = nil }
+        let stalest = idle.sorted { ($0.value.failures.last?.at ?? now) < ($1.value.failures.last?.at ?? now) }
+        for (client, _) in stalest.prefix(Self.maxClients / 2) { entries[client] = nil }
     }
 }

@@ -23,6 +23,12 @@ public actor PasswordVerifier {
         if case .hash(let stored) = user?.credential {
             guard let result = await hashed(stored, credentials, users.generation) else { return .invalid(.busy) }
             isRight = result
+            // A hash that is cheaper than the dearest would tell by its time that there is such a user.
+            if !isRight, let decoy = users.decoy, stored.cost < decoy.cost / 2,
+                await hashed(decoy, credentials, users.generation) == nil
+            {
+                return .invalid(.busy)
+            }
         } else {
             // Nothing to hash: hashed all the same where others' are, or the time would tell who is known.
             if let decoy = users.decoy, await hashed(decoy, credentials, users.generation) == nil { return .invalid(.busy) }
@@ -38,7 +44,8 @@ public actor PasswordVerifier {
     private func hashed(_ stored: PasswordHash, _ credentials: BasicCredentials, _ generation: Int) async -> Bool? {
         // A length before each part, so that no two credentials share a key.
         let key = HMAC.sha256(
-            key: secret, Array("\(generation) \(credentials.user.count) ".utf8) + credentials.user + credentials.password.reveal)
+            key: secret,
+            Array("\(generation) \(stored.cost) \(credentials.user.count) ".utf8) + credentials.user + credentials.password.reveal)
         if let task = underWay[key] { return await task.value }
         guard underWay.count < Self.waitingAtMost else { return nil }
         let task = Task { [hash] in

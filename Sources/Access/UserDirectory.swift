@@ -1,7 +1,7 @@
 import Crypto
 
 /// What proves a user.
-public enum Credential: Sendable {
+public enum Credential: Sendable, Equatable {
     case hash(PasswordHash)
     /// From a file or the environment: compared, not hashed.
     case plain(Secret<[UInt8]>)
@@ -12,7 +12,7 @@ public struct UserDirectory: Sendable {
     public let generation: Int
     /// Who comes without credentials; nil: nobody may.
     public let anonymous: Principal?
-    /// What the password of somebody unknown is hashed against, so that the answer takes as long as for a known name: the first
+    /// What the password of somebody unknown is hashed against, so that the response takes as long as for a known name: the dearest
     /// hash there is. nil: nobody's password is hashed, and no name takes longer than another.
     let decoy: PasswordHash?
     private let users: [[UInt8]: (credential: Credential, principal: Principal)]
@@ -20,7 +20,7 @@ public struct UserDirectory: Sendable {
     public init(generation: Int, users: [(credential: Credential, principal: Principal)], anonymous: Principal?) {
         self.generation = generation
         self.anonymous = anonymous
-        decoy = users.lazy.compactMap { if case .hash(let hash) = $0.credential { hash } else { nil } }.first
+        decoy = users.lazy.compactMap { if case .hash(let hash) = $0.credential { hash } else { nil } }.max { $0.cost < $1.cost }
         // The configuration has refused doubles; were there one, the first would count.
         self.users = Dictionary(users.map { (Array($0.principal.name.utf8), $0) }, uniquingKeysWith: { first, _ in first })
     }

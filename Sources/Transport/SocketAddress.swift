@@ -1,6 +1,12 @@
 import CLibevent
 import Glibc
 
+/// A client as limits count it: an address of IPv4, or the /64 of one of IPv6, which a client has to itself (RFC 7934).
+public struct ClientNetwork: Sendable, Hashable {
+    let isIPv6: Bool
+    let bits: UInt64
+}
+
 /// An IPv4 or IPv6 address and port.
 public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// The address as the system calls take it: `sockaddr_in` or `sockaddr_in6`, in network order.
@@ -66,7 +72,13 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         set { (bytes[2], bytes[3]) = (UInt8(newValue >> 8), UInt8(newValue & 255)) }
     }
 
-    /// The address alone, 4 or 16 bytes in network order. What limits count by.
+    /// Whom limits count.
+    public var clientNetwork: ClientNetwork {
+        ClientNetwork(
+            isIPv6: family == AF_INET6, bits: addressBytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) })
+    }
+
+    /// The address alone, 4 or 16 bytes in network order.
     public var addressBytes: ArraySlice<UInt8> { family == AF_INET ? bytes[4..<8] : bytes[8..<24] }
 
     /// The address alone, without port and brackets.

@@ -3,33 +3,47 @@ import Crypto
 import Synchronization
 import Transport
 
-/// Logins that no worker knows yet, for all workers: bounded by address before anything is hashed.
+/// Logins that no worker knows yet, for all workers: those that proved right before pass, all others are bounded before anything is hashed.
 public final class Logins: Sendable {
+    private struct Known {
+        var proven = ProvenLogins()
+        var throttle: LoginThrottle
+    }
+
     private let verifier = PasswordVerifier()
-    private let throttle: Mutex<LoginThrottle>
+    private let known: Mutex<Known>
     private let secret = randomBytes(32)
 
-    /// - Parameter failuresPerMinute: of one client address.
-    public init(failuresPerMinute: Int) { throttle = Mutex(LoginThrottle(failuresPerMinute: failuresPerMinute)) }
+    /// - Parameter failuresPerMinute: of one user from one client.
+    public init(failuresPerMinute: Int) {
+        known = Mutex(Known(throttle: LoginThrottle(failuresPerMinute: failuresPerMinute)))
+    }
 
     func verify(_ field: ArraySlice<UInt8>, from client: SocketAddress, in users: UserDirectory) async -> Login {
-        let address = LoginThrottle.key(of: client.addressBytes)
         // Which credentials these are, without keeping them.
         let tag = HMAC.sha256(key: secret, Array(field))
-        if let seconds = throttle.withLock({ $0.begin(address, tag: tag, now: .now) }) { return .throttled(retryAfter: seconds) }
-        let login: Login
-        if let credentials = BasicCredentials(field: field) {
-            login = await verifier.verify(credentials, in: users)
-        } else {
-            login = .invalid(.malformed)
+        if let principal = known.withLock({ $0.proven.principal(of: tag, in: users) }) { return .principal(principal) }
+        guard let credentials = BasicCredentials(field: field) else { return .invalid(.malformed) }
+        let network = client.clientNetwork
+        let permission = known.withLock {
+            $0.throttle.begin(network, user: credentials.user, tag: tag, generation: users.generation, now: .now)
         }
+        switch permission {
+        case .check: break
+        case .knownWrong(let reason): return .invalid(reason)
+        case .wait(let seconds): return .throttled(retryAfter: seconds)
+        }
+        let login = await verifier.verify(credentials, in: users)
         let outcome: LoginThrottle.Outcome =
             switch login {
             case .principal: .right
-            case .invalid(let failure) where failure != .busy: .wrong
+            case .invalid(let failure) where failure != .busy: .wrong(failure)
             default: .unchecked
             }
-        throttle.withLock { $0.end(address, tag: tag, outcome, now: .now) }
+        known.withLock { known in
+            known.throttle.end(network, tag: tag, outcome, generation: users.generation, now: .now)
+            if case .right = outcome { known.proven.insert(tag, user: credentials.user, in: users) }
+        }
         return login
     }
 }
