@@ -17,6 +17,18 @@ static inline void berth_read_ahead(SSL_CTX *context, size_t bytes) {
 static inline void berth_non_blocking_modes(SSL_CTX *context) {
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
 }
+// A client may send handshake messages (KeyUpdate, RFC 8446 4.6.3) for ever. Without AUTO_RETRY SSL_read comes back when what it read ahead is
+// used up, and the callback counts the messages in the session's application data.
+static inline intptr_t berth_message_count(const SSL *ssl) { return (intptr_t)SSL_get_app_data(ssl); }
+static inline void berth_set_message_count(SSL *ssl, intptr_t count) { SSL_set_app_data(ssl, (void *)count); }
+static inline void berth_count_message(const SSL *ssl, int where, int result) {
+    (void)result;
+    if ((where & SSL_CB_ACCEPT_LOOP) == SSL_CB_ACCEPT_LOOP) berth_set_message_count((SSL *)ssl, berth_message_count(ssl) + 1);
+}
+static inline void berth_count_messages(SSL_CTX *context) {
+    SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_info_callback(context, berth_count_message);
+}
 static inline void berth_tls12_at_least(SSL_CTX *context) { SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION); }
 static inline void berth_server_name(SSL *ssl, const char *name) { SSL_set_tlsext_host_name(ssl, name); }
 static inline void berth_bio_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }

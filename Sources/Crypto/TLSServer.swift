@@ -17,6 +17,7 @@ public final class TLSServer: @unchecked Sendable {
         berth_tls12_at_least(context)
         berth_read_ahead(context, readAheadBytes)
         berth_non_blocking_modes(context)
+        berth_count_messages(context)
         SSL_CTX_set_options(context, berth_server_options)
         SSL_CTX_set_alpn_select_cb(context, selectHTTP11, nil)
         guard SSL_CTX_use_certificate_chain_file(context, certificateChain) == 1 else {

@@ -56,7 +56,10 @@ public final class TLSSession {
     public func handshake() throws(TLSError) -> IOProgress {
         ERR_clear_error()
         let result = SSL_do_handshake(ssl)
-        if result == 1 { return .bytes(0) }
+        if result == 1 {
+            berth_set_message_count(ssl, 0)
+            return .bytes(0)
+        }
         switch SSL_get_error(ssl, result) {
         case SSL_ERROR_WANT_READ: return .wantsRead
         case SSL_ERROR_WANT_WRITE: return .wantsWrite
@@ -77,13 +80,17 @@ public final class TLSSession {
 
     /// RFC 8446 5.1.
     private static let recordBytes = 16 << 10
+    /// Opened in one call: 16 full ones fill a loop's scratch buffer. A peer that sends a few bytes in each must not hold the loop up.
+    private static let maxRecordsPerRead = 64
+    /// A key is good for 2^24 full records (RFC 8446 5.5), so a client has a reason to renew it every quarter of a tebibyte.
+    private static let maxMessages = 32
 
     /// As much as is there now, up to the buffer's size: read-ahead holds records that the socket no longer shows as readable,
     /// so a reader drains it before it waits.
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(TLSError) -> IOProgress {
         guard let start = buffer.baseAddress else { return .bytes(0) }
         var got = 0
-        while got < buffer.count {
+        for _ in 0..<Self.maxRecordsPerRead where got < buffer.count {
             ERR_clear_error()
             let count = SSL_read(ssl, start + got, Int32(clamping: buffer.count - got))
             if count > 0 {
@@ -94,6 +101,9 @@ public final class TLSSession {
                 continue
             }
             if got > 0 { break }
+            guard berth_message_count(ssl) <= Self.maxMessages else {
+                throw failed("SSL_read", "more than \(Self.maxMessages) handshake messages after the handshake")
+            }
             switch SSL_get_error(ssl, count) {
             case SSL_ERROR_WANT_READ: return .wantsRead
             case SSL_ERROR_WANT_WRITE: return .wantsWrite

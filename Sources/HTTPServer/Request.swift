@@ -86,6 +86,8 @@ public final class Request {
     public func read(upTo count: Int) async throws -> [UInt8] {
         if awaitsContinue { try await sendContinue() }
         let room = UnsafeMutableRawBufferPointer(rebasing: connection.scratch.prefix(count))
+        let loop = connection.stream.loop
+        if loop.isTurnOver { await loop.nextTurn() }
         while true {
             switch try readNow(into: room) {
             case .payload(let payload): return [UInt8](UnsafeRawBufferPointer(rebasing: room.prefix(payload)))

@@ -92,6 +92,9 @@ public final class ServerConnection {
             if !stream.isTLS, reader.input.first == 22 { throw HeadError.tlsRecord }
         }
         reader.skipEmptyLine()
+        // Requests that have come already are taken without a wait, as many as a client sends: the others have their turn in between.
+        stream.loop.spend()
+        if stream.loop.isTurnOver { await stream.loop.nextTurn() }
         if try reader.take(request.head, as: .request) { return true }
         let deadline = ContinuousClock.now + settings.headTimeout
         repeat {

@@ -138,6 +138,7 @@ public final class Stream {
     /// As much as is there now. The buffer holds it until the next `await` only, when it is a loop's scratch.
     public func readNow(into buffer: UnsafeMutableRawBufferPointer) throws(TransportError) -> IOProgress {
         guard isOpen else { throw Self.closed("recv") }
+        loop.spend()
         if let tls {
             do { return try tls.read(into: buffer) } catch { throw TransportError(error) }
         }
@@ -150,8 +151,9 @@ public final class Stream {
         }
     }
 
-    /// Waits only when there is nothing. 0 at the end.
+    /// Waits when there is nothing, or when others are to have a turn first. 0 at the end.
     public func read(into buffer: UnsafeMutableRawBufferPointer, timeout: Duration?) async throws -> Int {
+        if loop.isTurnOver { await loop.nextTurn() }
         while true {
             switch try readNow(into: buffer) {
             case .bytes(let count): return count
@@ -170,6 +172,7 @@ public final class Stream {
     /// What is taken without waiting, which may be 0. All is on its way only when all was taken and nothing is `hasUnsent`.
     public func writeNow(_ buffer: UnsafeRawBufferPointer) throws(TransportError) -> Int {
         guard isOpen else { throw Self.closed("send") }
+        loop.spend()
         if let tls {
             do {
                 if case .bytes(let count) = try tls.write(buffer) { return count }
@@ -204,8 +207,9 @@ public final class Stream {
     /// TLS has taken bytes that the socket has not: wait until it is writable, and write on, if only nothing.
     public var hasUnsent: Bool { tls?.hasUnsent ?? false }
 
-    /// All of it, waiting as often as the peer is slow.
+    /// All of it, waiting as often as the peer is slow, and when others are to have a turn first.
     public func write(_ bytes: [UInt8], timeout: Duration?) async throws {
+        if loop.isTurnOver { await loop.nextTurn() }
         var done = 0
         while true {
             let (sent, failure) = bytes.withUnsafeBytes { all -> (Int, TransportError?) in

@@ -34,9 +34,8 @@ struct Relay {
 
     /// The upstream's answer to the client, to its end. `sent` counts payload as it goes out.
     func answer(from upstream: UpstreamConnection, chunked: Bool, sent: inout Int) async throws {
-        var turn = 0
         while true {
-            await yieldEveryFewReads(&turn)
+            if client.loop.isTurnOver { await client.loop.nextTurn() }
             let (frame, isEnd) = try await nextFrame(of: upstream, chunked: chunked)
             // No await between the read above and this write: the scratch buffer is the loop's.
             let taken = try write(frame, to: client, .client)
@@ -66,12 +65,6 @@ struct Relay {
 
     /// Copied once more on its way; manifests and configurations are below it, layers above.
     private static let readyBytes = 16 << 10
-
-    /// Two fast peers would keep the loop to themselves: after about a mebibyte the others have a turn.
-    private func yieldEveryFewReads(_ turn: inout Int) async {
-        turn += 1
-        if turn & 3 == 0 { await client.loop.nextTurn() }
-    }
 
     /// The next bytes for the client, framed, and whether they are the last. Waits only while there are none.
     private func nextFrame(
@@ -121,9 +114,8 @@ struct Relay {
     func body(
         to upstream: UpstreamConnection, chunked: Bool, kept: inout [UInt8]?, payload: inout Int, sent: inout Int
     ) async throws -> Bool {
-        var turn = 0
         while true {
-            await yieldEveryFewReads(&turn)
+            if client.loop.isTurnOver { await client.loop.nextTurn() }
             let room = room(before: upstream.stream)
             let progress: BodyProgress
             do { progress = try request.readNow(into: room) } catch { throw RelayError(side: .client, cause: error) }

@@ -21,7 +21,11 @@ final class UpstreamConnection {
     private var isMidExchange = false
 
     private var isHeadWhole = false
+    /// Of this exchange.
+    private var interimResponses = 0
 
+    /// 100 (Continue) and perhaps a few 103 are what servers send.
+    private static let maxInterimResponses = 16
     /// ECR's own heads are under 2 KiB and S3's under 1; a redirect carries a URL with a session token of several.
     private static let limits = HeadLimits(bytes: 64 << 10, fields: 200)
 
@@ -42,6 +46,7 @@ final class UpstreamConnection {
         isMidExchange = true
         received = 0
         isHeadWhole = false
+        interimResponses = 0
         head.removeAll()
     }
 
@@ -60,7 +65,7 @@ final class UpstreamConnection {
     func requestIsWhole() { isMidExchange = false }
 
     /// Takes what has come of the answer's head. true when it is whole, however often it is asked: an upload looks for it between two
-    /// writes, and what follows is body. Interim answers (1xx) are passed over.
+    /// writes, and what follows is body. Interim responses (1xx) are passed over, up to a bound: without one they could come for ever.
     func headNow(toHead: Bool, scratch: UnsafeMutableRawBufferPointer) throws -> Bool {
         while !isHeadWhole {
             while try reader.take(head, as: .answer(toHead: toHead)) {
@@ -68,6 +73,10 @@ final class UpstreamConnection {
                     body = BodyDecoder(head.framing)
                     isHeadWhole = true
                     return true
+                }
+                interimResponses += 1
+                guard interimResponses <= Self.maxInterimResponses else {
+                    throw TransportError(.system, call: "recv", reason: "more than \(Self.maxInterimResponses) interim responses")
                 }
             }
             switch try stream.readNow(into: UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(16 << 10))) {
@@ -126,6 +135,7 @@ final class UpstreamConnection {
         var all: [UInt8] = []
         if case .length(let count) = head.framing, count <= limit { all.reserveCapacity(count) }
         while true {
+            if stream.loop.isTurnOver { await stream.loop.nextTurn() }
             switch try readNow(into: scratch) {
             case .payload(let count):
                 guard all.count + count <= limit else { return nil }
