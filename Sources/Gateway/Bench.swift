@@ -114,6 +114,14 @@ final class Bench {
 
     func handshakeFailed(_ error: any Error, from client: SocketAddress) { accessLog.write(error, from: client) }
 
+    func turnedAway(_ client: SocketAddress, _ reason: StaticString) {
+        metrics.turnedAway()
+        accessLog.writeTurnedAway(client, reason)
+    }
+
+    /// What the log was spared, told now and then, and whole `atEnd`.
+    func writeRepeatedRejections(atEnd: Bool = false) { accessLog.writeRepeats(all: atEnd) }
+
     func loginFailed(_ failure: LoginFailure) { metrics.loginFailed(reason: failure.index) }
 
     func replayed(_ upstream: Upstream, _ reason: ReplayReason) { metrics.replayed(upstream: upstream.index, reason: reason.index) }

@@ -60,7 +60,7 @@ public actor Worker: ConnectionHost {
 
     /// Past the bounds a client is told so, on a plain listener; inside TLS the handshake alone would cost what is being saved.
     private func turnAway(_ socket: AcceptedSocket) async {
-        bench.metrics.turnedAway()
+        bench.turnedAway(socket.peer, isDraining ? "draining" : "too many connections, in all or of this client")
         let stream = Stream(socket.descriptor, on: loop)
         // Telling takes a moment, and a descriptor: not for a flood.
         if bench.site().doors[socket.listener].tls == nil, beingTold < Self.toldAtOnce {
@@ -94,7 +94,8 @@ public actor Worker: ConnectionHost {
         for connection in connections.values { connection.drain() }
         await withCheckedContinuation { continuation in
             // Asked here: this task does not prefer the loop, so the last connection may end while this call is on its way.
-            if connections.isEmpty { continuation.resume() } else { drained.append(continuation) }
+            drained.append(continuation)
+            if connections.isEmpty { finishDrain() }
         }
     }
 
@@ -109,6 +110,7 @@ public actor Worker: ConnectionHost {
     private static let lastWords = Duration.seconds(1)
 
     private func finishDrain() {
+        bench.writeRepeatedRejections(atEnd: true)
         for waiting in drained { waiting.resume() }
         drained = []
     }
@@ -119,6 +121,7 @@ public actor Worker: ConnectionHost {
             await loop.sleep(for: interval)
             bench.pool.sweep()
             bench.publishLevels()
+            bench.writeRepeatedRejections()
         }
     }
 }

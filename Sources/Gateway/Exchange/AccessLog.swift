@@ -13,11 +13,12 @@ public struct AccessLogSettings: Sendable {
     public init(sink: LogSink, format: LogFormat, isOn: Bool) { (self.sink, self.format, self.isOn) = (sink, format, isOn) }
 }
 
-/// One line an exchange, whatever became of it. A worker's own.
+/// One line an exchange, whatever became of it; only what is rejected over and over is counted instead. A worker's own.
 final class AccessLog {
     private let settings: AccessLogSettings
     private var clock = LogClock()
     private var buffer: [UInt8] = []
+    private var rejections = RepeatedRejections()
 
     /// A path is cut here: names and digests are shorter.
     private static let targetBytesAtMost = 1024
@@ -28,6 +29,9 @@ final class AccessLog {
 
     func write(_ record: borrowing ExchangeRecord, of head: Head) {
         guard settings.isOn else { return }
+        if record.isRejection {
+            guard mayWrite(record.client, record.clientText, record.operation, record.status, record.reason ?? "") else { return }
+        }
         var line = LogLine(settings.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
         line.field("request_id", record.requestID)
         line.field("client", record.clientText)
@@ -49,6 +53,7 @@ final class AccessLog {
     /// A head that was refused before it was a request.
     func write(_ error: HeadError, from client: SocketAddress) {
         guard settings.isOn, error != .tlsRecord else { return }
+        guard mayWrite(client, Array(client.host.utf8), .other, error.status, "\(error.reason)") else { return }
         var line = LogLine(settings.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
         line.field("client", client.host.utf8)
         line.field("operation", Operation.other.rawValue.utf8)
@@ -59,10 +64,46 @@ final class AccessLog {
     }
 
     func write(_ error: any Error, from client: SocketAddress) {
-        guard settings.isOn else { return }
+        guard settings.isOn, mayWrite(client, Array(client.host.utf8), .other, 0, "\(error)") else { return }
         var line = LogLine(settings.format, level: "info", message: "handshake failed".utf8, clock: &clock, in: buffer)
         line.field("client", client.host.utf8)
         line.field("reason", "\(error)".utf8)
+        finish(line)
+    }
+
+    /// A connection past the bounds.
+    func writeTurnedAway(_ client: SocketAddress, _ reason: StaticString) {
+        guard settings.isOn, mayWrite(client, Array(client.host.utf8), .other, 503, "\(reason)") else { return }
+        var line = LogLine(settings.format, level: "info", message: "turned away".utf8, clock: &clock, in: buffer)
+        line.field("client", client.host.utf8)
+        line.field("reason", reason)
+        finish(line)
+    }
+
+    private func mayWrite(
+        _ client: SocketAddress, _ clientText: [UInt8], _ operation: Operation, _ status: Int, _ reason: String
+    ) -> Bool {
+        rejections.mayWrite(
+            .init(client: client.clientNetwork, operation: operation, status: status, reason: reason.hashValue), now: .now
+        ) { .init(client: clientText, operation: operation, status: status, reason: reason) }
+    }
+
+    /// Tells how often what was not written came, of the intervals that are over. To be called now and then.
+    /// - Parameter all: of all of them: at the end.
+    func writeRepeats(all: Bool = false) {
+        let (told, others) = rejections.take(now: .now, all: all)
+        for repeats in told {
+            var line = LogLine(settings.format, level: "info", message: "rejections repeated".utf8, clock: &clock, in: buffer)
+            line.field("client", repeats.client)
+            line.field("operation", repeats.operation.rawValue.utf8)
+            line.field("status", repeats.status)
+            line.field("reason", repeats.reason.utf8)
+            line.field("count", repeats.count)
+            finish(line)
+        }
+        guard others > 0 else { return }
+        var line = LogLine(settings.format, level: "info", message: "rejections of many clients".utf8, clock: &clock, in: buffer)
+        line.field("count", others)
         finish(line)
     }
 

@@ -49,6 +49,9 @@ struct ExchangeRecord {
         isHTTPS = proxied.isHTTPS
     }
 
+    /// Berth's own no, for which no upstream was asked.
+    var isRejection: Bool { status >= 400 && upstream == nil }
+
     var requestIDText: String { String(decoding: requestID, as: UTF8.self) }
 
     var nanoseconds: Int {

@@ -1,0 +1,93 @@
+"""Whoever never pauses has a turn, and so has everybody else: what others get is compared with what they get undisturbed, in one run."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import socket
+
+import pytest
+
+from conftest import StartGateway
+from harness.flood import flood, rate
+from harness.gateway import PASSWORD, Gateway
+from harness.processes import wait_until
+from harness.sandbox import Sandbox
+from harness.wire import Connection, basic, request
+
+GOOD = basic("ci", PASSWORD)
+PING = b"GET /v2/ HTTP/1.1\r\nHost: berth\r\n\r\n"
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+SECONDS = 2.0
+# The flood has a core of two, and the tests run beside others: what is protected is the order of magnitude. It was none at all.
+SHARE = 20
+
+
+@pytest.fixture
+def one_worker(sandbox: Sandbox, start_gateway: StartGateway) -> Gateway:
+    return start_gateway(sandbox, workers=1)
+
+
+@pytest.mark.parametrize("listener", ["plain", "tls", "admin"])
+def test_pipelined_requests_leave_others_their_turn(one_worker: Gateway, listener: str) -> None:
+    address = getattr(one_worker, listener)
+
+    def serve() -> None:
+        if listener == "admin":
+            assert request(address, "GET", "/healthz").status == 200
+        else:
+            assert request(address, "GET", "/v2/", authorization=GOOD).status == 200
+
+    serve()
+    undisturbed = rate(serve, SECONDS)
+    with flood(address, HEALTH if listener == "admin" else PING, connections=4, seconds=20 * SECONDS):
+        disturbed = rate(serve, SECONDS)
+    assert disturbed > undisturbed / SHARE, f"{disturbed:.1f} a second beside a flood, {undisturbed:.1f} without"
+
+
+def test_health_is_answered_and_sigterm_heard_whatever_the_workers_do(one_worker: Gateway) -> None:
+    def serve() -> None:
+        assert request(one_worker.admin, "GET", "/healthz").status == 200
+
+    serve()
+    undisturbed = rate(serve, SECONDS)
+    with flood(one_worker.tls, PING, 4, 20 * SECONDS), flood(one_worker.plain, PING, 4, 20 * SECONDS):
+        disturbed = rate(serve, SECONDS)
+        assert one_worker.stop(signal.SIGTERM) == 0
+    assert disturbed > undisturbed / SHARE, f"{disturbed:.1f} a second beside a flood, {undisturbed:.1f} without"
+
+
+def test_the_same_rejection_of_a_client_is_counted_not_repeated_line_by_line(one_worker: Gateway) -> None:
+    with flood(one_worker.plain, PING, connections=2, seconds=20 * SECONDS):
+        wait_until(lambda: one_worker.metric("berth_requests_total", operation="ping", status="401") > 5000, "a flood", 60)
+    total = one_worker.metric("berth_requests_total", operation="ping", status="401")
+
+    def told() -> int:
+        lines = list(one_worker.log_lines())
+        written = sum(line.get("message") == "access" and line.get("status") == 401 for line in lines)
+        return written + sum(line["count"] for line in lines if line.get("message") == "rejections repeated")
+
+    wait_until(lambda: told() == total, f"all {total:.0f} told", 40)
+    assert len(one_worker.program.err.splitlines()) < 500
+
+
+def test_a_client_that_renews_its_keys_for_ever_is_cut_off(one_worker: Gateway) -> None:
+    """RFC 8446 4.6.3: each KeyUpdate costs its receiver a thousand times what it costs its sender. OpenSSL sends them by request."""
+    library = ctypes.CDLL("libssl.so.3")
+    for name in ("TLS_client_method", "SSL_CTX_new", "SSL_new"):
+        getattr(library, name).restype = ctypes.c_void_p
+    with Connection(one_worker.plain) as undisturbed:
+        with socket.create_connection((one_worker.tls.host, one_worker.tls.port), timeout=30) as flow:
+            context = ctypes.c_void_p(library.SSL_CTX_new(ctypes.c_void_p(library.TLS_client_method())))
+            session = ctypes.c_void_p(library.SSL_new(context))
+            library.SSL_set_fd(session, flow.fileno())
+            flow.setblocking(True)
+            assert library.SSL_connect(session) == 1
+            # Far more than the bound: what the buffers on the way hold is sent without an error.
+            renewed = 0
+            while renewed < 200_000 and library.SSL_key_update(session, 0) == 1 and library.SSL_do_handshake(session) == 1:
+                renewed += 1
+            library.SSL_free(session)
+            library.SSL_CTX_free(context)
+        assert renewed < 200_000, "every renewal was taken"
+        assert undisturbed.request("GET", "/v2/", authorization=GOOD).status == 200

@@ -1,0 +1,44 @@
+import Testing
+import Transport
+
+@testable import Gateway
+
+struct RepeatedRejectionsTests {
+    private static let now = ContinuousClock.now
+
+    private static func kind(_ client: String, _ reason: Int = 0) throws -> RepeatedRejections.Kind {
+        let address = try #require(SocketAddress(host: client, port: 0))
+        return .init(client: address.clientNetwork, operation: .ping, status: 401, reason: reason)
+    }
+
+    private static let repeats = RepeatedRejections.Repeats(client: [], operation: .ping, status: 401, reason: "no login")
+
+    @Test func `the first of an interval are written and the others counted, for each client and reason`() throws {
+        var rejections = RepeatedRejections()
+        for kind in [try Self.kind("10.0.0.1"), try Self.kind("10.0.0.2"), try Self.kind("10.0.0.1", 1)] {
+            let written = (0..<1000).count { _ in rejections.mayWrite(kind, now: Self.now) { Self.repeats } }
+            #expect(written == RepeatedRejections.linesPerInterval)
+        }
+        #expect(rejections.take(now: Self.now).told.isEmpty, "the interval is not over")
+        let told = rejections.take(now: Self.now + RepeatedRejections.interval).told
+        #expect(told.map(\.count) == [Int](repeating: 1000 - RepeatedRejections.linesPerInterval, count: 3))
+        #expect(rejections.take(now: Self.now + RepeatedRejections.interval, all: true).told.isEmpty, "told once")
+    }
+
+    @Test func `what is not told before the next interval is told with it`() throws {
+        var rejections = RepeatedRejections()
+        let kind = try Self.kind("10.0.0.1"), later = Self.now + RepeatedRejections.interval
+        for _ in 0..<100 { _ = rejections.mayWrite(kind, now: Self.now) { Self.repeats } }
+        let written = (0..<100).count { _ in rejections.mayWrite(kind, now: later) { Self.repeats } }
+        #expect(written == RepeatedRejections.linesPerInterval)
+        #expect(rejections.take(now: later, all: true).told.map(\.count) == [200 - 2 * RepeatedRejections.linesPerInterval])
+    }
+
+    @Test func `kinds past the bound are counted together`() throws {
+        var rejections = RepeatedRejections()
+        let written = try (0..<10_000).count { number in
+            rejections.mayWrite(try Self.kind("10.0.\(number / 256).\(number % 256)"), now: Self.now) { Self.repeats }
+        }
+        #expect(rejections.take(now: Self.now, all: true).others == 10_000 - written && written < 10_000)
+    }
+}
