@@ -1,14 +1,36 @@
+import Configuration
 import Synchronization
 import Transport
+
+extension Settings.Limits {
+    /// Lowered to what so many descriptors can serve: each connection of a client may need one to the upstream, and the process itself, the
+    /// admin listener and those who are turned away have a reserve. Where connections are fewer than configured, no client may have them all.
+    func fitted(toDescriptors descriptors: Int) -> Settings.Limits {
+        let room = max((descriptors - Self.reserve(of: descriptors)) / 2, 1)
+        guard connections > room else { return self }
+        var fitted = self
+        fitted.connections = room
+        fitted.connectionsPerClient = min(connectionsPerClient, max(room / 2, 1))
+        return fitted
+    }
+
+    /// A quarter of few descriptors; 512 are enough for anybody.
+    private static func reserve(of descriptors: Int) -> Int { min(512, descriptors / 4) }
+
+    /// Clients past the bounds that are told so at once, each for a moment: a part of the reserve.
+    static func maxTurnedAway(descriptors: Int) -> Int { reserve(of: descriptors) / 2 }
+}
 
 /// How many connections there are, in all and of each client, over all workers: asked once a connection.
 final class ConnectionLimits: Sendable {
     private struct Counts {
         var total = 0
+        var turnedAway = 0
         var ofClient: [ClientNetwork: Int] = [:]
     }
 
     private let counts = Mutex(Counts())
+    private let maxTurnedAway = Settings.Limits.maxTurnedAway(descriptors: Descriptors.limit)
 
     /// false: it would be one too many, and is not counted.
     /// - Parameter perClient: nil for a trusted proxy, behind which many clients are.
@@ -20,6 +42,18 @@ final class ConnectionLimits: Sendable {
             counts.ofClient[key, default: 0] += 1
             return true
         }
+    }
+
+    /// Runs `work` unless too many are being turned away already.
+    func turnAway(_ work: () async -> Void) async {
+        let mayBegin = counts.withLock { counts in
+            guard counts.turnedAway < maxTurnedAway else { return false }
+            counts.turnedAway += 1
+            return true
+        }
+        guard mayBegin else { return }
+        await work()
+        counts.withLock { $0.turnedAway -= 1 }
     }
 
     func leave(_ client: SocketAddress) {

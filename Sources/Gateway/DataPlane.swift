@@ -2,6 +2,7 @@ import Access
 import Configuration
 import Crypto
 import HTTPServer
+import Logging
 import Registry
 import Telemetry
 import Transport
@@ -18,10 +19,11 @@ public final class DataPlane: Sendable {
     private static let sweepInterval = Duration.seconds(5)
 
     /// - Throws: `TransportError` when an address cannot be listened on, `TLSError` when `ca_file` cannot be read.
-    public init(settings: Settings, workers count: Int, site first: Site, upstreams: [Upstream], accessLog: AccessLogSettings)
-        throws
-    {
+    public init(
+        settings: Settings, workers count: Int, site first: Site, upstreams: [Upstream], accessLog: AccessLogSettings, log: Logger
+    ) throws {
         let site = Published(first)
+        Self.tell(first.limits, of: settings.limits, log)
         let logins = Logins(failuresPerMinute: settings.limits.failedLoginsPerMinute)
         let tls = try TLSClient(authority: settings.caFile)
         let server = Self.serverSettings(settings)
@@ -44,7 +46,11 @@ public final class DataPlane: Sendable {
             let worker = Worker(loop: loop, bench: bench, limits: limits, settings: server)
             for (index, listener) in settings.listeners.enumerated() {
                 let wanted = number == 0 ? try Self.address(listener.address) : addresses[index]
-                let listening = try Listener(on: wanted, number: index, joins: number > 0, host: worker)
+                let listening = try Listener(on: wanted, number: index, joins: number > 0, host: worker) { error in
+                    log.error(
+                        "connections cannot be accepted; raise LimitNOFILE or lower limits.connections",
+                        metadata: ["reason": "\(error)"])
+                }
                 if number == 0 { addresses.append(listening.address) }
                 listeners.append(listening)
             }
@@ -52,6 +58,16 @@ public final class DataPlane: Sendable {
             metrics.append(counters)
         }
         (self.site, self.workers, self.metrics, self.listeners, self.addresses) = (site, workers, metrics, listeners, addresses)
+    }
+
+    private static func tell(_ limits: Settings.Limits, of configured: Settings.Limits, _ log: Logger) {
+        guard limits.connections < configured.connections else { return }
+        log.warning(
+            "limits.connections is lowered to what the descriptors suffice for; raise the hard limit (LimitNOFILE, ulimit -Hn)",
+            metadata: [
+                "descriptors": "\(Descriptors.limit)", "connections": "\(limits.connections)",
+                "connections_per_client": "\(limits.connectionsPerClient)",
+            ])
     }
 
     private static func address(_ wanted: Settings.Address) throws(TransportError) -> SocketAddress {

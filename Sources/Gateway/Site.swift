@@ -42,7 +42,7 @@ public struct Site: Sendable {
         router = Router(Self.rows(of: settings, upstreams))
         connectTo = ConnectTo(settings.connectTo)
         timeouts = settings.timeouts
-        limits = settings.limits
+        limits = settings.limits.fitted(toDescriptors: Descriptors.limit)
     }
 
     /// Without routes every repository goes to the first upstream under its own name (design section 6).

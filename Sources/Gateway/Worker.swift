@@ -14,7 +14,6 @@ public actor Worker: ConnectionHost {
     private let limits: ConnectionLimits
     private let settings: ServerSettings
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
-    private var beingTold = 0
     private var isDraining = false
     private var drained: [CheckedContinuation<Void, Never>] = []
 
@@ -63,15 +62,10 @@ public actor Worker: ConnectionHost {
         bench.turnedAway(socket.peer, isDraining ? "draining" : "too many connections, in all or of this client")
         let stream = Stream(socket.descriptor, on: loop)
         // Telling takes a moment, and a descriptor: not for a flood.
-        if bench.site().doors[socket.listener].tls == nil, beingTold < Self.toldAtOnce {
-            beingTold += 1
-            await stream.close(saying: Self.busy)
-            beingTold -= 1
-        }
+        if bench.site().doors[socket.listener].tls == nil { await limits.turnAway { await stream.close(saying: Self.busy) } }
         stream.close()
     }
 
-    private static let toldAtOnce = 256
     private static let busy = answer(
         Refusal(.tooManyRequests, "Too many connections to this gateway; try again later.", status: 503, retryAfter: 5))
     /// docker falls back to plain HTTP when a login is missing, and would else say "EOF".

@@ -27,8 +27,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// What the running task has done since it was resumed; see `spend`.
     private var spent = 0
     private var commonTimeouts: [(duration: Duration, interval: UnsafePointer<timeval>)] = []
-    /// Asynchronous DNS after /etc/resolv.conf and /etc/hosts. nil where there is no name server; addresses need none.
-    lazy var dns: OpaquePointer? = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE)
+    lazy var resolver = Resolver(on: base)
 
     /// The tasks that live on this loop prefer it as their executor: what is resumed without an actor, as every continuation is in
     /// Swift 6.3, then stays on its thread. Without that each wait crosses Swift's global pool, which costs two wake-ups, and whatever
@@ -55,7 +54,6 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     deinit {
         event_free(wakeEvent)
-        if let dns { evdns_base_free(dns, 0) }
         event_base_free(base)
         close(wakeDescriptor)
         scratch.deallocate()

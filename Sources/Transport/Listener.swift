@@ -21,7 +21,7 @@ public protocol ConnectionHost: Actor {
 
 /// A listening socket on a loop. `SO_REUSEPORT` lets each worker have its own on one address; the kernel spreads connections.
 ///
-/// `@unchecked Sendable`: immutable but for `event`, which the loop's thread alone touches.
+/// `@unchecked Sendable`: immutable but for `event` and `toldExhaustion`, which the loop's thread alone touches.
 public final class Listener: @unchecked Sendable {
     /// The address with the port that was picked where 0 was asked for.
     public let address: SocketAddress
@@ -29,6 +29,8 @@ public final class Listener: @unchecked Sendable {
     private let number: Int
     private let loop: EventLoop
     private let accepted: @Sendable (AcceptedSocket) -> Void
+    private let exhausted: @Sendable (TransportError) -> Void
+    private var toldExhaustion: ContinuousClock.Instant?
     private var event: OpaquePointer?
 
     /// Connections that wait in the kernel to be accepted; past it the client's SYN is retried.
@@ -37,14 +39,20 @@ public final class Listener: @unchecked Sendable {
     private static let acceptsATurn = 64
     /// Rest after accept(2) failed for want of descriptors or memory: retrying at once would spin.
     private static let restAfterExhaustion = Duration.milliseconds(100)
+    /// Between two words about that.
+    private static let tellingInterval = Duration.seconds(10)
 
     /// - Parameter joins: the address is already listened on by this process, for another worker. Otherwise nobody may have it: with
     ///   `SO_REUSEPORT` alone a second process of this user's would get half of the connections without a word.
-    public init<Host: ConnectionHost>(on address: SocketAddress, number: Int = 0, joins: Bool = false, host: Host)
-        throws(TransportError)
-    {
+    /// - Parameter exhausted: told now and then while connections cannot be accepted for want of descriptors or memory. The listener goes
+    ///   on by itself.
+    public init<Host: ConnectionHost>(
+        on address: SocketAddress, number: Int = 0, joins: Bool = false, host: Host,
+        exhausted: @escaping @Sendable (TransportError) -> Void = { _ in }
+    ) throws(TransportError) {
         loop = host.loop
         self.number = number
+        self.exhausted = exhausted
         if !joins { try Self.checkFree(address) }
         (descriptor, self.address) = try Self.bound(to: address)
         accepted = { socket in
@@ -117,12 +125,20 @@ public final class Listener: @unchecked Sendable {
             switch errno {
             case EAGAIN: return
             case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+                tell(TransportError(call: "accept", errno: errno))
                 event_del(event)
                 loop.after(Self.restAfterExhaustion) { [self] in if let event { event_add(event, nil) } }
                 return
             default: continue  // the client gave up while it waited (ECONNABORTED, EPROTO, …)
             }
         }
+    }
+
+    private func tell(_ error: TransportError) {
+        let now = ContinuousClock.now
+        if let toldExhaustion, now - toldExhaustion < Self.tellingInterval { return }
+        toldExhaustion = now
+        exhausted(error)
     }
 
     /// No more connections are taken; those that wait in the backlog are reset. From any thread.

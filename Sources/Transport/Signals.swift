@@ -28,6 +28,7 @@ extension EventLoop {
     /// must not clean up under them (seen: a crash after the last line).
     public static func prepareProcess() {
         signal(SIGPIPE, SIG_IGN)
+        Descriptors.raiseLimit()
         leaveCleaningUpToTheSystem()
     }
 }

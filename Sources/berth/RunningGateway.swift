@@ -27,13 +27,17 @@ struct RunningGateway {
         let dataPlane = try DataPlane(
             settings: settings, workers: settings.workers ?? ProcessInfo.processInfo.activeProcessorCount,
             site: try await control.site(),
-            upstreams: control.upstreams, accessLog: log.access)
+            upstreams: control.upstreams, accessLog: log.access, log: log.logger)
         let admin = AdminHost(loop: loop, sources: control.adminSources(dataPlane))
         guard let address = SocketAddress(host: settings.admin.host, port: settings.admin.port) else {
             throw CannotStart("admin.address: \(settings.admin) is not an address of this machine")
         }
         let listener: Listener
-        do { listener = try Listener(on: address, host: admin) } catch {
+        do {
+            listener = try Listener(on: address, host: admin) { [logger = log.logger] error in
+                logger.error("connections to the admin listener cannot be accepted", metadata: ["reason": "\(error)"])
+            }
+        } catch {
             throw CannotStart("admin.address: \(address): \(error.reason)")
         }
         await control.start()

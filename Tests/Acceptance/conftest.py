@@ -204,12 +204,14 @@ StartGateway = Callable[..., Gateway]
 
 @pytest.fixture
 def start_gateway(berth: Path, own_directory: Path, authority: Authority, certificate: Certificate) -> Iterator[StartGateway]:
-    """Starts a gateway before an upstream: start_gateway(upstream, users=[…], limits={…}, environment={…})."""
+    """Starts a gateway before an upstream: start_gateway(upstream, users=[…], limits={…}, environment={…}). `program` wraps Berth."""
     started: list[Gateway] = []
 
-    def start(upstream: Upstream, environment: dict[str, str] | None = None, **configuration: Any) -> Gateway:
+    def start(
+        upstream: Upstream, environment: dict[str, str] | None = None, program: Path | None = None, **configuration: Any
+    ) -> Gateway:
         running = Gateway(
-            berth,
+            program or berth,
             own_directory / f"gateway-{len(started)}",
             upstream.upstream | configuration,
             upstream.environment | (environment or {}),

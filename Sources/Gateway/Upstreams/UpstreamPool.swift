@@ -20,8 +20,8 @@ final class UpstreamPool {
     private static let originsAtMost = 256
     /// ECR's own idle timeout is not documented (wire 8); half a minute is below every load balancer's default.
     private static let idleTime = Duration.seconds(30)
-    /// Addresses of a name; AWS's records live for a minute.
-    private static let addressTime = Duration.seconds(30)
+    /// Addresses of a name: for the connections of a burst. S3's records live for a few seconds, and evdns does not say how long.
+    private static let addressTime = Duration.seconds(1)
 
     init(loop: EventLoop, tls: TLSClient, proxy: OutboundProxy?, connectTimeout: Duration, handshakeTimeout: Duration) {
         (self.loop, self.tls, self.proxy) = (loop, tls, proxy)

@@ -1,0 +1,51 @@
+"""A name server of a test's, and a gateway's own view of /etc/resolv.conf."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from pathlib import Path
+
+
+class NameServer:
+    """Answers every question for an A record with `address`, good for `life` seconds, and all others with none."""
+
+    def __init__(self, address: str, life: int) -> None:
+        self.address, self.life = address, life
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    @property
+    def line(self) -> str:
+        """For a resolv.conf; evdns takes a port there."""
+        return f"nameserver 127.0.0.1:{self.socket.getsockname()[1]}\n"
+
+    def _serve(self) -> None:
+        while True:
+            query, sender = self.socket.recvfrom(4096)
+            if not query:
+                return
+            end = query.index(0, 12) + 5  # the name, its type and class
+            is_address = query[end - 4 : end - 2] == b"\0\1"
+            head = query[:2] + struct.pack(">HHHHH", 0x8180, 1, int(is_address), 0, 0)
+            record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, self.life, 4) + socket.inet_aton(self.address) if is_address else b""
+            self.socket.sendto(head + query[12:end] + record, sender)
+
+    def stop(self) -> None:
+        self.socket.sendto(b"", self.socket.getsockname())
+        self.thread.join()
+        self.socket.close()
+
+
+def with_resolver(berth: Path, directory: Path, resolver: str) -> tuple[Path, Path]:
+    """The program in a mount namespace of its own, where `resolv.conf` is the test's file: both."""
+    file, program = directory / "resolv.conf", directory / "berth"
+    file.write_text(resolver)
+    program.write_text(
+        f"#!/bin/sh\nexec unshare --mount sh -c 'mount --bind \"{file}\" /etc/resolv.conf && exec \"{berth}\" \"$@\"' sh \"$@\"\n"
+    )
+    program.chmod(0o755)
+    return program, file
