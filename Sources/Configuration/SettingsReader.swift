@@ -13,6 +13,12 @@ struct SettingsReader {
     func read(_ text: String) throws(ConfigurationProblems) -> Settings {
         var settings = Settings()
         settings.environment = environment
+        settings.origin = file
+        let references = Set(text.matches(of: #/\$\{([^}]*)\}/#).map { String($0.1) })
+        EnvironmentVariable.refuseUnknown(in: environment, references: references, problems: problems)
+        if let warning = EnvironmentVariable.warningOfUnused(in: environment, file: file, references: references) {
+            settings.warnings.append(warning)
+        }
         do throws(Document.Problem) {
             // A file that says nothing still lacks what must be said.
             let node = try Document.compose(text) ?? [:]

@@ -21,6 +21,8 @@ struct RunningGateway {
     static func start(
         _ settings: Settings, log: ProcessLog, reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
     ) async throws -> RunningGateway {
+        log.logger.notice("starting", metadata: ["version": "\(Berth.version)", "configuration": "\(settings.origin)"])
+        for warning in settings.warnings { log.logger.warning("configuration", metadata: ["warning": "\(warning)"]) }
         let loop = EventLoop()
         let control = try ControlPlane(loop: loop, settings: settings, log: log.logger, reading: reading)
         loop.start(named: "control")
