@@ -42,9 +42,13 @@ struct RunningGateway {
         dataPlane.start()
         for (configured, address) in zip(settings.listeners, dataPlane.addresses) {
             log.logger.info(
-                "listening", metadata: ["listener": "registry", "address": "\(address)", "tls": "\(configured.tls != nil)"])
+                "listening",
+                metadata: [
+                    "listener": "registry", "address": "\(address)", "tls": .stringConvertible(configured.tls != nil),
+                ])
         }
-        log.logger.info("listening", metadata: ["listener": "admin", "address": "\(listener.address)", "tls": "false"])
+        log.logger.info(
+            "listening", metadata: ["listener": "admin", "address": "\(listener.address)", "tls": .stringConvertible(false)])
         return RunningGateway(
             control: control, dataPlane: dataPlane, adminAddress: listener.address, settings: settings, adminListener: listener,
             log: log.logger)
