@@ -7,12 +7,18 @@ extension Settings {
     public static let usualFiles = ["berth.yaml", "/etc/berth/berth.yaml"]
 
     /// The configuration of a process: a file's, or with none the environment's alone (design section 5).
-    /// - Parameter file: `--config`.
-    public static func load(file: String?, environment: [String: String]) throws(ConfigurationProblems) -> Settings {
-        try load(file: file, environment: environment, usual: usualFiles)
+    /// - Parameters:
+    ///   - file: `--config`.
+    ///   - again: the process runs. Its environment is as it was: a variable that the file no longer refers to is then no problem.
+    public static func load(file: String?, environment: [String: String], again: Bool = false) throws(ConfigurationProblems)
+        -> Settings
+    {
+        try load(file: file, environment: environment, again: again, usual: usualFiles)
     }
 
-    static func load(file: String?, environment: [String: String], usual: [String]) throws(ConfigurationProblems) -> Settings {
+    static func load(file: String?, environment: [String: String], again: Bool = false, usual: [String])
+        throws(ConfigurationProblems) -> Settings
+    {
         let named = file ?? EnvironmentVariable.config.value(in: environment)
         guard let path = named ?? usual.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
             return try EnvironmentReader(environment: environment).read()
@@ -23,7 +29,7 @@ extension Settings {
         guard let text = Files.text(path) else {
             throw ConfigurationProblems(lines: ["\(path): this cannot be read; name \(Files.bound)"])
         }
-        return try parse(text, file: path, environment: environment)
+        return try SettingsReader(file: path, environment: environment, refusesUnknownVariables: !again).read(text)
     }
 
     /// - Parameter file: how problems name it.

@@ -65,4 +65,11 @@ struct EnvironmentVariableTests {
         // Without the Service it is a mistake.
         #expect(problems(sound, environment: ["BERTH_PORT": "5000"]).count == 1)
     }
+
+    @Test func `a reload forgives what only a restart can change`() throws {
+        let folder = try Folder(["berth.yaml": sound])
+        let environment = ["BERTH_OWN": "no longer in the file"]
+        #expect(throws: ConfigurationProblems.self) { try Settings.load(file: folder["berth.yaml"], environment: environment) }
+        #expect(throws: Never.self) { try Settings.load(file: folder["berth.yaml"], environment: environment, again: true) }
+    }
 }
