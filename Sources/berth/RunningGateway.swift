@@ -55,9 +55,10 @@ struct RunningGateway {
     }
 
     /// Until SIGTERM or SIGINT, and then until the last transfer is done; a second of either ends what is left.
-    func serve() async {
+    /// - Parameter reloads: on SIGHUP. Otherwise it ends as well: the terminal was closed.
+    func serve(reloads: Bool = true) async {
         for await signal in control.loop.signals([SIGTERM, SIGINT, SIGHUP]) {
-            if signal == SIGHUP {
+            if signal == SIGHUP, reloads {
                 _ = await control.reload(into: dataPlane)
                 continue
             }
