@@ -131,19 +131,6 @@ struct HouseTests {
         for key in Set(keys) { #expect(readme.contains(key), "\(key)") }
     }
 
-    @Test func `the Kubernetes manifest says which version its fields need`() throws {
-        let text = try Self.text("deploy/kubernetes/berth.yaml")
-        // PodLifecycleSleepAction is on since 1.30.
-        #expect(text.contains("preStop: {sleep: {") && text.hasPrefix("# Needs Kubernetes 1.30 or later"))
-    }
-
-    @Test func `the image and the Kubernetes manifest set no variable that a file would make void`() throws {
-        let names = #/(?m)^\s*(?:ENV |- name: )BERTH_\w+/#
-        #expect(try Self.text("deploy/image/Dockerfile").firstMatch(of: names) == nil)
-        let manifest = try Self.text("deploy/kubernetes/berth.yaml")
-        #expect(manifest.firstMatch(of: names) == nil && manifest.contains("enableServiceLinks: false"))
-    }
-
     @Test func `the compose file's environment is a configuration`() throws {
         let document = try #require(try Yams.load(yaml: Self.text("deploy/compose/compose.yaml")) as? [String: Any])
         let service = try #require((document["services"] as? [String: [String: Any]])?["berth"])
