@@ -116,14 +116,17 @@ swift_compiles() {
     swiftc -suppress-warnings -static-stdlib "$TMPDIR/main.swift" -o "$TMPDIR/main" && "$TMPDIR/main"
 }
 
+# essence TEXT: prints the lines that say what is wrong; a failed link has hundreds.
+essence() { grep -m 3 error <<<"$1" || head -n 3 <<<"$1"; }
+
 require_swift() {
     command -v swift >/dev/null || fail "No Swift toolchain: Berth is built with Swift $SWIFT_MINIMUM or later. $SWIFT_ADVICE"
     local said missing version
     if ! said=$(in_own_tmp swift_works); then
-        say "Swift does not work here yet: $(head -n 5 <<<"$said")"
+        say "Swift does not work here yet: $(essence "$said")"
         mapfile -t missing < <(missing_swift_packages)
         [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}" || fail "Swift cannot build without: ${missing[*]}"
-        said=$(in_own_tmp swift_works) || fail "Swift cannot build here: $said"$'\n'"What it needs on this system: $SWIFT_PAGE"
+        said=$(in_own_tmp swift_works) || fail "Swift cannot build here: $(essence "$said")"$'\n'"What it needs on this system: $SWIFT_PAGE"
     fi
     version=$(sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' <<<"$said" | head -n 1)
     [[ $(printf '%s\n' "$SWIFT_MINIMUM" "$version" | sort -V | head -n 1) == "$SWIFT_MINIMUM" ]] ||
