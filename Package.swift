@@ -24,11 +24,14 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let package = Package(
     name: "berth",
     products: [.executable(name: "berth", targets: ["berth"])],
+    // What was tested, and no other: also in the image and on everybody's machine.
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
+        // What swift-subprocess depends on, here to be pinned.
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
     ],
     targets: [
         // One C library each, imported by one room.
@@ -50,6 +53,7 @@ let package = Package(
             imports: [
                 "Configuration", "Telemetry", "Transport", "Crypto", logging,
                 .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ]),
         room("Access", imports: ["Registry", "Transport", "Crypto", "CCrypt"]),
         room("Sandbox", imports: ["HTTPServer", "HTTP", "Transport", "Crypto", logging]),

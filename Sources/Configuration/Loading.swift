@@ -7,13 +7,19 @@ extension Settings {
     public static let usualFiles = ["berth.yaml", "/etc/berth/berth.yaml"]
 
     /// The configuration of a process: a file's, or with none the environment's alone (design section 5).
-    /// - Parameter file: `--config`.
-    public static func load(file: String?, environment: [String: String]) throws(ConfigurationProblems) -> Settings {
-        try load(file: file, environment: environment, usual: usualFiles)
+    /// - Parameters:
+    ///   - file: `--config`.
+    ///   - again: the process runs. Its environment is as it was: a variable that the file no longer refers to is then no problem.
+    public static func load(file: String?, environment: [String: String], again: Bool = false) throws(ConfigurationProblems)
+        -> Settings
+    {
+        try load(file: file, environment: environment, again: again, usual: usualFiles)
     }
 
-    static func load(file: String?, environment: [String: String], usual: [String]) throws(ConfigurationProblems) -> Settings {
-        let named = file ?? environment["BERTH_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
+    static func load(file: String?, environment: [String: String], again: Bool = false, usual: [String])
+        throws(ConfigurationProblems) -> Settings
+    {
+        let named = file ?? EnvironmentVariable.config.value(in: environment)
         guard let path = named ?? usual.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
             return try EnvironmentReader(environment: environment).read()
         }
@@ -23,7 +29,7 @@ extension Settings {
         guard let text = Files.text(path) else {
             throw ConfigurationProblems(lines: ["\(path): this cannot be read; name \(Files.bound)"])
         }
-        return try parse(text, file: path, environment: environment)
+        return try SettingsReader(file: path, environment: environment, refusesUnknownVariables: !again).read(text)
     }
 
     /// - Parameter file: how problems name it.
@@ -40,9 +46,11 @@ struct EnvironmentReader {
 
     init(environment: [String: String]) { self.environment = environment }
 
-    private func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+    private func value(_ variable: EnvironmentVariable) -> String? { variable.value(in: environment) }
 
-    private func problem(_ name: String, _ what: String) { problems.add(Place(file: "environment", line: 0, key: name), what) }
+    private func problem(_ variable: EnvironmentVariable, _ what: String) {
+        problems.add(Place(file: "environment", line: 0, key: variable.rawValue), what)
+    }
 
     func read() throws(ConfigurationProblems) -> Settings {
         var settings = Settings()
@@ -50,54 +58,55 @@ struct EnvironmentReader {
         let blobs = blobs() ?? .stream
         if let registry = registry() { settings.upstreams = [.init(name: "main", registry: registry, blobs: blobs)] }
         if let user = user() { settings.users = [user] }
-        if let address = address("BERTH_LISTEN") { settings.listeners[0].address = address }
-        if let address = address("BERTH_ADMIN_LISTEN") { settings.admin = address }
+        if let address = address(.listen) { settings.listeners[0].address = address }
+        if let address = address(.adminListen) { settings.admin = address }
         if settings.admin == settings.listeners[0].address, settings.admin.port != 0 {
             problem(
-                "BERTH_ADMIN_LISTEN", "'\(settings.admin)' is listened at already; set it or BERTH_LISTEN to another port")
+                .adminListen, "'\(settings.admin)' is listened at already; set it or BERTH_LISTEN to another port")
         }
         settings.listeners[0].tls = tls()
+        EnvironmentVariable.refuseUnknown(in: environment, problems: problems)
         try problems.check()
         return settings
     }
 
     private func registry() -> ECRHost? {
-        guard let text = value("BERTH_REGISTRY") else {
+        guard let text = value(.registry) else {
             problem(
-                "BERTH_REGISTRY",
+                .registry,
                 "missing, and no configuration file was found; set it to \(ECRHost.allowed), or give --config FILE")
             return nil
         }
         if let registry = ECRHost(text) { return registry }
-        problem("BERTH_REGISTRY", "'\(text)' is not a registry of ECR; set it to \(ECRHost.allowed)")
+        problem(.registry, "'\(text)' is not a registry of ECR; set it to \(ECRHost.allowed)")
         return nil
     }
 
     private func blobs() -> Settings.BlobMode? {
-        guard let text = value("BERTH_BLOBS") else { return nil }
+        guard let text = value(.blobs) else { return nil }
         if let mode = Settings.BlobMode(rawValue: text) { return mode }
-        problem("BERTH_BLOBS", "'\(text)' is not known; use stream or redirect")
+        problem(.blobs, "'\(text)' is not known; use stream or redirect")
         return nil
     }
 
     private func user() -> Settings.User? {
-        guard let name = value("BERTH_USERNAME") else {
-            problem("BERTH_USERNAME", "missing; set it to what is typed at docker login")
+        guard let name = value(.username) else {
+            problem(.username, "missing; set it to what is typed at docker login")
             return nil
         }
-        if !PasswordFile.isName(name) { problem("BERTH_USERNAME", "this is not a name; set it to \(PasswordFile.nameBounds)") }
-        let given = ["BERTH_PASSWORD", "BERTH_PASSWORD_FILE", "BERTH_PASSWORD_HASH"].filter { value($0) != nil }
+        if !PasswordFile.isName(name) { problem(.username, "this is not a name; set it to \(PasswordFile.nameBounds)") }
+        let given = [EnvironmentVariable.password, .passwordFile, .passwordHash].filter { value($0) != nil }
         guard let source = given.first, given.count == 1, let text = value(source) else {
             problem(
-                "BERTH_PASSWORD",
+                .password,
                 "set one of BERTH_PASSWORD, BERTH_PASSWORD_FILE and BERTH_PASSWORD_HASH\(given.isEmpty ? "" : ", not \(given.count)")"
             )
             return nil
         }
         let access = [Settings.AccessRule(repositories: ["**"], actions: [.pull, .push, .list])]
         switch source {
-        case "BERTH_PASSWORD": return .init(name: name, password: .plain(Secret(text)), access: access)
-        case "BERTH_PASSWORD_HASH":
+        case .password: return .init(name: name, password: .plain(Secret(text)), access: access)
+        case .passwordHash:
             if let what = PasswordFile.problem(with: text) { problem(source, what) }
             return .init(name: name, password: .hash(Secret(text)), access: access)
         default:
@@ -110,24 +119,24 @@ struct EnvironmentReader {
         }
     }
 
-    private func address(_ name: String) -> Settings.Address? {
-        guard let text = value(name) else { return nil }
+    private func address(_ variable: EnvironmentVariable) -> Settings.Address? {
+        guard let text = value(variable) else { return nil }
         if let address = Addresses.parse(text) { return address }
-        problem(name, "'\(text)' is not an IP address and a port; write one like \(Addresses.examples)")
+        problem(variable, "'\(text)' is not an IP address and a port; write one like \(Addresses.examples)")
         return nil
     }
 
     private func tls() -> Settings.TLSFiles? {
-        switch (value("BERTH_TLS_CERTIFICATE"), value("BERTH_TLS_PRIVATE_KEY")) {
+        switch (value(.tlsCertificate), value(.tlsPrivateKey)) {
         case (nil, nil): return nil
         case (let certificate?, let key?):
-            for (name, path) in [("BERTH_TLS_CERTIFICATE", certificate), ("BERTH_TLS_PRIVATE_KEY", key)]
+            for (variable, path) in [(EnvironmentVariable.tlsCertificate, certificate), (.tlsPrivateKey, key)]
             where !Files.isReadable(path) {
-                problem(name, "'\(path)' cannot be read; name a PEM file that Berth's user may read")
+                problem(variable, "'\(path)' cannot be read; name a PEM file that Berth's user may read")
             }
             return .init(certificate: certificate, privateKey: key)
-        case (nil, _): problem("BERTH_TLS_CERTIFICATE", "missing; BERTH_TLS_PRIVATE_KEY is set, and TLS needs both")
-        case (_, nil): problem("BERTH_TLS_PRIVATE_KEY", "missing; BERTH_TLS_CERTIFICATE is set, and TLS needs both")
+        case (nil, _): problem(.tlsCertificate, "missing; BERTH_TLS_PRIVATE_KEY is set, and TLS needs both")
+        case (_, nil): problem(.tlsPrivateKey, "missing; BERTH_TLS_CERTIFICATE is set, and TLS needs both")
         }
         return nil
     }

@@ -54,9 +54,7 @@ final class Section {
     /// Every key that nobody asked for, with the nearest that somebody did.
     func finish() {
         for key in entries.keys where !known.contains(key) {
-            let nearest = known.sorted().min { distance($0, key) < distance($1, key) }
-            let hint = nearest.flatMap { distance($0, key) <= max(2, key.count / 3) ? "did you mean '\($0)'?" : nil }
-            problem(key, "unknown key; \(hint ?? "known here: \(known.sorted().joined(separator: ", "))")")
+            problem(key, "unknown key; \(suggestion(for: key, among: Array(known)))")
         }
     }
 
@@ -194,18 +192,4 @@ final class Section {
         }
         return isWhole ? result + rest : nil
     }
-}
-
-/// Levenshtein's: how many letters are between two names.
-private func distance(_ a: String, _ b: String) -> Int {
-    let (a, b) = (Array(a), Array(b))
-    var row = Array(0...b.count)
-    for (i, x) in a.enumerated() {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for (j, y) in b.enumerated() {
-            (diagonal, row[j + 1]) = (row[j + 1], min(row[j + 1] + 1, row[j] + 1, diagonal + (x == y ? 0 : 1)))
-        }
-    }
-    return row[b.count]
 }

@@ -22,6 +22,10 @@ public struct Settings: Sendable {
     public var workers: Int?
     /// The environment as it was when this was read; the AWS_* variables are read from it.
     public var environment: [String: String] = [:]
+    /// Where this was read from: a file's path, or `environment`.
+    public var origin = "environment"
+    /// What is allowed and perhaps not meant, a sentence each: told at start and by `check`.
+    public var warnings: [String] = []
 
     public struct Address: Sendable, Equatable, CustomStringConvertible {
         /// An IP address, without brackets.

@@ -4,15 +4,25 @@ import Registry
 struct SettingsReader {
     let file: String
     let environment: [String: String]
+    let refusesUnknownVariables: Bool
     let problems: ProblemList
 
-    init(file: String, environment: [String: String]) {
+    init(file: String, environment: [String: String], refusesUnknownVariables: Bool = true) {
         (self.file, self.environment, problems) = (file, environment, ProblemList(file: file))
+        self.refusesUnknownVariables = refusesUnknownVariables
     }
 
     func read(_ text: String) throws(ConfigurationProblems) -> Settings {
         var settings = Settings()
         settings.environment = environment
+        settings.origin = file
+        let references = Set(text.matches(of: #/\$\{([^}]*)\}/#).map { String($0.1) })
+        if refusesUnknownVariables {
+            EnvironmentVariable.refuseUnknown(in: environment, references: references, problems: problems)
+        }
+        if let warning = EnvironmentVariable.warningOfUnused(in: environment, file: file, references: references) {
+            settings.warnings.append(warning)
+        }
         do throws(Document.Problem) {
             // A file that says nothing still lacks what must be said.
             let node = try Document.compose(text) ?? [:]

@@ -17,6 +17,7 @@ public final class ECRSandbox: Sendable {
 
     /// Listens, and has written `sandbox.json` when it returns. Runs on a thread of its own until `stop()`.
     public static func start(_ settings: SandboxSettings = SandboxSettings(), logger: Logger) throws -> ECRSandbox {
+        if let problem = settings.problem { throw SandboxError("the sandbox's \(problem.property): \(problem.text)") }
         let directory = try settings.directory ?? Files.makeTemporaryDirectory()
         do {
             try Files.makeDirectory(directory)
@@ -40,9 +41,8 @@ public final class ECRSandbox: Sendable {
         self.host = host
         var bound: [Service: Listener] = [:]
         for service in Service.allCases {
-            guard let address = SocketAddress(host: settings.address, port: settings.ports[service]) else {
-                throw SandboxError("the sandbox's address '\(settings.address)' is no IP address; write 127.0.0.1 or ::1")
-            }
+            // It has been made sure that it is an address.
+            guard let address = SocketAddress(host: settings.address, port: settings.ports[service]) else { continue }
             bound[service] = try Listener(on: address, number: service.number, host: host)
         }
         listeners = Array(bound.values)

@@ -79,7 +79,7 @@ actor SandboxHost: ConnectionHost {
             "request",
             metadata: [
                 "service": "\(service.rawValue)", "method": "\(exchange.method.token)", "path": "\(exchange.path)",
-                "status": "\(exchange.status)",
+                "status": .stringConvertible(exchange.status),
             ])
     }
 

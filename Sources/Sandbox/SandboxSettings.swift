@@ -1,4 +1,5 @@
 import Crypto
+import Transport
 
 /// What a sandbox is: where it keeps its things, where it listens, and who it pretends to be.
 public struct SandboxSettings: Sendable {
@@ -33,4 +34,28 @@ public struct SandboxSettings: Sendable {
     }
 
     public init(directory: String? = nil) { self.directory = directory }
+
+    /// What cannot be played, by the name of its property, and what can; nil: nothing is wrong.
+    public var problem: (property: String, text: String)? {
+        if account.utf8.count != 12 || !account.utf8.allSatisfy({ $0 &- 48 < 10 }) {
+            return ("account", "'\(account)' is no AWS account; write twelve digits, like 123456789012")
+        }
+        if !Self.isRegion(region) {
+            return ("region", "'\(region)' is no region whose hosts end in amazonaws.com; write one like eu-west-1")
+        }
+        if SocketAddress(host: address, port: 0) == nil {
+            return ("address", "'\(address)' is no IP address; write 127.0.0.1 or ::1, without a port")
+        }
+        return nil
+    }
+
+    /// `eu-west-1`, `us-gov-west-1`: words and a number. China and the isolated partitions have other hosts (wire 1.7).
+    private static func isRegion(_ text: String) -> Bool {
+        let words = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false).map(Array.init)
+        guard words.count >= 3, words.allSatisfy({ !$0.isEmpty }), words[words.count - 1].allSatisfy({ $0 &- 48 < 10 }) else {
+            return false
+        }
+        return words.dropLast().allSatisfy { $0.allSatisfy { $0 &- 97 < 26 } } && words[0].count == 2
+            && words[0] != Array("cn".utf8) && !words[1].starts(with: "iso".utf8)
+    }
 }

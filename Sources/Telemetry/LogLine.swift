@@ -74,16 +74,31 @@ public struct LogLine {
 
     /// A name that is only known at run time.
     public mutating func field(named name: String, _ value: some Collection<UInt8>) {
-        append(format == .json ? ",\"" : " ")
-        name.utf8.withBytes { appendEscaped($0) }
-        append(format == .json ? "\":" : "=")
+        begin(named: name)
         value.withBytes { append(value: $0) }
+    }
+
+    /// - Parameter number: as JSON writes it (RFC 8259 6).
+    public mutating func field(named name: String, number: some Collection<UInt8>) {
+        begin(named: name)
+        bytes.append(contentsOf: number)
+    }
+
+    public mutating func field(named name: String, _ flag: Bool) {
+        begin(named: name)
+        append(flag ? "true" : "false")
     }
 
     /// The line with its end; the value is then used up.
     public consuming func finished() -> [UInt8] {
         append(format == .json ? "}\n" : "\n")
         return bytes
+    }
+
+    private mutating func begin(named name: String) {
+        append(format == .json ? ",\"" : " ")
+        name.utf8.withBytes { appendEscaped($0) }
+        append(format == .json ? "\":" : "=")
     }
 
     private mutating func begin(_ name: StaticString) {

@@ -20,8 +20,18 @@ public struct StructuredLogHandler: LogHandler {
         var clock = LogClock()
         var line = LogLine(format, level: Self.name(of: event.level), message: event.message.description.utf8, clock: &clock)
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
-        for (key, value) in all.sorted(by: { $0.key < $1.key }) { line.field(named: key, "\(value)".utf8) }
+        for (key, value) in all.sorted(by: { $0.key < $1.key }) { Self.add(value, named: key, to: &line) }
         sink.append(line.finished())
+    }
+
+    /// `.stringConvertible(3)` and `.stringConvertible(false)` keep their type; an interpolation, `"\(3)"`, is text.
+    private static func add(_ value: Logger.Metadata.Value, named name: String, to line: inout LogLine) {
+        switch value {
+        case .stringConvertible(let flag as Bool): line.field(named: name, flag)
+        case .stringConvertible(let number as any BinaryInteger): line.field(named: name, number: "\(number)".utf8)
+        case .stringConvertible(let number as Double) where number.isFinite: line.field(named: name, number: "\(number)".utf8)
+        default: line.field(named: name, "\(value)".utf8)
+        }
     }
 
     private static func name(of level: Logger.Level) -> StaticString {

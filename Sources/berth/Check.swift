@@ -21,8 +21,13 @@ struct Check: AsyncParsableCommand {
         let loop = EventLoop()
         loop.start(named: "control")
         let clients = AWSClients(settings, loop: loop, log: Logger(label: "berth") { _ in SwiftLogNoOpLogHandler() })
-        var report = CheckReport(users: settings.users.count)
-        if !json { show("ok     configuration: \(settings.upstreams.count) upstream(s), \(settings.users.count) user(s)") }
+        var report = CheckReport(configuration: settings.origin, warnings: settings.warnings, users: settings.users.count)
+        if !json {
+            show(
+                "ok     configuration: \(settings.upstreams.count) upstream(s), \(settings.users.count) user(s), from \(settings.origin)"
+            )
+            for warning in settings.warnings { show("warn   configuration: \(warning)") }
+        }
         for upstream in settings.upstreams {
             var part = CheckReport.Upstream(name: upstream.name, registry: upstream.registry.host)
             if !json { show(part.title) }

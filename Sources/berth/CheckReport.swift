@@ -22,15 +22,21 @@ struct CheckReport: Encodable {
         var isWell: Bool { !steps.contains { $0.outcome == .failed } }
     }
 
+    /// Where the configuration was read from: a file's path, or `environment`.
+    let configuration: String
+    /// What is allowed there and perhaps not meant.
+    let warnings: [String]
     let users: Int
     var upstreams: [Upstream] = []
     var isWell: Bool { upstreams.allSatisfy(\.isWell) }
 
-    enum CodingKeys: String, CodingKey { case ok, users, upstreams }
+    enum CodingKeys: String, CodingKey { case ok, configuration, warnings, users, upstreams }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(isWell, forKey: .ok)
+        try container.encode(configuration, forKey: .configuration)
+        try container.encode(warnings, forKey: .warnings)
         try container.encode(users, forKey: .users)
         try container.encode(upstreams, forKey: .upstreams)
     }

@@ -113,7 +113,9 @@ actor ControlPlane {
                 log.warning(
                     "changed, and taken up at the next start only", metadata: ["keys": "\(waiting.joined(separator: ", "))"])
             }
-            log.notice("reloaded", metadata: ["users": "\(next.users.count)", "routes": "\(next.routes.count)"])
+            log.notice(
+                "reloaded",
+                metadata: ["users": .stringConvertible(next.users.count), "routes": .stringConvertible(next.routes.count)])
             return []
         } catch {
             for line in error.lines { log.error("not reloaded", metadata: ["problem": "\(line)"]) }

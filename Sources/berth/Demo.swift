@@ -39,7 +39,7 @@ struct Demo: AsyncParsableCommand {
         } catch { throw CleanExitError(reason: "the sandbox cannot start: \(error)") }
         let gateway = try await startGateway(before: sandbox, certificates: directory, log: log)
         tell(gateway)
-        await gateway.serve()
+        await gateway.serve(reloads: false)
         await sandbox.stop()
     }
 

@@ -21,6 +21,8 @@ struct RunningGateway {
     static func start(
         _ settings: Settings, log: ProcessLog, reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
     ) async throws -> RunningGateway {
+        log.logger.notice("starting", metadata: ["version": "\(Berth.version)", "configuration": "\(settings.origin)"])
+        for warning in settings.warnings { log.logger.warning("configuration", metadata: ["warning": "\(warning)"]) }
         let loop = EventLoop()
         let control = try ControlPlane(loop: loop, settings: settings, log: log.logger, reading: reading)
         loop.start(named: "control")
@@ -44,18 +46,23 @@ struct RunningGateway {
         dataPlane.start()
         for (configured, address) in zip(settings.listeners, dataPlane.addresses) {
             log.logger.info(
-                "listening", metadata: ["listener": "registry", "address": "\(address)", "tls": "\(configured.tls != nil)"])
+                "listening",
+                metadata: [
+                    "listener": "registry", "address": "\(address)", "tls": .stringConvertible(configured.tls != nil),
+                ])
         }
-        log.logger.info("listening", metadata: ["listener": "admin", "address": "\(listener.address)", "tls": "false"])
+        log.logger.info(
+            "listening", metadata: ["listener": "admin", "address": "\(listener.address)", "tls": .stringConvertible(false)])
         return RunningGateway(
             control: control, dataPlane: dataPlane, adminAddress: listener.address, settings: settings, adminListener: listener,
             log: log.logger)
     }
 
     /// Until SIGTERM or SIGINT, and then until the last transfer is done; a second of either ends what is left.
-    func serve() async {
+    /// - Parameter reloads: on SIGHUP. Otherwise it ends as well: the terminal was closed.
+    func serve(reloads: Bool = true) async {
         for await signal in control.loop.signals([SIGTERM, SIGINT, SIGHUP]) {
-            if signal == SIGHUP {
+            if signal == SIGHUP, reloads {
                 _ = await control.reload(into: dataPlane)
                 continue
             }

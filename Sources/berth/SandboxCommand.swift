@@ -28,21 +28,28 @@ struct SandboxCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A quirk to switch, as name=on or name=off; may be given several times.", valueName: "name=on|off"))
     var quirk: [String] = []
 
-    func run() async throws {
-        EventLoop.prepareProcess()
+    func validate() throws { _ = try settings() }
+
+    private func settings() throws(ValidationError) -> SandboxSettings {
         var settings = SandboxSettings(directory: data)
-        settings.address = listen
-        settings.account = account
-        settings.region = region
+        (settings.address, settings.account, settings.region) = (listen, account, region)
         for text in quirk {
             let parts = text.split(separator: "=").map(String.init)
             guard parts.count == 2, let quirk = Quirk(rawValue: parts[0]), ["on", "off"].contains(parts[1]) else {
-                throw ValidationError(
-                    "--quirk \(text): write name=on or name=off; names are \(Quirk.allCases.map(\.rawValue).sorted().joined(separator: ", "))"
-                )
+                let names = Quirk.allCases.map(\.rawValue).sorted().joined(separator: ", ")
+                throw ValidationError("--quirk \(text): write name=on or name=off; names are \(names)")
             }
             settings.quirks[quirk] = parts[1] == "on"
         }
+        if let problem = settings.problem {
+            throw ValidationError("--\(problem.property == "address" ? "listen" : problem.property): \(problem.text)")
+        }
+        return settings
+    }
+
+    func run() async throws {
+        EventLoop.prepareProcess()
+        let settings = try settings()
         let sink = LogSink()
         defer { sink.flush() }
         let logger = Logger(label: "sandbox") { _ in StructuredLogHandler(sink: sink, format: .automatic, level: .notice) }
@@ -55,7 +62,7 @@ struct SandboxCommand: AsyncParsableCommand {
         show("Faults, quirks and counters: \(sandbox.addresses.control)")
         let control = EventLoop()
         control.start(named: "control")
-        for await _ in control.signals([SIGTERM, SIGINT]) { break }
+        for await _ in control.signals([SIGTERM, SIGINT, SIGHUP]) { break }
         await sandbox.stop()
         for path in [configuration, configuration + ".credentials", configuration + ".password"] where data != nil {
             try? FileManager.default.removeItem(atPath: path)  // its ports and keys are gone

@@ -17,8 +17,8 @@ struct ConfigurationOptions: ParsableArguments {
         }
     }
 
-    func load() throws(ConfigurationProblems) -> Settings {
-        try Settings.load(file: config, environment: ProcessInfo.processInfo.environment)
+    func load(again: Bool = false) throws(ConfigurationProblems) -> Settings {
+        try Settings.load(file: config, environment: ProcessInfo.processInfo.environment, again: again)
     }
 }
 
@@ -34,7 +34,7 @@ struct Serve: AsyncParsableCommand {
         defer { log.sink.flush() }
         do {
             let gateway = try await RunningGateway.start(settings, log: log) { [options] () throws(ConfigurationProblems) in
-                try options.load()
+                try options.load(again: true)
             }
             await gateway.serve()
         } catch {

@@ -11,6 +11,7 @@ import pytest
 
 from harness.gateway import Gateway, clean_environment
 from harness.processes import attempt
+from harness.sandbox import Sandbox
 
 EX_USAGE = 64
 EX_CONFIG = 78
@@ -87,6 +88,46 @@ def test_the_environment_alone_is_checked_too(berth: Path) -> None:
     done = serve(berth, "serve", BERTH_REGISTRY="nowhere", BERTH_USERNAME="ci")
     assert done.returncode == EX_CONFIG, done
     assert "BERTH_REGISTRY" in done.stderr and "BERTH_PASSWORD" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+@pytest.mark.parametrize("with_file", [True, False])
+def test_an_unknown_variable_is_refused(berth: Path, own_directory: Path, command: str, with_file: bool) -> None:
+    path = own_directory / "berth.yaml"
+    path.write_text("anonymous: {access: [{repositories: [a], actions: [pull]}]}\nupstreams: [{name: main, registry: public.ecr.aws}]\n")
+    variables = {"BERTH_REGISTRI": "hunter2"} | ({"BERTH_CONFIG": str(path)} if with_file else {})
+    done = serve(berth, command, **variables)
+    assert done.returncode == EX_CONFIG, done
+    told = [line for line in done.stderr.splitlines() if line.startswith("environment: BERTH_REGISTRI: ")]
+    assert len(told) == 1 and "BERTH_REGISTRY" in told[0], done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
+
+
+def test_variables_without_effect_are_named_with_the_file(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+    idle = {"BERTH_REGISTRY": "public.ecr.aws", "BERTH_PASSWORD": "hunter2"}
+    gateway = Gateway(berth, own_directory / "gateway", own_sandbox.upstream, own_sandbox.environment | idle)
+    try:
+        lines = list(gateway.log_lines())
+        path = str(gateway.configuration_path)
+        start = [line for line in lines if line.get("message") == "starting"]
+        version = serve(berth, "--version").stdout.strip()
+        assert [(line["version"], line["configuration"]) for line in start] == [(version, path)], lines
+        told = [line["warning"] for line in lines if line["level"] == "warning"]
+        assert len(told) == 1 and all(name in told[0] for name in idle) and path in told[0], lines
+        checked = serve(berth, "check", "--config", path, **own_sandbox.environment, **idle)
+        assert checked.returncode == 0 and f"warn   configuration: {told[0]}" in checked.stdout, checked
+        report = json.loads(serve(berth, "check", "--json", "--config", path, **own_sandbox.environment, **idle).stdout)
+        assert (report["configuration"], report["warnings"], report["ok"]) == (path, told, True)
+    finally:
+        gateway.stop()
+    assert "hunter2" not in gateway.program.err
+
+
+@pytest.mark.parametrize("option", ["--account=1", "--account=12345678901a", "--region=europe", "--region=cn-north-1", "--region=eu-west-1.evil", "--listen=localhost", "--listen=127.0.0.1:80", "--quirk=none=on"])
+def test_a_sandbox_of_what_cannot_be_is_refused(berth: Path, own_directory: Path, option: str) -> None:
+    done = attempt(berth, "sandbox", "--data", own_directory / "data", option, env=clean_environment({}), timeout=20)
+    assert done.returncode == EX_USAGE, done
+    assert option.split("=")[0] in done.stderr and not (own_directory / "data").exists(), done
 
 
 @pytest.mark.parametrize("listener", ["registry", "admin"])

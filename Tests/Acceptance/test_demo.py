@@ -51,10 +51,21 @@ def test_the_printed_lines_work_as_they_are(demo: Program, docker: Docker) -> No
     docker.empty()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_its_end_leaves_nothing_behind(demo: Program, own_directory: Path, number: signal.Signals) -> None:
     opened = {os.readlink(entry) for entry in Path(f"/proc/{demo.pid}/fd").iterdir()}
     assert demo.stop(number) == 0, demo.err
     assert list((own_directory / "tmp").iterdir()) == []
     left = [path for path in opened if path.startswith("/") and Path(path).is_file() and not path.startswith(("/proc", "/dev"))]
     assert all(path.startswith(str(own_directory)) for path in left), left
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_sandbox_s_end_leaves_nothing_behind(berth: Path, own_directory: Path, number: signal.Signals) -> None:
+    temporary = own_directory / "tmp"
+    temporary.mkdir()
+    sandbox = Program("sandbox", [berth, "sandbox"], own_directory, clean_environment({"TMPDIR": str(temporary)}))
+    sandbox.wait_ready(lambda: "Faults, quirks and counters" in sandbox.out)
+    assert list(temporary.iterdir()) != []
+    assert sandbox.stop(number) == 0, sandbox.err
+    assert list(temporary.iterdir()) == []

@@ -80,6 +80,27 @@ def test_a_refused_request_gets_the_registrys_json(strict_gateway: Gateway, refu
     assert int(strict_gateway.access_line(answer)["status"]) == answer.status
 
 
+TOKEN = "ghp_" + "x" * 36 + "y" * 400
+TRIED = {
+    "a wrong password": (basic("ci", "guess"), "ci"),
+    "an unknown user": (basic("mallory", "guess"), "mallory"),
+    "a name that would break the line": (basic('a"\n\u202e{', "guess"), 'a"\n\u202e{'),
+    "a token in the place of the name": (basic(TOKEN, "guess"), TOKEN[:64]),
+    "no login": (None, None),
+    "a login that cannot be read": ("Basic %%%", None),
+    "a login that is right": (CI, None),
+}
+
+
+@pytest.mark.parametrize("case", TRIED)
+def test_a_failed_login_names_the_user_that_was_tried(strict_gateway: Gateway, case: str) -> None:
+    authorization, name = TRIED[case]
+    answer = request(strict_gateway.plain, "GET", "/v2/", authorization=authorization)
+    line = strict_gateway.access_line(answer)
+    assert line.get("user_tried") == name and line["status"] == answer.status
+    assert "guess" not in str(line) and TOKEN not in strict_gateway.program.err
+
+
 def test_eleven_wrong_passwords_in_a_minute_are_held_off(sandbox: Sandbox, start_gateway: StartGateway, stored: Image) -> None:
     gateway = start_gateway(sandbox)
     gateway.wait_until_ready()

@@ -131,12 +131,6 @@ struct HouseTests {
         for key in Set(keys) { #expect(readme.contains(key), "\(key)") }
     }
 
-    @Test(arguments: ["deploy/iam/pull.json", "deploy/iam/push.json", "deploy/iam/create-repositories.json"])
-    func `a policy is JSON with statements`(path: String) throws {
-        let policy = try #require(try JSONSerialization.jsonObject(with: Data(Self.text(path).utf8)) as? [String: Any])
-        #expect((policy["Statement"] as? [Any])?.isEmpty == false)
-    }
-
     @Test func `the compose file's environment is a configuration`() throws {
         let document = try #require(try Yams.load(yaml: Self.text("deploy/compose/compose.yaml")) as? [String: Any])
         let service = try #require((document["services"] as? [String: [String: Any]])?["berth"])
@@ -155,7 +149,7 @@ struct HouseTests {
     @Test func `a variable that is written about is one that is read`() throws {
         let written = try ["README.md", "deploy/compose/compose.yaml", "deploy/kubernetes/berth.yaml", "deploy/rancher/README.md"]
             .flatMap { try Self.text($0).matches(of: #/BERTH_[A-Z_]*[A-Z]/#).map { String($0.0) } }
-        let code = try Self.text("Sources/Configuration/Loading.swift")
+        let code = try Self.text("Sources/Configuration/EnvironmentVariable.swift")
         let read = Set(code.matches(of: #/"(BERTH_[A-Z_]+)"/#).map { String($0.1) })
         #expect(Set(written).subtracting(read).isEmpty)
         #expect(try read.isSubset(of: Self.text("README.md").matches(of: #/BERTH_[A-Z_]*[A-Z]/#).map { String($0.0) }))

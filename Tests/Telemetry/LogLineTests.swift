@@ -94,6 +94,29 @@ struct LogLineTests {
         let lines = pipe.readNow().split(separator: "\n").map { Self.withoutTime(Array($0.utf8), .text) }
         #expect(lines == [#" error    no token a=event reason="denied: no" upstream=main"#])
     }
+
+    static let typed: [(Logger.Metadata.Value, String)] = [
+        (.stringConvertible(false), "false"), (.stringConvertible(true), "true"), (.stringConvertible(3), "3"),
+        (.stringConvertible(-7 as Int64), "-7"), (.stringConvertible(UInt16.max), "65535"), (.stringConvertible(0.25), "0.25"),
+        (.stringConvertible(1e300), "1e+300"),
+        // What no number of JSON is, and text that looks like a number or a flag, stays text.
+        (.stringConvertible(Double.infinity), #""inf""#), (.stringConvertible(Double.nan), #""nan""#), ("3", #""3""#),
+        ("\(3)", #""3""#), ("true", #""true""#), (.stringConvertible(Duration.seconds(5)), #""5.0 seconds""#),
+        (["a", "b"], #""[\"a\", \"b\"]""#),
+    ]
+
+    @Test(arguments: typed.indices)
+    func `numbers and booleans are numbers and booleans`(index: Int) throws {
+        let (value, json) = Self.typed[index]
+        let pipe = TestPipe()
+        let sink = LogSink(descriptor: pipe.input, format: .json)
+        let log = Logger(label: "test") { _ in StructuredLogHandler(sink: sink, format: .json, level: .notice) }
+        log.notice("m", metadata: ["v": value])
+        sink.flush()
+        let line = pipe.readNow()
+        #expect(line.hasSuffix(#""message":"m","v":\#(json)}"# + "\n"))
+        #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) }
+    }
 }
 
 /// Both ends stay open for the process's life: the sink's thread outlives the test.

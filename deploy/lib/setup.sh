@@ -1,4 +1,4 @@
-# What a machine needs before Berth builds, shared by deploy/demo and Tests/run. Sourced by bash, never run.
+# What a machine needs before Berth builds, shared by deploy/build, deploy/demo and Tests/run. Sourced by bash, never run.
 # Debian 12 and Ubuntu 24.04 install by apt; elsewhere what is missing is named and left to the person.
 
 readonly SWIFT_MINIMUM=6.2
@@ -6,6 +6,21 @@ readonly EX_UNAVAILABLE=69 # sysexits.h: something the program needs is not ther
 
 # The C libraries, as pkg-config module:Debian package.
 readonly C_LIBRARIES=(libevent:libevent-dev libcurl:libcurl4-openssl-dev openssl:libssl-dev libcrypt:libcrypt-dev)
+
+# What Swift needs besides its toolchain, as its own instructions list it (https://www.swift.org/install/linux/).
+readonly SWIFT_ON_DEBIAN_12=(
+    binutils gcc git libcurl4-openssl-dev libedit-dev libicu-dev libncurses-dev libpython3-dev libsqlite3-dev libstdc++-12-dev
+    libxml2-dev pkg-config tzdata uuid-dev
+)
+readonly SWIFT_ON_UBUNTU_24_04=(
+    binutils git gnupg2 libc6-dev libcurl4-openssl-dev libedit2 libgcc-13-dev libncurses-dev libpython3-dev libsqlite3-0
+    libstdc++-13-dev libxml2-dev libz3-dev pkg-config tzdata unzip zlib1g-dev
+)
+readonly SWIFT_PAGE=https://www.swift.org/install/linux/
+readonly SWIFT_ADVICE="Get Swift from $SWIFT_PAGE and put its usr/bin on PATH."
+
+readonly OS_RELEASE=${OS_RELEASE:-/etc/os-release} # tests have their own
+readonly CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -47,9 +62,20 @@ apt_install() {
     return "$status"
 }
 
-# Prints the packages of the C libraries that pkg-config does not know.
+# in_own_tmp COMMAND...: with a TMPDIR of its own, removed when it ends; Swift's tools leave directories in it.
+in_own_tmp() (
+    TMPDIR=$(mktemp -d)
+    export TMPDIR
+    trap 'rm -rf "$TMPDIR"' EXIT
+    "$@"
+)
+
+# Prints the packages of what is missing to build: the C libraries that pkg-config does not know, and what the package manager fetches with.
 missing_libraries() {
     command -v pkg-config >/dev/null || echo pkg-config
+    command -v git >/dev/null || echo git
+    # Debian installs git without them. Other systems keep them elsewhere.
+    ! command -v apt-get >/dev/null || [[ -s $CERTIFICATES ]] || echo ca-certificates
     local library
     for library in "${C_LIBRARIES[@]}"; do
         pkg-config --exists "${library%%:*}" 2>/dev/null || echo "${library##*:}"
@@ -62,29 +88,56 @@ install_c_libraries() {
     [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}" || fail "Berth cannot be built without: ${missing[*]}"
 }
 
+# swift_packages: prints what Swift's own instructions list for this system; fails where they are not known here.
+swift_packages() ( # a subshell: the file sets variables of its own
+    ID="" VERSION_ID=""
+    [[ ! -r $OS_RELEASE ]] || source "$OS_RELEASE"
+    case "$ID $VERSION_ID" in
+        "debian 12") printf '%s\n' "${SWIFT_ON_DEBIAN_12[@]}" ;;
+        "ubuntu 24.04") printf '%s\n' "${SWIFT_ON_UBUNTU_24_04[@]}" ;;
+        *) return 1 ;;
+    esac
+)
+
+# Prints those of them that are not installed.
+missing_swift_packages() {
+    local package
+    swift_packages | while read -r package; do
+        [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || echo "$package"
+    done
+}
+
+# swift_works: whether the toolchain starts, and whether what it compiles can be linked and run. Prints its version, or what went wrong.
+# The same static link as the release build's: it takes the C++ library, which a toolchain does not bring.
+swift_works() { swift --version 2>&1 && swift build --version 2>&1 && swift_compiles 2>&1; }
+
+swift_compiles() {
+    echo 'import Foundation; print(URL(filePath: "/").path)' >"$TMPDIR/main.swift"
+    swiftc -suppress-warnings -static-stdlib "$TMPDIR/main.swift" -o "$TMPDIR/main" && "$TMPDIR/main"
+}
+
+# essence TEXT: prints the lines that say what is wrong; a failed link has hundreds.
+essence() { grep -m 3 error <<<"$1" || head -n 3 <<<"$1"; }
+
 require_swift() {
-    local advice="Get Swift from https://www.swift.org/install/linux/ and put its usr/bin on PATH."
-    command -v swift >/dev/null || fail "No Swift toolchain: Berth is built with Swift $SWIFT_MINIMUM or later. $advice"
-    local version
-    version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' | head -n 1)
+    command -v swift >/dev/null || fail "No Swift toolchain: Berth is built with Swift $SWIFT_MINIMUM or later. $SWIFT_ADVICE"
+    local said missing version
+    if ! said=$(in_own_tmp swift_works); then
+        say "Swift does not work here yet: $(essence "$said")"
+        mapfile -t missing < <(missing_swift_packages)
+        [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}" || fail "Swift cannot build without: ${missing[*]}"
+        said=$(in_own_tmp swift_works) || fail "Swift cannot build here: $(essence "$said")"$'\n'"What it needs on this system: $SWIFT_PAGE"
+    fi
+    version=$(sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' <<<"$said" | head -n 1)
     [[ $(printf '%s\n' "$SWIFT_MINIMUM" "$version" | sort -V | head -n 1) == "$SWIFT_MINIMUM" ]] ||
-        fail "Swift ${version:-of unknown version} is too old: Berth is built with Swift $SWIFT_MINIMUM or later. $advice"
+        fail "Swift ${version:-of unknown version} is too old: Berth is built with Swift $SWIFT_MINIMUM or later. $SWIFT_ADVICE"
 }
 
 # The release build that everybody runs: the runtime is linked in, so the program needs no Swift where it goes.
 readonly RELEASE_BUILD=(-c release --product berth --static-swift-stdlib)
 
 # build_release ROOT: builds the program; seconds when nothing changed.
-build_release() {
-    # The package manager leaves empty directories behind.
-    local temporary status=0
-    temporary=$(mktemp -d)
-    TMPDIR=$temporary swift build --package-path "$1" "${RELEASE_BUILD[@]}" >&2 || status=$?
-    rm -rf "$temporary"
-    return "$status"
-}
+build_release() { in_own_tmp swift build --package-path "$1" "${RELEASE_BUILD[@]}" >&2; }
 
 # release_binary ROOT: prints where build_release puts it.
-release_binary() {
-    printf '%s/berth\n' "$(swift build --package-path "$1" "${RELEASE_BUILD[@]}" --show-bin-path)"
-}
+release_binary() { printf '%s/berth\n' "$(in_own_tmp swift build --package-path "$1" "${RELEASE_BUILD[@]}" --show-bin-path)"; }

@@ -156,7 +156,8 @@ public actor TokenKeeper {
         log.notice(
             "token fetched",
             metadata: [
-                "upstream": "\(name)", "generation": "\(new.generation)", "expires": "\(new.expiresAt.formatted(.iso8601))",
+                "upstream": "\(name)", "generation": .stringConvertible(new.generation),
+                "expires": "\(new.expiresAt.formatted(.iso8601))",
                 "expiry": life.isGuessed ? "assumed: the upstream's lies in the past" : "as the upstream says",
             ])
         for (number, waiter) in waiters where new.generation > waiter.generation { resume(number, new) }
@@ -174,6 +175,9 @@ public actor TokenKeeper {
             left.map { $0 > 0 ? "the old token serves for \($0) s more" : "the old token is over" } ?? "there is no token yet"
         log.error(
             "token not fetched",
-            metadata: ["upstream": "\(name)", "error": "\(error)", "consequence": "\(rest)", "attempt": "\(schedule.failures)"])
+            metadata: [
+                "upstream": "\(name)", "error": "\(error)", "consequence": "\(rest)",
+                "attempt": .stringConvertible(schedule.failures),
+            ])
     }
 }

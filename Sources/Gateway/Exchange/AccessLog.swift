@@ -22,6 +22,8 @@ final class AccessLog {
 
     /// A path is cut here: names and digests are shorter.
     private static let targetBytesAtMost = 1024
+    /// Of a name that nobody has: it may be a token, pasted where the name belongs, and is then not logged whole.
+    static let triedUserBytesAtMost = 64
     /// Query parameters that are no secret. A presigned URL's, or whatever a client makes up, are left out.
     private static let parametersShown = ["n", "last", "digest", "mount", "from", "ns", "artifactType"].map { Array($0.utf8) }
 
@@ -36,6 +38,7 @@ final class AccessLog {
         line.field("request_id", record.requestID)
         line.field("client", record.clientText)
         if let principal = record.principal { line.field("user", principal.name.utf8) }
+        if let tried = record.triedUser { line.field("user_tried", tried.prefix(Self.triedUserBytesAtMost)) }
         line.field("method", head.method.token)
         line.field("path", Self.shown(head.target))
         line.field("operation", record.operation.rawValue.utf8)

@@ -90,6 +90,7 @@ final class Exchange {
             failure = .throttled
             refusal = Refusal(.tooManyRequests, "Too many failed logins from this address; try again later.", retryAfter: seconds)
         }
+        record.triedUser = request.head.value(of: .authorization).flatMap { BasicCredentials(field: $0)?.user }
         bench.loginFailed(failure)
         throw refusal
     }

@@ -19,6 +19,8 @@ struct ExchangeRecord {
 
     var operation = Operation.other
     var principal: Principal?
+    /// Of a login that failed, the user's name as it was sent; nil: none was, or it could not be read.
+    var triedUser: [UInt8]?
     var upstream: Upstream?
     var status = 0
     /// Bytes of heads and bodies on each side, in both directions, inside TLS.

@@ -90,7 +90,8 @@ class Gateway:
     def _find_addresses(self, expected: int) -> bool:
         listening = [line for line in self.log_lines() if line.get("message") == "listening"]
         for line in listening:
-            tls = line.get("tls") in (True, "true")
+            tls = line["tls"]
+            assert isinstance(tls, bool), line
             self.addresses[line["listener"], tls] = Address.parse(line["address"], self.ca if tls else None)
         return len(listening) >= expected
 

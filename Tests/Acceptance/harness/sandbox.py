@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 
 from harness.address import Address
+from harness.gateway import clean_environment
 from harness.processes import Program
 
 
@@ -21,7 +22,7 @@ class Sandbox:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         data = directory / "data"
-        self.program = Program("sandbox", [berth, "sandbox", "--data", data, *options], directory)
+        self.program = Program("sandbox", [berth, "sandbox", "--data", data, *options], directory, clean_environment({}))
         self.facts: dict[str, Any] = self.program.wait_ready(lambda: read_json(data / "sandbox.json"))
         self.ca = Path(self.facts["ca_file"])
         self.program.wait_ready(Address.parse(self.facts["api"]).accepts)
