@@ -122,4 +122,4 @@ def without_body(framing: Class) -> None:
     for line in ("", "Content-Length: 0"):
         framing.forwarded(f"GET with {line!r}", text(GET, *[line] * bool(line)), "GET", MANIFEST)
         framing.forwarded(f"PUT with {line!r}", text(PUT, *[line] * bool(line)), "PUT", MANIFEST)
-    framing.forwarded("POST of no chunks", text(POST, CHUNKED, body="0\r\n\r\n"), "POST", UPLOADS)
+    framing.forwarded("POST of no chunks", text(POST, CHUNKED, body="0\r\n\r\n"), "POST", UPLOADS, may_refuse=True)
