@@ -36,9 +36,11 @@ BAD_TRAILERS = (
     "nonsense", ": x", " X: y", "X : y", "X\t: y", "X: a\x00b", "X: a\rb", "X: a\nb", "X\x00: y", "\xe9: y", "X: y\r\n z", "GET / HTTP/1.1", "X: \x7f",
     "X: " + "y" * 9000, "0",
 )  # fmt: skip
-GOOD_TRAILERS = (
-    "X: y", "X:", "Content-Length: 0", "Content-Length: 500", "Transfer-Encoding: chunked", "Authorization: Basic eA==", "Host: other.test", "Connection: close",
-    "Trailer: x", "Digest: sha-256=x", "X: y\r\nZ: w", "Content-Type: text/plain", "X-Forwarded-Host: other.test", "Upgrade: h2c", "Location: /v2/",
+GOOD_TRAILERS = ("X: y", "X:", "Digest: sha-256=x", "X: y\r\nZ: w", "X-Forwarded-Host: other.test", "Location: /v2/", "Cookie: a=b")
+# They mean something in a head alone (RFC 9110 6.5.1): without effect, or refused.
+HEADS_FIELDS = (
+    "Content-Length: 0", "Content-Length: 500", "Transfer-Encoding: chunked", "Authorization: Basic eA==", "Host: other.test", "Connection: close", "Trailer: x", "Upgrade: h2c",
+    "Content-Type: text/plain", "Content-Range: 0-9", "Range: bytes=0-0", "Expect: 100-continue", "X: y\r\nContent-Length: 5",
 )  # fmt: skip
 
 
@@ -63,6 +65,10 @@ def cases() -> list[Case]:
         body = f"5\r\nhello\r\n0\r\n{trailer}\r\n\r\n"
         chunks.forwarded(f"trailer {trailer!r}", text(PATCH, CHUNKED, body=body), "PATCH", SESSION, body=HELLO)
         chunks.forwarded(f"trailer {trailer!r} of a manifest", text(PUT, CHUNKED, "Trailer: X", body=body), "PUT", MANIFEST, body=HELLO)
+    for trailer in HEADS_FIELDS:
+        body = f"5\r\nhello\r\n0\r\n{trailer}\r\n\r\n"
+        chunks.forwarded(f"trailer {trailer!r}", text(PATCH_CUT, CHUNKED, body=body), "PATCH", CUT, body=HELLO, may_refuse=True)
+        chunks.forwarded(f"trailer {trailer!r} of a manifest", text(PUT, CHUNKED, "Trailer: X", body=body), "PUT", MANIFEST, body=HELLO, may_refuse=True)
     for size in ("00", "000", "0;a=b"):
         chunks.forwarded(f"last chunk {size!r}", text(PATCH, CHUNKED, body=f"5\r\nhello\r\n{size}\r\n\r\n"), "PATCH", SESSION, body=HELLO)
     many = "".join(f"1\r\n{letter}\r\n" for letter in HELLO) + LAST

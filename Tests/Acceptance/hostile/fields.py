@@ -24,8 +24,9 @@ FORWARDED = (
 BAD_HOSTS = (
     "", " ", "a b", "a,b", f"{HOST}, {OTHER_HOST}", f"{HOST}/", f"{HOST}/v2/", f"ci@{HOST}", f"ci:x@{HOST}", f"http://{HOST}", f"{HOST}?x", f"{HOST}#x", f"{HOST}\\x", f"{HOST};x", f"{HOST}%00",
     f"{HOST}%2f", "*", f'"{HOST}"', f"'{HOST}'", f"({HOST})", f"{HOST}\x00", f"{HOST}\x0b", f"{HOST}\xa0", "\xe9.test", f"{HOST}\r\n x", "<script>", "{}", "$(x)", "a" * 300, f"{HOST}\t{OTHER_HOST}",
+    "a:b", "a:b:c", f"{HOST}:99999", f"{HOST}:-1", f"{HOST}:5000x", "[::1", "::1]", "[]", "[x]", ":", ":5000", "[::1]x", f"[{HOST}]", ".",
 )  # fmt: skip
-GOOD_HOSTS = (HOST, HOST.upper(), f"{HOST}:5000", f"{HOST}:", f"  {HOST}  ", "127.0.0.1", "127.0.0.1:5000", "[::1]", "[::1]:5000", "localhost", "a_b.test", f"{HOST}.", f"x.{OTHER_HOST}", f"{OTHER_HOST}.x")
+GOOD_HOSTS = (HOST, HOST.upper(), f"{HOST}:5000", f"  {HOST}  ", "127.0.0.1", "127.0.0.1:5000", "[::1]", "[::1]:5000", "localhost", "a_b.test", f"{HOST}.", f"x.{OTHER_HOST}", f"{OTHER_HOST}.x")
 
 NOMINATIONS = (
     "Host", "Authorization", "Content-Length", "Transfer-Encoding", "Connection", "close, Host", "keep-alive, Authorization", "host,authorization,content-length,transfer-encoding",
@@ -67,6 +68,7 @@ def cases() -> list[Case]:
     for value in (OTHER_HOST, OTHER_HOST.upper(), f"{OTHER_HOST}:80", f"{OTHER_HOST}."):
         data = text(GET, f"Host: {value}", host=None)
         hosts.forwarded(f"routed, {value!r}", data, "GET", f"/v2/other/{REPOSITORY}/manifests/v1")
+    hosts.forwarded("a port of no digits", text(GET, host=f"{HOST}:"), "GET", MANIFEST, may_refuse=True)
     hosts.refused("none", text(GET, host=None))
     hosts.refused("two", text(GET, f"Host: {OTHER_HOST}"))
     hosts.refused("two that are equal", text(GET, f"Host: {HOST}"))
