@@ -26,7 +26,8 @@ from hostile import chunks, fields, framing, logins, queries, sequences, targets
 from hostile.case import CI, CUT, DIGEST, HOST, OTHER_HOST, OTHER_NAMESPACE, REPOSITORY, UPLOADS, Case, Forwarded, Own
 
 CASES = [case for module in (framing, chunks, targets, fields, queries, logins, sequences) for case in module.cases()]
-MADE_HERE = ("host", "authorization", "content-length", "transfer-encoding")
+# Content is asked for as it is where Berth reads it.
+MADE_HERE = ("host", "authorization", "content-length", "transfer-encoding", "accept-encoding")
 HOSTS_OF_REGISTRY = "dkr.ecr"
 TIMEOUT_SECONDS = 20.0
 PIECES = 100  # at most, of a request that comes in pieces
@@ -59,6 +60,7 @@ def hostile_gateway(berth: Path, directory: Path, sandbox: Sandbox, authority: A
     }
     running = Gateway(berth, directory / "hostile", configuration, sandbox.environment)
     running.wait_until_ready()
+    serve(running, None)  # and so its token is proven, which is asked of the upstream else
     yield running
     assert running.stop() == 0
 
@@ -164,6 +166,7 @@ def check_request(request: Seen, expected: Forwarded, response: Answer) -> None:
     assert [f"{name}: {value}" for name, value in request.fields if name.lower() not in MADE_HERE] == list(expected.fields)
     [host], [login] = request.values("host"), request.values("authorization")
     assert HOSTS_OF_REGISTRY in host
+    assert set(request.values("accept-encoding")) <= {"identity"}
     assert b64decode(login.removeprefix("Basic ")).startswith(b"AWS:")
 
 

@@ -23,6 +23,7 @@ FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[!-~\x80-\xff
 LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 CHUNK_SIZE = re.compile(rb"[0-9a-f]{1,8}")
 SEEN = "x-seen"
+EARLY = "-early"  # a target that ends so is answered before its body is read, which then is no request that was taken
 
 
 class Violation(Exception):
@@ -169,9 +170,7 @@ class _Conversation:
         try:
             while True:
                 self.begun = b""
-                data = self.recorder.note(*self._request())
-                self.recorder.count(sent=len(data))
-                self.stream.sendall(data)
+                self._send(self.recorder.note(*self._request()))
         except Violation as violation:
             self.recorder.violations.append(f"{violation}: {(self.begun + self.buffer)[:500]!r}")
         except (Ended, OSError):
@@ -188,6 +187,8 @@ class _Conversation:
             if not field:
                 raise Violation(f"no field: {text!r}")
             fields.append((field[1].decode(), field[2].decode("latin-1")))
+        if line[2].endswith(EARLY.encode()):
+            self._send(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
         return line[1].decode(), line[2].decode(), tuple(fields), self._body(fields)
 
     def _body(self, fields: list[tuple[str, str]]) -> bytes:
@@ -213,6 +214,10 @@ class _Conversation:
                 raise Violation("no end of a chunk")
             if int(size, 16) == 0:
                 return body
+
+    def _send(self, data: bytes) -> None:
+        self.recorder.count(sent=len(data))
+        self.stream.sendall(data)
 
     def _line(self) -> bytes:
         while b"\r\n" not in self.buffer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.recorder import EARLY
 from hostile.case import (CHUNKED, CUT, GET, HELLO, MANIFEST, PATCH, PATCH_CUT, POST, PUT, READER, SESSION, SMUGGLED, UPLOADS, Case, Class,
                           Forwarded, Own, text)  # fmt: skip
 
@@ -56,6 +57,13 @@ def cases() -> list[Case]:
     ):  # fmt: skip
         pipelines.add(f"nothing behind {name}", data + SMUGGLED * 3, Own((status,)), closes=True)
         pipelines.add(f"nothing behind {name}, behind a good one", text(OTHER) + data + SMUGGLED * 3, SECOND, Own((status,)), closes=True)
+    # The rest of a body that the upstream did not wait for must not be the next one's beginning there.
+    early = PATCH_CUT.replace(CUT, CUT + EARLY)
+    for name, lines, body in (
+        ("a length", ("Content-Length: 100000",), SMUGGLED), ("chunks", (CHUNKED,), f"{len(SMUGGLED):x}\r\n{SMUGGLED}\r\n"), ("a length and nothing of it", ("Content-Length: 100000",), ""),
+        ("chunks and none of them", (CHUNKED,), ""), ("a length that waits", ("Content-Length: 100000", "Expect: 100-continue"), ""), ("half a chunk", (CHUNKED,), f"fffff\r\n{SMUGGLED}"),
+    ):  # fmt: skip
+        pipelines.add(f"an early answer to {name}", text(early, *lines, body=body), Own((413,)), closes=True)
     long = text(PATCH, "Content-Length: 4", body=HELLO)
     pipelines.add("a body longer than said", long, Forwarded("PATCH", SESSION, body="hell"), ends=True)
     pipelines.add("a body longer than said, by a request", text(PUT, "Content-Length: 0") + text(OTHER), Forwarded("PUT", MANIFEST), SECOND)
