@@ -36,7 +36,7 @@ struct Call {
         mount = try operation == .uploadStart ? Self.mount(target) : nil
         // A registry may read parameters out of a form in the body, and prefer them to the query's: a mount that nobody has allowed.
         guard operation != .uploadStart || head.framing == .none || isMonolithic else {
-            throw Refusal(.unsupported, "The start of an upload has a body only with the blob's digest: ?digest=sha256:…", status: 400)
+            throw Refusal(.unsupported, "An upload begins without a body, or with the whole blob: ?digest=sha256:…", status: 400)
         }
         try checkAlgorithm()
     }
