@@ -29,7 +29,10 @@ public struct HeadReader {
 
     /// RFC 9112 2.2 lets a server ignore an empty line before a request line: some old clients send one after a body.
     public mutating func skipEmptyLine() {
-        if scanned == 0, input.starts(with: [13, 10]) { input.removeFirst(2) }
+        // Its carriage return may have come alone, and been looked at.
+        guard scanned <= 1, input.starts(with: [13, 10]) else { return }
+        input.removeFirst(2)
+        scanned = 0
     }
 
     /// The offset behind the empty line. Every line feed before it must follow a carriage return.

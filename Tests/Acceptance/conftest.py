@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The matrix, and how many cases of the hostile suite held, by class."""
+    held = Counter(found[1] for report in terminalreporter.getreports("passed") if (found := HOSTILE_CASE.search(report.nodeid)))
+    if held:
+        terminalreporter.write_line(f"hostile: {held.total()} cases held: {', '.join(f'{name} {count}' for name, count in held.items())}")
     if matrix:
         terminalreporter.write_line(f"\n{matrix}\n")
         if path := os.environ.get("BERTH_TEST_MATRIX"):
@@ -59,6 +65,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 matrix: Matrix | None = None
+HOSTILE_CASE = re.compile(r"test_hostile\[([a-z -]+): ")
 
 
 @pytest.fixture(scope="session")

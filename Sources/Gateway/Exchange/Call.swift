@@ -34,6 +34,10 @@ struct Call {
         let isUpload = operation == .uploadStart || operation == .uploadFinish
         digest = try isUpload ? Self.digest(target, isNeeded: operation == .uploadFinish) : nil
         mount = try operation == .uploadStart ? Self.mount(target) : nil
+        // A registry may read parameters out of a form in the body, and prefer them to the query's: a mount that nobody has allowed.
+        guard operation != .uploadStart || head.framing == .none || isMonolithic else {
+            throw Refusal(.unsupported, "An upload begins without a body, or with the whole blob: ?digest=sha256:…", status: 400)
+        }
         try checkAlgorithm()
     }
 

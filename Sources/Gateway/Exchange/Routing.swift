@@ -70,7 +70,7 @@ struct Route {
     /// - Parameter mount: where the blob of a mount is upstream; nil when it is not at this upstream, or was not named.
     func target(of call: Call, asSent: ArraySlice<UInt8>, mount: Repository?) -> [UInt8] {
         let isMount = call.operation == .uploadStart && call.target.parameter("mount") != nil
-        let isOwn = call.namespace != nil || call.upload != nil || call.isMonolithic
+        let isOwn = call.namespace != nil || call.isMonolithic || call.target.parameter(UploadState.parameter) != nil
         guard isRenamed || isMount || isOwn else { return Array(asSent) }
         var target = call.target.path
         if isRenamed, let repository, let upstreamRepository {
