@@ -101,9 +101,6 @@ final class Bench {
     func finish(_ record: borrowing ExchangeRecord, of head: Head) {
         metrics.request(
             operation: record.operation.index, status: record.status, seconds: Double(record.nanoseconds) / 1e9)
-        metrics.bytes(
-            receivedFromClient: record.received, sentToClient: record.sent, sentUpstream: record.sentUpstream,
-            receivedUpstream: record.receivedUpstream)
         accessLog.write(record, of: head)
     }
 

@@ -38,12 +38,13 @@ public final class DataPlane: Sendable {
             let counters = WorkerMetrics(
                 operations: Operation.allCases.map(\.rawValue), upstreams: upstreams.map(\.name),
                 replayReasons: ReplayReason.allCases.map(\.rawValue), loginFailures: LoginFailure.allCases.map(\.rawValue))
+            let upstreamBytes = ByteTally()
             let pool = UpstreamPool(
                 loop: loop, tls: tls, proxy: proxy, connectTimeout: settings.timeouts.connect,
-                handshakeTimeout: settings.timeouts.tlsHandshake)
+                handshakeTimeout: settings.timeouts.tlsHandshake, tally: upstreamBytes)
             let bench = Bench(
                 pool: pool, metrics: counters, site: site, upstreams: upstreams, logins: logins, accessLog: AccessLog(accessLog))
-            let worker = Worker(loop: loop, bench: bench, limits: limits, settings: server)
+            let worker = Worker(loop: loop, bench: bench, limits: limits, settings: server, upstreamBytes: upstreamBytes)
             for (index, listener) in settings.listeners.enumerated() {
                 let wanted = number == 0 ? try Self.address(listener.address) : addresses[index]
                 let listening = try Listener(on: wanted, number: index, joins: number > 0, host: worker) { error in
@@ -65,8 +66,8 @@ public final class DataPlane: Sendable {
         log.warning(
             "limits.connections is lowered to what the descriptors suffice for; raise the hard limit (LimitNOFILE, ulimit -Hn)",
             metadata: [
-                "descriptors": "\(Descriptors.limit)", "connections": "\(limits.connections)",
-                "connections_per_client": "\(limits.connectionsPerClient)",
+                "descriptors": .stringConvertible(Descriptors.limit), "connections": .stringConvertible(limits.connections),
+                "connections_per_client": .stringConvertible(limits.connectionsPerClient),
             ])
     }
 
@@ -99,6 +100,16 @@ public final class DataPlane: Sendable {
 
     /// Exchanges that begin from now on see the new site.
     public func publish(_ new: Site) { site.publish(new) }
+
+    /// Bytes of all workers' connections so far.
+    public var traffic: TrafficFigures {
+        workers.reduce(into: TrafficFigures()) { all, worker in
+            all.receivedFromClient += worker.clientBytes.received
+            all.sentToClient += worker.clientBytes.sent
+            all.receivedUpstream += worker.upstreamBytes.received
+            all.sentUpstream += worker.upstreamBytes.sent
+        }
+    }
 
     /// No new connection and no new exchange; those under way have `limit` to end.
     public func drain(within limit: Duration) async {

@@ -10,6 +10,7 @@ public actor Worker: ConnectionHost {
     public nonisolated let loop: EventLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
+    nonisolated let clientBytes = ByteTally(), upstreamBytes: ByteTally
     private let bench: Bench
     private let limits: ConnectionLimits
     private let settings: ServerSettings
@@ -17,8 +18,8 @@ public actor Worker: ConnectionHost {
     private var isDraining = false
     private var drained: [CheckedContinuation<Void, Never>] = []
 
-    init(loop: EventLoop, bench: sending Bench, limits: ConnectionLimits, settings: ServerSettings) {
-        (self.loop, self.bench, self.limits, self.settings) = (loop, bench, limits, settings)
+    init(loop: EventLoop, bench: sending Bench, limits: ConnectionLimits, settings: ServerSettings, upstreamBytes: ByteTally) {
+        (self.loop, self.bench, self.limits, self.settings, self.upstreamBytes) = (loop, bench, limits, settings, upstreamBytes)
         loop.keepTimeouts(of: settings.timeouts)
     }
 
@@ -29,7 +30,7 @@ public actor Worker: ConnectionHost {
         guard !isDraining, limits.admit(socket.peer, total: site.limits.connections, perClient: perClient) else {
             return await turnAway(socket)
         }
-        let connection = ServerConnection(socket, on: loop, settings: settings)
+        let connection = ServerConnection(socket, on: loop, settings: settings, tally: clientBytes)
         let key = ObjectIdentifier(connection)
         connections[key] = connection
         bench.metrics.connections(add: 1)
@@ -60,7 +61,7 @@ public actor Worker: ConnectionHost {
     /// Past the bounds a client is told so, on a plain listener; inside TLS the handshake alone would cost what is being saved.
     private func turnAway(_ socket: AcceptedSocket) async {
         bench.turnedAway(socket.peer, isDraining ? "draining" : "too many connections, in all or of this client")
-        let stream = Stream(socket.descriptor, on: loop)
+        let stream = Stream(socket.descriptor, on: loop, tally: clientBytes)
         // Telling takes a moment, and a descriptor: not for a flood.
         if bench.site().doors[socket.listener].tls == nil { await limits.turnAway { await stream.close(saying: Self.busy) } }
         stream.close()

@@ -25,8 +25,8 @@ public final class ServerConnection {
     private lazy var request = Request(self)
     private var isIdle = false
 
-    public init(_ socket: AcceptedSocket, on loop: EventLoop, settings: ServerSettings) {
-        stream = Stream(socket.descriptor, on: loop)
+    public init(_ socket: AcceptedSocket, on loop: EventLoop, settings: ServerSettings, tally: ByteTally? = nil) {
+        stream = Stream(socket.descriptor, on: loop, tally: tally)
         peer = socket.peer
         scratch = loop.scratch
         reader = HeadReader(limits: settings.limits)

@@ -13,6 +13,13 @@ public struct TokenFigures: Sendable {
     }
 }
 
+/// Bytes that crossed the sockets of each side, above TLS.
+public struct TrafficFigures: Sendable {
+    public var receivedFromClient = 0, sentToClient = 0, sentUpstream = 0, receivedUpstream = 0
+
+    public init() {}
+}
+
 /// All workers' counters in Prometheus' text format, 0.0.4. The names are a promise (design section 9).
 public struct MetricsText: Sendable {
     private let workers: [WorkerMetrics]
@@ -20,11 +27,11 @@ public struct MetricsText: Sendable {
 
     public init(workers: [WorkerMetrics], version: String) { (self.workers, self.version) = (workers, version) }
 
-    public func render(tokens: [TokenFigures]) -> [UInt8] {
+    public func render(tokens: [TokenFigures], traffic bytes: TrafficFigures) -> [UInt8] {
         var text = ""
         requests(&text)
         durations(&text)
-        traffic(&text)
+        traffic(&text, bytes)
         upstreams(&text, tokens)
         logins(&text)
         metric(&text, "berth_build_info", "gauge", "The running version.", [([("version", version)], "1")])
@@ -93,12 +100,14 @@ public struct MetricsText: Sendable {
         }
     }
 
-    private func traffic(_ text: inout String) {
+    private func traffic(_ text: inout String, _ bytes: TrafficFigures) {
+        let directions = [
+            ("received_from_client", bytes.receivedFromClient), ("sent_to_client", bytes.sentToClient),
+            ("sent_upstream", bytes.sentUpstream), ("received_upstream", bytes.receivedUpstream),
+        ]
         metric(
             &text, "berth_bytes_total", "counter", "Bytes of heads and bodies, inside TLS.",
-            WorkerMetrics.directions.enumerated().map { index, direction in
-                ([("direction", direction)], String(sum { $0.bytes.value(at: index) }))
-            })
+            directions.map { direction, count in ([("direction", direction)], String(count)) })
         let open = sum { $0.openConnections.load(ordering: .relaxed) }
         let active = sum { $0.activeExchanges.load(ordering: .relaxed) }
         metric(

@@ -7,7 +7,6 @@ public final class WorkerMetrics: Sendable {
     let seconds: CounterTable
     /// Microseconds, so that an integer holds them.
     let secondsSum: CounterTable
-    let bytes = CounterTable(4)
     let replays: CounterTable
     let logins: CounterTable
     let upstreamConnections: CounterTable
@@ -16,7 +15,6 @@ public final class WorkerMetrics: Sendable {
     static let statuses = 100...599
     /// Seconds. From an answer out of Berth itself to a layer of many gigabytes.
     static let buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
-    static let directions = ["received_from_client", "sent_to_client", "sent_upstream", "received_upstream"]
 
     /// The labels that counters are indexed by.
     public init(operations: [String], upstreams: [String], replayReasons: [String], loginFailures: [String]) {
@@ -39,13 +37,6 @@ public final class WorkerMetrics: Sendable {
         let bucket = Self.buckets.firstIndex { taken <= $0 } ?? Self.buckets.count
         seconds.add(1, at: operation * (Self.buckets.count + 1) + bucket)
         secondsSum.add(Int(taken * 1e6), at: operation)
-    }
-
-    public func bytes(receivedFromClient: Int, sentToClient: Int, sentUpstream: Int, receivedUpstream: Int) {
-        bytes.add(receivedFromClient, at: 0)
-        bytes.add(sentToClient, at: 1)
-        bytes.add(sentUpstream, at: 2)
-        bytes.add(receivedUpstream, at: 3)
     }
 
     /// Open connections of clients; those without an exchange in flight are shown as idle.

@@ -5,12 +5,12 @@ extension Stream {
     /// Connects to the first of the addresses that answers.
     /// - Parameter timeout: for each address.
     public static func connect(
-        to addresses: [SocketAddress], on loop: EventLoop, waiter: Waiter, timeout: Duration
+        to addresses: [SocketAddress], on loop: EventLoop, waiter: Waiter, timeout: Duration, tally: ByteTally? = nil
     ) async throws -> Stream {
         var failure = TransportError(.unresolved, call: "connect", reason: "no address to connect to")
         for address in addresses {
             do {
-                return try await connect(to: address, on: loop, waiter: waiter, timeout: timeout)
+                return try await connect(to: address, on: loop, waiter: waiter, timeout: timeout, tally: tally)
             } catch let error as TransportError {
                 failure = TransportError(error.kind, call: error.call, reason: "\(address): \(error.reason)")
                 if error.kind == .cancelled { break }
@@ -20,12 +20,12 @@ extension Stream {
     }
 
     private static func connect(
-        to address: SocketAddress, on loop: EventLoop, waiter: Waiter, timeout: Duration
+        to address: SocketAddress, on loop: EventLoop, waiter: Waiter, timeout: Duration, tally: ByteTally?
     ) async throws -> Stream {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(address.family, type, 0)
         guard descriptor >= 0 else { throw TransportError(call: "socket", errno: errno) }
-        let stream = Stream(descriptor, on: loop)
+        let stream = Stream(descriptor, on: loop, tally: tally)
         stream.waiter = waiter
         if address.withSockaddr({ Glibc.connect(descriptor, $0, $1) }) == 0 { return stream }
         guard errno == EINPROGRESS else { throw TransportError(call: "connect", errno: errno) }

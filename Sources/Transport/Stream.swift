@@ -10,6 +10,7 @@ public final class Stream {
     public let descriptor: Int32
     public let loop: EventLoop
     private var tls: TLSSession?
+    private let tally: ByteTally?
     private let readEvent: OpaquePointer
     private let writeEvent: OpaquePointer
     private var reader: Waiter?, writer: Waiter?
@@ -20,8 +21,10 @@ public final class Stream {
     public private(set) var wasReadableUnwatched = false
 
     /// Owns the descriptor from here on.
-    public init(_ descriptor: Int32, on loop: EventLoop) {
+    /// - Parameter tally: what its bytes are counted in.
+    public init(_ descriptor: Int32, on loop: EventLoop, tally: ByteTally? = nil) {
         self.descriptor = descriptor
+        self.tally = tally
         self.loop = loop
         // event_new fails only without memory. The events get their argument below, when there is a `self`.
         readEvent = event_new(loop.base, descriptor, 0, { _, _, _ in }, nil)
@@ -37,6 +40,9 @@ public final class Stream {
 
     public var isTLS: Bool { tls != nil }
     public var isOpen: Bool { !isClosed }
+
+    /// Bytes written so far, above TLS.
+    public private(set) var sent = 0
 
     /// Bytes lie decrypted or read ahead, which the socket does not show: read before waiting.
     public var hasPending: Bool { tls?.hasPending ?? false }
@@ -140,11 +146,18 @@ public final class Stream {
         guard isOpen else { throw Self.closed("recv") }
         loop.spend()
         if let tls {
-            do { return try tls.read(into: buffer) } catch { throw TransportError(error) }
+            do {
+                let progress = try tls.read(into: buffer)
+                if case .bytes(let count) = progress { tally?.addReceived(count) }
+                return progress
+            } catch { throw TransportError(error) }
         }
         while true {
             let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
-            if count > 0 { return .bytes(count) }
+            if count > 0 {
+                tally?.addReceived(count)
+                return .bytes(count)
+            }
             if count == 0 { return .end }
             if errno == EAGAIN { return .wantsRead }
             if errno != EINTR { throw TransportError(call: "recv", errno: errno) }
@@ -175,11 +188,17 @@ public final class Stream {
         loop.spend()
         if let tls {
             do {
-                if case .bytes(let count) = try tls.write(buffer) { return count }
-                return 0
+                guard case .bytes(let count) = try tls.write(buffer) else { return 0 }
+                sent &+= count
+                tally?.addSent(count)
+                return count
             } catch { throw TransportError(error) }
         }
         var done = 0
+        defer {
+            sent &+= done
+            tally?.addSent(done)
+        }
         while done < buffer.count {
             let count = send(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, Int32(MSG_NOSIGNAL))
             if count >= 0 {

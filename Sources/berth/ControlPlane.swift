@@ -144,7 +144,7 @@ actor ControlPlane {
             version: Berth.version,
             isDraining: { [self] in await isDraining },
             upstreams: { [self] in await statuses() },
-            metrics: { [upstreams] in metrics.render(tokens: upstreams.map(Self.figures)) },
+            metrics: { [upstreams] in metrics.render(tokens: upstreams.map(Self.figures), traffic: dataPlane.traffic) },
             refresh: { [upstreams] name in
                 guard let upstream = upstreams.first(where: { $0.name == name }) else { return nil }
                 return await upstream.keeper.refresh(within: .seconds(20)) != nil

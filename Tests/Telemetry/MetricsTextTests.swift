@@ -10,8 +10,8 @@ struct MetricsTextTests {
             loginFailures: ["missing", "wrong_password"])
     }
 
-    static func render(_ workers: [WorkerMetrics], tokens: [TokenFigures] = []) -> [String] {
-        String(decoding: MetricsText(workers: workers, version: "1.2.3").render(tokens: tokens), as: UTF8.self)
+    static func render(_ workers: [WorkerMetrics], tokens: [TokenFigures] = [], traffic: TrafficFigures = .init()) -> [String] {
+        String(decoding: MetricsText(workers: workers, version: "1.2.3").render(tokens: tokens, traffic: traffic), as: UTF8.self)
             .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
 
@@ -21,8 +21,8 @@ struct MetricsTextTests {
         two.request(operation: 1, status: 200, seconds: 0.5)
         two.request(operation: 1, status: 206, seconds: 400)
         two.request(operation: 0, status: 0, seconds: 0)
-        one.bytes(receivedFromClient: 1, sentToClient: 2, sentUpstream: 3, receivedUpstream: 4)
-        two.bytes(receivedFromClient: 10, sentToClient: 20, sentUpstream: 30, receivedUpstream: 40)
+        var traffic = TrafficFigures()
+        (traffic.receivedFromClient, traffic.sentToClient, traffic.sentUpstream, traffic.receivedUpstream) = (11, 22, 33, 44)
         for worker in [one, two, two] { worker.connections(add: 1) }
         one.connections(add: -1)
         two.exchangesInFlight(add: 1)
@@ -36,7 +36,7 @@ struct MetricsTextTests {
             TokenFigures(upstream: "main", expiry: 1_764_000_000, refreshesSucceeded: 2, refreshesFailed: 1),
             TokenFigures(upstream: "cold", expiry: nil, refreshesSucceeded: 0, refreshesFailed: 0),
         ]
-        let own = Self.render([one, two], tokens: tokens).prefix { !$0.hasPrefix("# HELP process_") }
+        let own = Self.render([one, two], tokens: tokens, traffic: traffic).prefix { !$0.hasPrefix("# HELP process_") }
         #expect(
             own.joined(separator: "\n") == """
                 # HELP berth_requests_total Requests answered, by operation and status.
@@ -115,7 +115,7 @@ struct MetricsTextTests {
     ])
     func `an upstream's name cannot break its line`(name: String, label: String) {
         let tokens = [TokenFigures(upstream: name, expiry: nil, refreshesSucceeded: 1, refreshesFailed: 0)]
-        let page = MetricsText(workers: [Self.worker()], version: "1.2.3").render(tokens: tokens)
+        let page = MetricsText(workers: [Self.worker()], version: "1.2.3").render(tokens: tokens, traffic: .init())
         let line = Array("berth_token_refreshes_total{upstream=\"\(label)\",result=\"success\"} 1".utf8)
         // Bytes: `String` would split and compare by characters.
         let isThere = page.split(separator: UInt8(ascii: "\n")).contains { $0.elementsEqual(line) }

@@ -13,6 +13,7 @@ final class UpstreamPool {
     private var addresses: [Origin: (found: [SocketAddress], at: ContinuousClock.Instant)] = [:]
     /// How many connections to each origin there are, idle or not.
     private var open: [Origin: OpenCount] = [:]
+    private let tally: ByteTally
 
     /// Idle connections of one origin. A burst of a node pool's pulls leaves a few dozen.
     private static let idleAtMost = 64
@@ -23,8 +24,11 @@ final class UpstreamPool {
     /// Addresses of a name: for the connections of a burst. S3's records live for a few seconds, and evdns does not say how long.
     private static let addressTime = Duration.seconds(1)
 
-    init(loop: EventLoop, tls: TLSClient, proxy: OutboundProxy?, connectTimeout: Duration, handshakeTimeout: Duration) {
-        (self.loop, self.tls, self.proxy) = (loop, tls, proxy)
+    init(
+        loop: EventLoop, tls: TLSClient, proxy: OutboundProxy?, connectTimeout: Duration, handshakeTimeout: Duration,
+        tally: ByteTally
+    ) {
+        (self.loop, self.tls, self.proxy, self.tally) = (loop, tls, proxy, tally)
         (self.connectTimeout, self.handshakeTimeout) = (connectTimeout, handshakeTimeout)
     }
 
@@ -47,7 +51,7 @@ final class UpstreamPool {
         }
         let proxy = proxy.flatMap { $0.serves(origin) ? $0 : nil }
         let stream = try await Stream.connect(
-            to: try await resolve(proxy?.origin ?? origin), on: loop, waiter: waiter, timeout: connectTimeout)
+            to: try await resolve(proxy?.origin ?? origin), on: loop, waiter: waiter, timeout: connectTimeout, tally: tally)
         do {
             try await proxy?.tunnel(stream, to: origin, timeout: handshakeTimeout)
             try await stream.connectTLS(tls, name: origin.host, timeout: handshakeTimeout)
