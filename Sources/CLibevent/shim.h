@@ -17,3 +17,6 @@ static inline int berth_accept(int listener, struct sockaddr_storage *peer) {
 // Stands behind _GNU_SOURCE in Swift's Glibc module.
 #include <pthread.h>
 extern int pthread_setname_np(pthread_t, const char *);
+
+// <malloc.h> is not in Swift's Glibc module.
+extern int malloc_trim(size_t);

@@ -9,11 +9,8 @@
 
 // Macros, which Swift cannot see.
 
-// Read-ahead: one recv() takes several records instead of two calls for each (5-byte header, then body).
-static inline void berth_read_ahead(SSL_CTX *context, size_t bytes) {
-    SSL_CTX_set_read_ahead(context, 1);
-    SSL_CTX_set_default_read_buffer_len(context, bytes);
-}
+// Read-ahead: one recv() takes a whole record, or several, instead of two calls for each (5-byte header, then body).
+static inline void berth_read_ahead(SSL_CTX *context) { SSL_CTX_set_read_ahead(context, 1); }
 static inline void berth_non_blocking_modes(SSL_CTX *context) {
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
 }

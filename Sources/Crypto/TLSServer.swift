@@ -15,7 +15,7 @@ public final class TLSServer: @unchecked Sendable {
         guard let context = SSL_CTX_new(TLS_server_method()) else { throw .taken(after: "SSL_CTX_new") }
         self.context = context
         berth_tls12_at_least(context)
-        berth_read_ahead(context, readAheadBytes)
+        berth_read_ahead(context)
         berth_non_blocking_modes(context)
         berth_count_messages(context)
         SSL_CTX_set_options(context, berth_server_options)
@@ -40,10 +40,6 @@ public final class TLSServer: @unchecked Sendable {
 
     deinit { SSL_CTX_free(context) }
 }
-
-/// How much one recv() takes off the socket at most: four whole records of 16 KiB as TLS 1.2 sends them with AES-GCM (13 bytes before and 16 after),
-/// and the 3 bytes that OpenSSL leaves before the first. What is cut within a record costs a recv() for its rest.
-let readAheadBytes = 4 * 16_413 + 3
 
 /// RFC 7301. Berth speaks HTTP/1.1 only; a client that offers something else alone goes on without ALPN, as most servers do.
 private func selectHTTP11(

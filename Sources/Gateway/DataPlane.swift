@@ -96,6 +96,14 @@ public final class DataPlane: Sendable {
             worker.loop.start(named: "worker-\(number)")
             Task { await worker.keepSweeping(every: Self.sweepInterval) }
         }
+        // On the pool's threads: it may take a while.
+        Task.detached {
+            var memory = FreedMemory()
+            while true {
+                try await Task.sleep(for: Self.sweepInterval)
+                memory.giveBack()
+            }
+        }
     }
 
     /// Exchanges that begin from now on see the new site.

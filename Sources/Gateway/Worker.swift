@@ -34,28 +34,49 @@ public actor Worker: ConnectionHost {
         let key = ObjectIdentifier(connection)
         connections[key] = connection
         bench.metrics.connections(add: 1)
-        await converse(on: connection, listener: socket.listener, tls: door.tls)
-        bench.metrics.connections(add: -1)
-        connections[key] = nil
-        limits.leave(socket.peer)
-        if isDraining, connections.isEmpty { finishDrain() }
+        if await secure(connection, door.tls) {
+            await converse(on: key, listener: socket.listener)
+        } else {
+            end(connection)
+        }
     }
 
-    private func converse(on connection: ServerConnection, listener: Int, tls: TLSServer?) async {
+    private func secure(_ connection: ServerConnection, _ tls: TLSServer?) async -> Bool {
         do {
             try await connection.secure(tls)
+            return true
         } catch {
             bench.handshakeFailed(error, from: connection.peer)
             if (error as? TransportError)?.kind == .notTLS {
                 await connection.stream.close(saying: Self.speakTLS)
             }
             connection.stream.close()
-            return
+            return false
         }
-        while let request = await connection.nextRequest() {
-            await Exchange(request, on: bench, listener: listener).run()
+    }
+
+    /// Exchange after exchange. While a connection is idle it has no task: another one goes on with it.
+    private func converse(on key: ObjectIdentifier, listener: Int) async {
+        guard let connection = connections[key] else { return }
+        while true {
+            switch await connection.next() {
+            case .request(let request): await Exchange(request, on: bench, listener: listener).run()
+            case .idle:
+                return connection.park {
+                    _ = Task(executorPreference: self.loop) { await self.converse(on: key, listener: listener) }
+                }
+            case .end:
+                if let refusal = connection.refusal { bench.refused(refusal, from: connection.peer) }
+                return end(connection)
+            }
         }
-        if let refusal = connection.refusal { bench.refused(refusal, from: connection.peer) }
+    }
+
+    private func end(_ connection: ServerConnection) {
+        bench.metrics.connections(add: -1)
+        connections[ObjectIdentifier(connection)] = nil
+        limits.leave(connection.peer)
+        if isDraining, connections.isEmpty { finishDrain() }
     }
 
     /// Past the bounds a client is told so, on a plain listener; inside TLS the handshake alone would cost what is being saved.

@@ -9,6 +9,9 @@ public struct HeadReader {
 
     public init(limits: HeadLimits) { self.limits = limits }
 
+    /// Gives the buffer back, which has the room of the largest head so far. For when `input` is empty.
+    public mutating func releaseBuffer() { input = [] }
+
     /// Moves the next head out of `input` into `head`, and leaves what follows it. false: more bytes are needed.
     public mutating func take(_ head: Head, as kind: Head.Kind) throws(HeadError) -> Bool {
         guard let end = try endOfHead() else {

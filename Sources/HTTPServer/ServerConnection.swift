@@ -22,8 +22,11 @@ public final class ServerConnection {
     public internal(set) var received = 0
 
     var reader: HeadReader
-    private lazy var request = Request(self)
+    /// nil while the connection is idle.
+    private var request: Request?
     private var isIdle = false
+    /// What ended the time without a task.
+    private var parkedUntil: Wake?
 
     public init(_ socket: AcceptedSocket, on loop: EventLoop, settings: ServerSettings, tally: ByteTally? = nil) {
         stream = Stream(socket.descriptor, on: loop, tally: tally)
@@ -39,25 +42,81 @@ public final class ServerConnection {
         try await stream.acceptTLS(server, timeout: settings.tlsHandshakeTimeout)
     }
 
-    /// The next request, its head parsed; nil when the connection is over. What is malformed has then been answered and is
-    /// in `refusal`. The request before it is finished first: its unread body is passed over, within bounds.
+    /// What a connection has next.
+    public enum Next {
+        case request(Request)
+        /// Nothing for a while: what it held is given back. To be followed by `park`.
+        case idle
+        /// It is closed.
+        case end
+    }
+
+    /// The next request, its head parsed; nil when the connection is over. For hosts of few connections; others use `next`.
     public func nextRequest() async -> Request? {
-        if request.isOpen, await !request.finish() {
+        while true {
+            switch await next() {
+            case .request(let request): return request
+            case .end: return nil
+            case .idle: await withUnsafeContinuation { continuation in park { continuation.resume() } }
+            }
+        }
+    }
+
+    /// The next request, its head parsed. What is malformed has been answered at the end and is in `refusal`. The request before it is
+    /// finished first: its unread body is passed over, within bounds.
+    public func next() async -> Next {
+        if let request, request.isOpen, await !request.finish() {
             await close()
-            return nil
+            return .end
         }
         do {
-            guard !isDraining, try await readHead() else {
+            guard !isDraining, parkedUntil != .timedOut else {
                 await close()
-                return nil
+                return .end
+            }
+            if parkedUntil == nil, reader.input.isEmpty, !stream.hasPending, try await !hasArrived() {
+                request = nil
+                reader.releaseBuffer()
+                return .idle
+            }
+            parkedUntil = nil
+            let request = request ?? Request(self)
+            self.request = request
+            guard try await readHead(into: request.head) else {
+                await close()
+                return .end
             }
             request.begin()
-            return request
+            return .request(request)
         } catch {
             if let error = error as? HeadError { await refuse(error) }
             await close()
-            return nil
+            return .end
         }
+    }
+
+    /// Waits without a task after `next` said `idle`. `resume` is called once, on the loop: when bytes have come, when the idle time is
+    /// over, or when the connection is to end. `next` then says which.
+    public func park(_ resume: @escaping () -> Void) {
+        isIdle = true
+        stream.waiter.forget()
+        stream.waiter.whenWoken { [unowned self] wake in  // the connection owns the stream and its waiter
+            isIdle = false
+            parkedUntil = wake
+            stream.unwatch()
+            resume()
+        }
+        stream.watchReadable(timeout: settings.parkedTimeout)
+    }
+
+    /// Waits for the first byte of a request for as long as an idle connection may hold memory. false: none has come.
+    private func hasArrived() async throws -> Bool {
+        isIdle = true
+        defer { isIdle = false }
+        do { try await stream.untilReadable(timeout: settings.heldTimeout) } catch let error as TransportError
+            where error.kind == .timedOut && settings.parkedTimeout > .zero
+        { return false }
+        return true
     }
 
     /// Ends the connection as soon as no exchange is on it: at once when it is idle.
@@ -76,17 +135,12 @@ public final class ServerConnection {
     /// In order; a client that still sends is heard out for a moment, since closing with unread bytes resets the connection
     /// and may take the answer with it (RFC 9112 9.6).
     private func close() async {
-        if stream.isOpen, request.hasUnreadBody || refusal != nil { await stream.linger(for: Self.lingerTime) }
+        if stream.isOpen, request?.hasUnreadBody == true || refusal != nil { await stream.linger(for: Self.lingerTime) }
         stream.close()
     }
 
-    private func readHead() async throws -> Bool {
+    private func readHead(into head: Head) async throws -> Bool {
         if reader.input.isEmpty {
-            if !stream.hasPending {
-                isIdle = true
-                defer { isIdle = false }
-                try await stream.untilReadable(timeout: settings.idleTimeout)
-            }
             guard try await receive(timeout: settings.headTimeout) else { return false }
             // RFC 8446 5.1: a handshake record. No method begins so.
             if !stream.isTLS, reader.input.first == 22 { throw HeadError.tlsRecord }
@@ -95,7 +149,7 @@ public final class ServerConnection {
         // Requests that have come already are taken without a wait, as many as a client sends: the others have their turn in between.
         stream.loop.spend()
         if stream.loop.isTurnOver { await stream.loop.nextTurn() }
-        if try reader.take(request.head, as: .request) { return true }
+        if try reader.take(head, as: .request) { return true }
         let deadline = ContinuousClock.now + settings.headTimeout
         repeat {
             let left = ContinuousClock.now.duration(to: deadline)
@@ -106,7 +160,7 @@ public final class ServerConnection {
                 throw HeadError.timedOut
             }
             reader.skipEmptyLine()
-        } while try !reader.take(request.head, as: .request)
+        } while try !reader.take(head, as: .request)
         return true
     }
 

@@ -17,6 +17,11 @@ public struct ServerSettings: Sendable {
 
     public init() {}
 
+    /// How long an idle connection keeps its buffers and its task: most clients that send another request do so sooner.
+    var heldTimeout: Duration { min(idleTimeout, .seconds(1)) }
+    /// The rest of the idle time.
+    var parkedTimeout: Duration { idleTimeout - heldTimeout }
+
     /// The durations that every connection of a loop waits with: worth a queue of their own there.
-    public var timeouts: [Duration] { [idleTimeout, stallTimeout] }
+    public var timeouts: [Duration] { [heldTimeout, parkedTimeout, stallTimeout] }
 }

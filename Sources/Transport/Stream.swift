@@ -44,6 +44,11 @@ public final class Stream {
     /// Bytes written so far, above TLS.
     public private(set) var sent = 0
 
+    /// TLS takes several records off the socket at once, and keeps 64 KiB meanwhile: for a stream of many bytes whose receiver is fast.
+    public var readsFarAhead = false {
+        didSet { if readsFarAhead != oldValue { tls?.setReadAhead(far: readsFarAhead) } }
+    }
+
     /// Bytes lie decrypted or read ahead, which the socket does not show: read before waiting.
     public var hasPending: Bool { tls?.hasPending ?? false }
 

@@ -7,6 +7,8 @@ public enum Wake: Sendable {
 /// the upstream's, or its worker's word that it is over. Confined to one loop.
 public final class Waiter {
     private var continuation: UnsafeContinuation<Wake, Never>?
+    /// In the place of a task that waits.
+    private var resume: ((Wake) -> Void)?
     /// What came before anybody waited; the next wait takes it at once.
     private var early: Wake?
     /// Nobody waits here any more: every wait ends at once.
@@ -29,9 +31,18 @@ public final class Waiter {
         }
     }
 
+    /// Has `resume` called at the next wake, once: whoever waits long needs no task, nor the task's memory, meanwhile.
+    public func whenWoken(_ resume: @escaping (Wake) -> Void) {
+        guard !isCancelled else { return resume(.cancelled) }
+        self.resume = resume
+    }
+
     /// Ends the wait that is on, or the next one.
     public func wake(_ wake: Wake) {
-        if let continuation {
+        if let resume {
+            self.resume = nil
+            resume(wake)
+        } else if let continuation {
             self.continuation = nil
             continuation.resume(returning: wake)
         } else {

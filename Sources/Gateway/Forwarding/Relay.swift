@@ -19,13 +19,14 @@ struct Relay {
     let request: Request
     let stallTimeout: Duration
 
-    /// The contract's bound of a stream whose receiver is slow.
-    private static let slowRead = 64 << 10
+    /// Read for a receiver whose socket is full: all that is kept of a stream while it does not go on.
+    private static let slowRead = 16 << 10
 
-    /// What may be read next: the whole scratch buffer where the receiver's socket has room for it, so that no more than `slowRead`
-    /// is left for us to keep when it stops.
-    private func room(before receiver: Stream) -> UnsafeMutableRawBufferPointer {
-        let size = receiver.roomToSend >= scratch.count ? scratch.count : Self.slowRead
+    /// What may be read next: as much as the receiver's socket has room for, so that no more than `slowRead` is left for us to keep when it
+    /// stops. TLS reads far ahead only for a receiver that takes it.
+    private func room(from sender: Stream, to receiver: Stream) -> UnsafeMutableRawBufferPointer {
+        let size = min(max(receiver.roomToSend, Self.slowRead), scratch.count)
+        sender.readsFarAhead = size == scratch.count
         return UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(size - 2)])
     }
 
@@ -70,7 +71,7 @@ struct Relay {
     private func nextFrame(
         of upstream: UpstreamConnection, chunked: Bool
     ) async throws -> (UnsafeRawBufferPointer, isEnd: Bool) {
-        let room = room(before: client)
+        let room = room(from: upstream.stream, to: client)
         while true {
             do {
                 switch try upstream.readNow(into: room) {
@@ -116,7 +117,7 @@ struct Relay {
     ) async throws -> Bool {
         while true {
             if client.loop.isTurnOver { await client.loop.nextTurn() }
-            let room = room(before: upstream.stream)
+            let room = room(from: client, to: upstream.stream)
             let progress: BodyProgress
             do { progress = try request.readNow(into: room) } catch { throw RelayError(side: .client, cause: error) }
             switch progress {
