@@ -40,7 +40,7 @@ struct EnvironmentReader {
 
     init(environment: [String: String]) { self.environment = environment }
 
-    private func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+    private func value(_ name: String) -> String? { (environment[name]?.withoutLineEnd).flatMap { $0.isEmpty ? nil : $0 } }
 
     private func problem(_ name: String, _ what: String) { problems.add(Place(file: "environment", line: 0, key: name), what) }
 

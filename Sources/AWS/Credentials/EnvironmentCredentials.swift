@@ -31,8 +31,27 @@ public struct EnvironmentCredentials: CredentialSource {
 }
 
 extension [String: String] {
-    /// An empty variable counts as none, as every SDK has it.
-    func nonEmpty(_ name: String) -> String? { self[name].flatMap { $0.isEmpty ? nil : $0 } }
+    /// Without the line end or the blanks around it that belong to nobody: `echo` and editors leave them in the files that variables
+    /// come from. An empty variable counts as none, as every SDK has it.
+    func nonEmpty(_ name: String) -> String? { self[name].map(\.trimmed).flatMap { $0.isEmpty ? nil : $0 } }
 
-    func isTrue(_ name: String) -> Bool { self[name]?.lowercased() == "true" }
+    func isTrue(_ name: String) -> Bool { nonEmpty(name)?.lowercased() == "true" }
+
+    /// The profile that somebody has named, and where.
+    var chosenProfile: (variable: String, name: String)? {
+        for variable in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"] {
+            if let name = nonEmpty(variable) { return (variable, name) }
+        }
+        return nil
+    }
+}
+
+extension StringProtocol {
+    /// Without blanks and line ends around it.
+    var trimmed: String {
+        guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace }) else {
+            return ""
+        }
+        return String(self[first...last])
+    }
 }
