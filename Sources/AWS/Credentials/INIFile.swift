@@ -63,6 +63,7 @@ extension INIFile {
         typealias Line = (text: String, number: Int)
 
         var sections: [(name: String, options: [String: [Line]])] = []
+        private var places: [String: Int] = [:]  // of sections, by name
         private var current: Int?
         private var option: String?
         private var indent = 0
@@ -97,10 +98,11 @@ extension INIFile {
 
         private mutating func begin(_ name: String) -> String? {
             option = nil
-            current = sections.firstIndex { $0.name == name }
+            current = places[name]
             if current != nil { return name == INIFile.defaults ? nil : "there is a section [\(name)] already; make one of both" }
             sections.append((name, [:]))
             current = sections.count - 1
+            places[name] = current
             return nil
         }
 
