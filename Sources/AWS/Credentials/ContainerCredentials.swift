@@ -72,6 +72,7 @@ struct ContainerCredentials: CredentialSource {
                 throw error("the token file \(path) (\(Self.tokenFile)) cannot be read")
             }
             value = String(decoding: bytes, as: UTF8.self).trimmed
+            guard value?.isEmpty == false else { throw error("the token file \(path) (\(Self.tokenFile)) is empty") }
         }
         guard let value else { return nil }
         guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {

@@ -72,7 +72,7 @@ struct SingleSignOn: CredentialSource {
             throw error("there is no token at \(path): \(Self.login(grant.profile))")
         }
         guard let cached = try? JSONDecoder().decode(CachedToken.self, from: Data(bytes)), let token = cached.accessToken,
-            let end = cached.expiresAt.flatMap(Self.time), token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+            let end = cached.expiresAt.flatMap(Self.time), !token.isEmpty, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else { throw error("\(path) holds no accessToken and expiresAt: \(Self.login(grant.profile))") }
         guard end > makers.now() else { throw error("the token at \(path) is over: \(Self.login(grant.profile))") }
         return token
