@@ -29,7 +29,7 @@ enum Files {
 }
 
 extension String {
-    /// Without the one line end that editors and `echo` add to secrets. CR and LF together are one `Character`.
+    /// Without the one line end that editors and `echo` add. CR and LF together are one `Character`.
     var withoutLineEnd: String { last?.isNewline == true ? String(dropLast()) : self }
 }
 

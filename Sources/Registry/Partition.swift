@@ -1,6 +1,6 @@
 /// A partition of AWS: regions that share the names of their hosts (wire 1.7). The hosts are those of botocore's endpoint rules.
 public struct Partition: Sendable, Equatable {
-    /// What Berth calls or names. SSO's OIDC is beside the portal, and follows the same rule.
+    /// The services that have hosts here. `sso` is the portal that gives role credentials.
     public enum Service: String, Sendable, CaseIterable { case ecr, ecrPublic, sts, sso, ssoOIDC }
 
     /// As it stands in ARNs: `aws`, `aws-cn`.
@@ -8,7 +8,7 @@ public struct Partition: Sendable, Equatable {
     /// What its hosts end in: `amazonaws.com`.
     public let suffix: String
     let dualStackSuffix: String
-    /// Of registries, which have dual-stack names of their own.
+    /// Registries have a dual-stack suffix of their own.
     let dualStackRegistrySuffix: String
     /// What its regions begin with; two words follow, as in `us-gov-west-1`.
     private let regions: [String]
@@ -33,14 +33,14 @@ public struct Partition: Sendable, Equatable {
         let isClassicFIPS = fips && !dualStack
         let label =
             switch service {
-            // The documented FIPS hosts of these two partitions are without `api.` (wire 1.7).
+            // In these two partitions AWS documents the FIPS hosts without `api.` (wire 1.7).
             case .ecr: dualStack || (isClassicFIPS && (name == "aws" || isGovernment)) ? "ecr" : "api.ecr"
             case .ecrPublic: dualStack && !fips && name == "aws" ? "ecr-public" : "api.ecr-public"
             case .sts: "sts"
             case .sso: "portal.sso"
             case .ssoOIDC: "oidc"
             }
-        // GovCloud's plain hosts of these are FIPS hosts already.
+        // GovCloud's hosts of these services are FIPS hosts without saying so.
         let isPlain = isClassicFIPS && isGovernment && [.sts, .sso, .ssoOIDC].contains(service)
         return "\(label)\(fips && !isPlain ? "-fips" : "").\(region).\(dualStack ? dualStackSuffix : suffix)"
     }

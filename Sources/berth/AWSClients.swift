@@ -19,6 +19,11 @@ struct AWSClients {
             userAgent: "berth/\(Berth.version)")
         dataPlaneCaller = HTTPCaller(
             loop: loop, trust: CallTrust(files: [settings.caFile].compactMap { $0 }), userAgent: "berth/\(Berth.version)")
+        if let problem = EndpointSettings(environment: settings.environment).problem {
+            // The profile may ask for FIPS, so this is not silent.
+            log.warning(
+                "shared AWS files not read, the profile's endpoint settings are not used", metadata: ["error": "\(problem)"])
+        }
     }
 
     func credentials(of upstream: Settings.Upstream) throws(CredentialError) -> CredentialKeeper {

@@ -17,7 +17,7 @@ import Transport
         return credentials
     }
 
-    /// Of whatever kind the call is: the container's agent, the metadata service, STS and the portal of single sign-on.
+    /// Plays the container agent, the metadata service, STS and the SSO portal, each with an empty token.
     private static func answer(_ request: ScriptedServer.Request) -> ScriptedServer.Answer {
         let keys = #""AccessKeyId":"AK","SecretAccessKey":"s","Token":"","Expiration":"\#(end)""#
         switch request.target {
@@ -81,11 +81,11 @@ import Transport
             let fields = SigV4(region: "eu-west-1", service: "ecr").fields(signing: request, with: found, at: Date())
             #expect(!fields.contains { $0.name == "X-Amz-Security-Token" }, "\(source) \(profile ?? "")")
         }
-        // Nor was one sent: the role was assumed with keys whose token is empty.
+        // The role was assumed with keys whose token is empty: none was sent.
         #expect(server.requests.allSatisfy { $0.fields["x-amz-security-token"] == nil })
     }
 
-    @Test func lineEndsAroundVariablesAreNobodys() async throws {
+    @Test func lineEndsAroundVariablesAreDropped() async throws {
         let server = try ScriptedServer { request in
             request.fields["authorization"] == "pod token" ? Self.answer(request) : .init(status: 401)
         }

@@ -17,7 +17,7 @@ import Testing
                 config: try SharedFile(Array(expected.config.utf8), path: "config", kind: .config),
                 credentials: try SharedFile(Array(expected.credentials.utf8), path: "credentials", kind: .credentials))
             let outcome = Self.outcome(of: expected.profile, files)
-            // What nothing but a secret is left of is nothing to botocore; Berth says which half is missing.
+            // botocore ignores a secret without an access key id; Berth reports the missing half.
             if outcome == "half a pair", ["nothing", "empty source"].contains(expected.outcome) { continue }
             #expect(
                 outcome == expected.outcome,

@@ -64,7 +64,7 @@ struct LoadingTests {
         #expect(try EnvironmentReader(environment: environment).read().users.map(\.revealed) == ["hash " + Hashes.bcrypt])
     }
 
-    @Test func `the line end that a file left on a variable is none of its value`() throws {
+    @Test func `a line end at the end of a variable is dropped`() throws {
         let ended = ["BERTH_REGISTRY": "\(registry)\r\n", "BERTH_USERNAME": "ci\n", "BERTH_PASSWORD": "hunter 2 \n"]
         let settings = try EnvironmentReader(environment: ended).read()
         #expect(settings.users.map(\.revealed) == ["plain hunter 2 "] && settings.users[0].name == "ci")

@@ -7,7 +7,7 @@ public struct CredentialSources: Sendable {
     let loop: EventLoop
     let caller: HTTPCaller
     let environment: [String: String]
-    /// The configuration's; it decides on endpoints too.
+    /// The configuration's choice; its endpoint settings apply too.
     let profile: String?
     /// Of the partition's own region.
     let sts: STSClient

@@ -5,7 +5,7 @@ import FoundationEssentials
 public struct Credentials: Sendable, Equatable {
     public var accessKeyID: String
     public var secretAccessKey: Secret<String>
-    /// Present for temporary credentials only, and never empty: an empty one is none, whatever source says it.
+    /// Present for temporary credentials only. Never empty: `init` turns an empty token into none.
     public let sessionToken: Secret<String>?
     /// Nil for keys that do not end.
     public var expiration: Date?
@@ -23,7 +23,7 @@ public struct Credentials: Sendable, Equatable {
         self.source = source
     }
 
-    /// Why nothing can be signed with these: a line end of a file in the value, most often. They go into fields of requests.
+    /// Why requests cannot be signed with these; nil when they can. A common cause is a line end that was copied with the value.
     var flaw: String? {
         let parts = [
             ("access key id", accessKeyID), ("secret access key", secretAccessKey.reveal), ("session token", sessionToken?.reveal),

@@ -31,13 +31,13 @@ public struct EnvironmentCredentials: CredentialSource {
 }
 
 extension [String: String] {
-    /// Without the line end or the blanks around it that belong to nobody: `echo` and editors leave them in the files that variables
-    /// come from. An empty variable counts as none, as every SDK has it.
+    /// The value without surrounding blanks and line ends, which `echo` and editors leave in the files that variables are set from.
+    /// An empty variable counts as unset, as in every SDK.
     func nonEmpty(_ name: String) -> String? { self[name].map(\.trimmed).flatMap { $0.isEmpty ? nil : $0 } }
 
     func isTrue(_ name: String) -> Bool { nonEmpty(name)?.lowercased() == "true" }
 
-    /// The profile that somebody has named, and where.
+    /// The profile that the environment names, and the variable that names it.
     var chosenProfile: (variable: String, name: String)? {
         for variable in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"] {
             if let name = nonEmpty(variable) { return (variable, name) }

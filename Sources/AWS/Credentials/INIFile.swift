@@ -1,11 +1,11 @@
-/// A shared file as botocore takes it apart: with Python's `configparser`, whose rules these are. A section or a key comes once, a deeper
-/// indented line continues the value above, only a whole line is a comment, and one mistake makes the file unreadable.
+/// A shared file, parsed as botocore parses it, by the rules of Python's `configparser`: duplicate sections and keys are errors, a line
+/// that is indented deeper continues the value above, comments take whole lines, and one error makes the whole file unreadable.
 struct INIFile {
     struct Setting: Equatable {
         var value: String
         /// For people: `/root/.aws/config:12`.
         let place: String
-        /// What a value that begins on the next line holds, as `endpoint_url` below `ecr =`. `value` is then empty.
+        /// The indented `name = value` lines below an empty value, as `endpoint_url` below `ecr =`. `value` is then empty.
         var nested: [String: Setting] = [:]
     }
     /// Settings by name in lower case.
@@ -15,7 +15,7 @@ struct INIFile {
     private(set) var sections: [(name: String, settings: Section)] = []
     private let path: String
 
-    /// Its settings are every section's own where the section has none of the name.
+    /// The section whose settings are the defaults of all others.
     private static let defaults = "DEFAULT"
 
     init(_ text: String, path: String) throws(CredentialError) {
@@ -57,7 +57,7 @@ struct INIFile {
 }
 
 extension INIFile {
-    /// Line by line. By Unicode scalars, as Python has it: a combining mark makes no other character of a `=`.
+    /// Reads line by line. Compares Unicode scalars, as Python does: `=` followed by a combining mark is still a `=`.
     private struct Reader {
         typealias Text = Substring.UnicodeScalarView
         typealias Line = (text: String, number: Int)
@@ -68,7 +68,7 @@ extension INIFile {
         private var option: String?
         private var indent = 0
 
-        /// What is wrong with the line; nil when nothing is.
+        /// Returns what is wrong with the line, nil when nothing is.
         mutating func read(_ line: Text, number: Int) -> String? {
             let value = Self.strip(line)
             if let first = value.unicodeScalars.first, first == "#" || first == ";" { return nil }
@@ -106,7 +106,7 @@ extension INIFile {
             return nil
         }
 
-        /// Up to the last bracket of the line; what follows it is nothing.
+        /// A section's name extends to the last bracket of the line; the rest of the line is ignored.
         private static func title(_ value: String) -> String? {
             let scalars = value.unicodeScalars
             guard scalars.first == "[", let end = scalars.lastIndex(of: "]") else { return nil }

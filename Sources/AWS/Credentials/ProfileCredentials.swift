@@ -7,7 +7,7 @@ struct ProfileCredentials: CredentialSource {
     let name = "profile"
     let ways: ProfilePlan.Ways
     private let profile: String
-    /// Where somebody asked for this very profile, which is an error then if it is missing; nil: nobody did.
+    /// The setting that names this profile, which must then exist; nil for the implicit `default`.
     private let chosenBy: String?
     private let makers: CredentialSources
     private let followed = Followed()

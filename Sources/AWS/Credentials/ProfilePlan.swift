@@ -63,7 +63,7 @@ struct ProfileReader {
         }
         if let process = settings["credential_process"] { return .process(command: process.value, place: process.place) }
         if let keys = try keys(in: files.config, profile) { return .keys(keys) }
-        // A secret alone is passed over while there is something else, and is a mistake where there is nothing.
+        // botocore ignores a secret without an access key id. So does this, unless the profile has nothing else.
         if let secret = settings["aws_secret_access_key"] {
             throw error("\(secret.place): half of a key pair: aws_access_key_id is missing")
         }
@@ -112,7 +112,7 @@ struct ProfileReader {
         guard path.count < Self.rolesAtMost else {
             throw error("\(source.place): more than \(Self.rolesAtMost) profiles lead to one another")
         }
-        // Whoever has keys is not asked for its role.
+        // The keys of a source profile take precedence over its role.
         let plan =
             try hasKeys
             ? others(of: source.value, settings) : plan(of: source.value, ways: .all, on: path)
@@ -161,7 +161,7 @@ struct ProfileReader {
         guard let secret = section["aws_secret_access_key"] else {
             throw error("\(key.place): half of a key pair: aws_secret_access_key is missing")
         }
-        // The older name goes before, as in botocore.
+        // botocore prefers the older name.
         let token = section["aws_security_token"] ?? section["aws_session_token"]
         for setting in [key, secret, token].compactMap({ $0 }) where setting.value.contains(where: \.isWhitespace) {
             throw error("\(setting.place): the value holds a blank; a comment takes a line of its own")

@@ -34,14 +34,14 @@ struct SharedFile: Equatable {
             if kind == .credentials || title == "default" {
                 profiles[title] = settings
             } else if let (kind, name) = Self.parts(of: title) {
-                // Two that lead to one name, as [default] and [profile default]: the later one is it, as a whole.
+                // Of two titles with the same name, as [default] and [profile default], the later section replaces the earlier one.
                 self[keyPath: kind][name] = settings
             }
         }
     }
 
-    /// Nil for a section of the config file that is none of ours. botocore looks at how it begins, and then takes the second of two
-    /// words as a shell would read them.
+    /// Nil for other sections of the config file. As in botocore, the prefix decides on the kind, and the name is the second of two
+    /// shell words.
     private static func parts(of title: String) -> (WritableKeyPath<SharedFile, [String: Section]>, String)? {
         let kinds: [(String, WritableKeyPath<SharedFile, [String: Section]>)] = [
             ("profile", \.profiles), ("sso-session", \.ssoSessions), ("services", \.services),

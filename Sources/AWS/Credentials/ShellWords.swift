@@ -5,7 +5,7 @@ enum ShellWords {
         var words: [String] = []
         var word: String.UnicodeScalarView?
         var quote: Unicode.Scalar?
-        // By Unicode scalars: a combining mark makes no other character of a quote.
+        // Unicode scalars, as in Python: a quote followed by a combining mark is still a quote.
         var rest = text.unicodeScalars[...]
         while let scalar = rest.popFirst() {
             switch (scalar, quote) {

@@ -1,9 +1,11 @@
 import Transport
 
-/// What the environment and the profile say of where AWS's services are called (wire 4.2): addresses instead of AWS's own, and which
-/// of its own.
+/// Where AWS's services are called, as the environment and the profile configure it (wire 4.2): a custom URL, or AWS's FIPS and
+/// dual-stack endpoints.
 public struct EndpointSettings {
     private let environment: [String: String]
+    /// Why the shared files cannot be read. Upstreams with credentials from these files fail with it; the others work without them.
+    public let problem: CredentialError?
     private let files: SharedFiles?
     private let profile: String
 
@@ -11,15 +13,16 @@ public struct EndpointSettings {
     public init(environment: [String: String], profile: String? = nil) {
         self.environment = environment
         self.profile = profile ?? environment.chosenProfile?.name ?? "default"
-        // A file that is broken or half written is told by who looks for credentials in it; the other upstreams do without.
-        files = try? SharedFiles(environment: environment)
+        do throws(CredentialError) { (files, problem) = (try SharedFiles(environment: environment), nil) } catch {
+            (files, problem) = (nil, error)
+        }
     }
 
-    /// The address that is given for the service, whatever the flags say, or AWS's own.
+    /// The custom URL for the service if there is one (FIPS and dual-stack do not apply to it, as in botocore), else AWS's own endpoint.
     /// - Parameters:
     ///   - service: as the variables end, `ECR`, `ECR_PUBLIC`, `STS` or `SSO`.
-    ///   - host: AWS's own for the region, of FIPS and of dual-stack where they are asked for.
-    /// - Throws: when a variable or the profile holds something that is no address, or neither true nor false.
+    ///   - host: AWS's own host for the region, given whether FIPS and dual-stack are requested.
+    /// - Throws: when a URL is not valid, or a flag is neither true nor false.
     public func endpoint(of service: String, region: String, host: (_ fips: Bool, _ dualStack: Bool) -> String)
         throws(CredentialError) -> ServiceEndpoint
     {
@@ -43,7 +46,7 @@ public struct EndpointSettings {
         return url
     }
 
-    /// Of a variable, or else of the profile's key of the same name. A word that is neither would leave FIPS out unseen.
+    /// The variable, else the profile's key of the same name. Other words than true and false are errors: `yes` must not disable FIPS.
     private func flag(_ variable: String) throws(CredentialError) -> Bool {
         let key = variable.dropFirst("AWS_".count).lowercased()
         var place = variable
