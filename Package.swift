@@ -51,7 +51,7 @@ let package = Package(
         room(
             "AWS",
             imports: [
-                "Configuration", "Telemetry", "Transport", "Crypto", logging,
+                "Configuration", "Registry", "Telemetry", "Transport", "Crypto", logging,
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
@@ -80,8 +80,11 @@ let package = Package(
         tests(of: "Registry"),
         tests(of: "Configuration", imports: ["Registry"]),
         tests(
-            of: "AWS", imports: ["Configuration", "Transport", "Crypto"],
-            resources: [.copy("sigv4-vectors.json"), .copy("sigv4-oracle.py"), .copy("moto-peer.py")]),
+            of: "AWS", imports: ["Configuration", "Registry", "Transport", "Crypto"],
+            resources: [
+                .copy("sigv4-vectors.json"), .copy("sigv4-oracle.py"), .copy("moto-peer.py"), .copy("endpoint-oracle.py"),
+                .copy("shared-file-oracle.py"), .copy("profile-oracle.py"),
+            ]),
         tests(of: "Access", imports: ["Registry", "Transport", "Crypto"]),
         tests(
             of: "Sandbox", imports: ["Transport", "Crypto", logging],
@@ -89,7 +92,8 @@ let package = Package(
         tests(of: "Gateway", imports: ["Configuration", "Registry", "HTTP", "Transport"]),
         tests(of: "Admin", imports: ["HTTPServer", "Transport"]),
         .testTarget(
-            name: "HouseTests", dependencies: ["Configuration", "Registry", .product(name: "Yams", package: "Yams")], path: "Tests/House",
+            name: "HouseTests", dependencies: ["Configuration", "Registry", .product(name: "Yams", package: "Yams")],
+            path: "Tests/House",
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

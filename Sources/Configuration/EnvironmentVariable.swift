@@ -19,7 +19,7 @@ enum EnvironmentVariable: String, CaseIterable {
     func value(in environment: [String: String]) -> String? { Self.value(of: rawValue, in: environment) }
 
     private static func value(of name: String, in environment: [String: String]) -> String? {
-        environment[name].flatMap { $0.isEmpty ? nil : $0 }
+        (environment[name]?.withoutLineEnd).flatMap { $0.isEmpty ? nil : $0 }
     }
 
     /// Adds a problem for each variable with Berth's prefix that neither Berth nor the file knows.

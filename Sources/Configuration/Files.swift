@@ -21,13 +21,16 @@ enum Files {
             && FileManager.default.isReadableFile(atPath: path)
     }
 
-    /// Without the one line end that editors add; nil when nothing is left.
+    /// Nil when nothing is left.
     static func password(_ path: String) -> String? {
-        guard let text = text(path) else { return nil }
-        // A line end of two characters, CR and LF, is one `Character`.
-        let password = text.last?.isNewline == true ? String(text.dropLast()) : text
+        guard let password = text(path)?.withoutLineEnd else { return nil }
         return password.isEmpty ? nil : password
     }
+}
+
+extension String {
+    /// Without the one line end that editors and `echo` add. CR and LF together are one `Character`.
+    var withoutLineEnd: String { last?.isNewline == true ? String(dropLast()) : self }
 }
 
 extension Section {

@@ -182,7 +182,7 @@ final class Section {
                 return nil
             }
             let name = String(rest[start.upperBound..<end])
-            if let value = environment[name] {
+            if let value = environment[name]?.withoutLineEnd {
                 result += value
             } else {
                 problems.add(place, "the environment has no variable '\(name)'; set it, or write the value here")

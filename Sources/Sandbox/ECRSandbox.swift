@@ -48,17 +48,18 @@ public final class ECRSandbox: Sendable {
         listeners = Array(bound.values)
         func address(_ service: Service) -> String { bound[service].map { "\($0.address)" } ?? "" }
         let names = Names(account: account, region: region)
+        let hosts: [(Service, [String])] = [
+            (.api, [names.api, names.sts] + names.fips + Names.publicAPIs), (.registry, [names.registry] + Names.publicRegistries),
+            (.s3, ["*.s3.\(region).amazonaws.com"]),
+        ]
         addresses = SandboxAddresses(
             registryHost: names.registry, registry: address(.registry), api: address(.api), s3Host: names.bucket, s3: address(.s3),
             metadata: "http://\(address(.metadata))", control: "http://\(address(.control))",
             container: "http://\(address(.metadata))\(ContainerAgent.path)", containerToken: host.containerToken,
             caFile: "\(directory)/ca.pem",
             region: region, account: account, accessKeyID: user.accessKeyID, secretAccessKey: user.secret.reveal,
-            connectTo: [
-                "\(names.api):443": address(.api), "\(names.sts):443": address(.api), "\(names.registry):443": address(.registry),
-                "*.s3.\(region).amazonaws.com:443": address(.s3), "\(Names.publicRegistry):443": address(.registry),
-                "\(Names.publicAPI):443": address(.api),
-            ])
+            connectTo: Dictionary(
+                uniqueKeysWithValues: hosts.flatMap { service, names in names.map { ("\($0):443", address(service)) } }))
         // OpenSSL writes without MSG_NOSIGNAL.
         EventLoop.prepareProcess()
         host.loop.start(named: "berth-sandbox")
@@ -72,9 +73,10 @@ public final class ECRSandbox: Sendable {
         let names = Names(account: settings.account, region: settings.region)
         let certificate = try authority.issue(
             for: [
-                names.registry, "*.dkr.ecr.\(suffix)", names.api, names.sts, Names.publicRegistry, Names.publicAPI,
-                "sts.us-east-1.amazonaws.com", "*.s3.\(suffix)", "localhost", "127.0.0.1", "::1",
-            ] + (["127.0.0.1", "::1", "0.0.0.0", "::"].contains(settings.address) ? [] : [settings.address]))
+                names.registry, "*.dkr.ecr.\(suffix)", names.api, names.sts, "sts.us-east-1.amazonaws.com",
+                "*.s3.\(suffix)", "localhost", "127.0.0.1", "::1",
+            ] + names.fips + Names.publicRegistries + Names.publicAPIs
+                + (["127.0.0.1", "::1", "0.0.0.0", "::"].contains(settings.address) ? [] : [settings.address]))
         try authority.write(to: "\(directory)/ca.pem")
         let (chain, key) = ("\(directory)/server.pem", "\(directory)/server.key")
         try certificate.write(chain: chain, privateKey: key)
@@ -101,8 +103,11 @@ struct Names {
     let account, region: String
     var registry: String { "\(account).dkr.ecr.\(region).amazonaws.com" }
     var api: String { "api.ecr.\(region).amazonaws.com" }
-    /// ECR Public, which is in one region whatever the sandbox's is (wire 2.2).
-    static let publicRegistry = "public.ecr.aws", publicAPI = "api.ecr-public.us-east-1.amazonaws.com", publicRegion = "us-east-1"
+    /// ECR Public, which is in one region whatever the sandbox's is (wire 2.2): by its classic names first, then the dual-stack ones.
+    static let publicRegistries = ["public.ecr.aws", "ecr-public.aws.com"], publicRegion = "us-east-1"
+    static let publicAPIs = ["api.ecr-public.us-east-1.amazonaws.com", "ecr-public.us-east-1.api.aws"]
+    /// The API and STS, for who asks for FIPS.
+    var fips: [String] { ["ecr-fips.\(region).amazonaws.com", "sts-fips.\(region).amazonaws.com"] }
     var sts: String { "sts.\(region).amazonaws.com" }
     var bucket: String { "prod-\(region)-starport-layer-bucket.s3.\(region).amazonaws.com" }
 }

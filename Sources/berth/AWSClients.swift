@@ -19,12 +19,17 @@ struct AWSClients {
             userAgent: "berth/\(Berth.version)")
         dataPlaneCaller = HTTPCaller(
             loop: loop, trust: CallTrust(files: [settings.caFile].compactMap { $0 }), userAgent: "berth/\(Berth.version)")
+        if let problem = EndpointSettings(environment: settings.environment).problem {
+            // The profile may ask for FIPS, so this is not silent.
+            log.warning(
+                "shared AWS files not read, the profile's endpoint settings are not used", metadata: ["error": "\(problem)"])
+        }
     }
 
     func credentials(of upstream: Settings.Upstream) throws(CredentialError) -> CredentialKeeper {
         let sources = CredentialSources(
-            loop: loop, caller: caller, environment: settings.environment, sts: try sts(of: upstream),
-            suffix: upstream.registry.partitionSuffix, dial: dial, log: log)
+            loop: loop, caller: caller, environment: settings.environment, profile: upstream.credentials?.profile,
+            sts: try sts(of: upstream), dial: dial, log: log)
         let source = try sources.source(
             upstream.credentials?.source.rawValue ?? "automatic", profile: upstream.credentials?.profile,
             role: upstream.credentials?.assumeRole?.role)
@@ -34,28 +39,23 @@ struct AWSClients {
     /// Of the registry's own region: what regional endpoints give is good in all of the partition's.
     func sts(of upstream: Settings.Upstream) throws(CredentialError) -> STSClient {
         STSClient(
-            caller: caller,
-            endpoint: try endpoint("STS", of: upstream, host: upstream.registry.stsHost(fips: isFIPS, dualStack: isDualStack)))
+            caller: caller, endpoint: try endpoint("STS", of: upstream) { upstream.registry.stsHost(fips: $0, dualStack: $1) })
     }
 
     func endpoint(of upstream: Settings.Upstream) throws(CredentialError) -> ServiceEndpoint {
-        try endpoint(
-            upstream.registry.isPublic ? "ECR_PUBLIC" : "ECR", of: upstream,
-            host: upstream.registry.apiHost(fips: isFIPS, dualStack: isDualStack))
+        try endpoint(upstream.registry.isPublic ? "ECR_PUBLIC" : "ECR", of: upstream) {
+            upstream.registry.apiHost(fips: $0, dualStack: $1)
+        }
     }
 
-    private func endpoint(_ service: String, of upstream: Settings.Upstream, host: String) throws(CredentialError)
+    private func endpoint(_ service: String, of upstream: Settings.Upstream, host: (Bool, Bool) -> String) throws(CredentialError)
         -> ServiceEndpoint
     {
-        var endpoint = try ServiceEndpoint(
-            service: service, host: host, region: upstream.registry.region, environment: settings.environment,
-            profile: upstream.credentials?.profile)
+        let given = EndpointSettings(environment: settings.environment, profile: upstream.credentials?.profile)
+        var endpoint = try given.endpoint(of: service, region: upstream.registry.region, host: host)
         endpoint.dial = dial(endpoint.url)
         return endpoint
     }
-
-    private var isFIPS: Bool { settings.environment["AWS_USE_FIPS_ENDPOINT"]?.lowercased() == "true" }
-    private var isDualStack: Bool { settings.environment["AWS_USE_DUALSTACK_ENDPOINT"]?.lowercased() == "true" }
 
     var dial: @Sendable (CallURL) -> String? {
         { [connectTo = ConnectTo(settings.connectTo)] url in

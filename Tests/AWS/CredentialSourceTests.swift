@@ -41,7 +41,8 @@ import Transport
         # the usual
         [default]
         aws_access_key_id = AKDEFAULT
-        aws_secret_access_key = sec#ret=/+   # a comment
+        # a comment takes a line of its own
+        aws_secret_access_key = sec#ret=/+
         [ci]
         aws_access_key_id=AKCI
         aws_secret_access_key=ci
@@ -95,7 +96,7 @@ import Transport
     }
 
     @Test(arguments: [
-        ("half", "credentials:10: half of a key pair: aws_secret_access_key"), ("nobody", "no profile nobody in"),
+        ("half", "credentials:11: half of a key pair: aws_secret_access_key"), ("nobody", "no profile nobody in"),
         ("bare", "no profile bare in"),
     ]) func profileThatIsNoUseIsNamedWithItsLine(_ name: String, _ words: String) async throws {
         let files = try TemporaryFiles(Self.files)

@@ -224,8 +224,9 @@ import Transport
             "https://api.ecr.eu-west-1.amazonaws.com/"
         ),
     ]) func endpointComesFromTheEnvironmentAsForTheSDKs(_ environment: [String: String], _ url: String) throws {
-        let endpoint = try ServiceEndpoint(
-            service: "ECR", host: "api.ecr.eu-west-1.amazonaws.com", region: "eu-west-1", environment: environment)
+        let endpoint = try EndpointSettings(environment: environment).endpoint(of: "ECR", region: "eu-west-1") { _, _ in
+            "api.ecr.eu-west-1.amazonaws.com"
+        }
         #expect(endpoint.url.description == url)
     }
 }

@@ -139,6 +139,9 @@ import Transport
         try Data("x\r\nInjected: y".utf8).write(to: URL(filePath: files.path("token")))
         let broken = await #expect(throws: CredentialError.self) { try await key(sources.makers(environment).source("container")) }
         #expect(broken?.message.contains("line break") == true)
+        try Data("\n".utf8).write(to: URL(filePath: files.path("token")))
+        let empty = await #expect(throws: CredentialError.self) { try await key(sources.makers(environment).source("container")) }
+        #expect(empty?.message.hasSuffix("is empty") == true)
         environment["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = nil
         let refused = await #expect(throws: CredentialError.self) { try await key(sources.makers(environment).source("container")) }
         #expect(refused?.message.contains("status 401") == true)
@@ -221,7 +224,8 @@ import Transport
         }
         #expect(await error()?.contains("run `aws sso login --profile p`") == true)
         for (text, words) in [
-            ("{", "holds no accessToken"), (#"{"accessToken":"bearer","expiresAt":"2020-01-01T00:00:00Z"}"#, "is over"),
+            ("{", "holds no accessToken"), (#"{"accessToken":"","expiresAt":"2999-01-01T00:00:00Z"}"#, "holds no accessToken"),
+            (#"{"accessToken":"bearer","expiresAt":"2020-01-01T00:00:00Z"}"#, "is over"),
             (#"{"accessToken":"other","expiresAt":"2999-01-01T00:00:00UTC"}"#, "UnauthorizedException"),
         ] {
             try Data(text.utf8).write(to: path)

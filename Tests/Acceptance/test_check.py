@@ -45,6 +45,24 @@ def test_a_missing_permission_is_a_statement_to_paste(berth: Path, own_directory
     assert found and json.loads(found[0]) == {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"}
 
 
+def test_the_hosts_of_fips_are_called_when_the_profile_asks_for_them(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+    profile = own_directory / "config"
+    profile.write_text("[profile fips]\nuse_fips_endpoint = true\n")
+    # The others are not there to be called.
+    reached = {name: address for name, address in own_sandbox.facts["connect_to"].items() if not name.startswith(("api.ecr.", "sts."))}
+    environment = {"AWS_CONFIG_FILE": str(profile), "AWS_PROFILE": "fips\n"}
+    status, said = check(berth, own_directory, own_sandbox, environment, connect_to=reached)
+    assert status == 0 and "ecr-fips.eu-west-1.amazonaws.com" in said and "api.ecr" not in said, said
+
+
+def test_variables_that_end_in_a_line_feed_are_as_good_as_others(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+    environment = {name: f"{own_sandbox.environment[name]}\n" for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    status, said = check(berth, own_directory, own_sandbox, environment | {"AWS_SESSION_TOKEN": "\r\n"})
+    assert status == 0, said
+    status, said = check(berth, own_directory, own_sandbox, {"AWS_SECRET_ACCESS_KEY": "x\ny"})
+    assert status == EX_UNAVAILABLE and "the secret access key holds a blank, a line break" in said, said
+
+
 def test_a_clock_that_is_off_is_told_in_seconds(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
     own_sandbox.control("POST", "/clock", {"offset_seconds": -3600})
     status, said = check(berth, own_directory, own_sandbox)
@@ -92,7 +110,7 @@ def test_all_that_is_asked_goes_through_the_proxy(berth: Path, own_directory: Pa
     finally:
         proxy.stop()
     assert status == 0, said
-    assert set(proxy.asked) == set(proxy.names) - {name for name in proxy.names if "public" in name}, proxy.asked
+    assert set(proxy.asked) == set(proxy.names) - {name for name in proxy.names if "public" in name or "fips" in name}, proxy.asked
 
 
 def test_another_account_s_registry_needs_its_policy(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:

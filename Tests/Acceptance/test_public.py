@@ -71,6 +71,16 @@ def test_the_size_of_a_blob_is_told_though_ecr_public_refuses_head(
     assert gateway.metric("berth_replays_total", upstream="public") == 0
 
 
+def test_the_dual_stack_name_is_ecr_public_too(own_sandbox: Sandbox, start_gateway: StartGateway, image: Image) -> None:
+    # No other is there to be called.
+    reached = {name: address for name, address in own_sandbox.facts["connect_to"].items() if name.startswith(("ecr-public.", "*.s3."))}
+    gateway = start_gateway(own_sandbox, upstreams=[upstream() | {"registry": "ecr-public.aws.com"}], connect_to=reached)
+    gateway.wait_until_ready()
+    with client_of(gateway) as client:
+        client.pull_image(REPOSITORY, "v1", image)
+    assert own_sandbox.control("GET", "/stats")["requests"]["api.PublicGetAuthorizationToken"] > 0
+
+
 class Storage(BaseHTTPRequestHandler):
     """Answers as storage does to the first byte of a blob that has none, or as one that knows no ranges."""
 

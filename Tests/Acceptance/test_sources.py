@@ -251,6 +251,16 @@ def test_a_broken_source_is_named_and_the_other_upstream_serves(
         wait_until(lambda: words in gateway.program.err, words)
 
 
+def test_shared_files_that_cannot_be_read_are_named_though_the_keys_are_elsewhere(
+    own_sandbox: Sandbox, start_gateway: StartGateway, own_directory: Path
+) -> None:
+    path = own_directory / "config"
+    path.write_text("[default]\nuse_fips_endpoint = true\n[default]\n")
+    gateway = start_gateway(own_sandbox, environment={"AWS_CONFIG_FILE": str(path)})
+    gateway.wait_until_ready()
+    wait_until(lambda: "config:3: there is a section [default] already" in gateway.program.err, "the file and the line")
+
+
 def test_two_accounts_in_two_partitions(
     berth: Path, own_directory: Path, own_sandbox: Sandbox, start_gateway: StartGateway
 ) -> None:

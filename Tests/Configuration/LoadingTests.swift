@@ -64,6 +64,22 @@ struct LoadingTests {
         #expect(try EnvironmentReader(environment: environment).read().users.map(\.revealed) == ["hash " + Hashes.bcrypt])
     }
 
+    @Test func `a line end at the end of a variable is dropped`() throws {
+        let ended = ["BERTH_REGISTRY": "\(registry)\r\n", "BERTH_USERNAME": "ci\n", "BERTH_PASSWORD": "hunter 2 \n"]
+        let settings = try EnvironmentReader(environment: ended).read()
+        #expect(settings.users.map(\.revealed) == ["plain hunter 2 "] && settings.users[0].name == "ci")
+        var hashed = ended
+        hashed["BERTH_PASSWORD"] = "\n"
+        hashed["BERTH_PASSWORD_HASH"] = Hashes.bcrypt + "\n"
+        #expect(try EnvironmentReader(environment: hashed).read().users.map(\.revealed) == ["hash " + Hashes.bcrypt])
+        let text = """
+            upstreams: [{name: main, registry: "\(registry)"}]
+            users: [{name: ci, password_hash: "${HASH}", access: [{repositories: ["**"], actions: [pull]}]}]
+            """
+        let file = try Settings.parse(text, file: "berth.yaml", environment: ["HASH": Hashes.bcrypt + "\r\n"])
+        #expect(file.users.map(\.revealed) == ["hash " + Hashes.bcrypt])
+    }
+
     static let wrong: [([String: String], [String])] = [
         (
             ["BERTH_REGISTRY": "", "BERTH_USERNAME": "", "BERTH_BLOBS": "no"],

@@ -22,7 +22,8 @@ struct ECRHostTests {
     ) throws {
         for fips in ["", "-fips"] {
             let classic = try #require(ECRHost("123456789012.dkr.ecr\(fips).\(one.region).\(one.suffix)"))
-            #expect(classic.apiHost() == "api.ecr\(fips).\(one.region).\(one.suffix)")
+            let isShort = !fips.isEmpty && ["aws", "aws-us-gov"].contains(one.partition)
+            #expect(classic.apiHost() == "\(isShort ? "" : "api.")ecr\(fips).\(one.region).\(one.suffix)")
             let dual = try #require(ECRHost("123456789012.dkr-ecr\(fips).\(one.region).\(one.dualStackRegistry)"))
             #expect(dual.apiHost() == "ecr\(fips).\(one.region).\(one.dualStack)")
             #expect(dual.stsHost() == "sts\(fips).\(one.region).\(one.dualStack)")

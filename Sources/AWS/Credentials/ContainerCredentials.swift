@@ -71,7 +71,8 @@ struct ContainerCredentials: CredentialSource {
             guard let bytes = readFile(path, limit: Self.tokenLimit) else {
                 throw error("the token file \(path) (\(Self.tokenFile)) cannot be read")
             }
-            value = String(decoding: bytes, as: UTF8.self)
+            value = String(decoding: bytes, as: UTF8.self).trimmed
+            guard value?.isEmpty == false else { throw error("the token file \(path) (\(Self.tokenFile)) is empty") }
         }
         guard let value else { return nil }
         guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {

@@ -63,7 +63,11 @@ public actor CredentialKeeper {
             let (lookup, passed) = try await source.search()
             passedOver.publish(passed)
             switch lookup {
-            case .found(let credentials): found = credentials
+            case .found(let credentials):
+                if let flaw = credentials.flaw {
+                    throw CredentialError(source: source.name, message: "\(credentials.source): \(flaw)")
+                }
+                found = credentials
             case .absent(let reasons):
                 throw CredentialError(source: source.name, message: "none found: \(reasons)", isAbsence: true)
             }

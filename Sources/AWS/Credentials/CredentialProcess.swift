@@ -93,34 +93,3 @@ struct CredentialProcess: CredentialSource {
         CredentialError(source: name, message: "\(place): credential_process: \(message)")
     }
 }
-
-/// Words as a POSIX shell would split them, without anything expanded: what Python's `shlex.split` gives.
-enum ShellWords {
-    /// Nil when a quote is open at the end, or a backslash is the last character.
-    static func split(_ text: String) -> [String]? {
-        var words: [String] = []
-        var word: String?
-        var quote: Character?
-        var rest = text[...]
-        while let character = rest.popFirst() {
-            switch (character, quote) {
-            case ("\\", nil):
-                guard let next = rest.popFirst() else { return nil }
-                word = (word ?? "") + String(next)
-            case ("\\", "\""):
-                guard let next = rest.popFirst() else { return nil }
-                word = (word ?? "") + (next == "\"" || next == "\\" ? String(next) : "\\\(next)")
-            case (_, .some(let open)) where character == open: quote = nil
-            case ("'", nil), ("\"", nil):
-                quote = character
-                word = word ?? ""
-            case (_, nil) where character.isWhitespace:
-                if let ended = word { words.append(ended) }
-                word = nil
-            default: word = (word ?? "") + String(character)
-            }
-        }
-        guard quote == nil else { return nil }
-        return words + (word.map { [$0] } ?? [])
-    }
-}

@@ -7,25 +7,22 @@ public struct CredentialSources: Sendable {
     let loop: EventLoop
     let caller: HTTPCaller
     let environment: [String: String]
+    /// The configuration's choice; its endpoint settings apply too.
+    let profile: String?
     /// Of the partition's own region.
     let sts: STSClient
-    /// Of the partition's hosts: `amazonaws.com`.
-    let suffix: String
     /// `host:port` to dial instead, by `connect_to`.
     let dial: @Sendable (CallURL) -> String?
     let log: Logger
     let now: @Sendable () -> Date
 
     public init(
-        loop: EventLoop, caller: HTTPCaller, environment: [String: String], sts: STSClient, suffix: String = "amazonaws.com",
+        loop: EventLoop, caller: HTTPCaller, environment: [String: String], profile: String? = nil, sts: STSClient,
         dial: @escaping @Sendable (CallURL) -> String? = { _ in nil }, log: Logger, now: @escaping @Sendable () -> Date = { Date() }
     ) {
-        (self.loop, self.caller, self.environment, self.sts, self.suffix) = (loop, caller, environment, sts, suffix)
+        (self.loop, self.caller, self.environment, self.profile, self.sts) = (loop, caller, environment, profile, sts)
         (self.dial, self.log, self.now) = (dial, log, now)
     }
-
-    /// Somebody has named a profile.
-    var chosenProfile: String? { environment.nonEmpty("AWS_PROFILE") ?? environment.nonEmpty("AWS_DEFAULT_PROFILE") }
 
     /// An upstream's `credentials`: `source` in its words, `automatic` for the SDKs' own order. A profile chosen there goes before
     /// the environment, as with every SDK.

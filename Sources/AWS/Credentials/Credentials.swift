@@ -5,8 +5,8 @@ import FoundationEssentials
 public struct Credentials: Sendable, Equatable {
     public var accessKeyID: String
     public var secretAccessKey: Secret<String>
-    /// Present for temporary credentials only.
-    public var sessionToken: Secret<String>?
+    /// Present for temporary credentials only. Never empty: `init` turns an empty token into none.
+    public let sessionToken: Secret<String>?
     /// Nil for keys that do not end.
     public var expiration: Date?
     /// Where they came from, for people: `environment (AWS_ACCESS_KEY_ID)`, `instance metadata, role pull`.
@@ -18,9 +18,23 @@ public struct Credentials: Sendable, Equatable {
     ) {
         self.accessKeyID = accessKeyID
         self.secretAccessKey = secretAccessKey
-        self.sessionToken = sessionToken
+        self.sessionToken = sessionToken?.reveal.isEmpty == true ? nil : sessionToken
         self.expiration = expiration
         self.source = source
+    }
+
+    /// Why requests cannot be signed with these; nil when they can. A common cause is a line end that was copied with the value.
+    var flaw: String? {
+        let parts = [
+            ("access key id", accessKeyID), ("secret access key", secretAccessKey.reveal), ("session token", sessionToken?.reveal),
+        ]
+        for case (let name, let value?) in parts {
+            if value.isEmpty { return "the \(name) is empty" }
+            if !value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
+                return "the \(name) holds a blank, a line break or a character beyond ASCII"
+            }
+        }
+        return nil
     }
 
     /// The same keys, wherever and whenever they were read.

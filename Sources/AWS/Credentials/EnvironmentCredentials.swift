@@ -31,8 +31,27 @@ public struct EnvironmentCredentials: CredentialSource {
 }
 
 extension [String: String] {
-    /// An empty variable counts as none, as every SDK has it.
-    func nonEmpty(_ name: String) -> String? { self[name].flatMap { $0.isEmpty ? nil : $0 } }
+    /// The value without surrounding blanks and line ends, which `echo` and editors leave in the files that variables are set from.
+    /// An empty variable counts as unset, as in every SDK.
+    func nonEmpty(_ name: String) -> String? { self[name].map(\.trimmed).flatMap { $0.isEmpty ? nil : $0 } }
 
-    func isTrue(_ name: String) -> Bool { self[name]?.lowercased() == "true" }
+    func isTrue(_ name: String) -> Bool { nonEmpty(name)?.lowercased() == "true" }
+
+    /// The profile that the environment names, and the variable that names it.
+    var chosenProfile: (variable: String, name: String)? {
+        for variable in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"] {
+            if let name = nonEmpty(variable) { return (variable, name) }
+        }
+        return nil
+    }
+}
+
+extension StringProtocol {
+    /// Without blanks and line ends around it.
+    var trimmed: String {
+        guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace }) else {
+            return ""
+        }
+        return String(self[first...last])
+    }
 }

@@ -49,21 +49,22 @@ public struct InstanceMetadata: CredentialSource {
             return .absent("\(base.hostField) wants a session token and gives none; \(Self.hopLimit)")
         }
         let names = String(decoding: list.body, as: UTF8.self).split(whereSeparator: \.isNewline)
-        guard list.status == 200, let role = names.first?.trimmed, Self.isPlain(role), role.count <= Self.longestName else {
-            throw error("the list of roles came with status \(list.status)")
+        guard list.status == 200 else { throw refused(base, "list of roles", list.status) }
+        guard let role = names.first?.trimmed, Self.isPlain(role), role.count <= Self.longestName else {
+            throw error("what \(base.hostField) gives is no list of roles; is it the metadata service?")
         }
         let answer: CallResponse
         do throws(CallError) { answer = try await get(base, Self.rolePath + role, token: token) } catch {
             throw self.error("\(error)")
         }
-        guard answer.status == 200 else { throw error("the credentials of role \(role) came with status \(answer.status)") }
+        guard answer.status == 200 else { throw refused(base, "credentials of role \(role)", answer.status) }
         return .found(try Self.credentials(from: answer.body, role: role))
     }
 
     private func endpoint() throws(CredentialError) -> CallURL {
         let text =
             environment.nonEmpty("AWS_EC2_METADATA_SERVICE_ENDPOINT")
-            ?? (environment["AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"]?.lowercased() == "ipv6"
+            ?? (environment.nonEmpty("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE")?.lowercased() == "ipv6"
                 ? "http://[fd00:ec2::254]" : "http://169.254.169.254")
         guard let url = CallURL(text), url.query == nil else {
             throw error("AWS_EC2_METADATA_SERVICE_ENDPOINT is not an address like http://169.254.169.254")
@@ -152,6 +153,18 @@ public struct InstanceMetadata: CredentialSource {
     }
 
     private func error(_ message: String) -> CredentialError { CredentialError(source: name, message: message) }
+
+    private func refused(_ base: CallURL, _ what: String, _ status: Int) -> CredentialError {
+        let fix =
+            switch status {
+            case 403:
+                "turn the service on (aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled), let no network "
+                    + "policy or agent stand before it, or set AWS_EC2_METADATA_DISABLED=true and give credentials in another way"
+            case 404: "attach the role to the instance again"
+            default: "try again later, or give credentials in another way"
+            }
+        return error("\(base.hostField) gives no \(what) (status \(status)); \(fix)")
+    }
 
     /// Goes into a field or a path.
     private static func isPlain(_ text: String) -> Bool {

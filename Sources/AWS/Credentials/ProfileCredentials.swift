@@ -7,8 +7,8 @@ struct ProfileCredentials: CredentialSource {
     let name = "profile"
     let ways: ProfilePlan.Ways
     private let profile: String
-    /// Somebody asked for this very profile: that it is missing is an error then.
-    private let isChosen: Bool
+    /// The setting that names this profile, which must then exist; nil for the implicit `default`.
+    private let chosenBy: String?
     private let makers: CredentialSources
     private let followed = Followed()
 
@@ -20,16 +20,16 @@ struct ProfileCredentials: CredentialSource {
     /// `profile`: the configuration's choice; nil leaves it to `AWS_PROFILE`, `AWS_DEFAULT_PROFILE` and then `default`.
     init(_ profile: String?, ways: ProfilePlan.Ways = .all, makers: CredentialSources) {
         (self.ways, self.makers) = (ways, makers)
-        let chosen = profile ?? makers.chosenProfile
-        self.profile = chosen ?? "default"
-        isChosen = chosen != nil
+        let chosen = makers.environment.chosenProfile
+        self.profile = profile ?? chosen?.name ?? "default"
+        chosenBy = profile == nil ? chosen?.variable : "credentials.profile of the configuration"
     }
 
     func find() async throws(CredentialError) -> CredentialLookup {
         let files = try SharedFiles(environment: makers.environment)
         guard files.profile(profile) != nil else {
             let message = "no profile \(profile) in \(files.credentialsPath) or \(files.configPath)"
-            if isChosen { throw CredentialError(source: name, message: message + ": add it, or choose another with AWS_PROFILE") }
+            if let chosenBy { throw CredentialError(source: name, message: "\(message): add it, or name another in \(chosenBy)") }
             return .absent(message)
         }
         guard let plan = try ProfileReader(files: files).plan(of: profile, ways: ways) else {

@@ -41,25 +41,31 @@ struct ProfileReader {
         if ways != .others, settings["web_identity_token_file"] == nil, let arn = settings["role_arn"] {
             return try role(arn, of: profile, settings, on: path)
         }
-        guard ways != .role else { return nil }
-        if let file = settings["web_identity_token_file"] {
-            guard let arn = settings["role_arn"] else {
-                throw error("\(file.place): web_identity_token_file needs a role_arn beside it")
-            }
-            return .webIdentity(try assumed(arn, settings), tokenFile: file.value)
-        }
-        if settings["sso_account_id"] != nil || settings["sso_role_name"] != nil { return try singleSignOn(profile, settings) }
-        return try ownKeys(of: profile, settings)
+        return ways == .role ? nil : try others(of: profile, settings)
     }
 
-    /// The credentials file's keys, then a process, then the config file's keys.
-    private func ownKeys(of profile: String, _ settings: SharedFile.Section) throws(CredentialError) -> ProfilePlan? {
-        if let section = files.credentials?.profiles[profile], let keys = try keys(in: section, profile) { return .keys(keys) }
-        if let process = settings["credential_process"] { return .process(command: process.value, place: process.place) }
-        if let section = files.config?.profiles[profile], let keys = try keys(in: section, profile) { return .keys(keys) }
+    /// What a profile has besides a role, in botocore's order: web identity, single sign-on, the credentials file's keys, a process, the
+    /// config file's keys.
+    private func others(of profile: String, _ settings: SharedFile.Section) throws(CredentialError) -> ProfilePlan? {
+        if let file = settings["web_identity_token_file"], !file.value.isEmpty {
+            guard let arn = settings["role_arn"], !arn.value.isEmpty else {
+                throw error("\(file.place): web_identity_token_file needs a role_arn beside it")
+            }
+            var role = try assumed(arn, settings)
+            role.externalID = nil  // that call has no such parameter
+            return .webIdentity(role, tokenFile: file.value)
+        }
+        if settings["sso_account_id"] != nil || settings["sso_role_name"] != nil { return try singleSignOn(profile, settings) }
+        if let keys = try keys(in: files.credentials, profile) { return .keys(keys) }
         if let login = settings["login_session"] {
             throw error(
                 "\(login.place): login_session: a console login needs a person; give Berth a role, a process or keys of its own")
+        }
+        if let process = settings["credential_process"] { return .process(command: process.value, place: process.place) }
+        if let keys = try keys(in: files.config, profile) { return .keys(keys) }
+        // botocore ignores a secret without an access key id. So does this, unless the profile has nothing else.
+        if let secret = settings["aws_secret_access_key"] {
+            throw error("\(secret.place): half of a key pair: aws_access_key_id is missing")
         }
         return nil
     }
@@ -94,23 +100,23 @@ struct ProfileReader {
             throw error(
                 "\(source.place): source_profile '\(source.value)' is in neither \(files.credentialsPath) nor \(files.configPath)")
         }
-        // A profile may name itself when it has keys of its own: they are then what assumes its role.
-        if source.value == profile {
-            guard let own = try ownKeys(of: profile, settings), case .keys = own else {
-                throw error("\(source.place): the profile names itself as source_profile and has no keys of its own")
-            }
-            return own
-        }
-        guard !path.contains(source.value) else {
+        let hasKeys = settings["aws_access_key_id"] != nil || settings["aws_secret_access_key"] != nil
+        guard source.value == profile || !path.contains(source.value) else {
             throw error(
                 "\(source.place): source_profile goes round in a circle: \((path + [source.value]).joined(separator: " -> "))")
+        }
+        // A profile may name itself when it has keys of its own: they are then what assumes its role.
+        guard source.value != profile || hasKeys else {
+            throw error("\(source.place): the profile names itself as source_profile and has no keys of its own")
         }
         guard path.count < Self.rolesAtMost else {
             throw error("\(source.place): more than \(Self.rolesAtMost) profiles lead to one another")
         }
-        guard let plan = try plan(of: source.value, ways: .all, on: path) else {
-            throw error("\(source.place): source_profile '\(source.value)' holds no credentials")
-        }
+        // The keys of a source profile take precedence over its role.
+        let plan =
+            try hasKeys
+            ? others(of: source.value, settings) : plan(of: source.value, ways: .all, on: path)
+        guard let plan else { throw error("\(source.place): source_profile '\(source.value)' holds no credentials") }
         return plan
     }
 
@@ -138,27 +144,32 @@ struct ProfileReader {
             guard let section = files.config?.ssoSessions[session.value] else {
                 throw error("\(session.place): there is no [sso-session \(session.value)]")
             }
-            let region = try needed("sso_region", in: section, "[sso-session \(session.value)]")
+            for (key, own) in settings {
+                guard let other = section[key], other.value != own.value else { continue }
+                throw error("\(own.place): \(key) is not what [sso-session \(session.value)] says; keep one")
+            }
+            let region = try needed("sso_region", in: settings.merging(section) { $1 }, "[sso-session \(session.value)]")
             return .singleSignOn(.init(cacheName: session.value, region: region, account: account, role: role, profile: profile))
         }
         let url = try needed("sso_start_url", in: settings, owner), region = try needed("sso_region", in: settings, owner)
         return .singleSignOn(.init(cacheName: url, region: region, account: account, role: role, profile: profile))
     }
 
-    private func keys(in section: SharedFile.Section, _ profile: String) throws(CredentialError) -> Credentials? {
-        let key = section["aws_access_key_id"], secret = section["aws_secret_access_key"]
-        guard let key, let secret else {
-            if let half = key ?? secret {
-                let missing = key == nil ? "aws_access_key_id" : "aws_secret_access_key"
-                throw error("\(half.place): half of a key pair: \(missing) is missing")
-            }
-            return nil
+    /// Nil without an access key id.
+    private func keys(in file: SharedFile?, _ profile: String) throws(CredentialError) -> Credentials? {
+        guard let section = file?.profiles[profile], let key = section["aws_access_key_id"] else { return nil }
+        guard let secret = section["aws_secret_access_key"] else {
+            throw error("\(key.place): half of a key pair: aws_secret_access_key is missing")
+        }
+        // botocore prefers the older name.
+        let token = section["aws_security_token"] ?? section["aws_session_token"]
+        for setting in [key, secret, token].compactMap({ $0 }) where setting.value.contains(where: \.isWhitespace) {
+            throw error("\(setting.place): the value holds a blank; a comment takes a line of its own")
         }
         for setting in [key, secret] where setting.value.isEmpty { throw error("\(setting.place): the value is empty") }
-        let token = section["aws_session_token"]?.value
         return Credentials(
-            accessKeyID: key.value, secretAccessKey: Secret(secret.value),
-            sessionToken: token.flatMap { $0.isEmpty ? nil : Secret($0) }, source: "profile \(profile) (\(key.place))")
+            accessKeyID: key.value, secretAccessKey: Secret(secret.value), sessionToken: token.map { Secret($0.value) },
+            source: "profile \(profile) (\(key.place))")
     }
 
     private func error(_ message: String) -> CredentialError { CredentialError(source: "profile", message: message) }

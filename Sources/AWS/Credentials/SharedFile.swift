@@ -5,13 +5,8 @@ import Transport
 /// `[sso-session name]` and `[services name]` (wire 4.2).
 struct SharedFile: Equatable {
     enum Kind { case credentials, config }
-    struct Setting: Equatable {
-        let value: String
-        /// For people: `/root/.aws/config:12`.
-        let place: String
-    }
-    /// Settings by name in lower case; one that is nested under another as `ecr.endpoint_url`.
-    typealias Section = [String: Setting]
+    typealias Setting = INIFile.Setting
+    typealias Section = INIFile.Section
 
     static let sizeLimit = 1 << 20  // bytes; hundreds of profiles fit in a tenth
 
@@ -25,65 +20,35 @@ struct SharedFile: Equatable {
             let limit = "\(Self.sizeLimit >> 20) MiB"
             throw CredentialError(source: "profile", message: "\(path) cannot be read (its permissions?) or is over \(limit)")
         }
-        try self.init(String(decoding: bytes, as: UTF8.self), path: path, kind: kind)
+        try self.init(bytes, path: path, kind: kind)
     }
 
-    init(_ text: String, path: String, kind: Kind) throws(CredentialError) {
+    init(_ bytes: [UInt8], path: String, kind: Kind) throws(CredentialError) {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            let line = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+                .firstIndex { String(validating: $0, as: UTF8.self) == nil }
+            throw CredentialError(source: "profile", message: "\(path):\((line ?? 0) + 1): not UTF-8; save the file as UTF-8")
+        }
         self.path = path
-        var section: WritableKeyPath<SharedFile, [String: Section]>?
-        var name = "", parent: String?
-        var isInSection = false
-        // By Unicode scalars' lines: to Swift "\r\n" is one character, and a newline of its own kind.
-        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
-            let isIndented = line.first == " " || line.first == "\t"
-            let content = line.trimmed
-            if content.isEmpty || content.hasPrefix("#") || content.hasPrefix(";") { continue }
-            if content.hasPrefix("[") {
-                guard let end = content.firstIndex(of: "]") else {
-                    throw CredentialError(source: "profile", message: "\(path):\(index + 1): a section lacks its closing bracket")
-                }
-                let title = content[content.index(after: content.startIndex)..<end].trimmed
-                (section, name) = Self.section(title, kind)
-                (isInSection, parent) = (true, nil)
-                if let section { self[keyPath: section][name, default: [:]].merge([:]) { $1 } }
-                continue
+        for (title, settings) in try INIFile(text, path: path).sections {
+            if kind == .credentials || title == "default" {
+                profiles[title] = settings
+            } else if let (kind, name) = Self.parts(of: title) {
+                // Of two titles with the same name, as [default] and [profile default], the later section replaces the earlier one.
+                self[keyPath: kind][name] = settings
             }
-            guard isInSection, let equals = content.firstIndex(of: "=") else {
-                // A nested line of another service's may be of any form.
-                if isIndented && isInSection { continue }
-                throw CredentialError(source: "profile", message: "\(path):\(index + 1): neither [a section] nor name = value")
-            }
-            guard let section else { continue }
-            var key = content[..<equals].trimmed.lowercased()
-            let value = Self.withoutComment(content[content.index(after: equals)...].trimmed)
-            if isIndented, let parent { key = "\(parent).\(key)" } else { parent = value.isEmpty ? key : nil }
-            // Indented, and under nothing: the SDKs read it as the end of the value above, which nothing here takes.
-            if isIndented && !key.contains(".") { continue }
-            self[keyPath: section][name]?[key] = Setting(value: value, place: "\(path):\(index + 1)")
         }
     }
 
-    /// Nil for a section that is none of ours: in the config file one without `profile`.
-    private static func section(_ title: String, _ kind: Kind) -> (WritableKeyPath<SharedFile, [String: Section]>?, String) {
-        if kind == .credentials || title == "default" { return (\.profiles, title) }
+    /// Nil for other sections of the config file. As in botocore, the prefix decides on the kind, and the name is the second of two
+    /// shell words.
+    private static func parts(of title: String) -> (WritableKeyPath<SharedFile, [String: Section]>, String)? {
         let kinds: [(String, WritableKeyPath<SharedFile, [String: Section]>)] = [
             ("profile", \.profiles), ("sso-session", \.ssoSessions), ("services", \.services),
         ]
-        for (word, section) in kinds where title.hasPrefix(word) {
-            guard let blank = title.dropFirst(word.count).first, blank == " " || blank == "\t" else { continue }
-            let name = title.dropFirst(word.count).trimmed
-            let isQuoted = name.count > 1 && name.hasPrefix("\"") && name.hasSuffix("\"")
-            return (section, isQuoted ? String(name.dropFirst().dropLast()) : name)
-        }
-        return (nil, title)
-    }
-
-    /// A comment after a value begins with a blank: a secret key may hold `#`.
-    private static func withoutComment(_ value: String) -> String {
-        for mark in [" #", " ;", "\t#", "\t;"] {
-            if let cut = value.firstRange(of: mark) { return withoutComment(value[..<cut.lowerBound].trimmed) }
-        }
-        return value
+        guard let kind = kinds.first(where: { title.hasPrefix($0.0) }), let words = ShellWords.split(title), words.count == 2
+        else { return nil }
+        return (kind.1, words[1])
     }
 }
 
@@ -104,28 +69,20 @@ struct SharedFiles: Equatable {
         config = try SharedFile(at: configPath, kind: .config)
     }
 
+    init(config: SharedFile?, credentials: SharedFile?) {
+        (self.config, self.credentials) = (config, credentials)
+        (configPath, credentialsPath) = (config?.path ?? "", credentials?.path ?? "")
+    }
+
     func profile(_ name: String) -> SharedFile.Section? {
         let found = [config?.profiles[name], credentials?.profiles[name]].compactMap { $0 }
         return found.isEmpty ? nil : found.reduce(into: [:]) { $0.merge($1) { $1 } }
-    }
-
-    /// What each file says of a profile, the credentials file first.
-    func sections(of profile: String) -> [SharedFile.Section] {
-        [credentials?.profiles[profile], config?.profiles[profile]].compactMap { $0 }
     }
 
     /// An address that the profile gives to a service (`ecr`, `sts`): its `[services]` section's before its own for all of them.
     func endpoint(of service: String, profile: String) -> SharedFile.Setting? {
         let settings = self.profile(profile)
         let services = settings?["services"].flatMap { config?.services[$0.value] }
-        return services?["\(service).endpoint_url"] ?? settings?["endpoint_url"]
-    }
-}
-
-extension StringProtocol {
-    var trimmed: String {
-        let blanks: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\r" }
-        guard let first = firstIndex(where: { !blanks($0) }), let last = lastIndex(where: { !blanks($0) }) else { return "" }
-        return String(self[first...last])
+        return services?[service]?.nested["endpoint_url"] ?? settings?["endpoint_url"]
     }
 }

@@ -1,5 +1,6 @@
 import Crypto
 import FoundationEssentials
+import Registry
 import Transport
 
 /// A role that IAM Identity Center gives to who has logged in with `aws sso login`: its cached token is used, never renewed (wire 4.2).
@@ -20,9 +21,13 @@ struct SingleSignOn: CredentialSource {
 
     func find() async throws(CredentialError) -> CredentialLookup {
         let token = try cachedToken()
-        var endpoint = try ServiceEndpoint(
-            service: "SSO", host: "portal.sso.\(grant.region).\(makers.suffix)", region: grant.region,
-            environment: makers.environment)
+        guard let partition = Partition(ofRegion: grant.region) else {
+            throw error("sso_region '\(AWSError.printable(grant.region))' of profile \(grant.profile) is no region like eu-west-1")
+        }
+        let given = EndpointSettings(environment: makers.environment, profile: makers.profile)
+        var endpoint = try given.endpoint(of: "SSO", region: grant.region) {
+            partition.host(of: .sso, in: grant.region, fips: $0, dualStack: $1)
+        }
         endpoint.url.path = (endpoint.url.path == "/" ? "" : endpoint.url.path) + "/federation/credentials"
         endpoint.url.query = "role_name=\(PercentEncoding.encode(grant.role))&account_id=\(PercentEncoding.encode(grant.account))"
         var request = CallRequest("sso:GetRoleCredentials", url: endpoint.url)
@@ -33,7 +38,9 @@ struct SingleSignOn: CredentialSource {
         guard answer.status == 200 else {
             let problem = ServiceProblem(answer)
             let fix = answer.status == 401 ? "; \(Self.login(grant.profile))" : ""
-            throw error("role \(grant.role) in \(grant.account): \(problem.code) \(problem.message)\(fix)")
+            throw error(
+                "\(endpoint.url.hostField) gives no credentials of role \(grant.role) in \(grant.account): \(problem.code) \(problem.message)\(fix)"
+            )
         }
         guard let role = try? JSONDecoder().decode(Answer.self, from: Data(answer.body)).roleCredentials else {
             throw error("the answer of \(endpoint.url.hostField) holds no roleCredentials")
@@ -65,7 +72,7 @@ struct SingleSignOn: CredentialSource {
             throw error("there is no token at \(path): \(Self.login(grant.profile))")
         }
         guard let cached = try? JSONDecoder().decode(CachedToken.self, from: Data(bytes)), let token = cached.accessToken,
-            let end = cached.expiresAt.flatMap(Self.time), token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+            let end = cached.expiresAt.flatMap(Self.time), !token.isEmpty, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else { throw error("\(path) holds no accessToken and expiresAt: \(Self.login(grant.profile))") }
         guard end > makers.now() else { throw error("the token at \(path) is over: \(Self.login(grant.profile))") }
         return token

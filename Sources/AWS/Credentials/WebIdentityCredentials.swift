@@ -37,9 +37,10 @@ struct WebIdentityChoice: CredentialSource {
 
     func find() async throws(CredentialError) -> CredentialLookup {
         let files = try SharedFiles(environment: makers.environment)
-        let settings = files.profile(profile ?? makers.chosenProfile ?? "default")
+        let settings = files.profile(profile ?? makers.environment.chosenProfile?.name ?? "default")
         func value(_ variable: String, _ key: String) -> String? {
-            (profile == nil ? makers.environment.nonEmpty(variable) : nil) ?? settings?[key]?.value
+            (profile == nil ? makers.environment.nonEmpty(variable) : nil)
+                ?? settings?[key].flatMap { $0.value.isEmpty ? nil : $0.value }
         }
         guard let file = value("AWS_WEB_IDENTITY_TOKEN_FILE", "web_identity_token_file") else {
             return .absent("AWS_WEB_IDENTITY_TOKEN_FILE is not set")

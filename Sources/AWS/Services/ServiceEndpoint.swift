@@ -13,34 +13,6 @@ public struct ServiceEndpoint: Sendable, Hashable {
         self.region = region
         self.dial = dial
     }
-
-    /// AWS's own address for the service, or the one that the environment or its profile gives instead (wire 4.2).
-    /// - Parameters:
-    ///   - service: as the variables end, `ECR`, `ECR_PUBLIC`, `STS` or `SSO`.
-    ///   - host: AWS's own for the region.
-    ///   - profile: the configuration's; nil leaves it to `AWS_PROFILE` and then `default`.
-    /// - Throws: when a variable or a profile holds something that is no address.
-    public init(service: String, host: String, region: String, environment: [String: String], profile: String? = nil)
-        throws(CredentialError)
-    {
-        self.init(url: CallURL(scheme: .https, host: host), region: region)
-        guard !environment.isTrue("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") else { return }
-        var given: (place: String, text: String)?
-        if let name = ["AWS_ENDPOINT_URL_\(service)", "AWS_ENDPOINT_URL"].first(where: { environment.nonEmpty($0) != nil }) {
-            given = (name, environment.nonEmpty(name) ?? "")
-        } else {
-            let name = profile ?? environment.nonEmpty("AWS_PROFILE") ?? environment.nonEmpty("AWS_DEFAULT_PROFILE") ?? "default"
-            // A file that is broken or half written is told by who looks for credentials in it; the other upstreams do without.
-            let setting = (try? SharedFiles(environment: environment))?.endpoint(of: service.lowercased(), profile: name)
-            given = setting.map { ("\($0.place): endpoint_url", $0.value) }
-        }
-        guard let given else { return }
-        guard let url = CallURL(given.text), url.query == nil else {
-            throw CredentialError(
-                source: "endpoint", message: "\(given.place) is not an address like https://api.ecr.eu-west-1.amazonaws.com")
-        }
-        self.url = url
-    }
 }
 
 extension CallTrust {

@@ -4,11 +4,11 @@ import HTTP
 extension RegistryService {
     /// The port aside.
     static func isPublic(_ exchange: Exchange) -> Bool {
-        exchange.field("Host")?.split(separator: ":").first.map { $0 == Names.publicRegistry } ?? false
+        exchange.field("Host")?.split(separator: ":").first.map { Names.publicRegistries.contains(String($0)) } ?? false
     }
 
     private static let challenge =
-        "Bearer realm=\"https://\(Names.publicRegistry)/token/\",service=\"\(Names.publicRegistry)\",scope=\"aws\""
+        "Bearer realm=\"https://\(Names.publicRegistries[0])/token/\",service=\"\(Names.publicRegistries[0])\",scope=\"aws\""
 
     /// `GET /token/`: with the API's token as Basic for whoever has one, without anything for everybody.
     func answerTokenRequest(_ exchange: Exchange) async throws {

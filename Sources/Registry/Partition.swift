@@ -1,0 +1,81 @@
+/// A partition of AWS: regions that share the names of their hosts (wire 1.7). The hosts are those of botocore's endpoint rules.
+public struct Partition: Sendable, Equatable {
+    /// The services that have hosts here. `sso` is the portal that gives role credentials.
+    public enum Service: String, Sendable, CaseIterable { case ecr, ecrPublic, sts, sso, ssoOIDC }
+
+    /// As it stands in ARNs: `aws`, `aws-cn`.
+    public let name: String
+    /// What its hosts end in: `amazonaws.com`.
+    public let suffix: String
+    let dualStackSuffix: String
+    /// Registries have a dual-stack suffix of their own.
+    let dualStackRegistrySuffix: String
+    /// What its regions begin with; two words follow, as in `us-gov-west-1`.
+    private let regions: [String]
+
+    /// nil when no partition has regions of such a name.
+    public init?(ofRegion region: String) {
+        let words = region.split(separator: "-", omittingEmptySubsequences: false)
+        guard words.count > 2, words.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(Self.isLetterOrDigit) }),
+            words[words.count - 1].utf8.allSatisfy(Self.isDigit)
+        else { return nil }
+        let start = words.dropLast(2).joined(separator: "-")
+        guard let partition = Self.all.first(where: { $0.regions.contains(start) }) else { return nil }
+        self = partition
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { byte &- 48 < 10 }
+    private static func isLetterOrDigit(_ byte: UInt8) -> Bool { byte &- 97 < 26 || isDigit(byte) }
+
+    /// AWS's own host of a service in one of the partition's regions.
+    public func host(of service: Service, in region: String, fips: Bool = false, dualStack: Bool = false) -> String {
+        let isGovernment = name == "aws-us-gov"
+        let isClassicFIPS = fips && !dualStack
+        let label =
+            switch service {
+            // In these two partitions AWS documents the FIPS hosts without `api.` (wire 1.7).
+            case .ecr: dualStack || (isClassicFIPS && (name == "aws" || isGovernment)) ? "ecr" : "api.ecr"
+            case .ecrPublic: dualStack && !fips && name == "aws" ? "ecr-public" : "api.ecr-public"
+            case .sts: "sts"
+            case .sso: "portal.sso"
+            case .ssoOIDC: "oidc"
+            }
+        // GovCloud's hosts of these services are FIPS hosts without saying so.
+        let isPlain = isClassicFIPS && isGovernment && [.sts, .sso, .ssoOIDC].contains(service)
+        return "\(label)\(fips && !isPlain ? "-fips" : "").\(region).\(dualStack ? dualStackSuffix : suffix)"
+    }
+
+    static let aws = Partition(
+        name: "aws", suffix: "amazonaws.com", dualStackSuffix: "api.aws", dualStackRegistrySuffix: "on.aws",
+        regions: ["us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"])
+
+    private static let all = [
+        aws,
+        Partition(
+            name: "aws-cn", suffix: "amazonaws.com.cn", dualStackSuffix: "api.amazonwebservices.com.cn",
+            dualStackRegistrySuffix: "on.amazonwebservices.com.cn", regions: ["cn"]),
+        Partition(
+            name: "aws-us-gov", suffix: "amazonaws.com", dualStackSuffix: "api.aws", dualStackRegistrySuffix: "on.aws",
+            regions: ["us-gov"]),
+        Partition(
+            name: "aws-eusc", suffix: "amazonaws.eu", dualStackSuffix: "api.amazonwebservices.eu",
+            dualStackRegistrySuffix: "on.amazonwebservices.eu", regions: ["eusc-de"]),
+        Partition(
+            name: "aws-iso", suffix: "c2s.ic.gov", dualStackSuffix: "api.aws.ic.gov", dualStackRegistrySuffix: "on.aws.ic.gov",
+            regions: ["us-iso"]),
+        Partition(
+            name: "aws-iso-b", suffix: "sc2s.sgov.gov", dualStackSuffix: "api.aws.scloud",
+            dualStackRegistrySuffix: "on.aws.scloud", regions: ["us-isob"]),
+        Partition(
+            name: "aws-iso-e", suffix: "cloud.adc-e.uk", dualStackSuffix: "api.cloud-aws.adc-e.uk",
+            dualStackRegistrySuffix: "on.cloud-aws.adc-e.uk", regions: ["eu-isoe"]),
+        Partition(
+            name: "aws-iso-f", suffix: "csp.hci.ic.gov", dualStackSuffix: "api.aws.hci.ic.gov",
+            dualStackRegistrySuffix: "on.aws.hci.ic.gov", regions: ["us-isof"]),
+    ]
+
+    private init(name: String, suffix: String, dualStackSuffix: String, dualStackRegistrySuffix: String, regions: [String]) {
+        (self.name, self.suffix, self.regions) = (name, suffix, regions)
+        (self.dualStackSuffix, self.dualStackRegistrySuffix) = (dualStackSuffix, dualStackRegistrySuffix)
+    }
+}
