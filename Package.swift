@@ -44,7 +44,7 @@ let package = Package(
         room("Telemetry", imports: [logging]),
         room("HTTPServer", imports: ["HTTP", "Transport", "Crypto"]),
         room("Registry"),
-        room("Configuration", imports: ["Registry", "Crypto", .product(name: "Yams", package: "Yams")]),
+        room("Configuration", imports: ["Registry", "Transport", "Crypto", .product(name: "Yams", package: "Yams")]),
         room(
             "AWS",
             imports: [
@@ -74,7 +74,7 @@ let package = Package(
         tests(of: "Telemetry", imports: [logging]),
         tests(of: "HTTPServer", imports: ["HTTP", "Transport"]),
         tests(of: "Registry"),
-        tests(of: "Configuration", imports: ["Registry"]),
+        tests(of: "Configuration", imports: ["Registry", "Transport", "Crypto"]),
         tests(
             of: "AWS", imports: ["Configuration", "Transport", "Crypto"],
             resources: [.copy("sigv4-vectors.json"), .copy("sigv4-oracle.py"), .copy("moto-peer.py")]),
@@ -82,10 +82,11 @@ let package = Package(
         tests(
             of: "Sandbox", imports: ["Transport", "Crypto", logging],
             resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),
-        tests(of: "Gateway", imports: ["Configuration", "Registry", "HTTP", "Transport"]),
+        tests(of: "Gateway", imports: ["Access", "Configuration", "Registry", "HTTP", "Transport"]),
         tests(of: "Admin", imports: ["HTTPServer", "Transport"]),
         .testTarget(
-            name: "HouseTests", dependencies: ["Configuration", "Registry", .product(name: "Yams", package: "Yams")], path: "Tests/House",
+            name: "HouseTests", dependencies: ["Configuration", "Registry", "Crypto", .product(name: "Yams", package: "Yams")],
+            path: "Tests/House",
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

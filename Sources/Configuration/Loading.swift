@@ -121,11 +121,16 @@ struct EnvironmentReader {
         switch (value("BERTH_TLS_CERTIFICATE"), value("BERTH_TLS_PRIVATE_KEY")) {
         case (nil, nil): return nil
         case (let certificate?, let key?):
-            for (name, path) in [("BERTH_TLS_CERTIFICATE", certificate), ("BERTH_TLS_PRIVATE_KEY", key)]
-            where !Files.isReadable(path) {
-                problem(name, "'\(path)' cannot be read; name a PEM file that Berth's user may read")
+            let unreadable = [("BERTH_TLS_CERTIFICATE", certificate), ("BERTH_TLS_PRIVATE_KEY", key)].filter {
+                !Files.isReadable($0.1)
             }
-            return .init(certificate: certificate, privateKey: key)
+            for (name, path) in unreadable { problem(name, "'\(path)' cannot be read; name a PEM file that Berth's user may read") }
+            guard unreadable.isEmpty else { return nil }
+            do throws(TLSError) { return try .init(certificate: certificate, privateKey: key) } catch {
+                let part = Settings.TLSFiles.Part(error)
+                let name = part == .certificate ? "BERTH_TLS_CERTIFICATE" : "BERTH_TLS_PRIVATE_KEY"
+                problem(name, "'\(part == .certificate ? certificate : key)' \(part.problem(error))")
+            }
         case (nil, _): problem("BERTH_TLS_CERTIFICATE", "missing; BERTH_TLS_PRIVATE_KEY is set, and TLS needs both")
         case (_, nil): problem("BERTH_TLS_PRIVATE_KEY", "missing; BERTH_TLS_CERTIFICATE is set, and TLS needs both")
         }

@@ -12,15 +12,13 @@ public actor Worker: ConnectionHost {
 
     private let bench: Bench
     private let limits: ConnectionLimits
-    private let settings: ServerSettings
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
     private var beingTold = 0
     private var isDraining = false
     private var drained: [CheckedContinuation<Void, Never>] = []
 
-    init(loop: EventLoop, bench: sending Bench, limits: ConnectionLimits, settings: ServerSettings) {
-        (self.loop, self.bench, self.limits, self.settings) = (loop, bench, limits, settings)
-        loop.keepTimeouts(of: settings.timeouts)
+    init(loop: EventLoop, bench: sending Bench, limits: ConnectionLimits) {
+        (self.loop, self.bench, self.limits) = (loop, bench, limits)
     }
 
     public func serve(_ socket: AcceptedSocket) async {
@@ -30,7 +28,8 @@ public actor Worker: ConnectionHost {
         guard !isDraining, limits.admit(socket.peer, total: site.limits.connections, perClient: perClient) else {
             return await turnAway(socket)
         }
-        let connection = ServerConnection(socket, on: loop, settings: settings)
+        loop.keepTimeouts(of: site.server.timeouts)
+        let connection = ServerConnection(socket, on: loop, settings: site.server)
         let key = ObjectIdentifier(connection)
         connections[key] = connection
         bench.metrics.connections(add: 1)
@@ -117,8 +116,7 @@ public actor Worker: ConnectionHost {
     func keepSweeping(every interval: Duration) async {
         while !isDraining {
             await loop.sleep(for: interval)
-            bench.pool.sweep()
-            bench.publishLevels()
+            bench.sweep()
         }
     }
 }

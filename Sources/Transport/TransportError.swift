@@ -15,6 +15,8 @@ public struct TransportError: Error, CustomStringConvertible {
         case cancelled
         /// The peer does not speak TLS where it should.
         case notTLS
+        /// Somebody else listens at the address.
+        case taken
         case refused, unresolved, tls, system
     }
 

@@ -20,9 +20,16 @@ struct Check: AsyncParsableCommand {
         let settings = try options.read()
         let loop = EventLoop()
         loop.start(named: "control")
-        let clients = AWSClients(settings, loop: loop, log: Logger(label: "berth") { _ in SwiftLogNoOpLogHandler() })
+        let log = Logger(label: "berth") { _ in SwiftLogNoOpLogHandler() }
+        // What stops `serve` stops here, in the same words.
+        do throws(ConfigurationProblems) { _ = try GatewayPlan(settings, loop: loop, log: log) } catch {
+            throw ConfigurationOptions.exit(telling: error)
+        }
+        let clients = AWSClients(settings, loop: loop, log: log)
         var report = CheckReport(users: settings.users.count)
         if !json { show("ok     configuration: \(settings.upstreams.count) upstream(s), \(settings.users.count) user(s)") }
+        report.listeners = ListenerCheck(settings).steps
+        if !json { for line in ["listeners"] + report.listeners.flatMap(\.lines) { show(line) } }
         for upstream in settings.upstreams {
             var part = CheckReport.Upstream(name: upstream.name, registry: upstream.registry.host)
             if !json { show(part.title) }
@@ -33,6 +40,7 @@ struct Check: AsyncParsableCommand {
             report.upstreams.append(part)
         }
         if json { show(report.json) }
+        if !report.isConfigurationWell { throw ExitCode.configuration }
         guard report.isWell else { throw ExitCode.unavailable }
     }
 }

@@ -4,7 +4,7 @@ import Foundation
 struct CheckReport: Encodable {
     struct Step: Encodable {
         enum Outcome: String, Encodable { case ok, warning, failed }
-        /// `credentials`, `identity`, `token`, `api`, `registry`, `storage`.
+        /// `address`, `certificate`; of an upstream `credentials`, `identity`, `token`, `api`, `registry`, `storage`.
         let step: String
         let outcome: Outcome
         /// What was found, or what is wrong.
@@ -23,15 +23,19 @@ struct CheckReport: Encodable {
     }
 
     let users: Int
+    var listeners: [Step] = []
     var upstreams: [Upstream] = []
-    var isWell: Bool { upstreams.allSatisfy(\.isWell) }
+    var isWell: Bool { upstreams.allSatisfy(\.isWell) && !listeners.contains { $0.outcome == .failed } }
+    /// `serve` would start with it.
+    var isConfigurationWell: Bool { !listeners.contains { $0.step == "address" && $0.outcome == .failed } }
 
-    enum CodingKeys: String, CodingKey { case ok, users, upstreams }
+    enum CodingKeys: String, CodingKey { case ok, users, listeners, upstreams }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(isWell, forKey: .ok)
         try container.encode(users, forKey: .users)
+        try container.encode(listeners, forKey: .listeners)
         try container.encode(upstreams, forKey: .upstreams)
     }
 
