@@ -13,15 +13,15 @@ struct AdminConnections {
     private var entries: [Entry] = []
 
     /// A scrape a second from a few monitors is far below it.
-    static let most = 256
+    static let maxConnections = 256
     /// Of one address. Behind one all the probes of a node may be.
-    static let mostOfClient = 64
+    static let maxPerClient = 64
 
     /// false: there is none, all of them being answered.
     mutating func makeRoom(for client: SocketAddress) -> Bool {
         let own = entries.indices.filter { entries[$0].connection.peer.addressBytes == client.addressBytes }
-        if own.count >= Self.mostOfClient { return close(among: own) }
-        return entries.count < Self.most || close(among: Array(entries.indices))
+        if own.count >= Self.maxPerClient { return close(among: own) }
+        return entries.count < Self.maxConnections || close(among: Array(entries.indices))
     }
 
     private mutating func close(among indices: [Int]) -> Bool {

@@ -111,11 +111,11 @@ public actor AdminHost: ConnectionHost {
     }
 
     private func ready(_ query: String?) async -> Answer {
-        guard let question = ReadinessQuestion(query) else {
+        guard let query = ReadinessQuery(query) else {
             return (400, .text, "the parameters here are all, and upstream=NAME\n")
         }
         if await sources.isDraining() { return (503, .text, "draining: no new exchange is taken\n") }
-        guard let readiness = question.answer(await sources.upstreams()) else {
+        guard let readiness = query.evaluate(await sources.upstreams()) else {
             return (404, .text, "there is no upstream of this name\n")
         }
         return (readiness.isReady ? 200 : 503, .text, readiness.text)

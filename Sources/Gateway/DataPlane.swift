@@ -16,7 +16,7 @@ public final class DataPlane: Sendable {
     private static let sweepInterval = Duration.seconds(5)
 
     /// - Throws: an address cannot be listened on.
-    public init(settings: Settings, workers count: Int, site first: Site, wayOut: WayOut, accessLog: AccessLogSettings)
+    public init(settings: Settings, workers count: Int, site first: Site, outbound: OutboundSettings, accessLog: AccessLogSettings)
         throws(TransportError)
     {
         let site = Published(first)
@@ -31,7 +31,7 @@ public final class DataPlane: Sendable {
             let counters = WorkerMetrics(
                 operations: Operation.allCases.map(\.rawValue), loginFailures: LoginFailure.allCases.map(\.rawValue))
             let bench = Bench(
-                number: number, pool: UpstreamPool(loop: loop, wayOut: wayOut), metrics: counters, site: site, logins: logins,
+                number: number, pool: UpstreamPool(loop: loop, outbound: outbound), metrics: counters, site: site, logins: logins,
                 accessLog: AccessLog(accessLog))
             let worker = Worker(loop: loop, bench: bench, limits: limits)
             for (index, listener) in settings.listeners.enumerated() {

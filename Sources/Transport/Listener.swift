@@ -67,7 +67,7 @@ public final class Listener: @unchecked Sendable {
     }
 
     private static func cannotBind(_ address: SocketAddress, _ code: Int32) -> TransportError {
-        TransportError(code == EADDRINUSE ? .taken : .system, call: "bind", reason: "\(address): \(describe(errno: code))")
+        TransportError(code == EADDRINUSE ? .addressInUse : .system, call: "bind", reason: "\(address): \(describe(errno: code))")
     }
 
     private static func bound(to wanted: SocketAddress) throws(TransportError) -> (Int32, SocketAddress) {

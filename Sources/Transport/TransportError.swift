@@ -16,7 +16,7 @@ public struct TransportError: Error, CustomStringConvertible {
         /// The peer does not speak TLS where it should.
         case notTLS
         /// Somebody else listens at the address.
-        case taken
+        case addressInUse
         case refused, unresolved, tls, system
     }
 

@@ -13,16 +13,16 @@ struct GatewayPlan: Sendable {
     let keepers: TokenKeepers
     /// What the workers are to read.
     let site: Site
-    let wayOut: WayOut
+    let outbound: OutboundSettings
 
     /// - Parameter running: what is the same in both goes on as it is: tokens, counters, remembered logins.
     /// - Throws: every problem.
     init(_ settings: Settings, loop: EventLoop, log: Logger, running: GatewayPlan? = nil) throws(ConfigurationProblems) {
         var problems: [String] = []
-        let wayOut: WayOut?
-        do { wayOut = try running?.wayOut ?? WayOut(settings) } catch {
+        let outbound: OutboundSettings?
+        do { outbound = try running?.outbound ?? OutboundSettings(settings) } catch {
             problems.append("\(error)")
-            wayOut = nil
+            outbound = nil
         }
         let users: UserDirectory?
         do throws(ConfigurationProblems) { users = try Self.users(of: settings, running: running) } catch {
@@ -36,8 +36,8 @@ struct GatewayPlan: Sendable {
                 problems.append("upstreams: '\(upstream.name)': \(error)")
             }
         }
-        guard problems.isEmpty, let wayOut, let users else { throw ConfigurationProblems(lines: problems) }
-        (self.settings, self.wayOut) = (settings, wayOut)
+        guard problems.isEmpty, let outbound, let users else { throw ConfigurationProblems(lines: problems) }
+        (self.settings, self.outbound) = (settings, outbound)
         keepers = builder.keepers
         site = try Site(settings, upstreams: upstreams, users: users)
     }

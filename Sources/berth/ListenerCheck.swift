@@ -19,10 +19,10 @@ struct ListenerCheck {
             try Listener.checkFree(try address.socketAddress)
             return Step(step: "address", outcome: .ok, detail: "\(address) is free", facts: ["address": "\(address)"])
         } catch {
-            let isTaken = error.kind == .taken
+            let isInUse = error.kind == .addressInUse
             return Step(
-                step: "address", outcome: isTaken ? .warning : .failed,
-                detail: isTaken
+                step: "address", outcome: isInUse ? .warning : .failed,
+                detail: isInUse
                     ? "\(address) is in use: by the berth that runs, or serve cannot start"
                     : "\(error.reason); write an address of this machine, and a port that Berth's user may listen on",
                 facts: ["address": "\(address)"])

@@ -26,7 +26,7 @@ struct RunningGateway {
         let control = ControlPlane(loop: loop, plan: plan, log: log.logger, reading: reading)
         loop.start(named: "control")
         let dataPlane = try DataPlane(
-            settings: settings, workers: settings.workerCount, site: plan.site, wayOut: plan.wayOut, accessLog: log.access)
+            settings: settings, workers: settings.workerCount, site: plan.site, outbound: plan.outbound, accessLog: log.access)
         let admin = AdminHost(loop: loop, sources: control.adminSources(dataPlane))
         let listener: Listener
         do { listener = try Listener(on: try settings.admin.socketAddress, host: admin) } catch {
@@ -73,7 +73,7 @@ struct RunningGateway {
         for await signal in signals where signal != SIGHUP {
             log.logger.warning("ending at once: a second signal")
             // Workers that do not even hear this are not waited for.
-            control.loop.after(Self.lastWords) { [log] in
+            control.loop.after(Self.abandonGrace) { [log] in
                 log.sink.flush()
                 _exit(128 + signal)
             }
@@ -82,7 +82,7 @@ struct RunningGateway {
     }
 
     /// For the access lines of what is ended.
-    private static let lastWords = Duration.seconds(2)
+    private static let abandonGrace = Duration.seconds(2)
 }
 
 /// What stands in the way of a start, for the person who started it.

@@ -23,7 +23,7 @@ final class UpstreamPool {
     /// Addresses of a name; AWS's records live for a minute.
     private static let addressTime = Duration.seconds(30)
 
-    init(loop: EventLoop, wayOut: WayOut) { (self.loop, tls, proxy) = (loop, wayOut.tls, wayOut.proxy) }
+    init(loop: EventLoop, outbound: OutboundSettings) { (self.loop, tls, proxy) = (loop, outbound.tls, outbound.proxy) }
 
     /// A connection ready for a request: an idle one, or a new one.
     /// - Parameters:

@@ -2,7 +2,7 @@ import Configuration
 import Crypto
 
 /// How transfers leave: whom TLS trusts, and the proxy that the environment names. In use from start to end.
-public struct WayOut: Sendable {
+public struct OutboundSettings: Sendable {
     let tls: TLSClient
     let proxy: OutboundProxy?
 

@@ -1,7 +1,7 @@
 import Foundation
 
 /// What `/readyz` is asked (design section 9): whether some upstream can serve, whether all can, or one.
-struct ReadinessQuestion {
+struct ReadinessQuery {
     private var isOfAll = false
     private var upstream: String?
 
@@ -18,7 +18,7 @@ struct ReadinessQuestion {
     }
 
     /// nil: there is no upstream of the name.
-    func answer(_ upstreams: [UpstreamStatus]) -> (isReady: Bool, text: String)? {
+    func evaluate(_ upstreams: [UpstreamStatus]) -> (isReady: Bool, text: String)? {
         let asked = upstreams.filter { upstream == nil || $0.name == upstream }
         guard !asked.isEmpty else { return nil }
         let waiting = asked.filter { !$0.ready }
