@@ -47,7 +47,7 @@ let package = Package(
         room("Telemetry", imports: [logging]),
         room("HTTPServer", imports: ["HTTP", "Transport", "Crypto"]),
         room("Registry"),
-        room("Configuration", imports: ["Registry", "Crypto", .product(name: "Yams", package: "Yams")]),
+        room("Configuration", imports: ["Registry", "Transport", "Crypto", .product(name: "Yams", package: "Yams")]),
         room(
             "AWS",
             imports: [
@@ -78,7 +78,7 @@ let package = Package(
         tests(of: "Telemetry", imports: [logging]),
         tests(of: "HTTPServer", imports: ["HTTP", "Transport"]),
         tests(of: "Registry"),
-        tests(of: "Configuration", imports: ["Registry"]),
+        tests(of: "Configuration", imports: ["Registry", "Transport", "Crypto"]),
         tests(
             of: "AWS", imports: ["Configuration", "Registry", "Transport", "Crypto"],
             resources: [
@@ -89,10 +89,10 @@ let package = Package(
         tests(
             of: "Sandbox", imports: ["Transport", "Crypto", logging],
             resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),
-        tests(of: "Gateway", imports: ["Configuration", "Registry", "HTTP", "Transport"]),
+        tests(of: "Gateway", imports: ["Access", "Configuration", "Registry", "HTTP", "Transport"]),
         tests(of: "Admin", imports: ["HTTPServer", "Transport"]),
         .testTarget(
-            name: "HouseTests", dependencies: ["Configuration", "Registry", .product(name: "Yams", package: "Yams")],
+            name: "HouseTests", dependencies: ["Configuration", "Registry", "Crypto", .product(name: "Yams", package: "Yams")],
             path: "Tests/House",
             swiftSettings: settings),
     ],

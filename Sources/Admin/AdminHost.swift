@@ -13,18 +13,26 @@ public actor AdminHost: ConnectionHost {
 
     public init(loop: EventLoop, sources: AdminSources) { (self.loop, self.sources) = (loop, sources) }
 
-    /// A scrape a second from a few monitors is far below it.
-    private static let connectionsAtMost = 256
-    private var connections = 0
+    private var connections = AdminConnections()
+
+    /// Its clients ask, and are done: who keeps it waiting is let go soon.
+    private static let settings = {
+        var settings = ServerSettings()
+        let patience = Duration.seconds(5)
+        (settings.idleTimeout, settings.headTimeout, settings.stallTimeout) = (patience, patience, patience)
+        return settings
+    }()
 
     public func serve(_ socket: AcceptedSocket) async {
-        guard connections < Self.connectionsAtMost else { return socket.refuse() }
-        connections += 1
-        defer { connections -= 1 }
-        let connection = ServerConnection(socket, on: loop, settings: ServerSettings())
+        guard connections.makeRoom(for: socket.peer) else { return socket.refuse() }
+        let connection = ServerConnection(socket, on: loop, settings: Self.settings)
+        connections.add(connection)
         while let request = await connection.nextRequest() {
+            connections.isWaiting(connection, false)
             do { try await answer(request) } catch { request.abort() }
+            connections.isWaiting(connection, true)
         }
+        connections.remove(connection)
     }
 
     private func answer(_ request: Request) async throws {
@@ -35,7 +43,7 @@ public actor AdminHost: ConnectionHost {
         let segments = path.split(separator: "/").map(String.init)
         switch segments.count == 5 && segments[2] == "upstreams" ? "refresh" : path {
         case "/healthz": try await get(request) { (200, .text, "ok\n") }
-        case "/readyz": try await get(request) { await ready() }
+        case "/readyz": try await get(request) { await ready(request.query) }
         case "/metrics": try await get(request) { (200, .metrics, String(decoding: await sources.metrics(), as: UTF8.self)) }
         case "/api/v1/status": try await get(request) { await json(status()) }
         case "/api/v1/upstreams": try await get(request) { json(await sources.upstreams()) }
@@ -97,16 +105,20 @@ public actor AdminHost: ConnectionHost {
     private func status() async -> GatewayStatus {
         let upstreams = await sources.upstreams()
         return GatewayStatus(
-            version: sources.version, ready: await !sources.isDraining() && upstreams.allSatisfy(\.ready),
+            version: sources.version, ready: await !sources.isDraining() && upstreams.contains(where: \.ready),
             uptimeSeconds: Int(Date().timeIntervalSince(started)),
             upstreams: upstreams)
     }
 
-    private func ready() async -> Answer {
+    private func ready(_ query: String?) async -> Answer {
+        guard let query = ReadinessQuery(query) else {
+            return (400, .text, "the parameters here are all, and upstream=NAME\n")
+        }
         if await sources.isDraining() { return (503, .text, "draining: no new exchange is taken\n") }
-        let waiting = await sources.upstreams().filter { !$0.ready }
-        guard !waiting.isEmpty else { return (200, .text, "ready\n") }
-        return (503, .text, waiting.map { "\($0.name): no valid token: \($0.problem ?? "not fetched yet")\n" }.joined())
+        guard let readiness = query.evaluate(await sources.upstreams()) else {
+            return (404, .text, "there is no upstream of this name\n")
+        }
+        return (readiness.isReady ? 200 : 503, .text, readiness.text)
     }
 
     private func refresh(_ name: String) async -> Answer {

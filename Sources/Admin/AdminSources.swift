@@ -3,7 +3,7 @@ public struct AdminSources: Sendable {
     public var version: String
     /// The gateway takes no new exchanges: it is on its way out.
     public var isDraining: @Sendable () async -> Bool
-    /// Each upstream's token, as its keeper sees it now.
+    /// Those of the configuration in use, as they are now.
     public var upstreams: @Sendable () async -> [UpstreamStatus]
     /// Prometheus text, format 0.0.4.
     public var metrics: @Sendable () async -> [UInt8]
@@ -27,13 +27,13 @@ public struct AdminSources: Sendable {
 public struct UpstreamStatus: Sendable, Codable {
     public var name: String
     public var registry: String
-    /// It holds a token that has not run out.
+    /// It can serve.
     public var ready: Bool
     /// Where the AWS credentials came from; nil before the first fetch.
     public var credentials: String?
     /// RFC 3339; nil without a token.
     public var tokenExpires: String?
-    /// Why the last fetch failed, and what to do; nil when it succeeded.
+    /// Why it cannot serve; where it can, why the last fetch of a token failed. With what to do. nil: nothing is wrong.
     public var problem: String?
 
     enum CodingKeys: String, CodingKey {

@@ -30,6 +30,12 @@ static inline void berth_tls12_at_least(SSL_CTX *context) { SSL_CTX_set_min_prot
 static inline void berth_server_name(SSL *ssl, const char *name) { SSL_set_tlsext_host_name(ssl, name); }
 static inline void berth_bio_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
 static inline void berth_bio_retry_write(BIO *bio) { BIO_set_retry_write(bio); }
+static inline X509 *berth_chain_certificate(SSL_CTX *context, int index) {
+    STACK_OF(X509) *chain = NULL;
+    if (index == 0) return SSL_CTX_get0_certificate(context);
+    SSL_CTX_get0_chain_certs(context, &chain);
+    return index <= sk_X509_num(chain) ? sk_X509_value(chain, index - 1) : NULL;
+}
 static const uint64_t berth_server_options = SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_COMPRESSION;
 static inline EVP_PKEY *berth_p256_key(void) { return EVP_EC_gen("P-256"); }
 static inline long berth_pem_bytes(BIO *memory, char **start) { return BIO_get_mem_data(memory, start); }

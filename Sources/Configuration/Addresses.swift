@@ -16,14 +16,6 @@ enum Addresses {
         return isAddress(host, AF_INET) ? Settings.Address(host: host, port: port) : nil
     }
 
-    static func isNetwork(_ text: String) -> Bool {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard let address = parts.first, parts.count <= 2 else { return false }
-        let bits = isAddress(address, AF_INET) ? 32 : isAddress(address, AF_INET6) ? 128 : -1
-        guard bits > 0 else { return false }
-        return parts.count == 1 || Int(parts[1]).map { (0...bits).contains($0) } ?? false
-    }
-
     static func isHostAndPort(_ text: String, wildcard: Bool = false) -> Bool {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0 else {
             return false

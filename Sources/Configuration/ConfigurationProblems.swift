@@ -1,6 +1,7 @@
 /// Everything that is wrong with a configuration, found at once: a line each, `file:line: key: what is wrong; what is allowed`.
 public struct ConfigurationProblems: Error, CustomStringConvertible {
     public let lines: [String]
+    public init(lines: [String]) { self.lines = lines }
     public var description: String { lines.joined(separator: "\n") }
 }
 

@@ -7,12 +7,14 @@ enum Files {
     static let bound = "a file of text, of at most 4MiB, that Berth's user may read"
 
     /// nil when it cannot be read, is too long, or is not UTF-8. It need not be a regular file: no more is read than is allowed.
-    static func text(_ path: String) -> String? {
+    static func text(_ path: String) -> String? { bytes(path).flatMap { String(data: $0, encoding: .utf8) } }
+
+    static func bytes(_ path: String) -> Data? {
         guard let file = FileHandle(forReadingAtPath: path) else { return nil }
         defer { try? file.close() }
         // At its end a file reads as nil.
         guard let bytes = try? file.read(upToCount: bytesAtMost + 1) ?? Data(), bytes.count <= bytesAtMost else { return nil }
-        return String(data: bytes, encoding: .utf8)
+        return bytes
     }
 
     static func isReadable(_ path: String) -> Bool {

@@ -1,3 +1,7 @@
+import Crypto
+import Foundation
+import Transport
+
 /// `listeners` and `admin`.
 extension SettingsReader {
     func listeners(_ settings: inout Settings, _ root: Section) {
@@ -36,8 +40,12 @@ extension SettingsReader {
         return Settings.Listener(address: address, tls: tls, publicURL: publicURL, trustedProxies: proxies ?? [])
     }
 
-    func networks(_ section: Section, _ key: String) -> [String]? {
-        section.strings(key) { Addresses.isNetwork($0) ? nil : "is not a network; write one like 10.0.0.0/8 or fd00::/8" }
+    func networks(_ section: Section, _ key: String) -> [Network]? {
+        section.values(key) {
+            Network($0)
+        } problem: { _ in
+            "is not a network; write one like 10.0.0.0/8 or fd00::/8"
+        }
     }
 
     private func tls(_ section: Section) -> Settings.TLSFiles? {
@@ -45,8 +53,14 @@ extension SettingsReader {
         let certificate = section.requiredPath("certificate", "the path of a PEM file, leaf first")
         let key = section.requiredPath("private_key", "the path of a PEM file")
         let clients = section.path("client_ca")
-        guard let certificate, let key else { return nil }
-        return Settings.TLSFiles(certificate: certificate, privateKey: key, clientCA: clients)
+        guard let certificate, let key, section.has("client_ca") == (clients != nil) else { return nil }
+        do throws(TLSError) {
+            return try Settings.TLSFiles(certificate: certificate, privateKey: key, clientCA: clients)
+        } catch {
+            let part = Settings.TLSFiles.Part(error)
+            section.problem(part.rawValue, "\(section.written(part.rawValue)) \(part.problem(error))")
+            return nil
+        }
     }
 
     private func publicURL(_ section: Section) -> String? {

@@ -130,11 +130,17 @@ struct EnvironmentReader {
         switch (value(.tlsCertificate), value(.tlsPrivateKey)) {
         case (nil, nil): return nil
         case (let certificate?, let key?):
-            for (variable, path) in [(EnvironmentVariable.tlsCertificate, certificate), (.tlsPrivateKey, key)]
-            where !Files.isReadable(path) {
+            let files = [(EnvironmentVariable.tlsCertificate, certificate), (.tlsPrivateKey, key)]
+            let unreadable = files.filter { !Files.isReadable($0.1) }
+            for (variable, path) in unreadable {
                 problem(variable, "'\(path)' cannot be read; name a PEM file that Berth's user may read")
             }
-            return .init(certificate: certificate, privateKey: key)
+            guard unreadable.isEmpty else { return nil }
+            do throws(TLSError) { return try .init(certificate: certificate, privateKey: key) } catch {
+                let part = Settings.TLSFiles.Part(error)
+                let (variable, path) = part == .certificate ? files[0] : files[1]
+                problem(variable, "'\(path)' \(part.problem(error))")
+            }
         case (nil, _): problem(.tlsCertificate, "missing; BERTH_TLS_PRIVATE_KEY is set, and TLS needs both")
         case (_, nil): problem(.tlsPrivateKey, "missing; BERTH_TLS_CERTIFICATE is set, and TLS needs both")
         }

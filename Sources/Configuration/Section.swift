@@ -141,6 +141,18 @@ final class Section {
         }
     }
 
+    /// A list of what each item's text makes; nil also where one makes nothing.
+    /// - Parameter problem: what is wrong with an item that makes nothing, after its quotation.
+    func values<Value>(_ key: String, make: (String) -> Value?, problem: (String) -> String) -> [Value]? {
+        var values: [Value] = []
+        let texts = strings(key) { text in
+            guard let value = make(text) else { return problem(text) }
+            values.append(value)
+            return nil
+        }
+        return texts.flatMap { $0.count == values.count ? values : nil }
+    }
+
     /// A mapping whose keys are the user's own.
     func table(_ key: String, refusal: (_ name: String, _ value: String) -> String? = { _, _ in nil }) -> [String: String] {
         guard let section = section(key) else { return [:] }

@@ -1,5 +1,6 @@
 import Crypto
 import Registry
+import Transport
 
 /// What Berth was told to do: one immutable value in which every key has been checked (design section 6).
 public struct Settings: Sendable {
@@ -35,31 +36,31 @@ public struct Settings: Sendable {
         public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
         public init(host: String, port: UInt16) { (self.host, self.port) = (host, port) }
+
+        public var socketAddress: SocketAddress {
+            get throws(TransportError) {
+                if let address = SocketAddress(host: host, port: port) { return address }
+                throw TransportError(.unresolved, call: "listen", reason: "\(self) is not an IP address and a port")
+            }
+        }
     }
 
-    public struct Listener: Sendable {
+    public struct Listener: Sendable, Equatable {
         public var address: Address
         /// nil: plain HTTP.
         public var tls: TLSFiles?
         /// `https://registry.example.com`, without a slash at the end.
         public var publicURL: String?
-        /// Networks whose `X-Forwarded-*` is believed: `10.0.0.0/8`.
-        public var trustedProxies: [String] = []
+        /// Whose `X-Forwarded-*` is believed.
+        public var trustedProxies: [Network] = []
     }
 
-    /// Paths of PEM files.
-    public struct TLSFiles: Sendable, Equatable {
-        public var certificate: String
-        public var privateKey: String
-        public var clientCA: String?
-    }
-
-    public struct Upstream: Sendable {
+    public struct Upstream: Sendable, Equatable {
         public var name: String
         public var registry: ECRHost
         public var blobs = BlobMode.stream
         /// Networks whose clients follow a redirect themselves where `blobs` says so; nil: everybody's.
-        public var redirectClients: [String]?
+        public var redirectClients: [Network]?
         /// Where the registry may redirect a blob to, a host perhaps beginning with `*.`; nil: AWS, and the CDNs of wire 1.4.
         public var blobHosts: [String]?
         public var credentials: Credentials?
@@ -68,7 +69,7 @@ public struct Settings: Sendable {
 
     public enum BlobMode: String, Sendable, CaseIterable { case stream, redirect }
 
-    public struct Credentials: Sendable {
+    public struct Credentials: Sendable, Equatable {
         public var source = Source.automatic
         public var profile: String?
         public var assumeRole: AssumeRole?
@@ -87,7 +88,7 @@ public struct Settings: Sendable {
         public var duration = Duration.seconds(3600)
     }
 
-    public struct RepositoryCreation: Sendable {
+    public struct RepositoryCreation: Sendable, Equatable {
         /// Patterns of names.
         public var match: [String]
         public var tagMutability: String?
@@ -99,7 +100,7 @@ public struct Settings: Sendable {
         public var lifecyclePolicy: String?
     }
 
-    public struct Route: Sendable {
+    public struct Route: Sendable, Equatable {
         public var host: String?
         public var namespace: String?
         public var prefix = ""
@@ -108,13 +109,13 @@ public struct Settings: Sendable {
         public var upstreamPrefix = ""
     }
 
-    public struct User: Sendable {
+    public struct User: Sendable, Equatable {
         public var name: String
         public var password: PasswordSource
         public var access: [AccessRule]
     }
 
-    public enum PasswordSource: Sendable {
+    public enum PasswordSource: Sendable, Equatable {
         /// Of crypt(5).
         case hash(Secret<String>)
         case plain(Secret<String>)
@@ -127,7 +128,7 @@ public struct Settings: Sendable {
     }
 
     /// Bytes and counts.
-    public struct Limits: Sendable {
+    public struct Limits: Sendable, Equatable {
         public var head = 32 << 10
         public var headFields = 100
         public var connections = 10_000
@@ -135,7 +136,7 @@ public struct Settings: Sendable {
         public var failedLoginsPerMinute = 10
     }
 
-    public struct Timeouts: Sendable {
+    public struct Timeouts: Sendable, Equatable {
         public var head = Duration.seconds(10)
         public var tlsHandshake = Duration.seconds(10)
         public var idle = Duration.seconds(75)
@@ -145,7 +146,7 @@ public struct Settings: Sendable {
         public var drain = Duration.seconds(1800)
     }
 
-    public struct Log: Sendable {
+    public struct Log: Sendable, Equatable {
         public var level = Level.info
         /// nil: text on a terminal, JSON elsewhere.
         public var format: Format?

@@ -1,3 +1,4 @@
+import Crypto
 import Registry
 
 /// Reads a file's sections into `Settings`. It goes on after a problem, so that all of them are told at once.
@@ -46,7 +47,7 @@ struct SettingsReader {
             Addresses.isHostAndPort(name, wildcard: true) && Addresses.isHostAndPort(target)
                 ? nil : "is not host:port for a host:port; write \"api.ecr.eu-west-1.amazonaws.com:443\": \"127.0.0.1:8445\""
         }
-        settings.caFile = root.path("ca_file")
+        settings.caFile = authority(root)
         if let limits = root.section("limits") { fill(&settings.limits, from: limits) }
         if let timeouts = root.section("timeouts") { fill(&settings.timeouts, from: timeouts) }
         if let log = root.section("log") {
@@ -78,6 +79,15 @@ struct SettingsReader {
         if let value = section.duration("response", in: bounds) { timeouts.response = value }
         if let value = section.duration("drain", in: .zero ... .seconds(86_400)) { timeouts.drain = value }
         section.finish()
+    }
+
+    private func authority(_ root: Section) -> String? {
+        guard let path = root.path("ca_file") else { return nil }
+        do throws(TLSError) { _ = try TLSClient(authority: path) } catch {
+            root.problem(
+                "ca_file", "\(root.written("ca_file")) holds no certificate (\(error.reason)); name a PEM file of authorities")
+        }
+        return path
     }
 
     // MARK: What several sections hold

@@ -69,8 +69,12 @@ extension SettingsReader {
         let known = Action.allCases.map(\.rawValue).joined(separator: ", ")
         let repositories = patterns(section, "repositories")
         if !section.has("actions") { section.problem("actions", "missing; write a list of \(known)") }
-        let actions = section.strings("actions") { Action(rawValue: $0) == nil ? "is not known; use \(known)" : nil }
+        let actions = section.values("actions") {
+            Action(rawValue: $0)
+        } problem: { _ in
+            "is not known; use \(known)"
+        }
         if actions?.isEmpty == true { section.problem("actions", "this is empty; write a list of \(known)") }
-        return Settings.AccessRule(repositories: repositories, actions: Set((actions ?? []).compactMap(Action.init)))
+        return Settings.AccessRule(repositories: repositories, actions: Set(actions ?? []))
     }
 }

@@ -4,18 +4,21 @@ import COpenSSL
 public struct TLSError: Error, CustomStringConvertible {
     public let call: StaticString
     public let reason: String
+    /// The one that could not be used, where it was a file's fault.
+    public let file: String?
 
-    public init(call: StaticString, reason: String) { (self.call, self.reason) = (call, reason) }
+    public init(call: StaticString, reason: String, file: String? = nil) {
+        (self.call, self.reason, self.file) = (call, reason, file)
+    }
 
     /// Takes the first of the thread's queued errors and empties the queue: it belongs to the thread, and what stays in it
     /// is taken for the next connection's.
     static func taken(after call: StaticString, file: String? = nil) -> TLSError {
         let code = ERR_get_error()
         ERR_clear_error()
-        var reason = ERR_reason_error_string(code).map { String(cString: $0) } ?? "no reason given"
-        if let file { reason = "\(file): \(reason)" }
-        return TLSError(call: call, reason: reason)
+        let reason = ERR_reason_error_string(code).map { String(cString: $0) } ?? "no reason given"
+        return TLSError(call: call, reason: reason, file: file)
     }
 
-    public var description: String { "\(call): \(reason)" }
+    public var description: String { "\(call): \(file.map { "\($0): " } ?? "")\(reason)" }
 }

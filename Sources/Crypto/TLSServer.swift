@@ -1,14 +1,17 @@
 import COpenSSL
+import Glibc
 
 /// The listening side's TLS: a certificate chain, its key, and whom to ask for a certificate.
 ///
 /// `@unchecked Sendable`: an SSL_CTX is reference-counted and may make sessions on any thread once it is set up (SSL_CTX_new(3)).
 public final class TLSServer: @unchecked Sendable {
     let context: OpaquePointer
+    /// When the first certificate of the chain ends. Seconds since 1970.
+    public let expiresAt: Int
 
     /// - Parameters:
     ///   - certificateChain: path of a PEM file, leaf first.
-    ///   - privateKey: path of a PEM file.
+    ///   - privateKey: path of a PEM file, not encrypted.
     ///   - clientAuthority: path of a PEM file; when given, clients must show a certificate that it issued.
     public init(certificateChain: String, privateKey: String, clientAuthority: String? = nil) throws(TLSError) {
         ERR_clear_error()
@@ -20,9 +23,12 @@ public final class TLSServer: @unchecked Sendable {
         berth_count_messages(context)
         SSL_CTX_set_options(context, berth_server_options)
         SSL_CTX_set_alpn_select_cb(context, selectHTTP11, nil)
+        // Else a key that is encrypted is asked about at the terminal.
+        SSL_CTX_set_default_passwd_cb(context) { _, _, _, _ in 0 }
         guard SSL_CTX_use_certificate_chain_file(context, certificateChain) == 1 else {
             throw .taken(after: "SSL_CTX_use_certificate_chain_file", file: certificateChain)
         }
+        expiresAt = Self.firstEnd(of: context)
         guard SSL_CTX_use_PrivateKey_file(context, privateKey, SSL_FILETYPE_PEM) == 1 else {
             throw .taken(after: "SSL_CTX_use_PrivateKey_file", file: privateKey)
         }
@@ -39,6 +45,16 @@ public final class TLSServer: @unchecked Sendable {
     }
 
     deinit { SSL_CTX_free(context) }
+
+    private static func firstEnd(of context: OpaquePointer) -> Int {
+        var first = Int.max
+        for index in Int32(0)... {
+            guard let certificate = berth_chain_certificate(context, index) else { break }
+            var time = tm()
+            if ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) == 1 { first = min(first, timegm(&time)) }
+        }
+        return first
+    }
 }
 
 /// RFC 7301. Berth speaks HTTP/1.1 only; a client that offers something else alone goes on without ALPN, as most servers do.

@@ -10,11 +10,10 @@ import Transport
 final class Bench {
     let pool: UpstreamPool
     let metrics: WorkerMetrics
-    private let upstreams: [Upstream]
+    /// The worker's, from 0.
+    private let number: Int
     private var siteReader: Published<Site>.Reader
-    private var tokenReaders: [Published<AuthorizationToken?>.Reader]
-    /// When each upstream last took its token.
-    private var servedAt: [ContinuousClock.Instant?]
+    private var tokens = TokenReaders()
     private let logins: Logins
     private let verified = CredentialCache()
     var lists = RecentLists()
@@ -22,31 +21,26 @@ final class Bench {
     private var headBuffers: [[UInt8]] = []
     private var requestNumber = UInt64.random(in: 0 ... .max)
 
-    /// An answer that recent shows the token good: a push asks for a layer just before it sends it.
-    private static let servedLately = Duration.seconds(1)
     private static let headBuffersAtMost = 64
     /// Those that a manifest has made larger are not kept.
     private static let headBufferBytesAtMost = 64 << 10
 
     init(
-        pool: UpstreamPool, metrics: WorkerMetrics, site: Published<Site>, upstreams: [Upstream], logins: Logins,
+        number: Int, pool: UpstreamPool, metrics: WorkerMetrics, site: Published<Site>, logins: Logins,
         accessLog: sending AccessLog
     ) {
-        (self.pool, self.metrics, self.logins, self.accessLog) = (pool, metrics, logins, accessLog)
-        self.upstreams = upstreams
+        (self.number, self.pool, self.metrics, self.logins, self.accessLog) = (number, pool, metrics, logins, accessLog)
         siteReader = .init(site)
-        tokenReaders = upstreams.map { .init($0.keeper.current) }
-        servedAt = upstreams.map { _ in nil }
     }
 
     /// As it was last published. Exchanges take it once.
     func site() -> Site { siteReader.read() }
 
-    func token(of upstream: Upstream) -> AuthorizationToken? { tokenReaders[upstream.index].read() }
+    func token(of upstream: Upstream) -> AuthorizationToken? { tokens.token(of: upstream) }
 
-    func tokenServed(_ upstream: Upstream) { servedAt[upstream.index] = .now }
+    func tokenServed(_ upstream: Upstream) { tokens.served(upstream) }
 
-    func tokenServedLately(_ upstream: Upstream) -> Bool { servedAt[upstream.index].map { .now - $0 < Self.servedLately } ?? false }
+    func tokenServedLately(_ upstream: Upstream) -> Bool { tokens.servedLately(upstream) }
 
     /// 16 hexadecimal digits, unlike any other of this worker's for all practical time (a full-period sequence, mixed so that
     /// neighbours look unlike).
@@ -121,13 +115,16 @@ final class Bench {
 
     func loginFailed(_ failure: LoginFailure) { metrics.loginFailed(reason: failure.index) }
 
-    func replayed(_ upstream: Upstream, _ reason: ReplayReason) { metrics.replayed(upstream: upstream.index, reason: reason.index) }
+    func replayed(_ upstream: Upstream, _ reason: ReplayReason) { upstream.metrics.replayed(reason: reason.index) }
 
-    /// Levels rather than counts, taken now and then.
-    func publishLevels() {
+    /// Now and then: levels rather than counts, and what is remembered of upstreams that are gone.
+    func sweep() {
+        let upstreams = site().upstreams
+        pool.sweep()
+        tokens.keep(only: upstreams)
         for upstream in upstreams {
             let (idle, active) = pool.connections(to: upstream.origin)
-            metrics.upstreamConnections(upstream: upstream.index, idle: idle, active: active)
+            upstream.metrics.connections(worker: number, idle: idle, active: active)
         }
     }
 }

@@ -1,7 +1,5 @@
 import Access
 import Configuration
-import Crypto
-import HTTPServer
 import Logging
 import Registry
 import Telemetry
@@ -18,17 +16,15 @@ public final class DataPlane: Sendable {
 
     private static let sweepInterval = Duration.seconds(5)
 
-    /// - Throws: `TransportError` when an address cannot be listened on, `TLSError` when `ca_file` cannot be read.
+    /// - Throws: an address cannot be listened on.
     public init(
-        settings: Settings, workers count: Int, site first: Site, upstreams: [Upstream], accessLog: AccessLogSettings, log: Logger
-    ) throws {
+        settings: Settings, workers count: Int, site first: Site, outbound: OutboundSettings, accessLog: AccessLogSettings,
+        log: Logger
+    ) throws(TransportError) {
         let site = Published(first)
         Self.tell(first.limits, of: settings.limits, log)
         let logins = Logins(failuresPerMinute: settings.limits.failedLoginsPerMinute)
-        let tls = try TLSClient(authority: settings.caFile)
-        let server = Self.serverSettings(settings)
         let limits = ConnectionLimits()
-        let proxy = try OutboundProxy(environment: settings.environment)
         var workers: [Worker] = []
         var metrics: [WorkerMetrics] = []
         var listeners: [Listener] = []
@@ -36,17 +32,15 @@ public final class DataPlane: Sendable {
         for number in 0..<count {
             let loop = EventLoop(isPreferred: true)
             let counters = WorkerMetrics(
-                operations: Operation.allCases.map(\.rawValue), upstreams: upstreams.map(\.name),
-                replayReasons: ReplayReason.allCases.map(\.rawValue), loginFailures: LoginFailure.allCases.map(\.rawValue))
+                operations: Operation.allCases.map(\.rawValue), loginFailures: LoginFailure.allCases.map(\.rawValue))
             let upstreamBytes = ByteTally()
-            let pool = UpstreamPool(
-                loop: loop, tls: tls, proxy: proxy, connectTimeout: settings.timeouts.connect,
-                handshakeTimeout: settings.timeouts.tlsHandshake, tally: upstreamBytes)
             let bench = Bench(
-                pool: pool, metrics: counters, site: site, upstreams: upstreams, logins: logins, accessLog: AccessLog(accessLog))
-            let worker = Worker(loop: loop, bench: bench, limits: limits, settings: server, upstreamBytes: upstreamBytes)
+                number: number, pool: UpstreamPool(loop: loop, outbound: outbound, tally: upstreamBytes), metrics: counters,
+                site: site,
+                logins: logins, accessLog: AccessLog(accessLog))
+            let worker = Worker(loop: loop, bench: bench, limits: limits, upstreamBytes: upstreamBytes)
             for (index, listener) in settings.listeners.enumerated() {
-                let wanted = number == 0 ? try Self.address(listener.address) : addresses[index]
+                let wanted = number == 0 ? try listener.address.socketAddress : addresses[index]
                 let listening = try Listener(on: wanted, number: index, joins: number > 0, host: worker) { error in
                     log.error(
                         "connections cannot be accepted; raise LimitNOFILE or lower limits.connections",
@@ -69,26 +63,6 @@ public final class DataPlane: Sendable {
                 "descriptors": .stringConvertible(Descriptors.limit), "connections": .stringConvertible(limits.connections),
                 "connections_per_client": .stringConvertible(limits.connectionsPerClient),
             ])
-    }
-
-    private static func address(_ wanted: Settings.Address) throws(TransportError) -> SocketAddress {
-        guard let address = SocketAddress(host: wanted.host, port: wanted.port) else {
-            throw TransportError(.unresolved, call: "listen", reason: "\(wanted) is not an address of this machine")
-        }
-        return address
-    }
-
-    private static func serverSettings(_ settings: Settings) -> ServerSettings {
-        var server = ServerSettings()
-        server.limits = .init(bytes: settings.limits.head, fields: settings.limits.headFields)
-        server.headTimeout = settings.timeouts.head
-        server.tlsHandshakeTimeout = settings.timeouts.tlsHandshake
-        server.idleTimeout = settings.timeouts.idle
-        server.stallTimeout = settings.timeouts.stall
-        server.errorBody = { error in
-            ("application/json", RegistryError(.unsupported, "\(error.reason)", status: error.status).json(requestID: nil))
-        }
-        return server
     }
 
     public func start() {
@@ -122,15 +96,20 @@ public final class DataPlane: Sendable {
     /// No new connection and no new exchange; those under way have `limit` to end.
     public func drain(within limit: Duration) async {
         for listener in listeners { listener.stop() }
-        let abandoning = Task { [workers] in
+        let abandoning = Task {
             try await Task.sleep(for: limit)
-            await withTaskGroup(of: Void.self) { group in
-                for worker in workers { group.addTask { await worker.abandon() } }
-            }
+            await abandon()
         }
         await withTaskGroup(of: Void.self) { group in
             for worker in workers { group.addTask { await worker.drain() } }
         }
         abandoning.cancel()
+    }
+
+    /// Ends what is under way.
+    public func abandon() async {
+        await withTaskGroup(of: Void.self) { group in
+            for worker in workers { group.addTask { await worker.abandon() } }
+        }
     }
 }

@@ -1,6 +1,8 @@
 import Access
 import Configuration
 import Crypto
+import HTTPServer
+import Registry
 import Transport
 
 /// What all workers read and none changes: the configuration, compiled. A reload publishes a new one; exchanges that are under way
@@ -17,45 +19,58 @@ public struct Site: Sendable {
     }
 
     let doors: [Door]
+    public let upstreams: [Upstream]
     let router: Router
-    let users: UserDirectory
+    public let users: UserDirectory
     let connectTo: ConnectTo
     let timeouts: Settings.Timeouts
     let limits: Settings.Limits
+    /// The bounds of connections that are accepted from now on.
+    let server: ServerSettings
 
-    /// - Throws: `TLSError` when a certificate or key cannot be used.
-    public init(_ settings: Settings, upstreams: [Upstream], users: UserDirectory) throws(TLSError) {
-        var doors: [Door] = []
-        for listener in settings.listeners {
-            var tls: TLSServer?
-            if let files = listener.tls {
-                tls = try TLSServer(
-                    certificateChain: files.certificate, privateKey: files.privateKey, clientAuthority: files.clientCA)
-            }
-            doors.append(
-                Door(
-                    tls: tls, publicURL: Array((listener.publicURL ?? "").utf8),
-                    trustedProxies: listener.trustedProxies.compactMap { Network($0) }))
+    /// - Throws: a route leads to an upstream that there is not.
+    public init(_ settings: Settings, upstreams: [Upstream], users: UserDirectory) throws(ConfigurationProblems) {
+        doors = settings.listeners.map { listener in
+            Door(
+                tls: listener.tls?.server, publicURL: Array((listener.publicURL ?? "").utf8),
+                trustedProxies: listener.trustedProxies)
         }
-        self.doors = doors
-        self.users = users
-        router = Router(Self.rows(of: settings, upstreams))
+        (self.upstreams, self.users) = (upstreams, users)
+        router = Router(try Self.rows(of: settings, upstreams))
         connectTo = ConnectTo(settings.connectTo)
         timeouts = settings.timeouts
         limits = settings.limits.fitted(toDescriptors: Descriptors.limit)
+        server = Self.serverSettings(settings)
     }
 
     /// Without routes every repository goes to the first upstream under its own name (design section 6).
-    private static func rows(of settings: Settings, _ upstreams: [Upstream]) -> [Router.Row] {
+    private static func rows(of settings: Settings, _ upstreams: [Upstream]) throws(ConfigurationProblems) -> [Router.Row] {
         guard !settings.routes.isEmpty else {
             return upstreams.prefix(1).map { Router.Row(host: nil, namespace: nil, prefix: [], upstream: $0, upstreamPrefix: []) }
         }
-        return settings.routes.compactMap { route in
-            upstreams.first { $0.name == route.upstream }.map { upstream in
-                Router.Row(
-                    host: route.host.map { Array($0.lowercased().utf8) }, namespace: route.namespace.map { Array($0.utf8) },
-                    prefix: Array(route.prefix.utf8), upstream: upstream, upstreamPrefix: Array(route.upstreamPrefix.utf8))
+        return try settings.routes.map { route throws(ConfigurationProblems) in
+            // Not left out: a row with a shorter prefix would take its repositories to another account.
+            guard let upstream = upstreams.first(where: { $0.name == route.upstream }) else {
+                throw ConfigurationProblems(lines: [
+                    "routes: '\(route.upstream)' is not the name of one of upstreams; name one that is"
+                ])
             }
+            return Router.Row(
+                host: route.host.map { Array($0.lowercased().utf8) }, namespace: route.namespace.map { Array($0.utf8) },
+                prefix: Array(route.prefix.utf8), upstream: upstream, upstreamPrefix: Array(route.upstreamPrefix.utf8))
         }
+    }
+
+    private static func serverSettings(_ settings: Settings) -> ServerSettings {
+        var server = ServerSettings()
+        server.limits = .init(bytes: settings.limits.head, fields: settings.limits.headFields)
+        server.headTimeout = settings.timeouts.head
+        server.tlsHandshakeTimeout = settings.timeouts.tlsHandshake
+        server.idleTimeout = settings.timeouts.idle
+        server.stallTimeout = settings.timeouts.stall
+        server.errorBody = { error in
+            ("application/json", RegistryError(.unsupported, "\(error.reason)", status: error.status).json(requestID: nil))
+        }
+        return server
     }
 }

@@ -13,14 +13,12 @@ public actor Worker: ConnectionHost {
     nonisolated let clientBytes = ByteTally(), upstreamBytes: ByteTally
     private let bench: Bench
     private let limits: ConnectionLimits
-    private let settings: ServerSettings
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
     private var isDraining = false
     private var drained: [CheckedContinuation<Void, Never>] = []
 
-    init(loop: EventLoop, bench: sending Bench, limits: ConnectionLimits, settings: ServerSettings, upstreamBytes: ByteTally) {
-        (self.loop, self.bench, self.limits, self.settings, self.upstreamBytes) = (loop, bench, limits, settings, upstreamBytes)
-        loop.keepTimeouts(of: settings.timeouts)
+    init(loop: EventLoop, bench: sending Bench, limits: ConnectionLimits, upstreamBytes: ByteTally) {
+        (self.loop, self.bench, self.limits, self.upstreamBytes) = (loop, bench, limits, upstreamBytes)
     }
 
     public func serve(_ socket: AcceptedSocket) async {
@@ -30,7 +28,8 @@ public actor Worker: ConnectionHost {
         guard !isDraining, limits.admit(socket.peer, total: site.limits.connections, perClient: perClient) else {
             return await turnAway(socket)
         }
-        let connection = ServerConnection(socket, on: loop, settings: settings, tally: clientBytes)
+        loop.keepTimeouts(of: site.server.timeouts)
+        let connection = ServerConnection(socket, on: loop, settings: site.server, tally: clientBytes)
         let key = ObjectIdentifier(connection)
         connections[key] = connection
         bench.metrics.connections(add: 1)
@@ -135,8 +134,7 @@ public actor Worker: ConnectionHost {
     func keepSweeping(every interval: Duration) async {
         while !isDraining {
             await loop.sleep(for: interval)
-            bench.pool.sweep()
-            bench.publishLevels()
+            bench.sweep()
             bench.writeRepeatedRejections()
         }
     }

@@ -27,13 +27,17 @@ public struct MetricsText: Sendable {
 
     public init(workers: [WorkerMetrics], version: String) { (self.workers, self.version) = (workers, version) }
 
-    public func render(tokens: [TokenFigures], traffic bytes: TrafficFigures) -> [UInt8] {
+    public func render(tokens: [TokenFigures], upstreams: [UpstreamMetrics], traffic bytes: TrafficFigures, reload: ReloadFigures)
+        -> [UInt8]
+    {
         var text = ""
         requests(&text)
         durations(&text)
         traffic(&text, bytes)
-        upstreams(&text, tokens)
+        self.tokens(&text, tokens)
+        self.upstreams(&text, upstreams)
         logins(&text)
+        reloads(&text, reload)
         metric(&text, "berth_build_info", "gauge", "The running version.", [([("version", version)], "1")])
         ProcessFigures.current().append(to: &text, metric)
         return Array(text.utf8)
@@ -119,7 +123,7 @@ public struct MetricsText: Sendable {
             [([], String(sum { $0.turnedAwayConnections.load(ordering: .relaxed) }))])
     }
 
-    private func upstreams(_ text: inout String, _ tokens: [TokenFigures]) {
+    private func tokens(_ text: inout String, _ tokens: [TokenFigures]) {
         metric(
             &text, "berth_token_expiry_timestamp_seconds", "gauge", "When the authorization token runs out.",
             tokens.compactMap { token in token.expiry.map { ([("upstream", token.upstream)], "\($0)") } })
@@ -131,20 +135,29 @@ public struct MetricsText: Sendable {
                     ([("upstream", token.upstream), ("result", "failure")], String(token.refreshesFailed)),
                 ]
             })
-        guard let labels = workers.first else { return }
+    }
+
+    private func upstreams(_ text: inout String, _ upstreams: [UpstreamMetrics]) {
         var replays: [Sample] = [], connections: [Sample] = []
-        for (index, upstream) in labels.upstreams.enumerated() {
-            for (number, reason) in labels.replayReasons.enumerated() {
-                let count = sum { $0.replays.value(at: index * labels.replayReasons.count + number) }
-                replays.append(([("upstream", upstream), ("reason", reason)], String(count)))
+        for upstream in upstreams {
+            for (number, reason) in upstream.replayReasons.enumerated() {
+                replays.append(([("upstream", upstream.name), ("reason", reason)], String(upstream.replays.value(at: number))))
             }
             for (number, state) in ["idle", "active"].enumerated() {
-                let count = sum { $0.upstreamConnections.value(at: index * 2 + number) }
-                connections.append(([("upstream", upstream), ("state", state)], String(count)))
+                connections.append(([("upstream", upstream.name), ("state", state)], String(upstream.connections(number))))
             }
         }
         metric(&text, "berth_replays_total", "counter", "Requests sent again, unseen by the client.", replays)
         metric(&text, "berth_upstream_connections", "gauge", "Connections to the registry.", connections)
+    }
+
+    private func reloads(_ text: inout String, _ reload: ReloadFigures) {
+        metric(
+            &text, "berth_config_last_reload_successful", "gauge", "Whether the configuration was last taken up.",
+            [([], reload.wasSuccessful ? "1" : "0")])
+        metric(
+            &text, "berth_config_last_reload_success_timestamp_seconds", "gauge", "When the configuration was last taken up.",
+            [([], "\(reload.lastSuccess)")])
     }
 
     private func logins(_ text: inout String) {

@@ -2,14 +2,12 @@ import Synchronization
 
 /// What one worker counts. Only its worker adds; whoever renders reads at any time. Relaxed atomics, fixed tables, no lock.
 public final class WorkerMetrics: Sendable {
-    let operations: [String], upstreams: [String], replayReasons: [String], loginFailures: [String]
+    let operations: [String], loginFailures: [String]
     let requests: CounterTable
     let seconds: CounterTable
     /// Microseconds, so that an integer holds them.
     let secondsSum: CounterTable
-    let replays: CounterTable
     let logins: CounterTable
-    let upstreamConnections: CounterTable
     let openConnections = Atomic(0), activeExchanges = Atomic(0), turnedAwayConnections = Atomic(0)
 
     static let statuses = 100...599
@@ -17,16 +15,12 @@ public final class WorkerMetrics: Sendable {
     static let buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
     /// The labels that counters are indexed by.
-    public init(operations: [String], upstreams: [String], replayReasons: [String], loginFailures: [String]) {
-        (self.operations, self.upstreams, self.replayReasons, self.loginFailures) = (
-            operations, upstreams, replayReasons, loginFailures
-        )
+    public init(operations: [String], loginFailures: [String]) {
+        (self.operations, self.loginFailures) = (operations, loginFailures)
         requests = CounterTable(operations.count * Self.statuses.count)
         seconds = CounterTable(operations.count * (Self.buckets.count + 1))
         secondsSum = CounterTable(operations.count)
-        replays = CounterTable(upstreams.count * replayReasons.count)
         logins = CounterTable(loginFailures.count)
-        upstreamConnections = CounterTable(upstreams.count * 2)
     }
 
     /// An exchange's end. A status outside 100...599 (none was sent) is not counted as an answer.
@@ -43,14 +37,7 @@ public final class WorkerMetrics: Sendable {
     public func connections(add count: Int) { openConnections.add(count, ordering: .relaxed) }
     public func exchangesInFlight(add count: Int) { activeExchanges.add(count, ordering: .relaxed) }
     public func turnedAway() { turnedAwayConnections.add(1, ordering: .relaxed) }
-    public func replayed(upstream: Int, reason: Int) { replays.add(1, at: upstream * replayReasons.count + reason) }
     public func loginFailed(reason: Int) { logins.add(1, at: reason) }
-
-    /// Levels, set now and then.
-    public func upstreamConnections(upstream: Int, idle: Int, active: Int) {
-        upstreamConnections.set(idle, at: upstream * 2)
-        upstreamConnections.set(active, at: upstream * 2 + 1)
-    }
 }
 
 /// Counters side by side, by index.

@@ -64,7 +64,8 @@ public final class Listener: @unchecked Sendable {
         loop.execute { [self] in start() }
     }
 
-    private static func checkFree(_ wanted: SocketAddress) throws(TransportError) {
+    /// Whether an address can be listened on now; nothing is left of the try.
+    public static func checkFree(_ wanted: SocketAddress) throws(TransportError) {
         let probe = socket(wanted.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard probe >= 0 else { throw TransportError(call: "socket", errno: errno) }
         defer { Glibc.close(probe) }
@@ -74,7 +75,7 @@ public final class Listener: @unchecked Sendable {
     }
 
     private static func cannotBind(_ address: SocketAddress, _ code: Int32) -> TransportError {
-        TransportError(.system, call: "bind", reason: "\(address): \(describe(errno: code))")
+        TransportError(code == EADDRINUSE ? .addressInUse : .system, call: "bind", reason: "\(address): \(describe(errno: code))")
     }
 
     private static func bound(to wanted: SocketAddress) throws(TransportError) -> (Int32, SocketAddress) {

@@ -14,6 +14,11 @@ public struct Network: Sendable, Hashable {
         self.bits = bits
     }
 
+    /// IPv4 and IPv6.
+    public static let everywhere = [Network(zeros: 4), Network(zeros: 16)]
+
+    private init(zeros count: Int) { (address, bits) = ([UInt8](repeating: 0, count: count), 0) }
+
     public func contains(_ other: SocketAddress) -> Bool {
         let bytes = other.addressBytes
         guard bytes.count == address.count else { return false }

@@ -2,7 +2,7 @@ import CLibevent
 
 extension EventLoop {
     /// Runs `work` on the loop's thread in a while. On the loop's thread only.
-    func after(_ delay: Duration, _ work: @escaping @Sendable () -> Void) {
+    public func after(_ delay: Duration, _ work: @escaping @Sendable () -> Void) {
         var interval = timeval(delay)
         let box = Unmanaged.passRetained(Work(work)).toOpaque()
         event_base_once(

@@ -15,6 +15,8 @@ public struct TransportError: Error, CustomStringConvertible {
         case cancelled
         /// The peer does not speak TLS where it should.
         case notTLS
+        /// Somebody else listens at the address.
+        case addressInUse
         case refused, unresolved, tls, system
     }
 

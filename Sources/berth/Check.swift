@@ -20,7 +20,12 @@ struct Check: AsyncParsableCommand {
         let settings = try options.read()
         let loop = EventLoop()
         loop.start(named: "control")
-        let clients = AWSClients(settings, loop: loop, log: Logger(label: "berth") { _ in SwiftLogNoOpLogHandler() })
+        let log = Logger(label: "berth") { _ in SwiftLogNoOpLogHandler() }
+        // What stops `serve` stops here, in the same words.
+        do throws(ConfigurationProblems) { _ = try GatewayPlan(settings, loop: loop, log: log) } catch {
+            throw ConfigurationOptions.exit(telling: error)
+        }
+        let clients = AWSClients(settings, loop: loop, log: log)
         var report = CheckReport(configuration: settings.origin, warnings: settings.warnings, users: settings.users.count)
         if !json {
             show(
@@ -28,6 +33,8 @@ struct Check: AsyncParsableCommand {
             )
             for warning in settings.warnings { show("warn   configuration: \(warning)") }
         }
+        report.listeners = ListenerCheck(settings).steps
+        if !json { for line in ["listeners"] + report.listeners.flatMap(\.lines) { show(line) } }
         for upstream in settings.upstreams {
             var part = CheckReport.Upstream(name: upstream.name, registry: upstream.registry.host)
             if !json { show(part.title) }
@@ -38,6 +45,7 @@ struct Check: AsyncParsableCommand {
             report.upstreams.append(part)
         }
         if json { show(report.json) }
+        if !report.isConfigurationWell { throw ExitCode.configuration }
         guard report.isWell else { throw ExitCode.unavailable }
     }
 }

@@ -4,7 +4,7 @@ import Foundation
 struct CheckReport: Encodable {
     struct Step: Encodable {
         enum Outcome: String, Encodable { case ok, warning, failed }
-        /// `credentials`, `identity`, `token`, `api`, `registry`, `storage`.
+        /// `address`, `certificate`; of an upstream `credentials`, `identity`, `token`, `api`, `registry`, `storage`.
         let step: String
         let outcome: Outcome
         /// What was found, or what is wrong.
@@ -27,10 +27,13 @@ struct CheckReport: Encodable {
     /// What is allowed there and perhaps not meant.
     let warnings: [String]
     let users: Int
+    var listeners: [Step] = []
     var upstreams: [Upstream] = []
-    var isWell: Bool { upstreams.allSatisfy(\.isWell) }
+    var isWell: Bool { upstreams.allSatisfy(\.isWell) && !listeners.contains { $0.outcome == .failed } }
+    /// `serve` would start with it.
+    var isConfigurationWell: Bool { !listeners.contains { $0.step == "address" && $0.outcome == .failed } }
 
-    enum CodingKeys: String, CodingKey { case ok, configuration, warnings, users, upstreams }
+    enum CodingKeys: String, CodingKey { case ok, configuration, warnings, users, listeners, upstreams }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
@@ -38,6 +41,7 @@ struct CheckReport: Encodable {
         try container.encode(configuration, forKey: .configuration)
         try container.encode(warnings, forKey: .warnings)
         try container.encode(users, forKey: .users)
+        try container.encode(listeners, forKey: .listeners)
         try container.encode(upstreams, forKey: .upstreams)
     }
 

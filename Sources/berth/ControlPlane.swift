@@ -1,5 +1,4 @@
 import AWS
-import Access
 import Admin
 import Configuration
 import Foundation
@@ -13,127 +12,86 @@ actor ControlPlane {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    nonisolated let upstreams: [Upstream]
-    private let keepers: TokenKeepers
-    /// By the keeper of the token that they fetch.
-    private let credentials: [ObjectIdentifier: CredentialKeeper]
+    private var plan: GatewayPlan
     private let reading: @Sendable () throws(ConfigurationProblems) -> Settings
-    private var settings: Settings
-    private var generation = 1
+    private var lastReload = ReloadFigures(lastSuccess: Date().timeIntervalSince1970)
+    private var reloading: Task<[String], Never>?
     private(set) var isDraining = false
     private let log: Logger
 
-    /// - Parameter reading: how the configuration is read, at start and at each reload.
+    /// - Parameter reading: how the configuration is read at each reload.
     init(
-        loop: EventLoop, settings: Settings, log: Logger, reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
-    ) throws {
-        (self.loop, self.settings, self.log, self.reading) = (loop, settings, log, reading)
-        let clients = AWSClients(settings, loop: loop, log: log)
-        var keepers = TokenKeepers()
-        var credentials: [ObjectIdentifier: CredentialKeeper] = [:]
-        var upstreams: [Upstream] = []
-        for (index, upstream) in settings.upstreams.enumerated() {
-            let source = try clients.credentials(of: upstream)
-            let keeper = try keepers.keeper(of: try clients.identity(of: upstream)) {
-                TokenKeeper(
-                    name: upstream.name, loop: loop, log: log, fetch: try clients.tokens(of: upstream, credentials: source))
-            }
-            // Upstreams of one identity: the first one's fetch the token.
-            credentials[ObjectIdentifier(keeper)] = credentials[ObjectIdentifier(keeper)] ?? source
-            let creator = try upstream.createRepositories.map {
-                RepositoryCreator(
-                    loop: loop, client: try clients.ecr(of: upstream, credentials: source), registryID: upstream.registry.account,
-                    template: $0.template, log: log)
-            }
-            let directory =
-                upstream.registry.isPublic
-                ? nil
-                : RepositoryDirectory(
-                    loop: loop, client: try clients.ecr(of: upstream, credentials: source), registryID: upstream.registry.account)
-            upstreams.append(
-                Upstream(
-                    index: index, settings: upstream, connectTo: settings.connectTo, keeper: keeper, creator: creator,
-                    directory: directory))
-        }
-        (self.keepers, self.credentials, self.upstreams) = (keepers, credentials, upstreams)
+        loop: EventLoop, plan: GatewayPlan, log: Logger, reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
+    ) {
+        (self.loop, self.plan, self.log, self.reading) = (loop, plan, log, reading)
     }
 
-    func start() async {
-        for keeper in keepers.all { await keeper.start() }
+    func start() async { await start(plan) }
+
+    private func start(_ plan: GatewayPlan) async {
+        for keepers in plan.keepers.all { await keepers.token.start() }
+        plan.warnOfEndedCertificates(log)
     }
 
-    /// `/readyz` says so from now on.
+    /// `/readyz` says so from now on, and nothing is reloaded any more.
     func beginDrain() { isDraining = true }
 
-    // MARK: The site
+    var drainTime: Duration { plan.settings.timeouts.drain }
 
-    /// What the workers are to read.
-    func site() throws -> Site {
-        try Site(settings, upstreams: upstreams, users: try Self.users(of: settings, generation: generation))
+    // MARK: Reloading
+
+    /// Takes up the whole configuration, or nothing of it. Empty: done. Otherwise every problem, and all is as it was.
+    func reload(into dataPlane: DataPlane) async -> [String] {
+        // One after another: each is compared with what the one before it left.
+        let earlier = reloading
+        let task = Task {
+            _ = await earlier?.value
+            return await reloadOnce(into: dataPlane)
+        }
+        reloading = task
+        return await task.value
     }
 
-    private static func users(of settings: Settings, generation: Int) throws -> UserDirectory {
-        let users = try settings.users.map { user -> (credential: Credential, principal: Principal) in
-            let principal = Principal(
-                name: user.name, rules: user.access.map { Rule(repositories: $0.repositories, actions: $0.actions) })
-            switch user.password {
-            case .plain(let password): return (.plain(.init(Array(password.reveal.utf8))), principal)
-            case .hash(let text):
-                // The configuration has checked its format.
-                guard let hash = PasswordHash(text.reveal) else {
-                    throw CannotStart("users: the password_hash of '\(user.name)' is not known")
-                }
-                return (.hash(hash), principal)
-            }
-        }
-        let anonymous = settings.anonymous.map { access in
-            Principal(name: "anonymous", rules: access.map { Rule(repositories: $0.repositories, actions: $0.actions) })
-        }
-        return UserDirectory(generation: generation, users: users, anonymous: anonymous)
-    }
-
-    /// Users, routes and certificates; what else has changed takes a restart. Empty: done. Otherwise every problem, and all is as it was.
-    func reload(into dataPlane: DataPlane) -> [String] {
+    private func reloadOnce(into dataPlane: DataPlane) async -> [String] {
+        let read = await Self.read(reading)
         do throws(ConfigurationProblems) {
-            let read = try reading()
-            var next = settings
-            (next.users, next.anonymous, next.routes) = (read.users, read.anonymous, read.routes)
-            if read.listeners.map(\.address) == settings.listeners.map(\.address) { next.listeners = read.listeners }
-            let before = settings
-            settings = next
-            generation += 1
-            do {
-                dataPlane.publish(try site())
-            } catch {
-                settings = before
-                return ["\(error)"]
-            }
-            let waiting = Self.takingRestart(read, against: before)
-            if !waiting.isEmpty {
-                log.warning(
-                    "changed, and taken up at the next start only", metadata: ["keys": "\(waiting.joined(separator: ", "))"])
-            }
-            log.notice(
-                "reloaded",
-                metadata: ["users": .stringConvertible(next.users.count), "routes": .stringConvertible(next.routes.count)])
+            let next = try GatewayPlan(try settings(read), loop: loop, log: log, running: plan)
+            // Its new keepers first: who meets the new routes finds tokens, or fetches under way. Those that only the old one has end with the
+            // last exchange that holds them.
+            await start(next)
+            dataPlane.publish(next.site)
+            let changes = next.settings.changes(since: plan.settings)
+            plan = next
+            lastReload = ReloadFigures(lastSuccess: Date().timeIntervalSince1970)
+            log.notice("reloaded", metadata: ["changed": "\(changes.isEmpty ? "nothing" : changes)"])
             return []
         } catch {
-            for line in error.lines { log.error("not reloaded", metadata: ["problem": "\(line)"]) }
+            lastReload.wasSuccessful = false
+            for line in error.lines {
+                log.error("not reloaded: the configuration in use is the old one", metadata: ["problem": "\(line)"])
+            }
             return error.lines
         }
     }
 
-    /// The top-level keys that a reload does not take up and that differ. By what they print: secrets are in none of them.
-    private static func takingRestart(_ read: Settings, against running: Settings) -> [String] {
-        func parts(_ settings: Settings) -> [(String, String)] {
-            [
-                ("listeners", "\(settings.listeners.map(\.address))"), ("admin", "\(settings.admin)"),
-                ("upstreams", "\(settings.upstreams)"), ("connect_to", "\(settings.connectTo.sorted { $0.key < $1.key })"),
-                ("ca_file", "\(settings.caFile ?? "")"), ("limits", "\(settings.limits)"), ("timeouts", "\(settings.timeouts)"),
-                ("log", "\(settings.log)"), ("workers", "\(settings.workers ?? 0)"),
-            ]
+    /// Off the loop: files may lie on a disk that makes readers wait.
+    @concurrent private static func read(
+        _ reading: @Sendable () throws(ConfigurationProblems) -> Settings
+    ) async -> Result<Settings, ConfigurationProblems> {
+        Result { () throws(ConfigurationProblems) in try reading() }
+    }
+
+    /// What may be taken up while the process runs.
+    private func settings(_ read: Result<Settings, ConfigurationProblems>) throws(ConfigurationProblems) -> Settings {
+        guard !isDraining else { throw ConfigurationProblems(lines: ["the gateway drains; nothing is reloaded any more"]) }
+        let settings = try read.get()
+        let fixed = settings.keysTakingRestart(since: plan.settings)
+        guard fixed.isEmpty else {
+            throw ConfigurationProblems(lines: [
+                "\(fixed.joined(separator: ", ")): changed, which takes a restart; restart berth to take up the whole file, or change back"
+            ])
         }
-        return zip(parts(read), parts(running)).filter { $0.1 != $1.1 }.map(\.0.0)
+        return settings
     }
 
     // MARK: What the admin listener asks
@@ -144,12 +102,15 @@ actor ControlPlane {
             version: Berth.version,
             isDraining: { [self] in await isDraining },
             upstreams: { [self] in await statuses() },
-            metrics: { [upstreams] in metrics.render(tokens: upstreams.map(Self.figures), traffic: dataPlane.traffic) },
-            refresh: { [upstreams] name in
-                guard let upstream = upstreams.first(where: { $0.name == name }) else { return nil }
-                return await upstream.keeper.refresh(within: .seconds(20)) != nil
-            },
+            metrics: { [self] in await render(metrics, dataPlane.traffic) },
+            refresh: { [self] name in await refresh(name) },
             reload: { [self] in await reload(into: dataPlane) })
+    }
+
+    private func render(_ metrics: MetricsText, _ traffic: TrafficFigures) -> [UInt8] {
+        let upstreams = plan.site.upstreams
+        return metrics.render(
+            tokens: upstreams.map(Self.figures), upstreams: upstreams.map(\.metrics), traffic: traffic, reload: lastReload)
     }
 
     private static func figures(_ upstream: Upstream) -> TokenFigures {
@@ -159,27 +120,20 @@ actor ControlPlane {
             refreshesFailed: state.refreshesFailed)
     }
 
-    private func statuses() -> [UpstreamStatus] {
-        zip(upstreams, settings.upstreams).map { upstream, configured in
-            let state = upstream.keeper.state.current
-            return UpstreamStatus(
-                name: upstream.name, registry: configured.registry.host, ready: state.isReady(at: Date()),
-                credentials: credentials[ObjectIdentifier(upstream.keeper)]?.foundIn.current,
-                tokenExpires: state.expiresAt.map { ISO8601DateFormatter().string(from: $0) }, problem: state.lastError)
-        }
+    private func refresh(_ name: String) async -> Bool? {
+        guard let upstream = plan.site.upstreams.first(where: { $0.name == name }) else { return nil }
+        return await upstream.keeper.refresh(within: .seconds(20)) != nil
     }
-}
 
-/// What stands in the way of a start, for the person who started it.
-struct CannotStart: Error, CustomStringConvertible {
-    let description: String
-    init(_ description: String) { self.description = description }
-}
-
-extension Settings.RepositoryCreation {
-    var template: RepositoryTemplate {
-        RepositoryTemplate(
-            tagMutability: tagMutability, scanOnPush: scanOnPush, kmsKey: kmsKey, tags: tags, policy: policy,
-            lifecyclePolicy: lifecyclePolicy)
+    private func statuses() -> [UpstreamStatus] {
+        plan.site.upstreams.map { upstream in
+            let state = upstream.keeper.state.current
+            let problem = upstream.problem(at: Date())
+            let credentials = plan.keepers.all.first { $0.token === upstream.keeper }?.credentials
+            return UpstreamStatus(
+                name: upstream.name, registry: upstream.settings.registry.host, ready: problem == nil,
+                credentials: credentials?.foundIn.current,
+                tokenExpires: state.expiresAt.map { ISO8601DateFormatter().string(from: $0) }, problem: problem ?? state.lastError)
+        }
     }
 }

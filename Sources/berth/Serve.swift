@@ -11,10 +11,12 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// As `serve` and `check` both read it. Every problem goes to standard error on a line of its own; the exit code is then 78.
     func read() throws -> Settings {
-        do throws(ConfigurationProblems) { return try load() } catch {
-            for line in error.lines { FileHandle.standardError.write(Data((line + "\n").utf8)) }
-            throw ExitCode.configuration
-        }
+        do throws(ConfigurationProblems) { return try load() } catch { throw Self.exit(telling: error) }
+    }
+
+    static func exit(telling problems: ConfigurationProblems) -> ExitCode {
+        for line in problems.lines { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+        return .configuration
     }
 
     func load(again: Bool = false) throws(ConfigurationProblems) -> Settings {
@@ -37,6 +39,8 @@ struct Serve: AsyncParsableCommand {
                 try options.load(again: true)
             }
             await gateway.serve()
+        } catch let problems as ConfigurationProblems {
+            throw ConfigurationOptions.exit(telling: problems)
         } catch {
             log.logger.critical("cannot start", metadata: ["reason": "\(error)"])
             throw ExitCode.configuration

@@ -60,6 +60,17 @@ private final class FakeECR: Sendable {
         await keeper.stop()
     }
 
+    @Test func nobodyHoldsItAndItEnds() async throws {
+        var keeper: TokenKeeper? = keeper(clock: clock(speed: 200_000))
+        weak let left = keeper
+        await keeper?.start()
+        _ = await keeper?.token(newerThan: 0, within: .seconds(5))
+        keeper = nil
+        // A fetch that is under way holds it, and ends.
+        for _ in 0..<1000 where left != nil { try await Task.sleep(for: .milliseconds(5)) }
+        #expect(left == nil)
+    }
+
     @Test func oneFetchHoweverManyAsk() async throws {
         let keeper = keeper(taking: .milliseconds(100))
         await keeper.start()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 
 import pytest
 
+from conftest import StartGateway
 from harness.gateway import Gateway
-from harness.wire import basic, request
+from harness.sandbox import Sandbox
+from harness.wire import Answer, Connection, basic, request
 
 # Names are a promise: dashboards and alerts are built on them.
 METRICS = {
@@ -20,6 +23,8 @@ METRICS = {
     "berth_token_refreshes_total": ("upstream", "result"),
     "berth_upstream_connections": ("upstream", "state"),
     "berth_login_failures_total": ("reason",),
+    "berth_config_last_reload_successful": (),
+    "berth_config_last_reload_success_timestamp_seconds": (),
     "berth_build_info": ("version",),
     "process_resident_memory_bytes": (),
     "process_cpu_seconds_total": (),
@@ -62,6 +67,37 @@ def test_every_line_is_an_exposition(exposition: str) -> None:
 def test_a_gateway_with_a_token_is_alive_and_ready(gateway: Gateway) -> None:
     assert request(gateway.admin, "GET", "/healthz").status == 200
     assert gateway.ready().status == 200
+
+
+def ready(gateway: Gateway, query: str = "") -> Answer:
+    return request(gateway.admin, "GET", f"/readyz{query}")
+
+
+def test_one_bad_upstream_leaves_the_gateway_ready(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    broken = {"name": "broken", "registry": "123456789012.dkr.ecr.eu-central-1.amazonaws.com", "credentials": {"source": "web_identity"}}
+    gateway = start_gateway(sandbox, upstreams=[*sandbox.upstream["upstreams"], broken])
+    gateway.wait_until_ready()
+    answer = ready(gateway)
+    assert answer.status == 200 and answer.body.startswith(b"ready\nbroken: no valid token"), answer
+    assert ready(gateway, "?upstream=main").body == b"ready\n"
+    assert ready(gateway, "?upstream=broken").status == ready(gateway, "?all").status == 503
+    assert ready(gateway, "?upstream=nobody").status == 404
+    assert ready(gateway, "?upsteam=main").status == 400
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /healthz HTTP/1.1\r\nHo"])
+@pytest.mark.parametrize("sources", [("127.0.0.1",), tuple(f"127.0.0.{n}" for n in range(10, 20))])
+def test_idle_connections_do_not_shut_health_out(gateway: Gateway, sources: tuple[str, ...], said: bytes) -> None:
+    with ExitStack() as stack:
+        for number in range(300):
+            connection = stack.enter_context(Connection(gateway.admin, source=sources[number % len(sources)]))
+            try:
+                connection.send(said)
+            except ConnectionError:
+                pass  # it has made room already
+        for _ in range(3):
+            with Connection(gateway.admin, timeout=2) as probe:
+                assert probe.request("GET", "/healthz").status == 200
 
 
 def test_the_admin_listener_serves_no_registry_and_the_registry_no_admin(gateway: Gateway) -> None:

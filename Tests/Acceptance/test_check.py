@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from harness.forward_proxy import ForwardProxy
 from harness.gateway import clean_environment, user
@@ -13,15 +20,16 @@ from harness.processes import attempt
 from harness.sandbox import Sandbox
 from harness.tls import Authority
 
-EX_UNAVAILABLE = 69
+EX_UNAVAILABLE, EX_CONFIG = 69, 78
+FREE = {"listeners": [{"address": "127.0.0.1:0"}], "admin": {"address": "127.0.0.1:0"}}
 
 
 def check(berth: Path, directory: Path, sandbox: Sandbox, environment: dict[str, str] | None = None, **changes: Any) -> tuple[int, str]:
     path = directory / "berth.yaml"
-    path.write_text(json.dumps(sandbox.upstream | {"users": [user("ci", "**")]} | changes))
+    path.write_text(json.dumps(sandbox.upstream | FREE | {"users": [user("ci", "**")]} | changes))
     done = attempt(berth, "check", "--config", path, env=clean_environment(sandbox.environment | (environment or {})))
     assert sandbox.facts["secret_access_key"] not in done.stdout + done.stderr
-    return done.returncode, done.stdout
+    return done.returncode, done.stdout + done.stderr
 
 
 def lines(said: str, mark: str) -> list[str]:
@@ -127,3 +135,50 @@ def test_metadata_that_does_not_answer_names_the_hop_limit(berth: Path, own_dire
     upstream = {"name": "main", "registry": own_sandbox.registry_host, "credentials": {"source": "instance"}}
     status, said = check(berth, own_directory, own_sandbox, environment, upstreams=[upstream])
     assert status == EX_UNAVAILABLE and "--http-put-response-hop-limit 2" in said, said
+
+
+def test_what_serve_refuses_check_refuses(berth: Path, own_directory: Path, own_sandbox: Sandbox, authority: Authority) -> None:
+    """In the same words and with the same status."""
+    one, two = (authority.issue(f"{own_directory.name}-{name}", "IP:127.0.0.1") for name in ("one", "two"))
+    none = own_directory / "none.pem"
+    none.write_text("no PEM")
+
+    def listener(**tls: Path) -> dict[str, Any]:
+        return {"listeners": [{"address": "127.0.0.1:0", "tls": {key: str(path) for key, path in tls.items()}}]}
+
+    cases: list[tuple[str, dict[str, Any], dict[str, str]]] = [
+        ("listeners[0].tls.private_key", listener(certificate=one.certificate, private_key=two.key), {}),
+        ("listeners[0].tls.certificate", listener(certificate=none, private_key=one.key), {}),
+        ("listeners[0].tls.client_ca", listener(certificate=one.certificate, private_key=one.key, client_ca=none), {}),
+        ("ca_file", {"ca_file": str(none)}, {}),
+        ("HTTPS_PROXY", {}, {"HTTPS_PROXY": "socks5://127.0.0.1:1"}),
+        ("AWS_ENDPOINT_URL", {}, {"AWS_ENDPOINT_URL": "nowhere"}),
+    ]
+    for key, changes, environment in cases:
+        status, said = check(berth, own_directory, own_sandbox, environment, **changes)
+        served = attempt(
+            berth, "serve", "--config", own_directory / "berth.yaml", env=clean_environment(own_sandbox.environment | environment), timeout=20
+        )
+        assert (status, served.returncode) == (EX_CONFIG, EX_CONFIG), (key, said, served)
+        assert f"{key}" in said and said == served.stderr, (said, served)
+
+
+def test_a_certificate_that_has_ended(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+    ended, key = own_directory / "ended.crt", own_directory / "ended.key"
+    secret, name, now = ec.generate_private_key(ec.SECP256R1()), x509.Name([]), datetime.now(timezone.utc)
+    builder = x509.CertificateBuilder(name, name, secret.public_key(), 1, now - timedelta(days=2), now - timedelta(days=1))
+    ended.write_bytes(builder.sign(secret, hashes.SHA256()).public_bytes(Encoding.PEM))
+    key.write_bytes(secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    listener = {"address": "127.0.0.1:0", "tls": {"certificate": str(ended), "private_key": str(key)}}
+    status, said = check(berth, own_directory, own_sandbox, listeners=[listener])
+    assert status == EX_UNAVAILABLE and [line for line in lines(said, "FAIL") if f"certificate: {ended} ended at" in line], said
+
+
+def test_addresses_are_tried(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        status, said = check(berth, own_directory, own_sandbox, admin={"address": f"127.0.0.1:{taken.getsockname()[1]}"})
+    assert status == 0 and "is in use" in lines(said, "warn")[0], said
+    status, said = check(berth, own_directory, own_sandbox, listeners=[{"address": "192.0.2.1:5000"}])
+    assert status == EX_CONFIG and "192.0.2.1:5000" in lines(said, "FAIL")[0], said

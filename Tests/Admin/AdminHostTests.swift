@@ -14,7 +14,7 @@ struct AdminHostTests {
     static let waiting = UpstreamStatus(
         name: "<b>other</b>", registry: "123456789012.dkr.ecr.eu-west-1.amazonaws.com", ready: false, credentials: nil,
         tokenExpires: nil,
-        problem: "AccessDenied: \"no\" & <never> <\u{301}b>")
+        problem: "no valid token: AccessDenied: \"no\" & <never> <\u{301}b>")
 
     static func sources(_ upstreams: [UpstreamStatus] = [ready], isDraining: Bool = false) -> AdminSources {
         AdminSources(
@@ -78,10 +78,26 @@ struct AdminHostTests {
         #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.hasSuffix("\r\n\r\n") && answer.contains("Content-Length: 3\r\n"))
     }
 
-    @Test func `readiness names each upstream that has no token, and why`() async throws {
-        let answer = try await Self.ask("GET /readyz", of: Self.sources([Self.ready, Self.waiting]))
+    /// `main` can serve, `<b>other</b>` cannot.
+    @Test(arguments: [
+        ("/readyz", "200", "ready\n<b>other</b>: no valid token"), ("/readyz?all", "503", "\n<b>other</b>: no valid token"),
+        ("/readyz?upstream=main", "200", "ready\n"),
+        ("/readyz?upstream=%3Cb%3Eother%3C/b%3E", "503", "\n<b>other</b>: no valid token"),
+        ("/readyz?upstream=nobody", "404", "no upstream of this name"), ("/readyz?upsteam=main", "400", "all, and upstream=NAME"),
+        ("/readyz?upstream", "400", "all, and upstream=NAME"), ("/readyz?all=true", "503", "\n<b>other</b>"),
+    ])
+    func `a gateway is ready while some upstream can serve, and says which cannot`(path: String, status: String, part: String)
+        async throws
+    {
+        let answer = try await Self.ask("GET \(path)", of: Self.sources([Self.ready, Self.waiting]))
+        #expect(answer.hasPrefix("HTTP/1.1 \(status) ") && answer.contains(part), "\(answer)")
+    }
+
+    @Test func `a gateway none of whose upstreams can serve is not ready`() async throws {
+        let answer = try await Self.ask("GET /readyz", of: Self.sources([Self.waiting]))
         #expect(answer.hasPrefix("HTTP/1.1 503 "))
         #expect(answer.hasSuffix("\r\n\r\n<b>other</b>: no valid token: AccessDenied: \"no\" & <never> <\u{301}b>\n"))
+        #expect(try await Self.ask("GET /api/v1/status", of: Self.sources([Self.waiting])).contains(#""ready" : false"#))
         #expect(
             answer.contains("Content-Type: text/plain; charset=utf-8\r\n") && answer.contains("X-Content-Type-Options: nosniff\r\n")
         )

@@ -46,15 +46,15 @@ struct LoadingTests {
     }
 
     @Test func `every variable is read`() throws {
-        let folder = try Folder(["password": "hunter3\n", "crt": "c", "key": "k"])
+        let folder = try Folder(["password": "hunter3\n"], certificate: "tls")
         let settings = try EnvironmentReader(environment: [
             "BERTH_REGISTRY": registry, "BERTH_USERNAME": "ci", "BERTH_PASSWORD_FILE": folder["password"],
-            "BERTH_LISTEN": "127.0.0.1:6000", "BERTH_ADMIN_LISTEN": ":6001", "BERTH_TLS_CERTIFICATE": folder["crt"],
-            "BERTH_TLS_PRIVATE_KEY": folder["key"], "BERTH_BLOBS": "redirect", "BERTH_PASSWORD": "",
+            "BERTH_LISTEN": "127.0.0.1:6000", "BERTH_ADMIN_LISTEN": ":6001", "BERTH_TLS_CERTIFICATE": folder["tls.crt"],
+            "BERTH_TLS_PRIVATE_KEY": folder["tls.key"], "BERTH_BLOBS": "redirect", "BERTH_PASSWORD": "",
         ]).read()
         #expect(settings.users.map(\.revealed) == ["plain hunter3"] && settings.upstreams[0].blobs == .redirect)
         #expect("\(settings.listeners[0].address) \(settings.admin)" == "127.0.0.1:6000 0.0.0.0:6001")
-        #expect(settings.listeners[0].tls == .init(certificate: folder["crt"], privateKey: folder["key"]))
+        #expect(try settings.listeners[0].tls == .init(certificate: folder["tls.crt"], privateKey: folder["tls.key"]))
     }
 
     @Test func `a hash is one too`() throws {

@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 
 @testable import Configuration
@@ -38,10 +39,19 @@ func problems(environment: [String: String]) -> [String] {
 final class Folder {
     let path: String
 
-    init(_ files: [String: String] = [:]) throws {
+    /// - Parameter certificate: a name; there are then NAME.crt, NAME.key and the authority's ca.pem.
+    init(_ files: [String: String] = [:], certificate: String? = nil) throws {
         path = NSTemporaryDirectory() + "berth-configuration-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         for (name, text) in files { try text.write(toFile: self[name], atomically: true, encoding: .utf8) }
+        if let certificate { try issue(certificate) }
+    }
+
+    /// Another one each time, of an authority of its own.
+    func issue(_ name: String, days: Int = 1) throws {
+        let authority = try CertificateAuthority(name: "test", days: days)
+        try authority.write(to: self["ca.pem"])
+        try authority.issue(for: ["localhost"]).write(chain: self["\(name).crt"], privateKey: self["\(name).key"])
     }
 
     subscript(name: String) -> String { path + "/" + name }

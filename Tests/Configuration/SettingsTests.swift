@@ -1,6 +1,7 @@
 import Foundation
 import Registry
 import Testing
+import Transport
 
 @testable import Configuration
 
@@ -68,10 +69,11 @@ struct SettingsTests {
     }
 
     static func folder() throws -> Folder {
-        try Folder([
-            "tls.crt": "c", "tls.key": "k", "ca.pem": "a", "policy.json": "{\"p\":1}", "lifecycle.json": "{\"l\":1}",
-            "password": "no secret\n", "htpasswd": "carol:\(Hashes.yescrypt)\n",
-        ])
+        try Folder(
+            [
+                "policy.json": "{\"p\":1}", "lifecycle.json": "{\"l\":1}", "password": "no secret\n",
+                "htpasswd": "carol:\(Hashes.yescrypt)\n",
+            ], certificate: "tls")
     }
 
     @Test func `a file with every key is read as it says`() throws {
@@ -79,11 +81,12 @@ struct SettingsTests {
         let settings = try Self.read(Self.everything(in: folder), environment: ["AWS_REGION": "x"])
 
         #expect(settings.listeners.map(\.address.description) == ["0.0.0.0:5000", "[::1]:0"])
-        let files = Settings.TLSFiles(
+        let files = try Settings.TLSFiles(
             certificate: folder["tls.crt"], privateKey: folder["tls.key"], clientCA: folder["ca.pem"])
         #expect(settings.listeners.map(\.tls) == [files, nil])
         #expect(settings.listeners.map(\.publicURL) == ["https://registry.example.com", nil])
-        #expect(settings.listeners.map(\.trustedProxies) == [["10.0.0.0/8", "fd00::/8", "192.0.2.1"], []])
+        let networks = try ["10.0.0.0/8", "fd00::/8", "192.0.2.1"].map { try #require(Network($0)) }
+        #expect(settings.listeners.map(\.trustedProxies) == [networks, []])
         #expect("\(settings.admin)" == "127.0.0.1:5001")
 
         let upstream = try #require(settings.upstreams.first)

@@ -5,13 +5,17 @@ import Testing
 
 struct MetricsTextTests {
     static func worker() -> WorkerMetrics {
-        WorkerMetrics(
-            operations: ["ping", "blob_get"], upstreams: ["main"], replayReasons: ["token_expired", "stale_connection"],
-            loginFailures: ["missing", "wrong_password"])
+        WorkerMetrics(operations: ["ping", "blob_get"], loginFailures: ["missing", "wrong_password"])
     }
 
-    static func render(_ workers: [WorkerMetrics], tokens: [TokenFigures] = [], traffic: TrafficFigures = .init()) -> [String] {
-        String(decoding: MetricsText(workers: workers, version: "1.2.3").render(tokens: tokens, traffic: traffic), as: UTF8.self)
+    static func render(
+        _ workers: [WorkerMetrics], tokens: [TokenFigures] = [], upstreams: [UpstreamMetrics] = [],
+        traffic: TrafficFigures = .init(),
+        reload: ReloadFigures = ReloadFigures(lastSuccess: 1_764_000_000)
+    ) -> [String] {
+        let text = MetricsText(workers: workers, version: "1.2.3").render(
+            tokens: tokens, upstreams: upstreams, traffic: traffic, reload: reload)
+        return String(decoding: text, as: UTF8.self)
             .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
 
@@ -27,16 +31,21 @@ struct MetricsTextTests {
         one.connections(add: -1)
         two.exchangesInFlight(add: 1)
         two.turnedAway()
-        one.replayed(upstream: 0, reason: 1)
         two.loginFailed(reason: 1)
-        one.upstreamConnections(upstream: 0, idle: 3, active: 1)
-        two.upstreamConnections(upstream: 0, idle: 1, active: 0)
-        two.upstreamConnections(upstream: 0, idle: 2, active: 0)
+        let main = UpstreamMetrics(name: "main", workers: 2, replayReasons: ["token_expired", "stale_connection"])
+        main.replayed(reason: 1)
+        main.connections(worker: 0, idle: 3, active: 1)
+        main.connections(worker: 1, idle: 1, active: 0)
+        main.connections(worker: 1, idle: 2, active: 0)
+        var reload = ReloadFigures(lastSuccess: 1_764_000_000)
+        reload.wasSuccessful = false
         let tokens = [
             TokenFigures(upstream: "main", expiry: 1_764_000_000, refreshesSucceeded: 2, refreshesFailed: 1),
             TokenFigures(upstream: "cold", expiry: nil, refreshesSucceeded: 0, refreshesFailed: 0),
         ]
-        let own = Self.render([one, two], tokens: tokens, traffic: traffic).prefix { !$0.hasPrefix("# HELP process_") }
+        let own = Self.render([one, two], tokens: tokens, upstreams: [main], traffic: traffic, reload: reload).prefix {
+            !$0.hasPrefix("# HELP process_")
+        }
         #expect(
             own.joined(separator: "\n") == """
                 # HELP berth_requests_total Requests answered, by operation and status.
@@ -88,6 +97,12 @@ struct MetricsTextTests {
                 # TYPE berth_login_failures_total counter
                 berth_login_failures_total{reason="missing"} 0
                 berth_login_failures_total{reason="wrong_password"} 1
+                # HELP berth_config_last_reload_successful Whether the configuration was last taken up.
+                # TYPE berth_config_last_reload_successful gauge
+                berth_config_last_reload_successful 0
+                # HELP berth_config_last_reload_success_timestamp_seconds When the configuration was last taken up.
+                # TYPE berth_config_last_reload_success_timestamp_seconds gauge
+                berth_config_last_reload_success_timestamp_seconds 1764000000.0
                 # HELP berth_build_info The running version.
                 # TYPE berth_build_info gauge
                 berth_build_info{version="1.2.3"} 1
@@ -115,7 +130,8 @@ struct MetricsTextTests {
     ])
     func `an upstream's name cannot break its line`(name: String, label: String) {
         let tokens = [TokenFigures(upstream: name, expiry: nil, refreshesSucceeded: 1, refreshesFailed: 0)]
-        let page = MetricsText(workers: [Self.worker()], version: "1.2.3").render(tokens: tokens, traffic: .init())
+        let page = MetricsText(workers: [Self.worker()], version: "1.2.3").render(
+            tokens: tokens, upstreams: [], traffic: .init(), reload: ReloadFigures(lastSuccess: 0))
         let line = Array("berth_token_refreshes_total{upstream=\"\(label)\",result=\"success\"} 1".utf8)
         // Bytes: `String` would split and compare by characters.
         let isThere = page.split(separator: UInt8(ascii: "\n")).contains { $0.elementsEqual(line) }

@@ -2,7 +2,8 @@ import FoundationEssentials
 import Logging
 import Transport
 
-/// Keeps one identity's authorization token fresh, and tells workers by a published snapshot. On the control loop.
+/// Keeps one identity's authorization token fresh, and tells workers by a published snapshot. On the control loop. It goes on until `stop()`,
+/// or until nobody holds it: the upstreams that a reload took away take their keeper along, after their last exchange.
 public actor TokenKeeper {
     /// For /readyz, metrics and `berth check`.
     public struct State: Sendable {
@@ -59,8 +60,11 @@ public actor TokenKeeper {
         self.fetch = fetch
     }
 
-    /// Fetches the first token and keeps it fresh from then on.
+    deinit { alarm?.cancel() }
+
+    /// Fetches the first token and keeps it fresh from then on. Once more changes nothing.
     public func start() {
+        guard !isStarted else { return }
         isStarted = true
         consider()
     }
@@ -126,9 +130,9 @@ public actor TokenKeeper {
         }
         // Looked at again now and then: a clock that was set forward makes it due sooner.
         let nap = min(wait, KeeperClock.longestNap)
-        alarm = Task {
+        alarm = Task { [weak self, clock] in
             guard (try? await clock.sleep(.seconds(nap))) != nil, !Task.isCancelled else { return }
-            self.consider()
+            await self?.consider()
         }
     }
 

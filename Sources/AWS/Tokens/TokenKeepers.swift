@@ -1,5 +1,5 @@
 /// The keepers of a process, one for each identity: upstreams with the same credentials in the same region share a token (wire 2.1).
-public struct TokenKeepers {
+public struct TokenKeepers: Sendable {
     /// What makes two upstreams one identity: where the token is fetched, and with whose credentials.
     public struct Identity: Hashable, Sendable {
         public var endpoint: ServiceEndpoint
@@ -16,16 +16,22 @@ public struct TokenKeepers {
         }
     }
 
-    private var keepers: [Identity: TokenKeeper] = [:]
+    /// One identity's: its token, and the credentials that fetch it.
+    public struct Keepers: Sendable {
+        public let token: TokenKeeper
+        public let credentials: CredentialKeeper
+
+        public init(token: TokenKeeper, credentials: CredentialKeeper) { (self.token, self.credentials) = (token, credentials) }
+    }
+
+    private var keepers: [Identity: Keepers] = [:]
 
     public init() {}
 
-    public var all: [TokenKeeper] { Array(keepers.values) }
+    public var all: [Keepers] { Array(keepers.values) }
 
-    public mutating func keeper(of identity: Identity, make: () throws -> TokenKeeper) rethrows -> TokenKeeper {
-        if let keeper = keepers[identity] { return keeper }
-        let keeper = try make()
-        keepers[identity] = keeper
-        return keeper
+    public subscript(identity: Identity) -> Keepers? {
+        get { keepers[identity] }
+        set { keepers[identity] = newValue }
     }
 }

@@ -60,7 +60,8 @@ struct Download {
         while true {
             let upstream: UpstreamConnection
             do {
-                upstream = try await bench.pool.take(redirect.origin, waiter: request.connection.stream.waiter, fresh: fresh)
+                upstream = try await bench.pool.take(
+                    redirect.origin, timeouts: site.timeouts, waiter: request.connection.stream.waiter, fresh: fresh)
             } catch let error as TransportError {
                 guard error.kind != .cancelled else { throw RelayError(side: .client, cause: error) }
                 exchange.record.end = "storage_unreachable"

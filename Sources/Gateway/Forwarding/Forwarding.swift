@@ -175,7 +175,8 @@ final class Forwarding {
 
     func connect(fresh: Bool) async throws -> UpstreamConnection {
         do {
-            let upstream = try await bench.pool.take(route.upstream.origin, waiter: request.connection.stream.waiter, fresh: fresh)
+            let upstream = try await bench.pool.take(
+                route.upstream.origin, timeouts: site.timeouts, waiter: request.connection.stream.waiter, fresh: fresh)
             upstream.begin()
             return upstream
         } catch let error as TransportError {

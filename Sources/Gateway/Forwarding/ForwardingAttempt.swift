@@ -58,7 +58,7 @@ extension Forwarding {
     private var mountSource: Repository? {
         guard let source = call.mount?.source else { return nil }
         guard let there = site.router.route(host: exchange.record.host, namespace: call.namespace, repository: source),
-            there.upstream.index == route.upstream.index
+            there.upstream === route.upstream
         else { return nil }
         return there.upstreamRepository
     }

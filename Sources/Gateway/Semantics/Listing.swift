@@ -67,22 +67,22 @@ struct Listing {
     /// Those of all upstreams that routes lead to from here, by the clients' names, that the principal may list.
     func answerCatalog(to principal: Principal) async throws {
         let rows = site.router.rows(host: exchange.record.host, namespace: call.namespace)
-        var found: [(upstream: Int, names: [String])] = []
+        var found: [(upstream: Upstream, names: [String])] = []
         for upstream in rows.map(\.upstream).uniqued() where !upstream.refusesHeadOfBlobs {
             exchange.record.upstream = upstream
-            found.append((upstream.index, try await repositories(of: upstream)))
+            found.append((upstream, try await repositories(of: upstream)))
         }
         let (router, host, namespace) = (site.router, exchange.record.host, call.namespace)
         let names = await offLoop { [found] in
             var names = Set<String>()
             for (upstream, repositories) in found {
                 for there in repositories.lazy.compactMap({ Repository($0) }) {
-                    for row in rows where row.upstream.index == upstream {
+                    for row in rows where row.upstream === upstream {
                         guard let here = there.replacing(prefix: row.upstreamPrefix, with: row.prefix),
                             principal.may(anyOf: [.list], on: here),
                             // It leads there, and not by a longer prefix to another place.
                             let route = router.route(host: host, namespace: namespace, repository: here),
-                            route.upstream.index == upstream, route.upstreamRepository == there
+                            route.upstream === upstream, route.upstreamRepository == there
                         else { continue }
                         names.insert(here.description)
                     }
@@ -158,8 +158,9 @@ struct Listing {
 
 /// Lists that were gone through lately, for the pages that follow. A worker's own.
 struct RecentLists {
-    private struct Key: Hashable { let upstream: Int, path: String }
-    private var lists: [Key: (names: [String], at: ContinuousClock.Instant)] = [:]
+    private struct Key: Hashable { let upstream: ObjectIdentifier, path: String }
+    /// The upstream is held: another one cannot come to have its identity meanwhile.
+    private var lists: [Key: (upstream: Upstream, names: [String], at: ContinuousClock.Instant)] = [:]
 
     private static let most = 16
     /// Longer ones are gone through anew.
@@ -167,16 +168,18 @@ struct RecentLists {
     private static let lifetime = Duration.seconds(30)
 
     func list(of upstream: Upstream, _ path: String) -> [String]? {
-        lists[Key(upstream: upstream.index, path: path)].flatMap { ContinuousClock.now - $0.at < Self.lifetime ? $0.names : nil }
+        lists[Key(upstream: ObjectIdentifier(upstream), path: path)].flatMap {
+            ContinuousClock.now - $0.at < Self.lifetime ? $0.names : nil
+        }
     }
 
     mutating func remember(_ names: [String], of upstream: Upstream, _ path: String) {
-        let key = Key(upstream: upstream.index, path: path)
+        let key = Key(upstream: ObjectIdentifier(upstream), path: path)
         guard names.count <= Self.namesAtMost else { return lists[key] = nil }
         if lists.count >= Self.most, lists[key] == nil, let oldest = lists.min(by: { $0.value.at < $1.value.at }) {
             lists[oldest.key] = nil
         }
-        lists[key] = (names, .now)
+        lists[key] = (upstream, names, .now)
     }
 }
 
@@ -190,7 +193,7 @@ private func offLoop<Value: Sendable>(_ work: @Sendable @escaping () -> Value) a
 
 extension Sequence<Upstream> {
     fileprivate func uniqued() -> [Upstream] {
-        var seen = Set<Int>()
-        return filter { seen.insert($0.index).inserted }
+        var seen = Set<ObjectIdentifier>()
+        return filter { seen.insert(ObjectIdentifier($0)).inserted }
     }
 }

@@ -1,14 +1,17 @@
 import AWS
 import Access
 import Configuration
+import FoundationEssentials
 import Registry
+import Telemetry
 import Transport
 
-/// A registry that Berth stands in front of.
-public struct Upstream: Sendable {
-    /// Its place in the configuration: what counters and a worker's tables are indexed by.
-    public let index: Int
+/// A registry that Berth stands in front of. One object as long as nothing about it changes, through reloads too: whatever a worker remembers of an
+/// upstream it remembers of this object, so that nothing of one registry is ever taken for another's.
+public final class Upstream: Sendable {
     public let name: String
+    public let settings: Settings.Upstream
+    public let metrics: UpstreamMetrics
     let origin: Origin
     /// Who keeps its authorization token. One keeper may serve several upstreams.
     public let keeper: TokenKeeper
@@ -30,15 +33,14 @@ public struct Upstream: Sendable {
     }
 
     public init(
-        index: Int, settings: Settings.Upstream, connectTo: [String: String], keeper: TokenKeeper,
-        creator: RepositoryCreator?, directory: RepositoryDirectory?
+        settings: Settings.Upstream, connectTo: [String: String], keeper: TokenKeeper, creator: RepositoryCreator?,
+        directory: RepositoryDirectory?, metrics: UpstreamMetrics
     ) {
-        self.index = index
+        (self.settings, self.metrics) = (settings, metrics)
         name = settings.name
         origin = Origin(host: settings.registry.host, port: 443, connectTo: ConnectTo(connectTo))
         (self.keeper, self.directory) = (keeper, directory)
-        redirected =
-            settings.blobs == .redirect ? (settings.redirectClients ?? ["0.0.0.0/0", "::/0"]).compactMap { Network($0) } : nil
+        redirected = settings.blobs == .redirect ? settings.redirectClients ?? Network.everywhere : nil
         blobHosts =
             settings.blobHosts?.map { $0.lowercased() }
             // wire 1.4: S3, ECR Public's CDN, and Docker Hub's behind the first pull of a pull-through cache.
@@ -47,6 +49,18 @@ public struct Upstream: Sendable {
         creation = creator.flatMap { creator in
             settings.createRepositories.map { Creation(match: $0.match.map { Glob($0) }, creator: creator) }
         }
+    }
+
+    /// What its counters are labelled with.
+    public static func metrics(of name: String, workers: Int) -> UpstreamMetrics {
+        UpstreamMetrics(name: name, workers: workers, replayReasons: ReplayReason.allCases.map(\.rawValue))
+    }
+
+    /// Why it cannot serve, for people; nil: it can. Each thing that serving takes is asked about here.
+    public func problem(at now: Date) -> String? {
+        let token = keeper.state.current
+        guard token.isReady(at: now) else { return "no valid token: \(token.lastError ?? "not fetched yet")" }
+        return nil
     }
 
     func redirects(_ client: SocketAddress) -> Bool { redirected?.contains { $0.contains(client) } ?? false }

@@ -1,3 +1,4 @@
+import Configuration
 import Crypto
 import HTTP
 import Transport
@@ -8,7 +9,6 @@ final class UpstreamPool {
     private let loop: EventLoop
     private let tls: TLSClient
     private let proxy: OutboundProxy?
-    private let connectTimeout: Duration, handshakeTimeout: Duration
     private var idle: [Origin: [UpstreamConnection]] = [:]
     private var addresses: [Origin: (found: [SocketAddress], at: ContinuousClock.Instant)] = [:]
     /// How many connections to each origin there are, idle or not.
@@ -24,19 +24,16 @@ final class UpstreamPool {
     /// Addresses of a name: for the connections of a burst. S3's records live for a few seconds, and evdns does not say how long.
     private static let addressTime = Duration.seconds(1)
 
-    init(
-        loop: EventLoop, tls: TLSClient, proxy: OutboundProxy?, connectTimeout: Duration, handshakeTimeout: Duration,
-        tally: ByteTally
-    ) {
-        (self.loop, self.tls, self.proxy, self.tally) = (loop, tls, proxy, tally)
-        (self.connectTimeout, self.handshakeTimeout) = (connectTimeout, handshakeTimeout)
+    init(loop: EventLoop, outbound: OutboundSettings, tally: ByteTally) {
+        (self.loop, tls, proxy, self.tally) = (loop, outbound.tls, outbound.proxy, tally)
     }
 
     /// A connection ready for a request: an idle one, or a new one.
     /// - Parameters:
     ///   - waiter: where the exchange waits, for this connection as for its client's.
     ///   - fresh: leaves the idle ones alone, after one of them turned out to be closed.
-    func take(_ origin: Origin, waiter: Waiter, fresh: Bool = false) async throws -> UpstreamConnection {
+    func take(_ origin: Origin, timeouts: Settings.Timeouts, waiter: Waiter, fresh: Bool = false) async throws -> UpstreamConnection
+    {
         while !fresh, let connection = idle[origin]?.popLast() {
             // Asked only here: in the middle of an exchange the event may fire once more before its bytes are read.
             guard connection.isReusable, !connection.stream.wasReadableUnwatched,
@@ -51,10 +48,10 @@ final class UpstreamPool {
         }
         let proxy = proxy.flatMap { $0.serves(origin) ? $0 : nil }
         let stream = try await Stream.connect(
-            to: try await resolve(proxy?.origin ?? origin), on: loop, waiter: waiter, timeout: connectTimeout, tally: tally)
+            to: try await resolve(proxy?.origin ?? origin), on: loop, waiter: waiter, timeout: timeouts.connect, tally: tally)
         do {
-            try await proxy?.tunnel(stream, to: origin, timeout: handshakeTimeout)
-            try await stream.connectTLS(tls, name: origin.host, timeout: handshakeTimeout)
+            try await proxy?.tunnel(stream, to: origin, timeout: timeouts.tlsHandshake)
+            try await stream.connectTLS(tls, name: origin.host, timeout: timeouts.tlsHandshake)
         } catch let error as HeadError {
             stream.close()
             throw TransportError(.refused, call: "CONNECT", reason: "the proxy's answer is not HTTP: \(error.reason)")
