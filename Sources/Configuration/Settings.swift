@@ -56,7 +56,7 @@ public struct Settings: Sendable {
         public var blobs = BlobMode.stream
         /// Networks whose clients follow a redirect themselves where `blobs` says so; nil: everybody's.
         public var redirectClients: [String]?
-        /// Where the registry may redirect a blob to, a host perhaps beginning with `*.`; nil: AWS, and the CDNs of wire 1.4.
+        /// Where alone the registry may redirect a blob to, a host perhaps beginning with `*.`; nil: to AWS, and to public addresses.
         public var blobHosts: [String]?
         public var credentials: Credentials?
         public var createRepositories: RepositoryCreation?
