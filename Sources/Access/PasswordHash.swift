@@ -16,6 +16,9 @@ public struct PasswordHash: Sendable {
         setting = Secret(text)
     }
 
+    /// What a token of its user is bound to.
+    var bytes: [UInt8] { Array(setting.reveal.utf8) }
+
     /// Takes tens of milliseconds by design: never on a loop.
     public func verify(_ password: [UInt8]) -> Bool {
         guard let hash = Self.crypt(password, setting.reveal) else { return false }
