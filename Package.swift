@@ -82,10 +82,11 @@ let package = Package(
         tests(
             of: "Sandbox", imports: ["Transport", "Crypto", logging],
             resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),
-        tests(of: "Gateway", imports: ["Configuration", "Registry", "HTTP", "Transport"]),
+        tests(of: "Gateway", imports: ["AWS", "Access", "Configuration", "Registry", "HTTP", "Transport", "Crypto", logging]),
         tests(of: "Admin", imports: ["HTTPServer", "Transport"]),
         .testTarget(
-            name: "HouseTests", dependencies: ["Configuration", "Registry", .product(name: "Yams", package: "Yams")], path: "Tests/House",
+            name: "HouseTests", dependencies: ["Configuration", "Registry", .product(name: "Yams", package: "Yams")],
+            path: "Tests/House",
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

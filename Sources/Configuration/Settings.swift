@@ -11,6 +11,9 @@ public struct Settings: Sendable {
     public var users: [User] = []
     /// What may be done without logging in; nil: nothing.
     public var anonymous: [AccessRule]?
+    /// What bearer tokens are signed with, of `tokenKeyBytesAtLeast`; nil: what is random at each start.
+    public var tokenKey: Secret<[UInt8]>?
+    public static let tokenKeyBytesAtLeast = 32
     /// `host:port`, the host perhaps beginning with `*.` → `host:port` to dial instead.
     public var connectTo: [String: String] = [:]
     /// Path of a PEM file, trusted besides the system's store.
@@ -22,6 +25,8 @@ public struct Settings: Sendable {
     public var workers: Int?
     /// The environment as it was when this was read; the AWS_* variables are read from it.
     public var environment: [String: String] = [:]
+    /// What is allowed and perhaps not meant, a sentence each: told at start and by `check`.
+    public var warnings: [String] = []
 
     public struct Address: Sendable, Equatable, CustomStringConvertible {
         /// An IP address, without brackets.
@@ -120,6 +125,10 @@ public struct Settings: Sendable {
         /// `*` within a segment, `**` across.
         public var repositories: [String]
         public var actions: Set<Action>
+        /// Where the client must have addressed the gateway, without a port; nil: anywhere.
+        public var host: String?
+        /// The registry that the client must mean (containerd's `ns`); nil: any, and none.
+        public var namespace: String?
     }
 
     /// Bytes and counts.

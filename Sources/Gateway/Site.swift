@@ -53,7 +53,7 @@ public struct Site: Sendable {
         return settings.routes.compactMap { route in
             upstreams.first { $0.name == route.upstream }.map { upstream in
                 Router.Row(
-                    host: route.host.map { Array($0.lowercased().utf8) }, namespace: route.namespace.map { Array($0.utf8) },
+                    host: route.host.map { Place.name(ofHost: $0) }, namespace: route.namespace.map { Array($0.utf8) },
                     prefix: Array(route.prefix.utf8), upstream: upstream, upstreamPrefix: Array(route.upstreamPrefix.utf8))
             }
         }

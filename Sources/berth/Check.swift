@@ -25,6 +25,7 @@ struct Check: AsyncParsableCommand {
         let clients = AWSClients(settings, loop: loop, log: Logger(label: "berth") { _ in SwiftLogNoOpLogHandler() })
         var report = CheckReport(users: settings.users.count)
         if !json { show("ok     configuration: \(settings.upstreams.count) upstream(s), \(settings.users.count) user(s)") }
+        if !json { for warning in settings.warnings { show("warn   configuration: \(warning)") } }
         for upstream in settings.upstreams {
             var part = CheckReport.Upstream(name: upstream.name, registry: upstream.registry.host)
             if !json { show(part.title) }

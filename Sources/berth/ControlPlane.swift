@@ -2,6 +2,7 @@ import AWS
 import Access
 import Admin
 import Configuration
+import Crypto
 import Foundation
 import Gateway
 import Logging
@@ -20,6 +21,8 @@ actor ControlPlane {
     private let reading: @Sendable () throws(ConfigurationProblems) -> Settings
     private var settings: Settings
     private var generation = 1
+    /// Kept over reloads: tokens stay good where no `token_key_file` says otherwise.
+    private let tokenKey = Secret(randomBytes(32))
     private(set) var isDraining = false
     private let log: Logger
 
@@ -69,13 +72,12 @@ actor ControlPlane {
 
     /// What the workers are to read.
     func site() throws -> Site {
-        try Site(settings, upstreams: upstreams, users: try Self.users(of: settings, generation: generation))
+        try Site(settings, upstreams: upstreams, users: try users())
     }
 
-    private static func users(of settings: Settings, generation: Int) throws -> UserDirectory {
+    private func users() throws -> UserDirectory {
         let users = try settings.users.map { user -> (credential: Credential, principal: Principal) in
-            let principal = Principal(
-                name: user.name, rules: user.access.map { Rule(repositories: $0.repositories, actions: $0.actions) })
+            let principal = Principal(name: user.name, rules: user.access.map(Rule.init))
             switch user.password {
             case .plain(let password): return (.plain(.init(Array(password.reveal.utf8))), principal)
             case .hash(let text):
@@ -86,10 +88,9 @@ actor ControlPlane {
                 return (.hash(hash), principal)
             }
         }
-        let anonymous = settings.anonymous.map { access in
-            Principal(name: "anonymous", rules: access.map { Rule(repositories: $0.repositories, actions: $0.actions) })
-        }
-        return UserDirectory(generation: generation, users: users, anonymous: anonymous)
+        let anonymous = settings.anonymous.map { Principal(name: "anonymous", rules: $0.map(Rule.init)) }
+        return UserDirectory(
+            generation: generation, users: users, anonymous: anonymous, tokenKey: settings.tokenKey ?? tokenKey)
     }
 
     /// Users, routes and certificates; what else has changed takes a restart. Empty: done. Otherwise every problem, and all is as it was.
@@ -98,6 +99,7 @@ actor ControlPlane {
             let read = try reading()
             var next = settings
             (next.users, next.anonymous, next.routes) = (read.users, read.anonymous, read.routes)
+            (next.tokenKey, next.warnings) = (read.tokenKey, read.warnings)
             if read.listeners.map(\.address) == settings.listeners.map(\.address) { next.listeners = read.listeners }
             let before = settings
             settings = next
@@ -113,6 +115,7 @@ actor ControlPlane {
                 log.warning(
                     "changed, and taken up at the next start only", metadata: ["keys": "\(waiting.joined(separator: ", "))"])
             }
+            next.logWarnings(log)
             log.notice("reloaded", metadata: ["users": "\(next.users.count)", "routes": "\(next.routes.count)"])
             return []
         } catch {
@@ -172,6 +175,18 @@ actor ControlPlane {
 struct CannotStart: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
+}
+
+extension Rule {
+    init(_ rule: Settings.AccessRule) {
+        self.init(repositories: rule.repositories, actions: rule.actions, host: rule.host, namespace: rule.namespace)
+    }
+}
+
+extension Settings {
+    func logWarnings(_ log: Logger) {
+        for warning in warnings { log.warning("configuration", metadata: ["warning": "\(warning)"]) }
+    }
 }
 
 extension Settings.RepositoryCreation {

@@ -21,6 +21,7 @@ struct RunningGateway {
     static func start(
         _ settings: Settings, log: ProcessLog, reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
     ) async throws -> RunningGateway {
+        settings.logWarnings(log.logger)
         let loop = EventLoop()
         let control = try ControlPlane(loop: loop, settings: settings, log: log.logger, reading: reading)
         loop.start(named: "control")
