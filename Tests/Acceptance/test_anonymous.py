@@ -17,18 +17,13 @@ from clients.docker import Docker
 from clients.round_trip import Client, Login, round_trip
 from conftest import StartGateway
 from harness.gateway import PASSWORD, Gateway, user
-from harness.images import Image, runnable_image
+from harness.images import Image
 from harness.processes import attempt, require, wait_until
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
 from harness.wire import Answer, basic, raw_exchange, request
 
 OPEN, CLOSED = "public/app", "team/app"
-
-
-@pytest.fixture
-def image() -> Image:
-    return runnable_image()
 
 
 @pytest.fixture
