@@ -89,7 +89,7 @@ let package = Package(
         tests(
             of: "Sandbox", imports: ["Transport", "Crypto", logging],
             resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),
-        tests(of: "Gateway", imports: ["Access", "Configuration", "Registry", "HTTP", "Transport"]),
+        tests(of: "Gateway", imports: ["AWS", "Access", "Configuration", "Registry", "HTTP", "Transport", "Crypto", logging]),
         tests(of: "Admin", imports: ["HTTPServer", "Transport"]),
         .testTarget(
             name: "HouseTests", dependencies: ["Configuration", "Registry", "Crypto", .product(name: "Yams", package: "Yams")],

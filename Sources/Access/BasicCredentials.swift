@@ -11,13 +11,12 @@ public struct BasicCredentials: Sendable {
     /// What some clients send when they have no login: skopeo, an empty name and an empty password.
     public var isEmpty: Bool { user.isEmpty && password.reveal.isEmpty }
 
-    /// Also of `Bearer …`, whose token is the same login: Berth's own token service gives it so.
     /// nil: another scheme, or not base64 of `user:password`.
     public init?(field: some Collection<UInt8>) {
         guard field.count <= Self.fieldBytesAtMost else { return nil }
         let scheme = field.prefix { $0 != 32 }
         let name = scheme.map { $0 &- 65 < 26 ? $0 | 0x20 : $0 }
-        guard name == Array("basic".utf8) || name == Array("bearer".utf8),
+        guard name == Array("basic".utf8),
             let decoded = decodedBase64(field.dropFirst(scheme.count).drop { $0 == 32 }),
             let colon = decoded.firstIndex(of: UInt8(ascii: ":"))
         else { return nil }

@@ -27,12 +27,16 @@ public final class CredentialCache {
         return entry.principal
     }
 
-    public func insert(_ principal: Principal, for field: ArraySlice<UInt8>, generation: Int, now: ContinuousClock.Instant) {
+    /// - Parameter lifetime: of what ends before others do.
+    public func insert(
+        _ principal: Principal, for field: ArraySlice<UInt8>, generation: Int, now: ContinuousClock.Instant,
+        lifetime: Duration = lifetime
+    ) {
         if entries.count >= Self.entriesAtMost {
             entries = entries.filter { $0.value.until > now && $0.value.generation == generation }
         }
         if entries.count >= Self.entriesAtMost { entries.removeAll(keepingCapacity: true) }
-        entries[key(field)] = (principal, now + Self.lifetime, generation)
+        entries[key(field)] = (principal, now + min(lifetime, Self.lifetime), generation)
     }
 
     private func key(_ field: ArraySlice<UInt8>) -> Key {

@@ -13,6 +13,8 @@ public enum LoginFailure: String, Sendable, CaseIterable {
     case unknownUser = "unknown_user"
     case wrongPassword = "wrong_password"
     case malformed, throttled, busy
+    /// A bearer token that is not one of ours, or has ended.
+    case invalidToken = "invalid_token"
 
     /// Its place in `allCases`: what counters are indexed by.
     public var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }

@@ -17,6 +17,9 @@ public struct PasswordHash: Sendable, Equatable {
         setting = Secret(text)
     }
 
+    /// What a token of its user is bound to.
+    var bytes: [UInt8] { Array(setting.reveal.utf8) }
+
     /// About how long `verify` takes, in microseconds of a core of 2024. By it hashes of different formats are compared; crypt(5) has what
     /// the parameters mean, and the factors are measured.
     var cost: Double {

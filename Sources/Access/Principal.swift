@@ -1,13 +1,25 @@
 import Registry
 
-/// What a user may do with repositories of these names.
+/// What a user may do with repositories of these names, at this place.
 public struct Rule: Sendable {
-    let globs: [Glob]
-    let actions: Set<Action>
+    private let globs: [Glob]
+    private let actions: Set<Action>
+    /// nil: at any.
+    private let host: [UInt8]?, namespace: [UInt8]?
 
-    public init(repositories: [String], actions: Set<Action>) {
+    /// - Parameters:
+    ///   - host: where the client must have addressed the gateway; nil: anywhere.
+    ///   - namespace: the registry that the client must mean (`ns`); nil: any, and none.
+    public init(repositories: [String], actions: Set<Action>, host: String? = nil, namespace: String? = nil) {
         globs = repositories.map { Glob($0) }
         self.actions = actions
+        self.host = host.map { Place.name(ofHost: $0) }
+        self.namespace = namespace.map { Array($0.utf8) }
+    }
+
+    func allows(anyOf wanted: [Action], on repository: Repository?, at place: Place) -> Bool {
+        wanted.contains(where: actions.contains) && place.isWithin(host: host, namespace: namespace)
+            && globs.contains { glob in repository.map { glob.matches($0.bytes) } ?? true }
     }
 }
 
@@ -18,11 +30,8 @@ public final class Principal: Sendable {
 
     public init(name: String, rules: [Rule]) { (self.name, self.rules) = (name, rules) }
 
-    /// Whether one of the actions is allowed. Without a repository (the catalog): on any of them, and each that it names is asked about.
-    public func may(anyOf actions: [Action], on repository: Repository?) -> Bool {
-        rules.contains { rule in
-            actions.contains(where: rule.actions.contains)
-                && rule.globs.contains { glob in repository.map { glob.matches($0.bytes) } ?? true }
-        }
+    /// Whether one of the actions is allowed there. Without a repository (the catalog): on any of them, and each that it names is asked about.
+    public func may(anyOf actions: [Action], on repository: Repository?, at place: Place) -> Bool {
+        rules.contains { $0.allows(anyOf: actions, on: repository, at: place) }
     }
 }

@@ -15,11 +15,16 @@ public struct UserDirectory: Sendable {
     /// What the password of somebody unknown is hashed against, so that the response takes as long as for a known name: the dearest
     /// hash there is. nil: nobody's password is hashed, and no name takes longer than another.
     let decoy: PasswordHash?
+    /// What bearer tokens are signed with.
+    let tokenKey: Secret<[UInt8]>
     private let users: [[UInt8]: (credential: Credential, principal: Principal)]
 
-    public init(generation: Int, users: [(credential: Credential, principal: Principal)], anonymous: Principal?) {
-        self.generation = generation
-        self.anonymous = anonymous
+    /// - Parameter tokenKey: of 32 bytes at least.
+    public init(
+        generation: Int, users: [(credential: Credential, principal: Principal)], anonymous: Principal?,
+        tokenKey: Secret<[UInt8]> = Secret(randomBytes(32))
+    ) {
+        (self.generation, self.anonymous, self.tokenKey) = (generation, anonymous, tokenKey)
         decoy = users.lazy.compactMap { if case .hash(let hash) = $0.credential { hash } else { nil } }.max { $0.cost < $1.cost }
         // The configuration has refused doubles; were there one, the first would count.
         self.users = Dictionary(users.map { (Array($0.principal.name.utf8), $0) }, uniquingKeysWith: { first, _ in first })

@@ -1,4 +1,5 @@
 #pragma once
+#include <sys/prctl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -40,3 +41,6 @@ static const uint64_t berth_server_options = SSL_OP_NO_RENEGOTIATION | SSL_OP_CI
 static inline EVP_PKEY *berth_p256_key(void) { return EVP_EC_gen("P-256"); }
 static inline long berth_pem_bytes(BIO *memory, char **start) { return BIO_get_mem_data(memory, start); }
 static const int berth_utf8_string = MBSTRING_UTF8;
+
+// prctl() is variadic, which Swift cannot call.
+static inline int berth_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }

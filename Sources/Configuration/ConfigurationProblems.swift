@@ -15,9 +15,14 @@ final class ProblemList {
 
     /// - Parameter what: kept on one line.
     func add(_ place: Place, _ what: String) {
+        found.append((place, Self.line(place, what)))
+    }
+
+    /// The same line of what is no problem.
+    static func line(_ place: Place, _ what: String) -> String {
         let prefix = place.line > 0 ? "\(place.file):\(place.line)" : place.file
         let key = place.key.isEmpty ? "" : "\(place.key): "
-        found.append((place, String("\(prefix): \(key)\(what)".map { $0.isNewline ? " " : $0 })))
+        return String("\(prefix): \(key)\(what)".map { $0.isNewline ? " " : $0 })
     }
 
     /// In the order of the lines.

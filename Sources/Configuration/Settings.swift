@@ -12,6 +12,9 @@ public struct Settings: Sendable {
     public var users: [User] = []
     /// What may be done without logging in; nil: nothing.
     public var anonymous: [AccessRule]?
+    /// What bearer tokens are signed with, of `tokenKeyBytesAtLeast`; nil: what is random at each start.
+    public var tokenKey: Secret<[UInt8]>?
+    public static let tokenKeyBytesAtLeast = 32
     /// `host:port`, the host perhaps beginning with `*.` → `host:port` to dial instead.
     public var connectTo: [String: String] = [:]
     /// Path of a PEM file, trusted besides the system's store.
@@ -61,7 +64,7 @@ public struct Settings: Sendable {
         public var blobs = BlobMode.stream
         /// Networks whose clients follow a redirect themselves where `blobs` says so; nil: everybody's.
         public var redirectClients: [Network]?
-        /// Where the registry may redirect a blob to, a host perhaps beginning with `*.`; nil: AWS, and the CDNs of wire 1.4.
+        /// Where alone the registry may redirect a blob to, a host perhaps beginning with `*.`; nil: to AWS, and to public addresses.
         public var blobHosts: [String]?
         public var credentials: Credentials?
         public var createRepositories: RepositoryCreation?
@@ -125,6 +128,10 @@ public struct Settings: Sendable {
         /// `*` within a segment, `**` across.
         public var repositories: [String]
         public var actions: Set<Action>
+        /// Where the client must have addressed the gateway, without a port; nil: anywhere.
+        public var host: String?
+        /// The registry that the client must mean (containerd's `ns`); nil: any, and none.
+        public var namespace: String?
     }
 
     /// Bytes and counts.

@@ -28,7 +28,7 @@ extension Settings {
         Key("listeners") {
             $0.listeners.map { Listener(address: $0.address, publicURL: $0.publicURL, trustedProxies: $0.trustedProxies) }
         },
-        Key("limits") { $0.limits }, Key("timeouts") { $0.timeouts },
+        Key("limits") { $0.limits }, Key("timeouts") { $0.timeouts }, Key("token_key_file") { $0.tokenKey },
     ]
 
     /// A part of the configuration, compared.

@@ -102,13 +102,7 @@ extension SettingsReader {
 
     private func route(_ section: Section, to upstreams: [Section]) -> Settings.Route? {
         defer { section.finish() }
-        let host = section.string("host"), namespace = section.string("namespace")
-        if let host, !Addresses.isHost(host) {
-            section.problem("host", "\(section.written("host")) is not a host; write one like registry.example.com, without a port")
-        }
-        if let namespace, !Addresses.isHost(namespace), !Addresses.isHostAndPort(namespace) {
-            section.problem("namespace", "\(section.written("namespace")) is not a registry's host; write one like docker.io")
-        }
+        let host = host(section), namespace = namespace(section)
         let prefix = nameStart(section, "prefix"), upstreamPrefix = nameStart(section, "upstream_prefix")
         guard let upstream = section.required("upstream", "the name of one of upstreams") else { return nil }
         // Of all sections: another mistake in an upstream does not make a route to it wrong.
@@ -120,6 +114,22 @@ extension SettingsReader {
         return Settings.Route(
             host: host, namespace: namespace, prefix: prefix ?? "", upstream: upstream,
             upstreamPrefix: upstreamPrefix ?? prefix ?? "")
+    }
+
+    /// Where a client addresses the gateway.
+    func host(_ section: Section) -> String? {
+        guard let host = section.string("host") else { return nil }
+        if Addresses.isHost(host) { return host }
+        section.problem("host", "\(section.written("host")) is not a host; write one like registry.example.com, without a port")
+        return nil
+    }
+
+    /// The registry that containerd means.
+    func namespace(_ section: Section) -> String? {
+        guard let namespace = section.string("namespace") else { return nil }
+        if Addresses.isHost(namespace) || Addresses.isHostAndPort(namespace) { return namespace }
+        section.problem("namespace", "\(section.written("namespace")) is not a registry's host; write one like docker.io")
+        return nil
     }
 
     private func nameStart(_ section: Section, _ key: String) -> String? {

@@ -20,7 +20,12 @@ extension SettingsReader {
         if let anonymous = root.section("anonymous") {
             settings.anonymous = access(anonymous)
             anonymous.finish()
+            let open = OpenAccess(rules: settings.anonymous ?? [], routes: settings.routes)
+            settings.warnings += open.findings.map { index, sentence in
+                ProblemList.line(anonymous.place(of: "access").item(index, line: nil), sentence)
+            }
         }
+        settings.tokenKey = tokenKey(root)
         if sections?.isEmpty ?? !root.has("users"), !root.has("users_file"), !root.has("anonymous") {
             root.problem("users", "nobody could log in; name users, a users_file, or what anonymous may do")
         }
@@ -75,6 +80,29 @@ extension SettingsReader {
             "is not known; use \(known)"
         }
         if actions?.isEmpty == true { section.problem("actions", "this is empty; write a list of \(known)") }
-        return Settings.AccessRule(repositories: repositories, actions: Set(actions ?? []))
+        let host = host(section), namespace = namespace(section)
+        return Settings.AccessRule(
+            repositories: repositories, actions: Set(actions ?? []), host: host, namespace: namespace)
+    }
+
+    private func tokenKey(_ root: Section) -> Secret<[UInt8]>? {
+        guard let text = root.fileText("token_key_file") else { return nil }
+        let key = Array(text.utf8).trimmed
+        guard key.count >= Settings.tokenKeyBytesAtLeast else {
+            root.problem(
+                "token_key_file",
+                "\(root.written("token_key_file")) holds \(key.count) bytes, and a key has \(Settings.tokenKeyBytesAtLeast) at least; make one with openssl rand -base64 48"
+            )
+            return nil
+        }
+        return Secret(key)
+    }
+}
+
+extension [UInt8] {
+    /// Without white space at either end.
+    fileprivate var trimmed: [UInt8] {
+        func isBlank(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }
+        return Array(drop(while: isBlank).reversed().drop(while: isBlank).reversed())
     }
 }

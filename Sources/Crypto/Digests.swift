@@ -110,6 +110,20 @@ public enum Hexadecimal {
         }
     }
 
+    /// The bytes again; nil: an odd number of characters, or one that `bytes(of:)` does not write.
+    public static func decoded(_ text: some Collection<UInt8>) -> [UInt8]? {
+        guard text.count % 2 == 0 else { return nil }
+        var bytes: [UInt8] = []
+        var high: UInt8?
+        for character in text {
+            guard character &- 48 < 10 || character &- 97 < 6 else { return nil }
+            let value = character &- 48 < 10 ? character - 48 : character - 87
+            if let first = high { bytes.append(first << 4 | value) }
+            high = high == nil ? value : nil
+        }
+        return bytes
+    }
+
     public static func string(of bytes: some Collection<UInt8>) -> String {
         String(decoding: self.bytes(of: bytes), as: UTF8.self)
     }

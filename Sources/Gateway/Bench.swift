@@ -64,8 +64,10 @@ final class Bench {
     /// The common request: one HMAC and a look-up. Passwords are hashed elsewhere (design section 1).
     func login(_ field: ArraySlice<UInt8>?, from client: SocketAddress, site: Site) async -> Login {
         guard let field else { return site.users.anonymous.map { .principal($0) } ?? .missing }
+        guard !field.isOversizedBearer else { return .invalid(.invalidToken) }
         let now = ContinuousClock.now
         if let principal = verified.lookup(field, generation: site.users.generation, now: now) { return .principal(principal) }
+        if field.isBearer { return login(withToken: field, site: site, now: now) }
         if field.count < Self.longestEmptyLogin, BasicCredentials(field: field)?.isEmpty == true {
             return site.users.anonymous.map { .principal($0) } ?? .missing
         }
@@ -74,6 +76,15 @@ final class Bench {
             verified.insert(principal, for: field, generation: site.users.generation, now: now)
         }
         return login
+    }
+
+    /// Remembered for no longer than it is good.
+    private func login(withToken field: ArraySlice<UInt8>, site: Site, now: ContinuousClock.Instant) -> Login {
+        let clock = TokenService.now
+        guard let (principal, end) = site.users.login(withToken: field, now: clock) else { return .invalid(.invalidToken) }
+        verified.insert(
+            principal, for: field, generation: site.users.generation, now: now, lifetime: .seconds(Double(end) - clock))
+        return .principal(principal)
     }
 
     /// `Basic Og==`, and some blanks.

@@ -56,7 +56,7 @@ public struct Site: Sendable {
                 ])
             }
             return Router.Row(
-                host: route.host.map { Array($0.lowercased().utf8) }, namespace: route.namespace.map { Array($0.utf8) },
+                host: route.host.map { Place.name(ofHost: $0) }, namespace: route.namespace.map { Array($0.utf8) },
                 prefix: Array(route.prefix.utf8), upstream: upstream, upstreamPrefix: Array(route.upstreamPrefix.utf8))
         }
     }

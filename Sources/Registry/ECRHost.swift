@@ -56,4 +56,9 @@ public struct ECRHost: Sendable, Equatable {
     public var partitionName: String { partition.name }
     /// What the partition's hosts end in: `amazonaws.com`.
     public var partitionSuffix: String { partition.suffix }
+
+    /// Whether a host is one of AWS's own in this registry's partition: its S3, and what else it names itself.
+    public func isBesideAWS(_ host: String) -> Bool {
+        [partition.suffix, partition.dualStackSuffix, partition.dualStackRegistrySuffix].contains { host.hasSuffix("." + $0) }
+    }
 }

@@ -74,6 +74,5 @@ public struct RegistryError: Error, Sendable, CustomStringConvertible {
         .tagInvalid, "The reference is neither a tag (128 of A-Za-z0-9._-) nor a digest (sha256:...).")
     public static let badDigest = RegistryError(
         .digestInvalid, "The digest must be sha256: and 64, or sha512: and 128 lower-case hexadecimal digits.")
-    public static let badMountSource = RegistryError(.nameInvalid, "The 'from' of a mount must be the name of a repository.")
     static let badSession = RegistryError(.blobUploadUnknown, "This is not the name of an upload session.")
 }

@@ -19,11 +19,13 @@ public struct Network: Sendable, Hashable {
 
     private init(zeros count: Int) { (address, bits) = ([UInt8](repeating: 0, count: count), 0) }
 
-    public func contains(_ other: SocketAddress) -> Bool {
-        let bytes = other.addressBytes
+    public func contains(_ other: SocketAddress) -> Bool { contains(Array(other.addressBytes)) }
+
+    /// - Parameter bytes: of an address, 4 or 16 in network order.
+    func contains(_ bytes: [UInt8]) -> Bool {
         guard bytes.count == address.count else { return false }
         let whole = bits / 8, rest = bits % 8
         guard bytes.prefix(whole).elementsEqual(address.prefix(whole)) else { return false }
-        return rest == 0 || (bytes[bytes.startIndex + whole] ^ address[whole]) >> (8 - rest) == 0
+        return rest == 0 || (bytes[whole] ^ address[whole]) >> (8 - rest) == 0
     }
 }

@@ -1,6 +1,7 @@
 import AWS
 import ArgumentParser
 import Configuration
+import Crypto
 import Foundation
 import Logging
 import Transport
@@ -16,6 +17,7 @@ struct Check: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
+        keepMemoryToOurselves()
         EventLoop.prepareProcess()
         let settings = try options.read()
         let loop = EventLoop()

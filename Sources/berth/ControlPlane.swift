@@ -63,6 +63,7 @@ actor ControlPlane {
             let changes = next.settings.changes(since: plan.settings)
             plan = next
             lastReload = ReloadFigures(lastSuccess: Date().timeIntervalSince1970)
+            plan.settings.logWarnings(log)
             log.notice("reloaded", metadata: ["changed": "\(changes.isEmpty ? "nothing" : changes)"])
             return []
         } catch {

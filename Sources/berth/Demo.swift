@@ -25,6 +25,7 @@ struct Demo: AsyncParsableCommand {
     private static let user = "demo", password = "demo"
 
     func run() async throws {
+        keepMemoryToOurselves()
         EventLoop.prepareProcess()
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("berth-demo-\(UUID().uuidString.prefix(8))")
             .path

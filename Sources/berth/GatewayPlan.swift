@@ -1,6 +1,7 @@
 import AWS
 import Access
 import Configuration
+import Crypto
 import Foundation
 import Gateway
 import Logging
@@ -14,6 +15,8 @@ struct GatewayPlan: Sendable {
     /// What the workers are to read.
     let site: Site
     let outbound: OutboundSettings
+    /// What signs bearer tokens where no `token_key_file` does. Kept over reloads, so that tokens stay good.
+    private let ownTokenKey: Secret<[UInt8]>
 
     /// - Parameter running: what is the same in both goes on as it is: tokens, counters, remembered logins.
     /// - Throws: every problem.
@@ -25,7 +28,8 @@ struct GatewayPlan: Sendable {
             outbound = nil
         }
         let users: UserDirectory?
-        do throws(ConfigurationProblems) { users = try Self.users(of: settings, running: running) } catch {
+        let ownTokenKey = running?.ownTokenKey ?? Secret(randomBytes(32))
+        do throws(ConfigurationProblems) { users = try Self.users(of: settings, running: running, ownTokenKey) } catch {
             problems += error.lines
             users = nil
         }
@@ -37,18 +41,21 @@ struct GatewayPlan: Sendable {
             }
         }
         guard problems.isEmpty, let outbound, let users else { throw ConfigurationProblems(lines: problems) }
-        (self.settings, self.outbound) = (settings, outbound)
+        (self.settings, self.outbound, self.ownTokenKey) = (settings, outbound, ownTokenKey)
         keepers = builder.keepers
         site = try Site(settings, upstreams: upstreams, users: users)
     }
 
-    private static func users(of settings: Settings, running: GatewayPlan?) throws(ConfigurationProblems) -> UserDirectory {
-        if let running, (running.settings.users, running.settings.anonymous) == (settings.users, settings.anonymous) {
+    private static func users(
+        of settings: Settings, running: GatewayPlan?, _ ownTokenKey: Secret<[UInt8]>
+    ) throws(ConfigurationProblems) -> UserDirectory {
+        if let running, running.settings.tokenKey == settings.tokenKey,
+            (running.settings.users, running.settings.anonymous) == (settings.users, settings.anonymous)
+        {
             return running.site.users
         }
         let users = try settings.users.map { user throws(ConfigurationProblems) -> (credential: Credential, principal: Principal) in
-            let principal = Principal(
-                name: user.name, rules: user.access.map { Rule(repositories: $0.repositories, actions: $0.actions) })
+            let principal = Principal(name: user.name, rules: user.access.map(Rule.init))
             switch user.password {
             case .plain(let password): return (.plain(.init(Array(password.reveal.utf8))), principal)
             case .hash(let text):
@@ -60,10 +67,10 @@ struct GatewayPlan: Sendable {
                 return (.hash(hash), principal)
             }
         }
-        let anonymous = settings.anonymous.map { access in
-            Principal(name: "anonymous", rules: access.map { Rule(repositories: $0.repositories, actions: $0.actions) })
-        }
-        return UserDirectory(generation: (running?.site.users.generation ?? 0) + 1, users: users, anonymous: anonymous)
+        let anonymous = settings.anonymous.map { Principal(name: "anonymous", rules: $0.map(Rule.init)) }
+        return UserDirectory(
+            generation: (running?.site.users.generation ?? 0) + 1, users: users, anonymous: anonymous,
+            tokenKey: settings.tokenKey ?? ownTokenKey)
     }
 
     /// Certificates that have ended: clients refuse them, Berth serves on for those that do not look.
@@ -74,6 +81,16 @@ struct GatewayPlan: Sendable {
     }
 }
 
+extension Rule {
+    init(_ rule: Settings.AccessRule) {
+        self.init(repositories: rule.repositories, actions: rule.actions, host: rule.host, namespace: rule.namespace)
+    }
+}
+
 extension Settings {
+    func logWarnings(_ log: Logger) {
+        for warning in warnings { log.warning("configuration", metadata: ["warning": "\(warning)"]) }
+    }
+
     var workerCount: Int { workers ?? ProcessInfo.processInfo.activeProcessorCount }
 }

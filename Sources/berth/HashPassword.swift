@@ -1,5 +1,6 @@
 import Access
 import ArgumentParser
+import Crypto
 import Foundation
 
 struct HashPassword: AsyncParsableCommand {
@@ -11,6 +12,7 @@ struct HashPassword: AsyncParsableCommand {
     private static let bytesAtMost = 72
 
     func run() async throws {
+        keepMemoryToOurselves()
         guard var password = isatty(STDIN_FILENO) == 1 ? Self.typed() : readLine(strippingNewline: true), !password.isEmpty else {
             throw ValidationError("The password is empty; type it, or pass it on standard input.")
         }

@@ -22,7 +22,7 @@ struct RunningGateway {
         _ settings: Settings, log: ProcessLog, reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
     ) async throws -> RunningGateway {
         log.logger.notice("starting", metadata: ["version": "\(Berth.version)", "configuration": "\(settings.origin)"])
-        for warning in settings.warnings { log.logger.warning("configuration", metadata: ["warning": "\(warning)"]) }
+        settings.logWarnings(log.logger)
         let loop = EventLoop()
         let plan = try GatewayPlan(settings, loop: loop, log: log.logger)
         let control = ControlPlane(loop: loop, plan: plan, log: log.logger, reading: reading)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import Crypto
 import Foundation
 import Transport
 
@@ -29,7 +30,11 @@ struct Serve: AsyncParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
+    @Flag(help: "Let the system write core files, and debuggers attach: both show keys, tokens and passwords.")
+    var allowCoreDumps = false
+
     func run() async throws {
+        if !allowCoreDumps { keepMemoryToOurselves() }
         EventLoop.prepareProcess()
         let settings = try options.read()
         let log = ProcessLog(settings.log)

@@ -66,16 +66,19 @@ struct GlobTests {
         let some = Principal(name: "a", rules: [Rule(repositories: ["team-a/**"], actions: [.list, .pull])])
         let mine = try #require(Repository("team-a/x"))
         let other = Principal(name: "b", rules: [Rule(repositories: ["**"], actions: [.pull])])
-        #expect(some.may(anyOf: [.list], on: nil) && !other.may(anyOf: [.list], on: nil))
-        #expect(some.may(anyOf: [.push, .pull], on: mine))
-        #expect(!some.may(anyOf: [.push], on: mine))
+        let place = Place(host: nil, namespace: nil)
+        #expect(some.may(anyOf: [.list], on: nil, at: place) && !other.may(anyOf: [.list], on: nil, at: place))
+        #expect(some.may(anyOf: [.push, .pull], on: mine, at: place))
+        #expect(!some.may(anyOf: [.push], on: mine, at: place))
     }
 }
 
 struct LoginTests {
     static func basic(_ text: String) -> [UInt8] { Array("Basic \(text)".utf8) }
 
-    @Test(arguments: ["", "Basic", "Basic ", "Token dTpw", "Basic d_pw", "Basic dTpw=x", "Basic dXA=", "Basic d", "Basic dTpw==="])
+    @Test(arguments: [
+        "", "Basic", "Basic ", "Token dTpw", "Bearer dTpw", "Basic d_pw", "Basic dTpw=x", "Basic dXA=", "Basic d", "Basic dTpw===",
+    ])
     func `a malformed login is none`(field: String) { #expect(BasicCredentials(field: Array(field.utf8)) == nil) }
 
     @Test func `name and password part at the first colon`() throws {

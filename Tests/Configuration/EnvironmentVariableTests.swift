@@ -4,11 +4,13 @@ import Testing
 
 /// `BERTH_*` that have no effect are named, and those that nobody knows are refused.
 struct EnvironmentVariableTests {
+    /// One that is warned of nothing.
+    static let quiet = sound.replacing("\"**\"", with: "base/**")
     static let alone = LoadingTests.alone
     static let known = EnvironmentVariable.allCases.map(\.rawValue).sorted().joined(separator: ", ")
 
     @Test func `with a file, every variable that is set is named with the file`() throws {
-        let folder = try Folder(["berth.yaml": sound])
+        let folder = try Folder(["berth.yaml": Self.quiet])
         let file = folder["berth.yaml"]
         var environment = Dictionary(uniqueKeysWithValues: EnvironmentVariable.allCases.map { ($0.rawValue, "x") })
         environment["BERTH_BLOBS"] = ""
@@ -22,7 +24,7 @@ struct EnvironmentVariableTests {
     }
 
     @Test func `what led to the file or stands in it has an effect`() throws {
-        let folder = try Folder(["berth.yaml": sound + "log: {level: \"${BERTH_LISTEN}${BERTH_OWN}\"}\n"])
+        let folder = try Folder(["berth.yaml": Self.quiet + "log: {level: \"${BERTH_LISTEN}${BERTH_OWN}\"}\n"])
         let environment = ["BERTH_CONFIG": folder["berth.yaml"], "BERTH_LISTEN": "in", "BERTH_OWN": "fo"]
         let settings = try Settings.load(file: nil, environment: environment)
         #expect(settings.origin == folder["berth.yaml"] && settings.warnings.isEmpty)
@@ -67,7 +69,7 @@ struct EnvironmentVariableTests {
     }
 
     @Test func `a reload forgives what only a restart can change`() throws {
-        let folder = try Folder(["berth.yaml": sound])
+        let folder = try Folder(["berth.yaml": Self.quiet])
         let environment = ["BERTH_OWN": "no longer in the file"]
         #expect(throws: ConfigurationProblems.self) { try Settings.load(file: folder["berth.yaml"], environment: environment) }
         #expect(throws: Never.self) { try Settings.load(file: folder["berth.yaml"], environment: environment, again: true) }

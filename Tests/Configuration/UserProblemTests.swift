@@ -46,6 +46,13 @@ struct UserProblemTests {
                 "access[1].actions: missing; write a list of pull, push, delete, list",
             ]
         ),
+        (
+            "{name: a, password_hash: \"\(Hashes.bcrypt)\", access: [{repositories: [a], actions: [pull], host: \"h:1\", namespace: \"a b\"}]}",
+            [
+                "access[0].host: 'h:1' is not a host; write one like registry.example.com, without a port",
+                "access[0].namespace: 'a b' is not a registry's host; write one like docker.io",
+            ]
+        ),
     ]
     static let missing = [
         "password_hash: missing; write what berth hash-password prints, or a password_file",
@@ -63,6 +70,45 @@ struct UserProblemTests {
             problems(Self.upstream + "users: [\(user), \(user)]") == [
                 "berth.yaml:2: users[1].name: 'a' is here more than once; names must differ"
             ])
+    }
+
+    @Test(arguments: [
+        ("[\"**\"]", "", true), ("[a, \"***\"]", "", true), ("[\"*\"]", "", true), ("[\"*/**\"]", "", true),
+        ("[\"a/**\"]", "", false),
+        ("[\"**\"]", ", host: hub.example.com", false), ("[\"**\"]", ", namespace: docker.io", false),
+    ])
+    func `what anonymous may do everywhere is warned about`(_ patterns: String, _ place: String, _ warns: Bool) throws {
+        let text =
+            Self.upstream + "anonymous:\n  access:\n    - {repositories: [a], actions: [pull]}\n"
+            + "    - {repositories: \(patterns), actions: [pull, list]\(place)}"
+        let settings = try Settings.parse(text, file: "berth.yaml", environment: [:])
+        #expect(settings.warnings.count == (warns ? 1 : 0))
+        if let warning = settings.warnings.first {
+            #expect(
+                warning.hasPrefix(
+                    "berth.yaml:3: anonymous.access[1]: without a login anybody may list, pull in every repository, at every address"
+                ))
+        }
+    }
+
+    @Test(arguments: [
+        (String(repeating: "k", count: 32), 32), (" \r\n" + String(repeating: "k", count: 40) + "\n\n", 40),
+        (String(repeating: "k", count: 31) + "\n", nil), ("", nil),
+    ])
+    func `a token's key has 32 bytes without blanks around them, and is not shown`(_ text: String, _ count: Int?) throws {
+        let folder = try Folder(["key": text])
+        let file = sound + "token_key_file: \(folder["key"])"
+        guard let count else {
+            let bytes = text.utf8.filter { $0 == UInt8(ascii: "k") }.count
+            return #expect(
+                problems(file) == [
+                    "berth.yaml:3: token_key_file: '\(folder["key"])' holds \(bytes) bytes, and a key has 32 at least; "
+                        + "make one with openssl rand -base64 48"
+                ])
+        }
+        let settings = try Settings.parse(file, file: "berth.yaml", environment: [:])
+        #expect(settings.tokenKey?.reveal.count == count && !"\(settings)".contains("kkkk"))
+        #expect(problems(sound + "token_key_file: /nonexistent").count == 1)
     }
 
     @Test(arguments: ["", "users: []"])

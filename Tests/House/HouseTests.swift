@@ -123,6 +123,15 @@ struct HouseTests {
         #expect(settings.upstreams.count == 1 && !settings.users.isEmpty)
     }
 
+    @Test func `the README's mirror is a configuration, and opens nothing but the mirror`() throws {
+        let readme = try Self.text("README.md")
+        let mirror = try #require(readme.firstMatch(of: #/```yaml\n(routes:.*?)```/#.dotMatchesNewlines()))
+        let text = "upstreams: [{name: main, registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com}]\n" + mirror.1
+        let settings = try Settings.parse(text, file: "README.md", environment: [:])
+        #expect(settings.routes.count == 3 && settings.warnings.isEmpty)
+        #expect(settings.anonymous?.contains { $0.host == nil && $0.namespace == nil } == false)
+    }
+
     @Test func `the README's links lead somewhere, and its keys are those of the configuration`() throws {
         let readme = try Self.text("README.md")
         for match in readme.matches(of: #/\]\(([^)#:]+)\)/#) {

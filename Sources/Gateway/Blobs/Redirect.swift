@@ -1,8 +1,10 @@
 import Configuration
+import Transport
+
 /// Where a blob's redirect leads (wire 1.4): S3 as a rule, a CDN for pull-through caches. The URL is a secret: whoever has it
 /// has the blob.
 struct Redirect {
-    let origin: Origin
+    fileprivate(set) var origin: Origin
     /// Path and query as they were sent; the signature covers them byte for byte.
     let target: [UInt8]
 
@@ -26,6 +28,11 @@ struct Redirect {
         }
         let isName = authority.utf8.allSatisfy { ($0 | 0x20) &- 97 < 26 || $0 &- 48 < 10 || $0 == 45 || $0 == 46 }
         guard isName, !authority.isEmpty, authority.utf8.count <= 253 else { return nil }
+        if authority.hasSuffix(".") { authority.removeLast() }
+        // 2130706433, 0x7f.1: no names, and addresses to those who read them as inet_aton(3) does, a proxy perhaps.
+        let last = authority.lowercased().split(separator: ".").last ?? ""
+        let isNumber = last.utf8.allSatisfy { $0 &- 48 < 10 } || last.hasPrefix("0x")
+        guard !isNumber || SocketAddress(host: authority, port: 0)?.host == authority else { return nil }
         origin = Origin(host: authority, port: port, connectTo: connectTo)
         let path = rest[end...].prefix { $0 != UInt8(ascii: "#") }
         guard path.allSatisfy({ $0 > 32 && $0 < 127 }) else { return nil }
@@ -37,11 +44,14 @@ extension Exchange {
     /// The place that a blob's redirect names, if it is one to go to.
     /// - Throws: `Refusal`; the log says which place it was.
     func follow(_ location: ArraySlice<UInt8>, of upstream: Upstream, _ site: Site) throws -> Redirect {
-        guard let redirect = Redirect(location, connectTo: site.connectTo) else {
+        guard var redirect = Redirect(location, connectTo: site.connectTo) else {
             throw Refusal(.unavailable, "The upstream registry redirects this blob to a place that is not https.", status: 502)
         }
-        guard upstream.mayServeBlobs(redirect.origin.host) else {
-            record.reason = "redirected to \(redirect.origin), which is not in blob_hosts of the upstream '\(upstream.name)'"
+        switch upstream.blobHosts.judge(redirect.origin) {
+        case .anywhere: break
+        case .publicly: redirect.origin.isPublicOnly = true
+        case .nowhere:
+            record.reason = "redirected to \(redirect.origin), which blob_hosts of the upstream '\(upstream.name)' does not allow"
             throw Refusal(
                 .unavailable,
                 "The upstream registry redirects this blob to a host that the gateway may not go to; its operator finds it in the log.",

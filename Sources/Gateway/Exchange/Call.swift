@@ -1,3 +1,4 @@
+import Access
 import HTTP
 import Registry
 
@@ -8,8 +9,8 @@ struct Call {
     let operation: Operation
     /// The blob of an upload that says so: of its end, or of one that is a single POST.
     let digest: Digest?
-    /// The blob that is to be mounted, and the repository that it is in. What names no blob, or no repository, is a session's start.
-    let mount: (digest: Digest, source: Repository)?
+    /// The blob that is to be mounted, and the repository that it is in; nil: a session's start, as of a mount that cannot be.
+    private(set) var mount: (digest: Digest, source: Repository)?
     /// Of an upload session, as its `Location` told the client; nil: none, or the client has lost it.
     let upload: UploadState?
     /// containerd's name for the registry it means (wire 6); Berth's own and not forwarded.
@@ -33,7 +34,7 @@ struct Call {
         if case .upload = endpoint { upload = UploadState(target.parameter(UploadState.parameter)) } else { upload = nil }
         let isUpload = operation == .uploadStart || operation == .uploadFinish
         digest = try isUpload ? Self.digest(target, isNeeded: operation == .uploadFinish) : nil
-        mount = try operation == .uploadStart ? Self.mount(target) : nil
+        mount = operation == .uploadStart ? Self.mount(target) : nil
         // A registry may read parameters out of a form in the body, and prefer them to the query's: a mount that nobody has allowed.
         guard operation != .uploadStart || head.framing == .none || isMonolithic else {
             throw Refusal(.unsupported, "An upload begins without a body, or with the whole blob: ?digest=sha256:…", status: 400)
@@ -50,22 +51,22 @@ struct Call {
         return digest
     }
 
-    private static func mount(_ target: RequestTarget) throws(Refusal) -> (Digest, Repository)? {
-        guard let digest = target.parameter("mount").flatMap({ Digest($0) }), let from = target.parameter("from") else {
-            return nil
-        }
-        guard let source = Repository(from) else { throw Refusal(RegistryError.badMountSource) }
+    private static func mount(_ target: RequestTarget) -> (Digest, Repository)? {
+        guard let digest = target.parameter("mount").flatMap({ Digest($0) }), !isForeign(digest),
+            let source = target.parameter("from").flatMap({ Repository($0) })
+        else { return nil }
         return (digest, source)
     }
 
     /// ECR names content by sha256 alone: there can be nothing by another name.
+    private static func isForeign(_ digest: Digest?) -> Bool { digest?.bytes.starts(with: "sha512:".utf8) ?? false }
+
     private func checkAlgorithm() throws(Refusal) {
-        func isForeign(_ digest: Digest?) -> Bool { digest?.bytes.starts(with: "sha512:".utf8) ?? false }
         let sentence = "ECR knows sha256 digests alone; push this with one."
-        if isForeign(digest) { throw Refusal(.digestInvalid, sentence) }
+        if Self.isForeign(digest) { throw Refusal(.digestInvalid, sentence) }
         switch endpoint {
-        case .blob(_, let digest) where isForeign(digest): throw Refusal(.blobUnknown, sentence)
-        case .manifest(_, .digest(let digest)) where isForeign(digest):
+        case .blob(_, let digest) where Self.isForeign(digest): throw Refusal(.blobUnknown, sentence)
+        case .manifest(_, .digest(let digest)) where Self.isForeign(digest):
             throw operation == .manifestPut ? Refusal(.digestInvalid, sentence) : Refusal(.manifestUnknown, sentence)
         default: break
         }
@@ -77,11 +78,10 @@ struct Call {
     /// The query less what is between Berth and its clients.
     var upstreamQuery: [UInt8] { target.query(without: ["ns", UploadState.parameter]) }
 
-    /// What the principal must be allowed: on each repository, one of the actions. No repository: the catalog.
-    func isAllowed(to may: (_ actions: [Action], _ repository: Repository?) -> Bool) -> Bool {
-        let actions = operation.actions
-        guard actions.isEmpty || may(actions, endpoint.repository) else { return false }
-        guard let mount else { return true }
-        return may([.pull], mount.source)
+    /// Whether somebody may make this call there: one of the operation's actions is enough. A mount is an extra: where its source may not
+    /// be pulled, the call goes on without it.
+    mutating func isAllowed(to principal: Principal, at place: Place) -> Bool {
+        if let source = mount?.source, !principal.may(anyOf: [.pull], on: source, at: place) { mount = nil }
+        return operation.actions.isEmpty || principal.may(anyOf: operation.actions, on: endpoint.repository, at: place)
     }
 }

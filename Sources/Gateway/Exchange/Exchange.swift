@@ -38,19 +38,24 @@ final class Exchange {
     private func answer() async throws {
         let site = bench.site()
         let door = site.doors[record.listener]
+        // Two readers could take different ones (RFC 9110 5.3).
+        guard request.head.count(of: .authorization) < 2 else {
+            throw Refusal(.unsupported, "A request has one Authorization field at most.", status: 400)
+        }
         if door.trusts(record.client) { record.believe(ProxiedClient(request.head, trusted: door.trustedProxies)) }
         if site.users.anonymous != nil, TokenService.isAsked(request.head.target) { return try await answerTokenRequest(site) }
-        let call = try Call(request.head)
+        var call = try Call(request.head)
         record.operation = call.operation
         let principal = try await authenticate(site)
         record.principal = principal
-        guard call.isAllowed(to: principal.may(anyOf:on:)) else {
+        let place = place(of: call)
+        guard call.isAllowed(to: principal, at: place) else {
             // Who has not logged in may be somebody who is allowed.
             guard principal !== site.users.anonymous else { throw Refusal.loginNeeded(challenge(site)) }
-            let place = call.endpoint.repository.map { " in '\($0)'" } ?? ""
+            let repository = call.endpoint.repository.map { " in '\($0)'" } ?? ""
             throw Refusal(
                 .denied,
-                "The user '\(principal.name)' may not \(call.operation.deed)\(place); ask the gateway's operator for access.")
+                "The user '\(principal.name)' may not \(call.operation.deed)\(repository); ask the gateway's operator for access.")
         }
         if case .ping = call.endpoint {
             // A 200 would tell docker that no login is ever needed.
@@ -58,8 +63,7 @@ final class Exchange {
             return try await answerPing()
         }
         if case .catalog = call.endpoint { return try await Listing(self, call: call, site: site).answerCatalog(to: principal) }
-        guard let route = site.router.route(host: record.host, namespace: call.namespace, repository: call.endpoint.repository)
-        else {
+        guard let route = site.router.route(at: place, repository: call.endpoint.repository) else {
             throw Refusal(.nameUnknown, "No route of this gateway leads to this repository.")
         }
         record.upstream = route.upstream
@@ -72,6 +76,9 @@ final class Exchange {
         }
     }
 
+    /// Where the client asks: what routes and rules go by.
+    func place(of call: Call) -> Place { Place(host: record.host, namespace: call.namespace) }
+
     private func authenticate(_ site: Site) async throws -> Principal {
         let failure: LoginFailure
         let refusal: Refusal
@@ -83,6 +90,10 @@ final class Exchange {
         case .invalid(.busy):
             failure = .busy
             refusal = Refusal(.unavailable, "Too many logins are being checked; try again in a moment.", retryAfter: 1)
+        case .invalid(.invalidToken):
+            failure = .invalidToken
+            refusal = Refusal(
+                .unauthorized, "The token has ended, or is not one of this gateway's; ask for another.", challenge: challenge(site))
         case .invalid(let reason):
             failure = reason
             refusal = Refusal(.unauthorized, "The user name or the password is wrong.", challenge: challenge(site))
@@ -110,11 +121,16 @@ final class Exchange {
     private func answerTokenRequest(_ site: Site) async throws {
         record.operation = .ping
         guard request.method == .get else { throw Refusal(.unsupported, "The methods here are GET.", allow: "GET") }
-        let field = request.head.value(of: .authorization)
-        record.principal = try await authenticate(site)
+        // Or a token would be good for the next one, and never end.
+        guard request.head.value(of: .authorization)?.isBearer != true else {
+            bench.loginFailed(.invalidToken)
+            throw Refusal(.unauthorized, "A token is given for a login, not for another token.", challenge: .basic)
+        }
+        let principal = try await authenticate(site)
+        record.principal = principal
         try await respond(
-            200, fields: [("Content-Type", "application/json"), ("Cache-Control", "no-store")], body: TokenService.answer(to: field)
-        )
+            200, fields: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
+            body: TokenService.body(site.users.token(for: principal, now: TokenService.now)))
     }
 
     /// The specification's check for the API, and docker's login. Berth answers it itself: a login says nothing of the upstream.

@@ -1,4 +1,4 @@
-import Configuration
+import Access
 import HTTP
 import Registry
 
@@ -6,7 +6,7 @@ import Registry
 /// is never a place to dial.
 struct Router: Sendable {
     struct Row: Sendable {
-        /// In lower case, without port; nil: any.
+        /// As `Place.name(ofHost:)` makes it; nil: any.
         let host: [UInt8]?
         /// nil: any, and none.
         let namespace: [UInt8]?
@@ -26,18 +26,12 @@ struct Router: Sendable {
         }.map(\.element)
     }
 
-    /// Those that a client which calls this host and means this registry can reach.
-    func rows(host: ArraySlice<UInt8>?, namespace: [UInt8]?) -> [Row] {
-        rows.filter { row in
-            row.host.map { Self.names(host, $0) } ?? true && row.namespace.map { $0 == namespace } ?? true
-        }
-    }
+    /// Those that a client can reach from there.
+    func rows(at place: Place) -> [Row] { rows.filter { place.isWithin(host: $0.host, namespace: $0.namespace) } }
 
-    func route(host: ArraySlice<UInt8>?, namespace: [UInt8]?, repository: Repository?) -> Route? {
+    func route(at place: Place, repository: Repository?) -> Route? {
         let name = repository?.bytes ?? []
-        for row in rows where name.starts(with: row.prefix) {
-            if let wanted = row.host, !Self.names(host, wanted) { continue }
-            if let wanted = row.namespace, namespace != wanted { continue }
+        for row in rows where name.starts(with: row.prefix) && place.isWithin(host: row.host, namespace: row.namespace) {
             guard let repository else { return Route(upstream: row.upstream, repository: nil, upstreamRepository: nil) }
             guard row.prefix != row.upstreamPrefix else {
                 return Route(upstream: row.upstream, repository: repository, upstreamRepository: repository)
@@ -49,12 +43,12 @@ struct Router: Sendable {
         return nil
     }
 
-    /// Whether a `Host` field means this host, with any port.
-    private static func names(_ field: ArraySlice<UInt8>?, _ host: [UInt8]) -> Bool {
-        guard let field, field.count >= host.count else { return false }
-        let rest = field.dropFirst(host.count)
-        guard rest.isEmpty || rest.first == UInt8(ascii: ":") else { return false }
-        return zip(field, host).allSatisfy { ($0 &- 65 < 26 ? $0 | 0x20 : $0) == $1 }
+    /// Where the blob of a mount is upstream; nil: no mount is asked, or it is at another upstream.
+    func mountSource(of call: Call, at place: Place, in upstream: Upstream) -> Repository? {
+        guard let source = call.mount?.source, let there = route(at: place, repository: source),
+            there.upstream === upstream
+        else { return nil }
+        return there.upstreamRepository
     }
 }
 
@@ -69,7 +63,8 @@ struct Route {
     /// Path and query as the upstream gets them. Byte for byte the client's, unless something of it means another thing there.
     /// - Parameter mount: where the blob of a mount is upstream; nil when it is not at this upstream, or was not named.
     func target(of call: Call, asSent: ArraySlice<UInt8>, mount: Repository?) -> [UInt8] {
-        let isMount = call.operation == .uploadStart && call.target.parameter("mount") != nil
+        let isMount =
+            call.operation == .uploadStart && (call.target.parameter("mount") != nil || call.target.parameter("from") != nil)
         let isOwn = call.namespace != nil || call.isMonolithic || call.target.parameter(UploadState.parameter) != nil
         guard isRenamed || isMount || isOwn else { return Array(asSent) }
         var target = call.target.path

@@ -26,6 +26,8 @@ final class Forwarding {
     private var attempts = 0
     /// Of the request's body, what has been sent in this attempt.
     var payload = 0
+    /// HEAD of the blob was answered with a redirect.
+    var headIsRedirected = false
     /// An idle connection has turned out to be closed: the others may be so too.
     private var needsFresh = false
     /// Of the blob that is asked for; nil: something else is asked for.
@@ -48,7 +50,7 @@ final class Forwarding {
     var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
     var isMonolithic: Bool { call.operation == .uploadStart && call.isMonolithic && request.head.framing != .none }
     var isToHead: Bool { request.method == .head && !isProbe }
-    var isProbe: Bool { call.operation == .blobHead && route.upstream.refusesHeadOfBlobs }
+    var isProbe: Bool { call.operation == .blobHead && (route.upstream.refusesHeadOfBlobs || headIsRedirected) }
     var relay: Relay { Relay(request: request, stallTimeout: site.timeouts.stall) }
 
     func run() async throws {

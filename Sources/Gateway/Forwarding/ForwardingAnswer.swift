@@ -25,11 +25,24 @@ extension Forwarding {
         }
     }
 
-    /// Where the answer sends a download, when Berth is the one to go there.
+    /// What a redirect comes to; nil: the answer is none, or one that this client follows itself. Only a blob's leads out of the registry:
+    /// any other would carry the client, and its login perhaps, past Berth.
     func redirect(_ head: Head) throws -> Outcome? {
-        guard request.method == .get || isProbe, case .blob(_, let digest) = call.endpoint,
+        guard (300..<400).contains(head.status), head.status != 304 else { return nil }
+        if call.operation == .blobHead, !isProbe {
+            // Storage refuses HEAD where the URL is for GET (wire 1.4): the registry is asked again, for the first byte.
+            headIsRedirected = true
+            return .again
+        }
+        guard call.operation == .blobGet || isProbe, case .blob(_, let digest) = call.endpoint,
             [301, 302, 303, 307, 308].contains(head.status), let location = head.value(of: .location)
-        else { return nil }
+        else {
+            let there = head.value(of: .location).flatMap { Redirect($0, connectTo: site.connectTo) }
+            exchange.record.reason =
+                "the registry answered with status \(head.status)\(there.map { ", redirecting to \($0.origin)" } ?? "")"
+            throw Refusal(
+                .unavailable, "The upstream registry redirects this request, which the gateway does not follow.", status: 502)
+        }
         let redirect = try exchange.follow(location, of: route.upstream, site)
         return route.upstream.redirects(exchange.record.client) && !isProbe && !exchange.hasAnswered
             ? nil : .redirect(redirect, digest)
@@ -76,8 +89,9 @@ extension Forwarding {
     /// The upstream's error, in the client's words.
     func refusal(_ status: Int, _ body: [UInt8], retryAfter: Int? = nil) -> Refusal {
         // What is no error and no answer either is the upstream's failure.
-        let status = status >= 400 ? status : 502
-        let answer = UpstreamError(status: status, body: body)
+        let isError = status >= 400
+        let status = isError ? status : 502
+        let answer = UpstreamError(status: status, body: isError ? body : [])
         exchange.record.reason = answer.message
         if status == 416, let taken = answer.bytesTaken {
             return outOfOrder(

@@ -54,15 +54,6 @@ extension Forwarding {
 
     // MARK: What is sent
 
-    /// Where the blob of a mount is upstream; nil when it is at another one.
-    private var mountSource: Repository? {
-        guard let source = call.mount?.source else { return nil }
-        guard let there = site.router.route(host: exchange.record.host, namespace: call.namespace, repository: source),
-            there.upstream === route.upstream
-        else { return nil }
-        return there.upstreamRepository
-    }
-
     /// The request, its body included. Ends early, without an error, when the upstream answers before it has all.
     private func send(on upstream: UpstreamConnection, token: AuthorizationToken) async throws {
         var bytes = bench.takeHeadBuffer()
@@ -75,7 +66,8 @@ extension Forwarding {
             case .chunked: isWhole ? kept?.count ?? 0 : nil
             case .none, .untilClose: 0
             }
-        let target = session ?? route.target(of: call, asSent: request.head.target, mount: mountSource)
+        let mount = site.router.mountSource(of: call, at: exchange.place(of: call), in: route.upstream)
+        let target = session ?? route.target(of: call, asSent: request.head.target, mount: mount)
         let upstreamRequest = UpstreamRequest(
             head: request.head, method: session == nil ? nil : .put, origin: route.upstream.origin, target: target,
             isProbe: isProbe, owed: delivery?.owed,

@@ -66,22 +66,23 @@ struct Listing {
 
     /// Those of all upstreams that routes lead to from here, by the clients' names, that the principal may list.
     func answerCatalog(to principal: Principal) async throws {
-        let rows = site.router.rows(host: exchange.record.host, namespace: call.namespace)
+        let place = exchange.place(of: call)
+        let rows = site.router.rows(at: place)
         var found: [(upstream: Upstream, names: [String])] = []
         for upstream in rows.map(\.upstream).uniqued() where !upstream.refusesHeadOfBlobs {
             exchange.record.upstream = upstream
             found.append((upstream, try await repositories(of: upstream)))
         }
-        let (router, host, namespace) = (site.router, exchange.record.host, call.namespace)
+        let router = site.router
         let names = await offLoop { [found] in
             var names = Set<String>()
             for (upstream, repositories) in found {
                 for there in repositories.lazy.compactMap({ Repository($0) }) {
                     for row in rows where row.upstream === upstream {
                         guard let here = there.replacing(prefix: row.upstreamPrefix, with: row.prefix),
-                            principal.may(anyOf: [.list], on: here),
+                            principal.may(anyOf: [.list], on: here, at: place),
                             // It leads there, and not by a longer prefix to another place.
-                            let route = router.route(host: host, namespace: namespace, repository: here),
+                            let route = router.route(at: place, repository: here),
                             route.upstream === upstream, route.upstreamRepository == there
                         else { continue }
                         names.insert(here.description)

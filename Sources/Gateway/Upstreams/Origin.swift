@@ -10,6 +10,8 @@ struct Origin: Hashable, Sendable, CustomStringConvertible {
     /// `connect_to` of the configuration: dialled instead, while host and certificate stay.
     let dialHost: String
     let dialPort: UInt16
+    /// It is dialled at addresses of the public internet alone, whatever its name resolves to.
+    var isPublicOnly = false
     var isDialledElsewhere: Bool { (dialHost, dialPort) != (host, port) }
 
     init(host: String, port: UInt16, connectTo: ConnectTo = ConnectTo([:])) {

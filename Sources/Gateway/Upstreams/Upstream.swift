@@ -17,8 +17,8 @@ public final class Upstream: Sendable {
     public let keeper: TokenKeeper
     /// Clients of these networks follow a blob's redirect themselves; nil: nobody does.
     private let redirected: [Network]?
-    /// Where the registry may redirect a blob to, in lower case.
-    private let blobHosts: [String]
+    /// Where the registry may redirect a blob to.
+    let blobHosts: BlobHosts
     /// ECR Public refuses HEAD of every blob (wire 2.2): its size is asked for by the first byte.
     let refusesHeadOfBlobs: Bool
     /// What its API tells or does; nil: it has none that does.
@@ -41,10 +41,7 @@ public final class Upstream: Sendable {
         origin = Origin(host: settings.registry.host, port: 443, connectTo: ConnectTo(connectTo))
         (self.keeper, self.directory) = (keeper, directory)
         redirected = settings.blobs == .redirect ? settings.redirectClients ?? Network.everywhere : nil
-        blobHosts =
-            settings.blobHosts?.map { $0.lowercased() }
-            // wire 1.4: S3, ECR Public's CDN, and Docker Hub's behind the first pull of a pull-through cache.
-            ?? ["*.\(settings.registry.partitionSuffix)", "*.cloudfront.net", "production.cloudflare.docker.com"]
+        blobHosts = BlobHosts(listed: settings.blobHosts, registry: settings.registry)
         refusesHeadOfBlobs = settings.registry.isPublic
         creation = creator.flatMap { creator in
             settings.createRepositories.map { Creation(match: $0.match.map { Glob($0) }, creator: creator) }
@@ -64,9 +61,4 @@ public final class Upstream: Sendable {
     }
 
     func redirects(_ client: SocketAddress) -> Bool { redirected?.contains { $0.contains(client) } ?? false }
-
-    /// Whether a blob may be fetched from this host, or a client sent there.
-    func mayServeBlobs(_ host: String) -> Bool {
-        blobHosts.contains { $0.hasPrefix("*.") ? host.hasSuffix($0.dropFirst()) && host.count >= $0.count : host == $0 }
-    }
 }

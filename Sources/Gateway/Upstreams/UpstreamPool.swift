@@ -47,8 +47,10 @@ final class UpstreamPool {
             return connection
         }
         let proxy = proxy.flatMap { $0.serves(origin) ? $0 : nil }
-        let stream = try await Stream.connect(
-            to: try await resolve(proxy?.origin ?? origin), on: loop, waiter: waiter, timeout: timeouts.connect, tally: tally)
+        var addresses = try await resolve(proxy?.origin ?? origin)
+        // What is looked at is what is dialled, so no name can turn it. Through a proxy the name is resolved there: its rules decide.
+        if origin.isPublicOnly, proxy == nil { addresses = try Self.publicOnes(of: addresses, origin) }
+        let stream = try await Stream.connect(to: addresses, on: loop, waiter: waiter, timeout: timeouts.connect, tally: tally)
         do {
             try await proxy?.tunnel(stream, to: origin, timeout: timeouts.tlsHandshake)
             try await stream.connectTLS(tls, name: origin.host, timeout: timeouts.tlsHandshake)
@@ -91,6 +93,15 @@ final class UpstreamPool {
     func connections(to origin: Origin) -> (idle: Int, active: Int) {
         let idle = idle[origin]?.count ?? 0
         return (idle, max((open[origin]?.value ?? 0) - idle, 0))
+    }
+
+    private static func publicOnes(of addresses: [SocketAddress], _ origin: Origin) throws -> [SocketAddress] {
+        let open = addresses.filter(\.isPublic)
+        guard open.isEmpty else { return open }
+        let found = addresses.map(\.host).joined(separator: ", ")
+        throw TransportError(
+            .refused, call: "connect",
+            reason: "\(origin.host) is at \(found), which is not public; the upstream's blob_hosts can name it all the same")
     }
 
     private func resolve(_ origin: Origin) async throws -> [SocketAddress] {

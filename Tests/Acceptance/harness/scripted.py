@@ -55,11 +55,15 @@ class ScriptedServer:
                 return
             self.heard += piece
             head += piece
-            if head.endswith(b"\r\n\r\n"):
+            if b"\r\n\r\n" in head:  # a body may have come with it
                 head = b""
                 stream.sendall(self._answers.pop(0) if len(self._answers) > 1 else self._answers[0])
                 if self._closes:
                     return
+
+    def say(self, *answers: bytes) -> None:
+        """From now on."""
+        self._answers = list(answers)
 
     def stop(self) -> None:
         self._ended.set()

@@ -1,0 +1,133 @@
+import AWS
+import Access
+import Crypto
+import HTTP
+import Logging
+import Registry
+import Testing
+import Transport
+
+@testable import Configuration
+@testable import Gateway
+
+/// The program's own decision on generated requests, and a model's.
+struct AuthorisationTests {
+    private static let rounds = 48
+    private static let repositories = ["app", "library/nginx", "team/app", "team/app/x", "hub/library/nginx", "secret/app"]
+    private static let patterns = ["**", "*", "*/*", "team/**", "team/*", "library/nginx", "**/app", "hub/**"]
+    private static let actions = ["pull", "push", "delete", "list"]
+    private static let names: [String?] = [nil, nil, "registry.example.com", "hub.example.com"]
+    private static let namespaces: [String?] = [nil, nil, nil, "docker.io", "quay.io"]
+    /// As clients and proxies write them, and as somebody would who wants to be taken for another.
+    private static let fields: [String?] = [
+        nil, "registry.example.com", "REGISTRY.example.com:5000", "hub.example.com", "Hub.Example.Com.", "hub.example.com.:443",
+        "evilhub.example.com", "hub.example.com.evil.example", "hub.example.co", "127.0.0.1:5000",
+    ]
+    private static let asked: [String?] = [nil, "docker.io", "quay.io", "DOCKER.IO", "docker.io.evil.example", ""]
+
+    private static func rule(_ random: inout SystemRandomNumberGenerator) -> AuthorisationOracle.Rule {
+        AuthorisationOracle.Rule(
+            patterns: (0..<Int.random(in: 1...2, using: &random)).map { _ in patterns.randomElement(using: &random) ?? "" },
+            actions: Set((0..<Int.random(in: 1...3, using: &random)).map { _ in actions.randomElement(using: &random) ?? "" }),
+            host: names.randomElement(using: &random) ?? nil, namespace: namespaces.randomElement(using: &random) ?? nil)
+    }
+
+    private static func row(_ random: inout SystemRandomNumberGenerator) -> AuthorisationOracle.Row {
+        let prefix = ["", "", "team/", "team/app/", "hub/"].randomElement(using: &random) ?? ""
+        return AuthorisationOracle.Row(
+            host: names.randomElement(using: &random) ?? nil, namespace: namespaces.randomElement(using: &random) ?? nil,
+            prefix: prefix, upstream: ["one", "two"].randomElement(using: &random) ?? "",
+            upstreamPrefix: [prefix, "acme/", "hub/" + prefix].randomElement(using: &random) ?? "")
+    }
+
+    private static func upstreams() throws -> [String: Upstream] {
+        let loop = EventLoop(), log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let host = try #require(ECRHost("123456789012.dkr.ecr.eu-west-1.amazonaws.com"))
+        var upstreams: [String: Upstream] = [:]
+        for name in ["one", "two"] {
+            let keeper = TokenKeeper(name: name, loop: loop, log: log) { () async throws(AWSError) in
+                FetchedToken(authorizationToken: Secret(""), expiresAt: nil)
+            }
+            upstreams[name] = Upstream(
+                settings: Settings.Upstream(name: name, registry: host), connectTo: [:], keeper: keeper, creator: nil, directory: nil,
+                metrics: Upstream.metrics(of: name, workers: 1))
+        }
+        return upstreams
+    }
+
+    private static func head(_ operation: AuthorisationOracle.Operation, namespace: String?) throws -> Head {
+        let query = [operation.query, namespace.map { "ns=" + $0 } ?? ""].filter { !$0.isEmpty }.joined(separator: "&")
+        var reader = HeadReader(limits: HeadLimits())
+        reader.input = Array(
+            "\(operation.method) \(operation.path)\(query.isEmpty ? "" : "?" + query) HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
+        let head = Head()
+        #expect(try reader.take(head, as: .request))
+        return head
+    }
+
+    /// In the words of the model.
+    private static func decide(
+        _ head: Head, _ parsed: Call, by principal: Principal, _ router: Router, at place: Access.Place
+    ) -> String {
+        var call = parsed
+        guard call.isAllowed(to: principal, at: place) else { return "refused" }
+        guard let repository = call.endpoint.repository else { return "here" }
+        guard let route = router.route(at: place, repository: repository) else { return "nowhere" }
+        let mount = router.mountSource(of: call, at: place, in: route.upstream)
+        return
+            "\(route.upstream.name) \(String(decoding: route.target(of: call, asSent: head.target, mount: mount), as: UTF8.self))"
+    }
+
+    @Test func `each decision is the model's: endpoints, principals, repositories and places at random`() throws {
+        var random = SystemRandomNumberGenerator()
+        let upstreams = try Self.upstreams()
+        var cases = 0, allowed = 0, mounts = 0, differences = 0
+        for _ in 0..<Self.rounds {
+            let rules = (0..<4).map { count in (0..<count).map { _ in Self.rule(&random) } }
+            let principals = rules.map { rules in
+                Principal(
+                    name: "u",
+                    rules: rules.map {
+                        Access.Rule(
+                            repositories: $0.patterns, actions: Set($0.actions.compactMap(Action.init)), host: $0.host,
+                            namespace: $0.namespace)
+                    })
+            }
+            let rows = (0..<Int.random(in: 1...5, using: &random)).map { _ in Self.row(&random) }
+            let router = Router(
+                try rows.map {
+                    Router.Row(
+                        host: $0.host.map(Access.Place.name(ofHost:)), namespace: $0.namespace.map { Array($0.utf8) },
+                        prefix: Array($0.prefix.utf8), upstream: try #require(upstreams[$0.upstream]),
+                        upstreamPrefix: Array($0.upstreamPrefix.utf8))
+                })
+            for repository in Self.repositories {
+                let sources = (0..<3).compactMap { _ in Self.repositories.randomElement(using: &random) }
+                for operation in AuthorisationOracle.operations(repository, mountedFrom: sources) {
+                    let namespace = Self.asked.randomElement(using: &random) ?? nil
+                    let head = try Self.head(operation, namespace: namespace), call = try Call(head)
+                    for field in Self.fields {
+                        let place = Access.Place(host: field.map { Array($0.utf8)[...] }, namespace: call.namespace)
+                        for (principal, rules) in zip(principals, rules) {
+                            let decision = Self.decide(head, call, by: principal, router, at: place)
+                            let expected = AuthorisationOracle.decide(
+                                operation, repository, by: rules, rows, host: field, namespace: namespace)
+                            #expect(
+                                decision == expected,
+                                "\(operation) of \(repository) at \(field ?? "no host"), \(namespace ?? "no ns"), by \(rules), \(rows)"
+                            )
+                            cases += 1
+                            if decision != expected { differences += 1 }
+                            if decision != "refused" { allowed += 1 }
+                            if decision.contains("from=") { mounts += 1 }
+                        }
+                    }
+                }
+            }
+        }
+        print(
+            "authorisation: \(cases) decisions, \(allowed) of them allowed, \(mounts) of them mounts; \(differences) unlike the model's"
+        )
+        #expect(cases > 100_000 && allowed > cases / 20 && mounts > 0)
+    }
+}
