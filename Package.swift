@@ -38,13 +38,13 @@ let package = Package(
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
 
         // From the ground up.
-        room("Crypto", imports: ["COpenSSL"]),
-        room("Transport", imports: ["CLibevent", "CCurl", "Crypto"]),
         room("HTTP"),
+        room("Crypto", imports: ["COpenSSL"]),
+        room("Transport", imports: ["CLibevent", "CCurl", "Crypto", "HTTP"]),
         room("Telemetry", imports: [logging]),
         room("HTTPServer", imports: ["HTTP", "Transport", "Crypto"]),
         room("Registry"),
-        room("Configuration", imports: ["Registry", "Crypto", .product(name: "Yams", package: "Yams")]),
+        room("Configuration", imports: ["Registry", "Crypto", "HTTP", .product(name: "Yams", package: "Yams")]),
         room(
             "AWS",
             imports: [

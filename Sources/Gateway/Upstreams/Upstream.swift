@@ -1,6 +1,7 @@
 import AWS
 import Access
 import Configuration
+import HTTP
 import Registry
 import Transport
 
@@ -40,7 +41,7 @@ public struct Upstream: Sendable {
         redirected =
             settings.blobs == .redirect ? (settings.redirectClients ?? ["0.0.0.0/0", "::/0"]).compactMap { Network($0) } : nil
         blobHosts =
-            settings.blobHosts?.map { $0.lowercased() }
+            settings.blobHosts?.map { HostName.normalized($0) }
             // wire 1.4: S3, ECR Public's CDN, and Docker Hub's behind the first pull of a pull-through cache.
             ?? ["*.\(settings.registry.partitionSuffix)", "*.cloudfront.net", "production.cloudflare.docker.com"]
         refusesHeadOfBlobs = settings.registry.isPublic
