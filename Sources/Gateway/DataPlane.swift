@@ -68,9 +68,6 @@ public final class DataPlane: Sendable {
         server.tlsHandshakeTimeout = settings.timeouts.tlsHandshake
         server.idleTimeout = settings.timeouts.idle
         server.stallTimeout = settings.timeouts.stall
-        server.errorBody = { error in
-            ("application/json", RegistryError(.unsupported, "\(error.reason)", status: error.status).json(requestID: nil))
-        }
         return server
     }
 

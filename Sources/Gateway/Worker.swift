@@ -30,7 +30,9 @@ public actor Worker: ConnectionHost {
         guard !isDraining, limits.admit(socket.peer, total: site.limits.connections, perClient: perClient) else {
             return await turnAway(socket)
         }
-        let connection = ServerConnection(socket, on: loop, settings: settings)
+        let connection = ServerConnection(socket, on: loop, settings: settings) { [bench] error, connection in
+            bench.reject(error, from: connection.peer, on: connection.stream.loop)
+        }
         let key = ObjectIdentifier(connection)
         connections[key] = connection
         bench.metrics.connections(add: 1)
@@ -45,9 +47,10 @@ public actor Worker: ConnectionHost {
         do {
             try await connection.secure(tls)
         } catch {
-            bench.handshakeFailed(error, from: connection.peer)
             if (error as? TransportError)?.kind == .notTLS {
-                await connection.stream.close(saying: Self.speakTLS)
+                await connection.stream.close(saying: bench.reject(Self.notTLS, end: "malformed", from: connection.peer, on: loop))
+            } else {
+                bench.handshakeFailed(error, from: connection.peer)
             }
             connection.stream.close()
             return
@@ -55,7 +58,6 @@ public actor Worker: ConnectionHost {
         while let request = await connection.nextRequest() {
             await Exchange(request, on: bench, listener: listener).run()
         }
-        if let refusal = connection.refusal { bench.refused(refusal, from: connection.peer) }
     }
 
     /// Past the bounds a client is told so, on a plain listener; inside TLS the handshake alone would cost what is being saved.
@@ -65,28 +67,18 @@ public actor Worker: ConnectionHost {
         // Telling takes a moment, and a descriptor: not for a flood.
         if bench.site().doors[socket.listener].tls == nil, beingTold < Self.toldAtOnce {
             beingTold += 1
-            await stream.close(saying: Self.busy)
+            await stream.close(saying: bench.reject(Self.busy, end: "turned_away", from: socket.peer, on: loop))
             beingTold -= 1
         }
         stream.close()
     }
 
     private static let toldAtOnce = 256
-    private static let busy = answer(
-        Refusal(.tooManyRequests, "Too many connections to this gateway; try again later.", status: 503, retryAfter: 5))
+    private static let busy = Refusal(
+        .tooManyRequests, "Too many connections to this gateway; try again later.", status: 503, retryAfter: 5)
     /// docker falls back to plain HTTP when a login is missing, and would else say "EOF".
-    private static let speakTLS = answer(
-        Refusal(.unsupported, "This port speaks TLS: use https://, and trust the gateway's certificate.", status: 400))
-
-    private static func answer(_ refusal: Refusal) -> [UInt8] {
-        let body = refusal.error.json(requestID: nil)
-        var bytes: [UInt8] = []
-        bytes.appendStatusLine(refusal.error.status)
-        for (name, value) in refusal.fields { bytes += Array("\(name): \(value)\r\n".utf8) }
-        bytes.appendField("Content-Length", decimal: body.count)
-        bytes.append("Connection: close\r\n\r\n")
-        return bytes + body
-    }
+    private static let notTLS = Refusal(
+        .unsupported, "This port speaks TLS: use https://, and trust the gateway's certificate.", status: 400)
 
     /// Idle connections end now, the others after their exchange. Returns when none is left.
     public func drain() async {

@@ -1,4 +1,6 @@
 import Configuration
+import HTTP
+
 /// Where a blob's redirect leads (wire 1.4): S3 as a rule, a CDN for pull-through caches. The URL is a secret: whoever has it
 /// has the blob.
 struct Redirect {
@@ -17,16 +19,10 @@ struct Redirect {
         guard location.starts(with: scheme), location.count <= Self.targetBytesAtMost else { return nil }
         let rest = location.dropFirst(scheme.count)
         let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") } ?? rest.endIndex
-        var authority = String(decoding: rest[..<end], as: UTF8.self)
-        var port: UInt16 = 443
-        if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
-            guard let given = UInt16(authority[authority.index(after: colon)...]), given > 0 else { return nil }
-            port = given
-            authority = String(authority[..<colon])
+        guard let named = HostName(String(decoding: rest[..<end], as: UTF8.self)), named.port != 0, !named.name.contains(":") else {
+            return nil
         }
-        let isName = authority.utf8.allSatisfy { ($0 | 0x20) &- 97 < 26 || $0 &- 48 < 10 || $0 == 45 || $0 == 46 }
-        guard isName, !authority.isEmpty, authority.utf8.count <= 253 else { return nil }
-        origin = Origin(host: authority, port: port, connectTo: connectTo)
+        origin = Origin(host: named.name, port: named.port ?? 443, connectTo: connectTo)
         let path = rest[end...].prefix { $0 != UInt8(ascii: "#") }
         guard path.allSatisfy({ $0 > 32 && $0 < 127 }) else { return nil }
         target = (path.first == UInt8(ascii: "/") ? [] : [UInt8(ascii: "/")]) + path

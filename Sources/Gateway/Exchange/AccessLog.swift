@@ -21,6 +21,8 @@ final class AccessLog {
 
     /// A path is cut here: names and digests are shorter.
     private static let targetBytesAtMost = 1024
+    /// What may be shown stands near the start: before and after it can be thousands of parameters of a guesser's.
+    private static let targetBytesLookedAt = 4 << 10
     /// Query parameters that are no secret. A presigned URL's, or whatever a client makes up, are left out.
     private static let parametersShown = ["n", "last", "digest", "mount", "from", "ns", "artifactType"].map { Array($0.utf8) }
 
@@ -46,15 +48,16 @@ final class AccessLog {
         finish(line)
     }
 
-    /// A head that was refused before it was a request.
-    func write(_ error: HeadError, from client: SocketAddress) {
-        guard settings.isOn, error != .tlsRecord else { return }
+    /// What was answered before it was a request.
+    func write(_ error: RegistryError, end: StaticString, requestID: [UInt8], from client: SocketAddress) {
+        guard settings.isOn else { return }
         var line = LogLine(settings.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
+        line.field("request_id", requestID)
         line.field("client", client.host.utf8)
         line.field("operation", Operation.other.rawValue.utf8)
         line.field("status", error.status)
-        line.field("end", "malformed")
-        line.field("reason", error.reason)
+        line.field("end", end)
+        line.field("reason", error.message.utf8)
         finish(line)
     }
 
@@ -74,6 +77,7 @@ final class AccessLog {
 
     /// A request target as it may be logged.
     static func shown(_ target: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        let target = target.prefix(targetBytesLookedAt)
         guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return target.prefix(targetBytesAtMost) }
         let pairs = target[(mark + 1)...].split(separator: UInt8(ascii: "&")).filter { pair in
             parametersShown.contains { pair.prefix { $0 != UInt8(ascii: "=") }.elementsEqual($0) }
