@@ -1,6 +1,7 @@
 import Access
 import Configuration
 import Crypto
+import HTTP
 import Transport
 
 /// What all workers read and none changes: the configuration, compiled. A reload publishes a new one; exchanges that are under way
@@ -53,7 +54,7 @@ public struct Site: Sendable {
         return settings.routes.compactMap { route in
             upstreams.first { $0.name == route.upstream }.map { upstream in
                 Router.Row(
-                    host: route.host.map { Array($0.lowercased().utf8) }, namespace: route.namespace.map { Array($0.utf8) },
+                    host: route.host.flatMap { HostName($0) }, namespace: route.namespace.flatMap { HostName($0) },
                     prefix: Array(route.prefix.utf8), upstream: upstream, upstreamPrefix: Array(route.upstreamPrefix.utf8))
             }
         }

@@ -7,7 +7,8 @@ public struct RequestTarget: Sendable {
     public let query: [UInt8]
 
     public enum Problem: Error, CustomStringConvertible {
-        case badEscape, encodedSlash, controlCharacter, dotSegment, emptySegment, repeatedParameter, semicolon
+        case badEscape, encodedSlash, controlCharacter, dotSegment, emptySegment, longPath
+        case repeatedParameter, semicolon, fragment, manyParameters
 
         public var description: String {
             switch self {
@@ -16,26 +17,37 @@ public struct RequestTarget: Sendable {
             case .controlCharacter: "The path holds a control character or one outside ASCII."
             case .dotSegment: "The path holds a '.' or '..' segment."
             case .emptySegment: "The path holds an empty segment."
+            case .longPath: "The path is longer than \(pathBytesAtMost) bytes."
+            case .fragment: "The query holds a '#', which some read as its end."
+            case .manyParameters: "The query has more than \(parametersAtMost) parameters."
             case .semicolon: "The query holds a semicolon, which some read as the end of a parameter."
             case .repeatedParameter: "A query parameter that may come once came twice."
             }
         }
     }
 
+    /// Bytes as sent. A repository's name has 255, a reference or an upload's name 512, each perhaps as three.
+    static let pathBytesAtMost = 4 << 10
+    /// Each is looked at by its name, several times. Clients send four; ECR's own locations hold a handful.
+    static let parametersAtMost = 64
+
     /// Parameters that something is decided by: with two of one name, two readers could take different ones.
     private static let single = ["mount", "from", "digest", "ns", "n", "last", "artifactType", "_berth"].map { Array($0.utf8) }
 
     public init(_ bytes: ArraySlice<UInt8>) throws(Problem) {
         let end = bytes.firstIndex(of: UInt8(ascii: "?"))
+        guard bytes.distance(from: bytes.startIndex, to: end ?? bytes.endIndex) <= Self.pathBytesAtMost else { throw .longPath }
         path = try Self.decodedPath(bytes[..<(end ?? bytes.endIndex)])
         var query = end.map { Array(bytes[($0 + 1)...]) } ?? []
         // A tool that knows ECR alone has never seen a query in a Location, and begins one of its own behind ours.
-        if let mark = query.firstIndex(of: UInt8(ascii: "?")), query[..<mark].contains(sequence: "_berth=".utf8) {
+        if let mark = query.firstIndex(of: UInt8(ascii: "?")), Self.hasState(query[..<mark]) {
             query[mark] = UInt8(ascii: "&")
         }
         self.query = query
         guard !query.isEmpty else { return }
         guard !query.contains(UInt8(ascii: ";")) else { throw .semicolon }
+        guard !query.contains(UInt8(ascii: "#")) else { throw .fragment }
+        guard query.count(where: { $0 == UInt8(ascii: "&") }) < Self.parametersAtMost else { throw .manyParameters }
         var seen: [[UInt8]] = []
         for pair in query.split(separator: UInt8(ascii: "&")) {
             let name = Self.decodedParameter(pair.prefix { $0 != UInt8(ascii: "=") })
@@ -43,6 +55,11 @@ public struct RequestTarget: Sendable {
             guard !seen.contains(name) else { throw .repeatedParameter }
             seen.append(name)
         }
+    }
+
+    /// It holds Berth's own parameter, perhaps behind what the upstream keeps there.
+    private static func hasState(_ query: ArraySlice<UInt8>) -> Bool {
+        query.split(separator: UInt8(ascii: "&"), maxSplits: parametersAtMost).contains { $0.starts(with: "_berth=".utf8) }
     }
 
     /// The decoded value of the first parameter of this name; nil when there is none.
@@ -128,11 +145,5 @@ public struct RequestTarget: Sendable {
         case 97...102: byte - 87
         default: nil
         }
-    }
-}
-
-extension ArraySlice<UInt8> {
-    fileprivate func contains(sequence: some Collection<UInt8>) -> Bool {
-        indices.contains { self[$0...].starts(with: sequence) }
     }
 }

@@ -6,13 +6,20 @@ import Registry
 /// is never a place to dial.
 struct Router: Sendable {
     struct Row: Sendable {
-        /// In lower case, without port; nil: any.
-        let host: [UInt8]?
+        /// nil: any.
+        let host: HostName?
         /// nil: any, and none.
-        let namespace: [UInt8]?
+        let namespace: HostName?
         let prefix: [UInt8]
         let upstream: Upstream
         let upstreamPrefix: [UInt8]
+
+        /// Whether it is for a client that calls this host and means this registry.
+        func isFor(host called: ArraySlice<UInt8>?, namespace meant: [UInt8]?) -> Bool {
+            if let host, !(called.map(host.isMeant) ?? false) { return false }
+            if let namespace, !(meant.map { namespace.isMeant(by: $0[...]) } ?? false) { return false }
+            return true
+        }
     }
 
     /// The longest prefix decides, then whether host and namespace are named; the file's order between equals.
@@ -28,16 +35,12 @@ struct Router: Sendable {
 
     /// Those that a client which calls this host and means this registry can reach.
     func rows(host: ArraySlice<UInt8>?, namespace: [UInt8]?) -> [Row] {
-        rows.filter { row in
-            row.host.map { Self.names(host, $0) } ?? true && row.namespace.map { $0 == namespace } ?? true
-        }
+        rows.filter { $0.isFor(host: host, namespace: namespace) }
     }
 
     func route(host: ArraySlice<UInt8>?, namespace: [UInt8]?, repository: Repository?) -> Route? {
         let name = repository?.bytes ?? []
-        for row in rows where name.starts(with: row.prefix) {
-            if let wanted = row.host, !Self.names(host, wanted) { continue }
-            if let wanted = row.namespace, namespace != wanted { continue }
+        for row in rows where name.starts(with: row.prefix) && row.isFor(host: host, namespace: namespace) {
             guard let repository else { return Route(upstream: row.upstream, repository: nil, upstreamRepository: nil) }
             guard row.prefix != row.upstreamPrefix else {
                 return Route(upstream: row.upstream, repository: repository, upstreamRepository: repository)
@@ -47,14 +50,6 @@ struct Router: Sendable {
             return Route(upstream: row.upstream, repository: repository, upstreamRepository: renamed)
         }
         return nil
-    }
-
-    /// Whether a `Host` field means this host, with any port.
-    private static func names(_ field: ArraySlice<UInt8>?, _ host: [UInt8]) -> Bool {
-        guard let field, field.count >= host.count else { return false }
-        let rest = field.dropFirst(host.count)
-        guard rest.isEmpty || rest.first == UInt8(ascii: ":") else { return false }
-        return zip(field, host).allSatisfy { ($0 &- 65 < 26 ? $0 | 0x20 : $0) == $1 }
     }
 }
 
@@ -70,13 +65,15 @@ struct Route {
     /// - Parameter mount: where the blob of a mount is upstream; nil when it is not at this upstream, or was not named.
     func target(of call: Call, asSent: ArraySlice<UInt8>, mount: Repository?) -> [UInt8] {
         let isMount = call.operation == .uploadStart && call.target.parameter("mount") != nil
-        let isOwn = call.namespace != nil || call.upload != nil || call.isMonolithic
+        let isOwn = call.namespace != nil || call.upload != nil || call.isMonolithic || call.count != nil
         guard isRenamed || isMount || isOwn else { return Array(asSent) }
         var target = call.target.path
         if isRenamed, let repository, let upstreamRepository {
             target = Array("/v2/".utf8) + upstreamRepository.bytes + target.dropFirst(4 + repository.bytes.count)
         }
         var dropped: [StaticString] = ["ns", UploadState.parameter]
+        // Of referrers, where the specification has none; ECR refuses large ones (wire 1.2). The other lists are made here.
+        if call.count != nil { dropped.append("n") }
         if isMount { dropped.append("from") }
         // A mount that cannot be: the specification lets a registry open a session in its place.
         if mount == nil { dropped.append("mount") }
