@@ -48,13 +48,18 @@ public struct RequestTarget: Sendable {
         guard !query.contains(UInt8(ascii: ";")) else { throw .semicolon }
         guard !query.contains(UInt8(ascii: "#")) else { throw .fragment }
         guard query.count(where: { $0 == UInt8(ascii: "&") }) < Self.parametersAtMost else { throw .manyParameters }
-        var seen: [[UInt8]] = []
+        var seen: [Int] = []
         for pair in query.split(separator: UInt8(ascii: "&")) {
-            let name = Self.decodedParameter(pair.prefix { $0 != UInt8(ascii: "=") })
-            guard Self.single.contains(name) else { continue }
+            let key = pair.prefix { $0 != UInt8(ascii: "=") }
+            guard let name = Self.single.firstIndex(where: { Self.names(key, $0) }) else { continue }
             guard !seen.contains(name) else { throw .repeatedParameter }
             seen.append(name)
         }
+    }
+
+    /// Whether a parameter's name, as it was sent, is this one. What is too long for it is not decoded to be told.
+    private static func names(_ key: ArraySlice<UInt8>, _ name: some Collection<UInt8>) -> Bool {
+        (name.count...(3 * name.count)).contains(key.count) && decodedParameter(key).elementsEqual(name)
     }
 
     /// It holds Berth's own parameter, perhaps behind what the upstream keeps there.
@@ -68,7 +73,7 @@ public struct RequestTarget: Sendable {
         let wanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
         for pair in query.split(separator: UInt8(ascii: "&")) {
             let key = pair.prefix { $0 != UInt8(ascii: "=") }
-            if Self.decodedParameter(key).elementsEqual(wanted) { return Self.decodedParameter(pair.dropFirst(key.count + 1)) }
+            if Self.names(key, wanted) { return Self.decodedParameter(pair.dropFirst(key.count + 1)) }
         }
         return nil
     }
@@ -76,8 +81,8 @@ public struct RequestTarget: Sendable {
     /// The query as it was sent, less the parameters of these names (containerd's `ns` is for Berth alone).
     public func query(without names: [StaticString]) -> [UInt8] {
         let kept = query.split(separator: UInt8(ascii: "&")).filter { pair in
-            let key = Self.decodedParameter(pair.prefix { $0 != UInt8(ascii: "=") })
-            return !names.contains { key.elementsEqual(UnsafeBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount)) }
+            let key = pair.prefix { $0 != UInt8(ascii: "=") }
+            return !names.contains { Self.names(key, UnsafeBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount)) }
         }
         return Array(kept.joined(separator: [UInt8(ascii: "&")]))
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import ExitStack
 
 import pytest
@@ -14,7 +15,7 @@ from harness.images import MIB, Image, blob_image, digest_of
 from harness.processes import wait_until
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
-from harness.wire import Connection, basic, request
+from harness.wire import DATE, Connection, basic, request
 
 GOOD = basic("ci", PASSWORD)
 SLOW_BUFFER = 16 * 1024
@@ -29,7 +30,9 @@ def test_connections_are_counted_over_all_workers(sandbox: Sandbox, start_gatewa
         for _ in range(10):
             turned_away = request(gateway.plain, "GET", "/v2/", authorization=GOOD)
             assert (turned_away.status, turned_away.code) == (503, "TOOMANYREQUESTS"), turned_away
-            assert int(turned_away.fields["retry-after"]) >= 1
+            assert int(turned_away.fields["retry-after"]) >= 1 and re.fullmatch(DATE, turned_away.fields["date"])
+            assert turned_away.error and turned_away.error["detail"] == {"request_id": turned_away.request_id}
+            assert gateway.access_line(turned_away)["end"] == "turned_away"
     wait_until(lambda: request(gateway.plain, "GET", "/v2/", authorization=GOOD).status == 200, "room again", 5)
 
 
