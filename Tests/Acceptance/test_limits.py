@@ -111,6 +111,21 @@ def test_logins_are_counted_by_the_client_behind_a_trusted_proxy(sandbox: Sandbo
     assert "198.51.100.1" not in clients(gateway)
 
 
+def test_the_client_behind_a_proxy_is_known_however_it_is_written(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    gateway = start_gateway(sandbox, listeners=[{"address": "127.0.0.1:0", "trusted_proxies": ["127.0.0.0/8", "::ffff:10.0.0.0/104"]}])
+    spellings = {
+        "192.0.2.1:4711": "192.0.2.1", '"192.0.2.1:_port"': "192.0.2.1", "192.0.2.1, ,": "192.0.2.1", "[2001:db8::1]": "2001:db8::1",
+        '"[2001:DB8::1]:4711"': "2001:db8::1", "[2001:db8::1%eth0]:_port": "2001:db8::1", "::ffff:192.0.2.1": "192.0.2.1",
+        "[::ffff:192.0.2.1]:4711": "192.0.2.1", "192.0.2.1, [::ffff:10.0.0.9]:80": "192.0.2.1", "unknown": "127.0.0.1", "_x": "127.0.0.1",
+        "192.0.2.1, unknown, 10.0.0.9": "10.0.0.9", "192.0.2.1, _hidden:_port": "127.0.0.1",
+    }  # fmt: skip
+    found = {}
+    for spelling in spellings:
+        answer = request(gateway.plain, "GET", "/v2/", {"X-Forwarded-For": spelling}, authorization=GOOD)
+        found[spelling] = gateway.access_line(answer)["client"]
+    assert found == spellings
+
+
 def test_forwarded_fields_of_anybody_else_are_not_believed(sandbox: Sandbox, start_gateway: StartGateway) -> None:
     gateway = start_gateway(sandbox, listeners=[{"address": "127.0.0.1:0", "trusted_proxies": ["10.0.0.0/8"]}])
     fields = {"X-Forwarded-For": "192.0.2.1"}
