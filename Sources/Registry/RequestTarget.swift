@@ -5,6 +5,11 @@ public struct RequestTarget: Sendable {
     public let path: [UInt8]
     /// As it was sent, without the question mark; empty when there is none.
     public let query: [UInt8]
+    /// Found once: they are asked for by many names.
+    private let parameters: [Parameter]
+
+    /// As it was sent, and its name in that.
+    private struct Parameter { let sent: ArraySlice<UInt8>, key: ArraySlice<UInt8> }
 
     public enum Problem: Error, CustomStringConvertible {
         case badEscape, encodedSlash, controlCharacter, dotSegment, emptySegment, longPath
@@ -44,14 +49,19 @@ public struct RequestTarget: Sendable {
             query[mark] = UInt8(ascii: "&")
         }
         self.query = query
-        guard !query.isEmpty else { return }
+        guard !query.isEmpty else {
+            parameters = []
+            return
+        }
         guard !query.contains(UInt8(ascii: ";")) else { throw .semicolon }
         guard !query.contains(UInt8(ascii: "#")) else { throw .fragment }
         guard query.count(where: { $0 == UInt8(ascii: "&") }) < Self.parametersAtMost else { throw .manyParameters }
+        parameters = query.split(separator: UInt8(ascii: "&")).map {
+            Parameter(sent: $0, key: $0.prefix { $0 != UInt8(ascii: "=") })
+        }
         var seen: [Int] = []
-        for pair in query.split(separator: UInt8(ascii: "&")) {
-            let key = pair.prefix { $0 != UInt8(ascii: "=") }
-            guard let name = Self.single.firstIndex(where: { Self.names(key, $0) }) else { continue }
+        for parameter in parameters {
+            guard let name = Self.single.firstIndex(where: { Self.names(parameter.key, $0) }) else { continue }
             guard !seen.contains(name) else { throw .repeatedParameter }
             seen.append(name)
         }
@@ -69,22 +79,17 @@ public struct RequestTarget: Sendable {
 
     /// The decoded value of the first parameter of this name; nil when there is none.
     public func parameter(_ name: StaticString) -> [UInt8]? {
-        guard !query.isEmpty else { return nil }
         let wanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-        for pair in query.split(separator: UInt8(ascii: "&")) {
-            let key = pair.prefix { $0 != UInt8(ascii: "=") }
-            if Self.names(key, wanted) { return Self.decodedParameter(pair.dropFirst(key.count + 1)) }
-        }
-        return nil
+        let found = parameters.first { Self.names($0.key, wanted) }
+        return found.map { Self.decodedParameter($0.sent.dropFirst($0.key.count + 1)) }
     }
 
     /// The query as it was sent, less the parameters of these names (containerd's `ns` is for Berth alone).
     public func query(without names: [StaticString]) -> [UInt8] {
-        let kept = query.split(separator: UInt8(ascii: "&")).filter { pair in
-            let key = pair.prefix { $0 != UInt8(ascii: "=") }
-            return !names.contains { Self.names(key, UnsafeBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount)) }
+        let kept = parameters.filter { parameter in
+            !names.contains { Self.names(parameter.key, UnsafeBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount)) }
         }
-        return Array(kept.joined(separator: [UInt8(ascii: "&")]))
+        return Array(kept.map(\.sent).joined(separator: [UInt8(ascii: "&")]))
     }
 
     private static func decodedPath(_ bytes: ArraySlice<UInt8>) throws(Problem) -> [UInt8] {
