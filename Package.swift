@@ -41,13 +41,13 @@ let package = Package(
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
 
         // From the ground up.
-        room("Crypto", imports: ["COpenSSL"]),
-        room("Transport", imports: ["CLibevent", "CCurl", "Crypto"]),
         room("HTTP"),
+        room("Crypto", imports: ["COpenSSL"]),
+        room("Transport", imports: ["CLibevent", "CCurl", "Crypto", "HTTP"]),
         room("Telemetry", imports: [logging]),
         room("HTTPServer", imports: ["HTTP", "Transport", "Crypto"]),
         room("Registry"),
-        room("Configuration", imports: ["Registry", "Transport", "Crypto", .product(name: "Yams", package: "Yams")]),
+        room("Configuration", imports: ["Registry", "Transport", "Crypto", "HTTP", .product(name: "Yams", package: "Yams")]),
         room(
             "AWS",
             imports: [
@@ -55,7 +55,7 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
-        room("Access", imports: ["Registry", "Transport", "Crypto", "CCrypt"]),
+        room("Access", imports: ["Registry", "Transport", "Crypto", "HTTP", "CCrypt"]),
         room("Sandbox", imports: ["HTTPServer", "HTTP", "Transport", "Crypto", logging]),
         room(
             "Gateway",
@@ -66,7 +66,8 @@ let package = Package(
         .executableTarget(
             name: "berth",
             dependencies: [
-                "Gateway", "Admin", "Sandbox", "Access", "AWS", "Configuration", "Registry", "Telemetry", "HTTPServer", "Transport",
+                "Gateway", "Admin", "Sandbox", "Access", "AWS", "Configuration", "Registry", "Telemetry", "HTTPServer", "HTTP",
+                "Transport",
                 "Crypto",
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -85,7 +86,7 @@ let package = Package(
                 .copy("sigv4-vectors.json"), .copy("sigv4-oracle.py"), .copy("moto-peer.py"), .copy("endpoint-oracle.py"),
                 .copy("shared-file-oracle.py"), .copy("profile-oracle.py"),
             ]),
-        tests(of: "Access", imports: ["Registry", "Transport", "Crypto"]),
+        tests(of: "Access", imports: ["Registry", "Transport", "Crypto", "HTTP"]),
         tests(
             of: "Sandbox", imports: ["Transport", "Crypto", logging],
             resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),

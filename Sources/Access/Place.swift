@@ -1,3 +1,5 @@
+import HTTP
+
 /// Where a client asks: the host that it addressed, and the registry that it means where it says so (containerd's `ns`, wire 6). Routes and
 /// rules read it alike: were a rule laxer than a route, what it allows at one host would open what the route leads to at another.
 public struct Place: Sendable {
@@ -8,22 +10,11 @@ public struct Place: Sendable {
     public init(host: ArraySlice<UInt8>?, namespace: [UInt8]?) { (self.host, self.namespace) = (host, namespace) }
 
     /// - Parameters:
-    ///   - host: as `name(ofHost:)` makes it; nil: any, and none.
+    ///   - host: nil: any, and none.
     ///   - namespace: nil: any, and none.
-    public func isWithin(host: [UInt8]?, namespace: [UInt8]?) -> Bool {
-        if let namespace, namespace != self.namespace { return false }
-        guard let host else { return true }
-        guard let own = self.host, own.count >= host.count,
-            zip(own, host).allSatisfy({ ($0 &- 65 < 26 ? $0 | 0x20 : $0) == $1 })
-        else { return false }
-        var rest = own.dropFirst(host.count)
-        if rest.first == UInt8(ascii: ".") { rest.removeFirst() }
-        return rest.isEmpty || rest.first == UInt8(ascii: ":")
-    }
-
-    /// A host of the configuration in the form that is compared: in lower case, without port and without the root's dot.
-    public static func name(ofHost text: String) -> [UInt8] {
-        let name = Array(text.lowercased().utf8)
-        return name.last == UInt8(ascii: ".") ? name.dropLast() : name
+    public func isWithin(host: HostName?, namespace: HostName?) -> Bool {
+        if let namespace, !(self.namespace.map { namespace.isMeant(by: $0[...]) } ?? false) { return false }
+        if let host, !(self.host.map(host.isMeant) ?? false) { return false }
+        return true
     }
 }

@@ -1,3 +1,4 @@
+import HTTP
 import Registry
 
 /// What a user may do with repositories of these names, at this place.
@@ -5,16 +6,15 @@ public struct Rule: Sendable {
     private let globs: [Glob]
     private let actions: Set<Action>
     /// nil: at any.
-    private let host: [UInt8]?, namespace: [UInt8]?
+    private let host: HostName?, namespace: HostName?
 
     /// - Parameters:
     ///   - host: where the client must have addressed the gateway; nil: anywhere.
     ///   - namespace: the registry that the client must mean (`ns`); nil: any, and none.
-    public init(repositories: [String], actions: Set<Action>, host: String? = nil, namespace: String? = nil) {
+    public init(repositories: [String], actions: Set<Action>, host: HostName? = nil, namespace: HostName? = nil) {
         globs = repositories.map { Glob($0) }
         self.actions = actions
-        self.host = host.map { Place.name(ofHost: $0) }
-        self.namespace = namespace.map { Array($0.utf8) }
+        (self.host, self.namespace) = (host, namespace)
     }
 
     func allows(anyOf wanted: [Action], on repository: Repository?, at place: Place) -> Bool {

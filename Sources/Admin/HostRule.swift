@@ -1,3 +1,4 @@
+import HTTP
 import Transport
 
 /// A page that a browser has open can make its own name lead to this listener (DNS rebinding), and the browser then lets it read
@@ -6,9 +7,8 @@ import Transport
 enum HostRule {
     static func allows(_ host: String?, from peer: SocketAddress) -> Bool {
         guard let host, isLoopback(peer) else { return true }
-        let hasPort = host.last != "]" && host.contains(":")
-        let name = hasPort ? host.prefix(upTo: host.lastIndex(of: ":") ?? host.endIndex) : host[...]
-        return name.lowercased() == "localhost" || SocketAddress("\(name):0") != nil
+        guard let name = HostName(host)?.name else { return false }
+        return name == "localhost" || SocketAddress(host: name, port: 0) != nil
     }
 
     private static func isLoopback(_ peer: SocketAddress) -> Bool {

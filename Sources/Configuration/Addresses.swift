@@ -27,8 +27,10 @@ enum Addresses {
     /// A name, an IPv4 address, or an IPv6 address in brackets.
     static func isHost(_ text: some StringProtocol) -> Bool {
         if text.hasPrefix("["), text.hasSuffix("]") { return isAddress(String(text.dropFirst().dropLast()), AF_INET6) }
-        return text.utf8.count <= 253
-            && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+        // A fully qualified name may end in a dot.
+        let name = text.hasSuffix(".") ? text.dropLast() : text[...]
+        return name.utf8.count <= 253
+            && name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
                 !label.isEmpty && label.utf8.allSatisfy { ($0 | 0x20) &- 97 < 26 || $0 &- 48 < 10 || $0 == 45 || $0 == 95 }
             }
     }

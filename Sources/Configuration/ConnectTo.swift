@@ -1,35 +1,31 @@
+import HTTP
+
 /// The configuration's `connect_to`: `host:port` or `*.domain:port` → `address:port`.
 public struct ConnectTo: Sendable {
-    private let exact: [String: (String, UInt16)]
-    /// Longest suffix first, so that the most precise entry decides.
-    private let suffixes: [(suffix: String, target: (String, UInt16))]
+    private let exact: [HostName: (String, UInt16)]
+    /// Longest domain first, so that the most precise entry decides.
+    private let domains: [(domain: HostName, target: (String, UInt16))]
 
     /// - Parameter table: keys and values as `host:port`, a key's host perhaps with a leading `*.`.
     public init(_ table: [String: String]) {
-        var exact: [String: (String, UInt16)] = [:]
-        var suffixes: [(suffix: String, target: (String, UInt16))] = []
+        var exact: [HostName: (String, UInt16)] = [:]
+        var domains: [(domain: HostName, target: (String, UInt16))] = []
         for (key, value) in table {
             // Left out, an entry would let a call reach AWS that was to stay in a private network.
-            guard let target = Self.split(value) else { preconditionFailure("connect_to has been checked by who read it") }
+            let value = HostName(checked: value)
+            guard let port = value.port else { preconditionFailure("connect_to has been checked by who read it") }
             if key.hasPrefix("*.") {
-                suffixes.append((String(key.dropFirst()).lowercased(), target))
+                domains.append((HostName(checked: String(key.dropFirst(2))), (value.name, port)))
             } else {
-                exact[key.lowercased()] = target
+                exact[HostName(checked: key)] = (value.name, port)
             }
         }
         self.exact = exact
-        self.suffixes = suffixes.sorted { ($0.suffix.count, $0.suffix) > ($1.suffix.count, $1.suffix) }
+        self.domains = domains.sorted { ($0.domain.name.count, $0.domain.name) > ($1.domain.name.count, $1.domain.name) }
     }
 
     public func target(of host: String, _ port: UInt16) -> (String, UInt16)? {
-        let name = "\(host):\(port)"
-        return exact[name] ?? suffixes.first { name.hasSuffix($0.suffix) && name.count > $0.suffix.count }?.target
-    }
-
-    private static func split(_ text: String) -> (String, UInt16)? {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
-        var host = text[..<colon]
-        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-        return host.isEmpty ? nil : (String(host), port)
+        guard let name = HostName(host, port: port) else { return nil }
+        return exact[name] ?? domains.first { name.isBelow($0.domain) && $0.domain.port == port }?.target
     }
 }

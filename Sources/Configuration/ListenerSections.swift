@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import HTTP
 import Transport
 
 /// `listeners` and `admin`.
@@ -66,8 +67,12 @@ extension SettingsReader {
     private func publicURL(_ section: Section) -> String? {
         guard let text = section.string("public_url") else { return nil }
         let trimmed = text.hasSuffix("/") ? String(text.dropLast()) : text
-        let host = ["https://", "http://"].first(where: trimmed.hasPrefix).map { String(trimmed.dropFirst($0.count)) } ?? ""
-        if Addresses.isHost(host) || Addresses.isHostAndPort(host) { return trimmed }
+        if let scheme = ["https://", "http://"].first(where: trimmed.lowercased().hasPrefix),
+            case let host = trimmed.dropFirst(scheme.count), Addresses.isHost(host) || Addresses.isHostAndPort(String(host)),
+            let name = HostName(host)
+        {
+            return scheme + name.description
+        }
         section.problem(
             "public_url",
             "\(section.written("public_url")) is not http or https, a host and perhaps a port; write one like https://registry.example.com"

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import HTTP
 import Registry
 
 extension Settings {
@@ -77,7 +78,7 @@ struct EnvironmentReader {
                 "missing, and no configuration file was found; set it to \(ECRHost.allowed), or give --config FILE")
             return nil
         }
-        if let registry = ECRHost(text) { return registry }
+        if let registry = ECRHost(HostName.normalized(text)) { return registry }
         problem(.registry, "'\(text)' is not a registry of ECR; set it to \(ECRHost.allowed)")
         return nil
     }

@@ -24,10 +24,10 @@ struct OpenAccess {
     /// A place of the rule from which a route leads elsewhere than those that name the rule's host or namespace.
     private func stray(_ rule: Settings.AccessRule) -> (place: String, index: Int)? {
         let hosts = rule.host.map { [$0.lowercased()] } ?? [nil] + routes.map { $0.host?.lowercased() }
-        let namespaces = rule.namespace.map { [$0] } ?? [nil] + routes.map(\.namespace)
+        let namespaces = rule.namespace.map { [$0.lowercased()] } ?? [nil] + routes.map { $0.namespace?.lowercased() }
         let meant = routes.filter {
             rule.host != nil && $0.host?.lowercased() == rule.host?.lowercased()
-                || rule.namespace != nil && $0.namespace == rule.namespace
+                || rule.namespace != nil && $0.namespace?.lowercased() == rule.namespace?.lowercased()
         }
         for host in hosts {
             for namespace in namespaces {
@@ -53,7 +53,7 @@ struct OpenAccess {
         return routes.indices.filter { index in
             let route = routes[index]
             return prefix.hasPrefix(route.prefix) && (route.host == nil || route.host?.lowercased() == host)
-                && (route.namespace == nil || route.namespace == namespace)
+                && (route.namespace == nil || route.namespace?.lowercased() == namespace)
         }.max { weight($0) < weight($1) }
     }
 }

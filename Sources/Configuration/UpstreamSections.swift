@@ -1,3 +1,4 @@
+import HTTP
 import Registry
 
 /// `upstreams` and `routes`.
@@ -41,7 +42,7 @@ extension SettingsReader {
 
     private func registry(_ section: Section) -> ECRHost? {
         guard let text = section.required("registry", ECRHost.allowed) else { return nil }
-        guard let registry = ECRHost(text) else {
+        guard let registry = ECRHost(HostName.normalized(text)) else {
             section.problem("registry", "\(section.written("registry")) is not a registry of ECR; write \(ECRHost.allowed)")
             return nil
         }

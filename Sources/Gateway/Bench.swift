@@ -1,6 +1,7 @@
 import AWS
 import Access
 import HTTP
+import HTTPServer
 import Registry
 import Telemetry
 import Transport
@@ -109,16 +110,27 @@ final class Bench {
         accessLog.write(record, of: head)
     }
 
-    func refused(_ error: HeadError, from client: SocketAddress) {
-        metrics.request(operation: Operation.other.index, status: error.status, seconds: 0)
-        accessLog.write(error, from: client)
+    /// The response to a head that is no request, counted and logged.
+    func reject(_ error: HeadError, from client: SocketAddress, on loop: EventLoop) -> [UInt8] {
+        reject(Refusal(.unsupported, "\(error.reason)", status: error.status), end: "malformed", from: client, on: loop)
+    }
+
+    /// The only response on a connection without a request.
+    /// - Parameter end: why it ends, for the log.
+    func reject(_ refusal: Refusal, end: StaticString, from client: SocketAddress, on loop: EventLoop) -> [UInt8] {
+        let id = nextRequestID(), text = String(decoding: id, as: UTF8.self)
+        metrics.request(operation: Operation.other.index, status: refusal.error.status, seconds: 0)
+        accessLog.write(refusal.error, end: end, requestID: id, from: client)
+        return LastResponse.bytes(
+            refusal.error.status, fields: refusal.fields + [("Berth-Request-Id", text)], body: refusal.error.json(requestID: text),
+            on: loop)
     }
 
     func handshakeFailed(_ error: any Error, from client: SocketAddress) { accessLog.write(error, from: client) }
 
-    func turnedAway(_ client: SocketAddress, _ reason: StaticString) {
-        metrics.turnedAway()
-        accessLog.writeTurnedAway(client, reason)
+    /// Without a response.
+    func turnedAway(_ client: SocketAddress, _ rejection: Refusal) {
+        accessLog.write(rejection.error, end: "turned_away", requestID: nextRequestID(), from: client)
     }
 
     /// What the log was spared, told now and then, and whole `atEnd`.

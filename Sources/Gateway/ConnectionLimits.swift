@@ -44,17 +44,16 @@ final class ConnectionLimits: Sendable {
         }
     }
 
-    /// Runs `work` unless too many are being turned away already.
-    func turnAway(_ work: () async -> Void) async {
-        let mayBegin = counts.withLock { counts in
+    /// A client past the bounds is to be told so. false: too many are being told already. To be followed by `endTurningAway`.
+    func beginTurningAway() -> Bool {
+        counts.withLock { counts in
             guard counts.turnedAway < maxTurnedAway else { return false }
             counts.turnedAway += 1
             return true
         }
-        guard mayBegin else { return }
-        await work()
-        counts.withLock { $0.turnedAway -= 1 }
     }
+
+    func endTurningAway() { counts.withLock { $0.turnedAway -= 1 } }
 
     func leave(_ client: SocketAddress) {
         let key = client.clientNetwork

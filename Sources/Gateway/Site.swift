@@ -1,8 +1,8 @@
 import Access
 import Configuration
 import Crypto
+import HTTP
 import HTTPServer
-import Registry
 import Transport
 
 /// What all workers read and none changes: the configuration, compiled. A reload publishes a new one; exchanges that are under way
@@ -56,7 +56,7 @@ public struct Site: Sendable {
                 ])
             }
             return Router.Row(
-                host: route.host.map { Place.name(ofHost: $0) }, namespace: route.namespace.map { Array($0.utf8) },
+                host: route.host.map(HostName.init(checked:)), namespace: route.namespace.map(HostName.init(checked:)),
                 prefix: Array(route.prefix.utf8), upstream: upstream, upstreamPrefix: Array(route.upstreamPrefix.utf8))
         }
     }
@@ -68,9 +68,6 @@ public struct Site: Sendable {
         server.tlsHandshakeTimeout = settings.timeouts.tlsHandshake
         server.idleTimeout = settings.timeouts.idle
         server.stallTimeout = settings.timeouts.stall
-        server.errorBody = { error in
-            ("application/json", RegistryError(.unsupported, "\(error.reason)", status: error.status).json(requestID: nil))
-        }
         return server
     }
 }

@@ -29,7 +29,10 @@ public actor Worker: ConnectionHost {
             return await turnAway(socket)
         }
         loop.keepTimeouts(of: site.server.timeouts)
-        let connection = ServerConnection(socket, on: loop, settings: site.server, tally: clientBytes)
+        let connection = ServerConnection(socket, on: loop, settings: site.server, tally: clientBytes) {
+            [bench] error, connection in
+            bench.reject(error, from: connection.peer, on: connection.stream.loop)
+        }
         let key = ObjectIdentifier(connection)
         connections[key] = connection
         bench.metrics.connections(add: 1)
@@ -45,9 +48,10 @@ public actor Worker: ConnectionHost {
             try await connection.secure(tls)
             return true
         } catch {
-            bench.handshakeFailed(error, from: connection.peer)
             if (error as? TransportError)?.kind == .notTLS {
-                await connection.stream.close(saying: Self.speakTLS)
+                await connection.stream.close(saying: bench.reject(Self.notTLS, end: "malformed", from: connection.peer, on: loop))
+            } else {
+                bench.handshakeFailed(error, from: connection.peer)
             }
             connection.stream.close()
             return false
@@ -64,9 +68,7 @@ public actor Worker: ConnectionHost {
                 return connection.park {
                     _ = Task(executorPreference: self.loop) { await self.converse(on: key, listener: listener) }
                 }
-            case .end:
-                if let refusal = connection.refusal { bench.refused(refusal, from: connection.peer) }
-                return end(connection)
+            case .end: return end(connection)
             }
         }
     }
@@ -80,28 +82,23 @@ public actor Worker: ConnectionHost {
 
     /// Past the bounds a client is told so, on a plain listener; inside TLS the handshake alone would cost what is being saved.
     private func turnAway(_ socket: AcceptedSocket) async {
-        bench.turnedAway(socket.peer, isDraining ? "draining" : "too many connections, in all or of this client")
+        bench.metrics.turnedAway()
         let stream = Stream(socket.descriptor, on: loop, tally: clientBytes)
         // Telling takes a moment, and a descriptor: not for a flood.
-        if bench.site().doors[socket.listener].tls == nil { await limits.turnAway { await stream.close(saying: Self.busy) } }
+        if bench.site().doors[socket.listener].tls == nil, limits.beginTurningAway() {
+            await stream.close(saying: bench.reject(Self.busy, end: "turned_away", from: socket.peer, on: loop))
+            limits.endTurningAway()
+        } else {
+            bench.turnedAway(socket.peer, Self.busy)
+        }
         stream.close()
     }
 
-    private static let busy = answer(
-        Refusal(.tooManyRequests, "Too many connections to this gateway; try again later.", status: 503, retryAfter: 5))
+    private static let busy = Refusal(
+        .tooManyRequests, "Too many connections to this gateway; try again later.", status: 503, retryAfter: 5)
     /// docker falls back to plain HTTP when a login is missing, and would else say "EOF".
-    private static let speakTLS = answer(
-        Refusal(.unsupported, "This port speaks TLS: use https://, and trust the gateway's certificate.", status: 400))
-
-    private static func answer(_ refusal: Refusal) -> [UInt8] {
-        let body = refusal.error.json(requestID: nil)
-        var bytes: [UInt8] = []
-        bytes.appendStatusLine(refusal.error.status)
-        for (name, value) in refusal.fields { bytes += Array("\(name): \(value)\r\n".utf8) }
-        bytes.appendField("Content-Length", decimal: body.count)
-        bytes.append("Connection: close\r\n\r\n")
-        return bytes + body
-    }
+    private static let notTLS = Refusal(
+        .unsupported, "This port speaks TLS: use https://, and trust the gateway's certificate.", status: 400)
 
     /// Idle connections end now, the others after their exchange. Returns when none is left.
     public func drain() async {

@@ -1,8 +1,10 @@
 /// Takes the payload out of a chunked body (RFC 9112 7.1) as its pieces come. Extensions and trailers are dropped; both are
-/// bounded, since nothing else bounds them.
+/// bounded, since nothing else bounds them, and must be what the grammar says: blanks around a chunk's size and its extensions, which
+/// RFC 9112 7.1.1 calls bad, and lines that are no fields are read differently by different parsers.
 public struct ChunkedDecoder: Sendable {
     private enum State {
-        case size, `extension`, sizeLineFeed, payload, payloadReturn, payloadLineFeed, trailer, trailerLineFeed, done
+        case size, extensionName, extensionValue, quoted, quotedPair, afterQuoted, sizeLineFeed
+        case payload, payloadReturn, payloadLineFeed, trailer, trailerLineFeed, done
     }
 
     private var state = State.size
@@ -10,7 +12,10 @@ public struct ChunkedDecoder: Sendable {
     private var digits = 0
     /// Bytes of extensions of this chunk, or of the trailer section.
     private var overhead = 0
-    private var trailerLineIsEmpty = true
+    /// A name or a value has begun.
+    private var isTokenBegun = false
+    /// The line of the trailer section that is being read.
+    private var trailer: [UInt8] = []
 
     /// Bytes of extensions a chunk, and of trailers a body. No registry client sends either.
     private static let overheadAtMost = 4 << 10
@@ -51,19 +56,15 @@ public struct ChunkedDecoder: Sendable {
                 digits += 1
             } else {
                 guard digits > 0 else { throw .badChunk }
-                try afterSize(byte)
+                try endPart(byte)
             }
-        case .extension:
+        case .extensionName, .extensionValue, .quoted, .quotedPair, .afterQuoted:
             overhead += 1
             guard overhead <= Self.overheadAtMost else { throw .badChunk }
-            if byte == 13 {
-                state = .sizeLineFeed
-            } else if byte < 32 && byte != 9 || byte == 127 {
-                throw .badChunk
-            }
+            try stepExtension(byte)
         case .sizeLineFeed:
             guard byte == 10 else { throw .badChunk }
-            (digits, overhead, trailerLineIsEmpty) = (0, 0, true)
+            (digits, overhead) = (0, 0)
             state = remaining == 0 ? .trailer : .payload
         case .payloadReturn:
             guard byte == 13 else { throw .badChunk }
@@ -74,27 +75,54 @@ public struct ChunkedDecoder: Sendable {
         case .trailer:
             overhead += 1
             guard overhead <= Self.overheadAtMost else { throw .trailerTooLarge }
-            if byte == 13 {
-                state = .trailerLineFeed
-            } else {
-                guard byte >= 32 && byte != 127 || byte == 9 else { throw .badChunk }
-                trailerLineIsEmpty = false
-            }
+            guard byte >= 32 && byte != 127 || byte == 9 || byte == 13 else { throw .badTrailer }
+            if byte == 13 { state = .trailerLineFeed } else { trailer.append(byte) }
         case .trailerLineFeed:
-            guard byte == 10 else { throw .badChunk }
-            state = trailerLineIsEmpty ? .done : .trailer
-            trailerLineIsEmpty = true
+            guard byte == 10 else { throw .badTrailer }
+            state = trailer.isEmpty ? .done : .trailer
+            if !trailer.isEmpty { try endTrailer() }
         case .payload, .done: break
         }
     }
 
-    private mutating func afterSize(_ byte: UInt8) throws(HeadError) {
+    /// RFC 9112 7.1.1, without blanks: `;name`, `;name=token`, `;name="quoted"`.
+    private mutating func stepExtension(_ byte: UInt8) throws(HeadError) {
+        switch state {
+        case .extensionName where byte == UInt8(ascii: "=") && isTokenBegun: (state, isTokenBegun) = (.extensionValue, false)
+        case .extensionValue where byte == UInt8(ascii: "\"") && !isTokenBegun: state = .quoted
+        case .extensionName, .extensionValue:
+            guard isTokenBegun || isTokenCharacter(byte) else { throw .badChunk }
+            if isTokenCharacter(byte) { isTokenBegun = true } else { try endPart(byte) }
+        case .quoted where byte == UInt8(ascii: "\""): state = .afterQuoted
+        case .quoted where byte == UInt8(ascii: "\\"): state = .quotedPair
+        case .quoted, .quotedPair:
+            guard byte >= 32 && byte != 127 || byte == 9 else { throw .badChunk }
+            state = .quoted
+        default: try endPart(byte)
+        }
+    }
+
+    /// What follows a size or an extension.
+    private mutating func endPart(_ byte: UInt8) throws(HeadError) {
         switch byte {
         case 13: state = .sizeLineFeed
-        case UInt8(ascii: ";"), 32, 9: state = .extension
+        case UInt8(ascii: ";"): (state, isTokenBegun) = (.extensionName, false)
         default: throw .badChunk
         }
     }
+
+    private mutating func endTrailer() throws(HeadError) {
+        let name = trailer.withUnsafeBytes { all in
+            endOfName(all, 0..<all.count).map { FieldName(UnsafeRawBufferPointer(rebasing: all[..<$0])) }
+        }
+        trailer.removeAll(keepingCapacity: true)
+        guard let name, !name.isHopByHop, !Self.ofHeads.contains(name) else { throw .badTrailer }
+    }
+
+    /// RFC 9110 6.5.1: framing, routing, what is asked and who asks belong in the head.
+    private static let ofHeads: [FieldName] = [
+        .authorization, .contentEncoding, .contentLength, .contentRange, .contentType, .expect, .host, .range,
+    ]
 }
 
 private func hexadecimal(_ byte: UInt8) -> Int? {

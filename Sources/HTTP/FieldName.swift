@@ -1,7 +1,8 @@
 /// The fields that something here decides by; all others are `other` and pass as they are.
 public enum FieldName: UInt8, Sendable, CaseIterable {
     case other
-    case authorization, connection, contentLength, contentRange, contentType, date, dockerContentDigest, dockerUploadUUID, expect
+    case acceptEncoding, authorization, connection, contentEncoding, contentLength, contentRange, contentType, date,
+        dockerContentDigest, dockerUploadUUID, expect
     case forwarded, host, keepAlive, link, location, proxyAuthenticate, proxyAuthorization, proxyConnection, range, retryAfter,
         server
     case te, trailer, transferEncoding, upgrade, wwwAuthenticate, xForwardedFor, xForwardedHost, xForwardedProto
@@ -9,8 +10,10 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
     public var lowercased: StaticString {
         switch self {
         case .other: ""
+        case .acceptEncoding: "accept-encoding"
         case .authorization: "authorization"
         case .connection: "connection"
+        case .contentEncoding: "content-encoding"
         case .contentLength: "content-length"
         case .contentRange: "content-range"
         case .contentType: "content-type"

@@ -25,7 +25,10 @@ public final class Head {
 
     // Of a request.
     public internal(set) var method = Method.get
+    /// In origin form, whatever form it came in (RFC 9112 3.2.1).
     var targetRange = 0..<0
+    /// Of a target in absolute form; empty: it came in another.
+    var authorityRange = 0..<0
     public internal(set) var expectsContinue = false
 
     // Of an answer.
@@ -39,6 +42,14 @@ public final class Head {
     public func value(of name: FieldName) -> ArraySlice<UInt8>? {
         for field in fields where field.name == name { return bytes[field.valueRange] }
         return nil
+    }
+
+    /// The body is in a content coding (RFC 9110 8.4): its bytes are not those that a digest or a length is of.
+    public var isEncoded: Bool {
+        fields.contains { field in
+            field.name == .contentEncoding && !field.valueRange.isEmpty
+                && !bytes.withUnsafeBytes { equalIgnoringCase(UnsafeRawBufferPointer(rebasing: $0[field.valueRange]), "identity") }
+        }
     }
 
     public func count(of name: FieldName) -> Int { fields.reduce(0) { $0 + ($1.name == name ? 1 : 0) } }
@@ -73,7 +84,7 @@ public final class Head {
         bytes.removeAll(keepingCapacity: true)
         fields.removeAll(keepingCapacity: true)
         (isVersion11, framing, keepsAlive, connectionListsNames) = (true, .none, true, false)
-        (method, targetRange, expectsContinue, status) = (.get, 0..<0, false, 0)
+        (method, targetRange, authorityRange, expectsContinue, status) = (.get, 0..<0, 0..<0, false, 0)
     }
 }
 

@@ -1,20 +1,20 @@
 /// Why a head or a body is refused. RFC 9112: what two parsers could read differently is an error, never a guess.
 public enum HeadError: Error, Sendable, Equatable {
-    /// A client that tries TLS first, as docker and podman do: no request, and no news.
+    /// A client that tries TLS first, as docker and podman do: no request.
     case tlsRecord
     case badRequestLine, badStatusLine, badFieldLine, bareLineFeed
     case unsupportedVersion
     case headTooLarge, tooManyFields
-    case badHost
+    case badHost, foreignTarget, tooManyOptions
     case badContentLength, conflictingFraming, unsupportedTransferEncoding
     case unsupportedExpectation
-    case badChunk, trailerTooLarge
+    case badChunk, badTrailer, trailerTooLarge
     case timedOut
 
     /// What a server answers before it closes.
     public var status: Int {
         switch self {
-        case .headTooLarge, .tooManyFields, .trailerTooLarge: 431
+        case .headTooLarge, .tooManyFields, .tooManyOptions, .trailerTooLarge: 431
         case .unsupportedVersion: 505
         case .unsupportedTransferEncoding: 501
         case .unsupportedExpectation: 417
@@ -35,11 +35,14 @@ public enum HeadError: Error, Sendable, Equatable {
         case .headTooLarge: "The request head is larger than this server reads."
         case .tooManyFields: "The request has more header fields than this server reads."
         case .badHost: "Exactly one valid Host field is required (RFC 9112 3.2)."
+        case .foreignTarget: "The request names another host than its Host field: this is no forward proxy (RFC 9112 3.2.2)."
+        case .tooManyOptions: "The Connection fields list more than 64 names."
         case .badContentLength: "Content-Length must be one field of decimal digits (RFC 9112 6.3)."
         case .conflictingFraming: "Content-Length and Transfer-Encoding were both sent (RFC 9112 6.3)."
         case .unsupportedTransferEncoding: "The only transfer coding understood is 'chunked', once (RFC 9112 6.1)."
         case .unsupportedExpectation: "The only expectation understood is '100-continue' (RFC 9110 10.1.1)."
         case .badChunk: "The chunked body is malformed (RFC 9112 7.1)."
+        case .badTrailer: "A trailer is not 'Name: value', or is one that belongs in the head (RFC 9110 6.5.1)."
         case .trailerTooLarge: "The trailer section is larger than this server reads."
         case .timedOut: "The request head did not arrive in time."
         }

@@ -24,7 +24,7 @@ extension Head {
         if let failure { throw failure }
     }
 
-    /// RFC 9112 3: `METHOD SP origin-form SP HTTP/1.x CRLF`, single spaces, visible ASCII.
+    /// RFC 9112 3: `METHOD SP target SP HTTP/1.x CRLF`, single spaces, visible ASCII.
     private func parseRequestLine(_ all: UnsafeRawBufferPointer) throws(HeadError) -> Int {
         let lineEnd = endOfLine(all, from: 0)
         var at = 0
@@ -47,8 +47,34 @@ extension Head {
             throw .badRequestLine
         }
         let first = all[targetStart]
-        guard first == UInt8(ascii: "/") || (first == UInt8(ascii: "*") && method == .options) else { throw .badRequestLine }
+        if first != UInt8(ascii: "/"), first != UInt8(ascii: "*") || method != .options { try takeAbsoluteForm(all) }
         return lineEnd + 2
+    }
+
+    /// RFC 9112 3.2.2: `http://HOST/path`, as a client sends it that takes this for its proxy. What is behind sees the path alone; that the
+    /// authority is the one of `Host` is seen to when that is known.
+    private func takeAbsoluteForm(_ all: UnsafeRawBufferPointer) throws(HeadError) {
+        let target = UnsafeRawBufferPointer(rebasing: all[targetRange])
+        let schemes: [StaticString] = ["http://", "https://"]
+        let scheme = schemes.first { equalIgnoringCase(.init(rebasing: target.prefix($0.utf8CodeUnitCount)), $0) }
+        // CONNECT is among the others.
+        guard let scheme, method != .other else { throw .badRequestLine }
+        let start = targetRange.lowerBound + scheme.utf8CodeUnitCount
+        var end = start
+        while end < targetRange.upperBound, all[end] != UInt8(ascii: "/") { end += 1 }
+        authorityRange = start..<end
+        guard Authority(all, authorityRange) != nil else { throw .badRequestLine }
+        // RFC 9110 4.2.3: an empty path is `/`, and the scheme's second slash stands for it.
+        targetRange = end == targetRange.upperBound ? (start - 1)..<start : end..<targetRange.upperBound
+    }
+
+    /// Whether the target's authority is the one of the `Host` field: on the scheme's port where none is named.
+    private func names(_ host: Range<Int>, _ all: UnsafeRawBufferPointer) -> Bool {
+        guard let target = Authority(all, authorityRange), let host = Authority(all, host) else { return false }
+        // `https://`: its s is four bytes before the authority.
+        let usual: UInt16 = lower(all[authorityRange.lowerBound - 4]) == UInt8(ascii: "s") ? 443 : 80
+        return (target.port ?? usual) == (host.port ?? usual) && target.name.count == host.name.count
+            && zip(all[target.name], all[host.name]).allSatisfy { lower($0) == lower($1) }
     }
 
     /// RFC 9112 4: `HTTP/1.x SP 3DIGIT [SP reason] CRLF`.
@@ -74,11 +100,7 @@ extension Head {
             let end = endOfLine(all, from: start)
             if end == start { return }
             guard fields.count < atMost else { throw .tooManyFields }
-            var nameEnd = start
-            while nameEnd < end, isTokenCharacter(all[nameEnd]) { nameEnd += 1 }
-            // A blank before the colon, a folded line and a line without a name all end here (RFC 9112 5.1, 5.2).
-            guard nameEnd > start, nameEnd < end, all[nameEnd] == UInt8(ascii: ":") else { throw .badFieldLine }
-            for index in (nameEnd + 1)..<end where all[index] < 32 && all[index] != 9 || all[index] == 127 { throw .badFieldLine }
+            guard let nameEnd = endOfName(all, start..<end) else { throw .badFieldLine }
             let value = trimmed(all, (nameEnd + 1)..<end)
             fields.append(
                 Field(
@@ -89,11 +111,15 @@ extension Head {
         }
     }
 
+    /// Names that the `Connection` fields may list: each is looked for among all fields. `close`, `keep-alive`, `te` and `upgrade` are common.
+    private static let optionsAtMost = 64
+
     /// What the fields mean together: framing, persistence, host, expectation.
     private func settle(_ all: UnsafeRawBufferPointer, as kind: Kind) throws(HeadError) {
         var length: Int?
         var isChunked = false, closes = false, keeps = false
-        var hosts = 0
+        var hosts = 0, options = 0
+        var isOwn = authorityRange.isEmpty
         for field in fields {
             switch field.name {
             case .contentLength:
@@ -113,11 +139,14 @@ extension Head {
                     } else {
                         connectionListsNames = true
                     }
-                    return false
+                    options += 1
+                    return options > Self.optionsAtMost
                 }
+                guard options <= Self.optionsAtMost else { throw .tooManyOptions }
             case .host:
                 hosts += 1
-                guard isHost(UnsafeRawBufferPointer(rebasing: all[field.valueRange])) else { throw .badHost }
+                guard Authority(all, field.valueRange) != nil else { throw .badHost }
+                isOwn = isOwn || names(field.valueRange, all)
             case .expect:
                 guard equalIgnoringCase(UnsafeRawBufferPointer(rebasing: all[field.valueRange]), "100-continue") else {
                     throw .unsupportedExpectation
@@ -132,6 +161,7 @@ extension Head {
         switch kind {
         case .request:
             guard hosts == 1 || (hosts == 0 && !isVersion11) else { throw .badHost }
+            guard isOwn else { throw .foreignTarget }
         case .answer(let toHead):
             if toHead || status < 200 || status == 204 || status == 304 {
                 framing = .none
@@ -162,16 +192,19 @@ private func decimal(_ all: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int?
     return value
 }
 
+/// The colon of a field line; nil: the line is none. A blank before the colon, a folded line and a line without a name all end here
+/// (RFC 9112 5.1, 5.2).
+func endOfName(_ all: UnsafeRawBufferPointer, _ line: Range<Int>) -> Int? {
+    var nameEnd = line.lowerBound
+    while nameEnd < line.upperBound, isTokenCharacter(all[nameEnd]) { nameEnd += 1 }
+    guard !line.isEmpty, nameEnd > line.lowerBound, nameEnd < line.upperBound, all[nameEnd] == UInt8(ascii: ":") else { return nil }
+    for index in (nameEnd + 1)..<line.upperBound where all[index] < 32 && all[index] != 9 || all[index] == 127 { return nil }
+    return nameEnd
+}
+
 /// RFC 9110 5.6.2.
-private func isTokenCharacter(_ byte: UInt8) -> Bool { tokenCharacters[Int(byte)] }
+func isTokenCharacter(_ byte: UInt8) -> Bool { tokenCharacters[Int(byte)] }
 private let tokenCharacters: [Bool] = (0..<256).map { value in
     let byte = UInt8(value)
     return (byte | 0x20) &- 97 < 26 || byte &- 48 < 10 || "!#$%&'*+-.^_`|~".utf8.contains(byte)
-}
-
-/// RFC 3986 3.2.2 without user information: a name, an IPv4 address or a bracketed IPv6 address, and perhaps a port. What is
-/// neither is refused, since `Host` reaches `Location`.
-private func isHost(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    guard !bytes.isEmpty, bytes.count <= 255 + 6 else { return false }
-    return bytes.allSatisfy { ($0 | 0x20) &- 97 < 26 || $0 &- 48 < 10 || "-._:[]".utf8.contains($0) }
 }

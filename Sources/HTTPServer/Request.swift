@@ -122,6 +122,16 @@ public final class Request {
             || body.worthReading(atMost: Self.passedOverBytes + 1) <= Self.passedOverBytes && head.framing != .chunked
     }
 
+    /// What the response's head has to say of the connection, which then is so: that it ends, or to HTTP/1.0, which takes silence for that,
+    /// that it persists (RFC 9112 9.3).
+    public func connectionField() -> StaticString {
+        guard keepsAlive else {
+            closes = true
+            return "Connection: close\r\n"
+        }
+        return head.isVersion11 ? "" : "Connection: keep-alive\r\n"
+    }
+
     /// The answer ends with the connection, or is unfinished: nothing may follow it.
     public func closeAfterAnswer() { closes = true }
 
@@ -136,16 +146,15 @@ public final class Request {
     public func begin(_ status: Int, fields: [(String, String)] = [], length: Int?) async throws {
         var bytes: [UInt8] = []
         bytes.appendStatusLine(status)
-        for (name, value) in fields {
-            bytes.append(contentsOf: name.utf8)
-            bytes.append(": ")
-            bytes.append(contentsOf: value.utf8.map { $0 < 32 || $0 == 127 ? 32 : $0 })
-            bytes.append("\r\n")
-        }
+        // The sandbox has a clock of its own.
+        if !fields.contains(where: { $0.0 == "Date" }) { bytes.appendField("Date", connection.stream.loop.date.now()) }
+        bytes.append(fields)
         let hasBody = status >= 200 && status != 204 && status != 304
         if let length {
             answerFraming = length == 0 ? .none : .length(length)
             if hasBody { bytes.appendField("Content-Length", decimal: length) }
+        } else if !hasBody {
+            answerFraming = .none
         } else if head.isVersion11 {
             answerFraming = .chunked
             bytes.append("Transfer-Encoding: chunked\r\n")
@@ -154,10 +163,7 @@ public final class Request {
             closes = true
         }
         if head.method == .head || !hasBody { answerFraming = .none }
-        if !keepsAlive {
-            closes = true
-            bytes.append("Connection: close\r\n")
-        }
+        bytes.append(connectionField())
         bytes.append("\r\n")
         try await write(bytes)
     }

@@ -21,6 +21,10 @@ public final class ServerConnection {
     /// Bytes of the heads and bodies of requests, as they were on the wire (inside TLS).
     public internal(set) var received = 0
 
+    /// What a malformed head is answered with, whole; it is logged there as well.
+    public typealias Rejection = (HeadError, ServerConnection) -> [UInt8]
+
+    private let rejection: Rejection?
     var reader: HeadReader
     /// nil while the connection is idle.
     private var request: Request?
@@ -28,12 +32,15 @@ public final class ServerConnection {
     /// What ended the time without a task.
     private var parkedUntil: Wake?
 
-    public init(_ socket: AcceptedSocket, on loop: EventLoop, settings: ServerSettings, tally: ByteTally? = nil) {
+    /// - Parameter rejection: nil: the reason as plain text.
+    public init(
+        _ socket: AcceptedSocket, on loop: EventLoop, settings: ServerSettings, tally: ByteTally? = nil, rejection: Rejection? = nil
+    ) {
         stream = Stream(socket.descriptor, on: loop, tally: tally)
         peer = socket.peer
         scratch = loop.scratch
         reader = HeadReader(limits: settings.limits)
-        self.settings = settings
+        (self.settings, self.rejection) = (settings, rejection)
     }
 
     /// The TLS handshake, where the listener has one. false: it failed and the connection is closed.
@@ -175,14 +182,12 @@ public final class ServerConnection {
 
     private func refuse(_ error: HeadError) async {
         refusal = error
-        let (type, body) = settings.errorBody(error)
-        var answer: [UInt8] = []
-        answer.appendStatusLine(error.status)
-        answer.appendField("Content-Type", type.utf8Bytes)
-        answer.appendField("Content-Length", decimal: body.count)
-        answer.append("Connection: close\r\n\r\n")
-        answer += body
-        try? await stream.write(answer, timeout: settings.stallTimeout)
+        let response =
+            rejection?(error, self)
+            ?? LastResponse.bytes(
+                error.status, fields: [("Content-Type", "text/plain; charset=utf-8")], body: Array(error.reason.utf8Bytes) + [10],
+                on: stream.loop)
+        try? await stream.write(response, timeout: settings.stallTimeout)
     }
 
     /// Bound of hearing out a client whose connection is to be closed.

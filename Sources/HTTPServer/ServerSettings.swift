@@ -10,10 +10,6 @@ public struct ServerSettings: Sendable {
     public var idleTimeout = Duration.seconds(75)
     /// Without a byte moving, in a body or an answer.
     public var stallTimeout = Duration.seconds(60)
-    /// What a refused head is answered with: the status and the reason → content type and body.
-    public var errorBody: @Sendable (HeadError) -> (type: StaticString, body: [UInt8]) = { error in
-        ("text/plain; charset=utf-8", Array(error.reason.utf8Bytes) + [10])
-    }
 
     public init() {}
 

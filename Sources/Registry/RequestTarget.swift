@@ -5,9 +5,15 @@ public struct RequestTarget: Sendable {
     public let path: [UInt8]
     /// As it was sent, without the question mark; empty when there is none.
     public let query: [UInt8]
+    /// Found once: they are asked for by many names.
+    private let parameters: [Parameter]
+
+    /// As it was sent, and its name in that.
+    private struct Parameter { let sent: ArraySlice<UInt8>, key: ArraySlice<UInt8> }
 
     public enum Problem: Error, CustomStringConvertible {
-        case badEscape, encodedSlash, controlCharacter, dotSegment, emptySegment, repeatedParameter, semicolon
+        case badEscape, encodedSlash, controlCharacter, dotSegment, emptySegment, longPath
+        case repeatedParameter, semicolon, fragment, manyParameters
 
         public var description: String {
             switch self {
@@ -16,53 +22,74 @@ public struct RequestTarget: Sendable {
             case .controlCharacter: "The path holds a control character or one outside ASCII."
             case .dotSegment: "The path holds a '.' or '..' segment."
             case .emptySegment: "The path holds an empty segment."
+            case .longPath: "The path is longer than \(pathBytesAtMost) bytes."
+            case .fragment: "The query holds a '#', which some read as its end."
+            case .manyParameters: "The query has more than \(parametersAtMost) parameters."
             case .semicolon: "The query holds a semicolon, which some read as the end of a parameter."
             case .repeatedParameter: "A query parameter that may come once came twice."
             }
         }
     }
 
+    /// Bytes as sent. A repository's name has 255, a reference or an upload's name 512, each perhaps as three.
+    static let pathBytesAtMost = 4 << 10
+    /// Each is looked at by its name, several times. Clients send four; ECR's own locations hold a handful.
+    static let parametersAtMost = 64
+
     /// Parameters that something is decided by: with two of one name, two readers could take different ones.
     private static let single = ["mount", "from", "digest", "ns", "n", "last", "artifactType", "_berth"].map { Array($0.utf8) }
 
     public init(_ bytes: ArraySlice<UInt8>) throws(Problem) {
         let end = bytes.firstIndex(of: UInt8(ascii: "?"))
+        guard bytes.distance(from: bytes.startIndex, to: end ?? bytes.endIndex) <= Self.pathBytesAtMost else { throw .longPath }
         path = try Self.decodedPath(bytes[..<(end ?? bytes.endIndex)])
         var query = end.map { Array(bytes[($0 + 1)...]) } ?? []
         // A tool that knows ECR alone has never seen a query in a Location, and begins one of its own behind ours.
-        if let mark = query.firstIndex(of: UInt8(ascii: "?")), query[..<mark].contains(sequence: "_berth=".utf8) {
+        if let mark = query.firstIndex(of: UInt8(ascii: "?")), Self.hasState(query[..<mark]) {
             query[mark] = UInt8(ascii: "&")
         }
         self.query = query
-        guard !query.isEmpty else { return }
+        guard !query.isEmpty else {
+            parameters = []
+            return
+        }
         guard !query.contains(UInt8(ascii: ";")) else { throw .semicolon }
-        var seen: [[UInt8]] = []
-        for pair in query.split(separator: UInt8(ascii: "&")) {
-            let name = Self.decodedParameter(pair.prefix { $0 != UInt8(ascii: "=") })
-            guard Self.single.contains(name) else { continue }
+        guard !query.contains(UInt8(ascii: "#")) else { throw .fragment }
+        guard query.count(where: { $0 == UInt8(ascii: "&") }) < Self.parametersAtMost else { throw .manyParameters }
+        parameters = query.split(separator: UInt8(ascii: "&")).map {
+            Parameter(sent: $0, key: $0.prefix { $0 != UInt8(ascii: "=") })
+        }
+        var seen: [Int] = []
+        for parameter in parameters {
+            guard let name = Self.single.firstIndex(where: { Self.names(parameter.key, $0) }) else { continue }
             guard !seen.contains(name) else { throw .repeatedParameter }
             seen.append(name)
         }
     }
 
+    /// Whether a parameter's name, as it was sent, is this one. What is too long for it is not decoded to be told.
+    private static func names(_ key: ArraySlice<UInt8>, _ name: some Collection<UInt8>) -> Bool {
+        (name.count...(3 * name.count)).contains(key.count) && decodedParameter(key).elementsEqual(name)
+    }
+
+    /// It holds Berth's own parameter, perhaps behind what the upstream keeps there.
+    private static func hasState(_ query: ArraySlice<UInt8>) -> Bool {
+        query.split(separator: UInt8(ascii: "&"), maxSplits: parametersAtMost).contains { $0.starts(with: "_berth=".utf8) }
+    }
+
     /// The decoded value of the first parameter of this name; nil when there is none.
     public func parameter(_ name: StaticString) -> [UInt8]? {
-        guard !query.isEmpty else { return nil }
         let wanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-        for pair in query.split(separator: UInt8(ascii: "&")) {
-            let key = pair.prefix { $0 != UInt8(ascii: "=") }
-            if Self.decodedParameter(key).elementsEqual(wanted) { return Self.decodedParameter(pair.dropFirst(key.count + 1)) }
-        }
-        return nil
+        let found = parameters.first { Self.names($0.key, wanted) }
+        return found.map { Self.decodedParameter($0.sent.dropFirst($0.key.count + 1)) }
     }
 
     /// The query as it was sent, less the parameters of these names (containerd's `ns` is for Berth alone).
     public func query(without names: [StaticString]) -> [UInt8] {
-        let kept = query.split(separator: UInt8(ascii: "&")).filter { pair in
-            let key = Self.decodedParameter(pair.prefix { $0 != UInt8(ascii: "=") })
-            return !names.contains { key.elementsEqual(UnsafeBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount)) }
+        let kept = parameters.filter { parameter in
+            !names.contains { Self.names(parameter.key, UnsafeBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount)) }
         }
-        return Array(kept.joined(separator: [UInt8(ascii: "&")]))
+        return Array(kept.map(\.sent).joined(separator: [UInt8(ascii: "&")]))
     }
 
     private static func decodedPath(_ bytes: ArraySlice<UInt8>) throws(Problem) -> [UInt8] {
@@ -128,11 +155,5 @@ public struct RequestTarget: Sendable {
         case 97...102: byte - 87
         default: nil
         }
-    }
-}
-
-extension ArraySlice<UInt8> {
-    fileprivate func contains(sequence: some Collection<UInt8>) -> Bool {
-        indices.contains { self[$0...].starts(with: sequence) }
     }
 }

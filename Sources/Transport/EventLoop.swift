@@ -1,6 +1,7 @@
 import CLibevent
 import Crypto
 import Glibc
+import HTTP
 import Synchronization
 
 /// A libevent base that is also a Swift executor: what is isolated to it runs on the thread inside `run()`, so `await`
@@ -19,6 +20,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     public let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
     /// For the TLS sessions of the loop, likewise.
     let records = RecordBatch()
+    /// What responses say of the time. On the loop's thread only.
+    public var date = DateClock()
     private let remote = Mutex(Remote())
     private let stopping = Atomic(false)
     private let wakeDescriptor: Int32

@@ -8,9 +8,11 @@ public struct Network: Sendable, Hashable {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard let first = parts.first, parts.count <= 2, let parsed = SocketAddress(host: first, port: 0) else { return nil }
         address = Array(parsed.addressBytes)
-        guard let bits = parts.count == 1 ? address.count * 8 : Int(parts[1]), (0...(address.count * 8)).contains(bits) else {
-            return nil
-        }
+        // An address of IPv4 in one of IPv6 (RFC 4291 2.5.5.2) is kept as that of IPv4, and so is a network of them.
+        let isMapped = address.count == 4 && first.contains(":")
+        guard let bits = parts.count == 1 ? address.count * 8 : Int(parts[1]).map({ isMapped ? $0 - 96 : $0 }),
+            (0...(address.count * 8)).contains(bits)
+        else { return nil }
         self.bits = bits
     }
 

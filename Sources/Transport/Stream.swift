@@ -1,6 +1,7 @@
 import CLibevent
 import Crypto
 import Glibc
+import HTTP
 
 /// A non-blocking socket, plain or TLS, confined to one loop. Deliberately not `Sendable`.
 ///
@@ -265,6 +266,8 @@ public final class Stream {
     }
 
     public func connectTLS(_ client: TLSClient, name: String, timeout: Duration) async throws {
+        // RFC 6066 3: without a trailing dot, which no certificate has either.
+        let name = HostName.normalized(name)
         do { tls = try TLSSession(client: client, name: name, descriptor: descriptor, batch: loop.records) } catch {
             throw TransportError(error)
         }

@@ -4,6 +4,7 @@ import Configuration
 import Crypto
 import Foundation
 import Gateway
+import HTTP
 import Logging
 import Transport
 
@@ -83,7 +84,9 @@ struct GatewayPlan: Sendable {
 
 extension Rule {
     init(_ rule: Settings.AccessRule) {
-        self.init(repositories: rule.repositories, actions: rule.actions, host: rule.host, namespace: rule.namespace)
+        self.init(
+            repositories: rule.repositories, actions: rule.actions, host: rule.host.map(HostName.init(checked:)),
+            namespace: rule.namespace.map(HostName.init(checked:)))
     }
 }
 

@@ -125,7 +125,7 @@ def test_each_decision_is_the_models(gateway: Gateway, images: dict[str, Image])
         who = chance.choice(list(RULES))
         login, name, source = chance.choice(logins[who]), chance.choice(ASKED), chance.choice(ASKED)
         written, host = chance.choice([(OWN, OWN), (HUB, HUB), ("HUB.example.com:5000", HUB), ("hub.example.com.", HUB), ("evil" + HUB, "")])
-        namespace = chance.choice([None, None, "docker.io", "quay.io", "DOCKER.IO"])
+        asked, namespace = chance.choice([(None, None)] * 2 + [("docker.io", "docker.io"), ("quay.io", "quay.io"), ("DOCKER.IO.", "docker.io")])
         forwarded = written if chance.random() < 0.3 else None
         here, there = stored_as(name, host, namespace), stored_as(source, host, namespace)
         operation, method, target, body = chance.choice([
@@ -137,8 +137,8 @@ def test_each_decision_is_the_models(gateway: Gateway, images: dict[str, Image])
             ("delete", "DELETE", f"/v2/{name}/manifests/absent", None), ("upload", "POST", f"/v2/{name}/blobs/uploads/", b""),
             ("mount", "POST", f"/v2/{name}/blobs/uploads/?mount={layers.get(there, absent)}&from={source}", b""),
         ])  # fmt: skip
-        if namespace:
-            target += f"{'&' if '?' in target else '?'}ns={namespace}"
+        if asked:
+            target += f"{'&' if '?' in target else '?'}ns={asked}"
         answer = ask(gateway, method, target, OWN if forwarded else written, login, forwarded, body)
         case = (who, operation, method, target, written, forwarded, answer)
         if operation == "ping":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import ExitStack
 
 import pytest
@@ -14,7 +15,7 @@ from harness.images import MIB, Image, blob_image, digest_of
 from harness.processes import wait_until
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
-from harness.wire import Connection, basic, request
+from harness.wire import DATE, Connection, basic, request
 
 GOOD = basic("ci", PASSWORD)
 SLOW_BUFFER = 16 * 1024
@@ -29,7 +30,9 @@ def test_connections_are_counted_over_all_workers(sandbox: Sandbox, start_gatewa
         for _ in range(10):
             turned_away = request(gateway.plain, "GET", "/v2/", authorization=GOOD)
             assert (turned_away.status, turned_away.code) == (503, "TOOMANYREQUESTS"), turned_away
-            assert int(turned_away.fields["retry-after"]) >= 1
+            assert int(turned_away.fields["retry-after"]) >= 1 and re.fullmatch(DATE, turned_away.fields["date"])
+            assert turned_away.error and turned_away.error["detail"] == {"request_id": turned_away.request_id}
+            assert gateway.access_line(turned_away)["end"] == "turned_away"
     wait_until(lambda: request(gateway.plain, "GET", "/v2/", authorization=GOOD).status == 200, "room again", 5)
 
 
@@ -106,6 +109,21 @@ def test_logins_are_counted_by_the_client_behind_a_trusted_proxy(sandbox: Sandbo
         assert login("192.0.2.3, 127.0.0.9", PASSWORD) == 200, "a proxy behind a proxy"
     wait_until(lambda: {"192.0.2.1", "192.0.2.2", "192.0.2.3"} <= clients(gateway), "access lines", 5)
     assert "198.51.100.1" not in clients(gateway)
+
+
+def test_the_client_behind_a_proxy_is_known_however_it_is_written(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    gateway = start_gateway(sandbox, listeners=[{"address": "127.0.0.1:0", "trusted_proxies": ["127.0.0.0/8", "::ffff:10.0.0.0/104"]}])
+    spellings = {
+        "192.0.2.1:4711": "192.0.2.1", '"192.0.2.1:_port"': "192.0.2.1", "192.0.2.1, ,": "192.0.2.1", "[2001:db8::1]": "2001:db8::1",
+        '"[2001:DB8::1]:4711"': "2001:db8::1", "[2001:db8::1%eth0]:_port": "2001:db8::1", "::ffff:192.0.2.1": "192.0.2.1",
+        "[::ffff:192.0.2.1]:4711": "192.0.2.1", "192.0.2.1, [::ffff:10.0.0.9]:80": "192.0.2.1", "unknown": "127.0.0.1", "_x": "127.0.0.1",
+        "192.0.2.1, unknown, 10.0.0.9": "10.0.0.9", "192.0.2.1, _hidden:_port": "127.0.0.1",
+    }  # fmt: skip
+    found = {}
+    for spelling in spellings:
+        answer = request(gateway.plain, "GET", "/v2/", {"X-Forwarded-For": spelling}, authorization=GOOD)
+        found[spelling] = gateway.access_line(answer)["client"]
+    assert found == spellings
 
 
 def test_forwarded_fields_of_anybody_else_are_not_believed(sandbox: Sandbox, start_gateway: StartGateway) -> None:

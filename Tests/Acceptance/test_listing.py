@@ -75,7 +75,16 @@ def test_no_tags_are_asked_for_and_none_come(client: RegistryClient) -> None:
     assert json.loads(answer.body)["tags"] == [] and "link" not in answer.fields
 
 
-@pytest.mark.parametrize("n", ["-1", "x", "", "1" * 10])
+@pytest.mark.parametrize("n", ["9999999999", "0" * 30 + "1001", "9" * 40])
+def test_a_bound_of_many_digits_is_one(client: RegistryClient, n: str) -> None:
+    answer = client.expect((200,), "GET", f"/v2/{REPOSITORY}/tags/list?n={n}")
+    assert json.loads(answer.body)["tags"] == TAGS and "link" not in answer.fields
+    assert REPOSITORY in json.loads(client.expect((200,), "GET", f"/v2/_catalog?n={n}").body)["repositories"]
+    referrers = client.expect((200,), "GET", f"/v2/{REPOSITORY}/referrers/{digest_of(b'x')}?n={n}")
+    assert json.loads(referrers.body)["manifests"] == []
+
+
+@pytest.mark.parametrize("n", ["-1", "x", "", "1x"])
 def test_a_number_that_is_none_is_refused(client: RegistryClient, n: str) -> None:
     assert client.expect((400,), "GET", f"/v2/{REPOSITORY}/tags/list?n={n}").code == "UNSUPPORTED"
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
-from conftest import REPOSITORY
+from conftest import REPOSITORY, StartGateway
 from harness.address import Address
 from harness.gateway import PASSWORD, Gateway
 from harness.processes import wait_until
 from harness.registry import RegistryClient
-from harness.wire import Connection, basic, raw_exchange
+from harness.sandbox import Sandbox
+from harness.wire import DATE, Answer, Connection, basic, raw_exchange
 
 pytestmark = pytest.mark.usefixtures("nothing_else_is_harmed")
 
@@ -36,41 +40,74 @@ MALFORMED: dict[str, tuple[str, tuple[int, ...]]] = {
     "two hosts": (f"GET /v2/ HTTP/1.1\r\n{HOST}{HOST}{AUTHORIZATION}\r\n", (400,)),
     "http 2 preface": ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (400, 505)),
     "unknown version": (f"GET /v2/ HTTP/3.7\r\n{HOST}\r\n", (400, 505)),
+    "another host than Host": (f"GET http://other.test/v2/ HTTP/1.1\r\n{HOST}{AUTHORIZATION}\r\n", (400,)),
+    "another port than Host": (f"GET http://registry.example.test:81/v2/ HTTP/1.1\r\n{HOST}{AUTHORIZATION}\r\n", (400,)),
+    "user in the target": (f"GET http://ci@registry.example.test/v2/ HTTP/1.1\r\n{HOST}{AUTHORIZATION}\r\n", (400,)),
+    "another scheme": (f"GET ftp://registry.example.test/v2/ HTTP/1.1\r\n{HOST}{AUTHORIZATION}\r\n", (400,)),
+    "connect": (f"CONNECT registry.example.test:443 HTTP/1.1\r\n{HOST}{AUTHORIZATION}\r\n", (400,)),
+    "host of no grammar": (f"GET /v2/ HTTP/1.1\r\nHost: a:b:c\r\n{AUTHORIZATION}\r\n", (400,)),
+    "thousands of options": (f"{PULL}Connection: {'a,' * 15_000}\r\n\r\n", (431,)),
     "garbage": ("\x80\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", (400,)),
 }
-
-
-def refusals_logged(gateway: Gateway) -> int:
-    return sum(1 for line in gateway.log_lines() if line.get("message") == "access" and 400 <= int(line.get("status", 0)) < 600)
 
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_an_ambiguous_request_is_refused_and_the_connection_closed(strict_gateway: Gateway, name: str) -> None:
     text, statuses = MALFORMED[name]
-    logged = refusals_logged(strict_gateway)
     answer, closed = raw_exchange(strict_gateway.plain, text.encode("latin-1"))
     assert answer is not None, "closed without a word"
     assert answer.status in statuses, answer
     assert closed, "the connection was kept, and what follows could be read as another request"
-    wait_until(lambda: refusals_logged(strict_gateway) > logged, "an access line", 5)
+    rejected(strict_gateway, answer)
 
 
-def test_tls_to_a_plain_listener_is_no_news(strict_gateway: Gateway) -> None:
+def rejected(gateway: Gateway, answer: Answer) -> dict[str, Any]:
+    """Dated, and named in the response, its body and the log by one request id."""
+    assert re.fullmatch(DATE, answer.fields["date"]), answer
+    assert answer.error and answer.error["detail"] == {"request_id": answer.request_id}, answer
+    line = gateway.access_line(answer)
+    assert (int(line["status"]), line["end"]) == (answer.status, "malformed")
+    return line
+
+
+def test_tls_to_a_plain_listener_is_told_so_and_logged(strict_gateway: Gateway) -> None:
     """docker and podman try TLS first, at every command."""
-    logged = refusals_logged(strict_gateway)
     answer, closed = raw_exchange(strict_gateway.plain, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
     assert answer is not None and answer.status == 400 and b"TLS was spoken" in answer.body and closed
-    assert refusals_logged(strict_gateway) == logged
+    assert "TLS was spoken" in rejected(strict_gateway, answer)["reason"]
 
 
-def test_plain_http_to_a_tls_listener_is_told_so(strict_gateway: Gateway) -> None:
+def test_plain_http_to_a_tls_listener_is_told_so_and_logged(strict_gateway: Gateway) -> None:
     plain = Address(strict_gateway.tls.host, strict_gateway.tls.port)
     answer, closed = raw_exchange(plain, f"GET /v2/ HTTP/1.1\r\n{HOST}\r\n".encode())
     assert answer is not None and answer.status == 400 and b"This port speaks TLS" in answer.body and closed
-    wait_until(lambda: "something else than TLS" in strict_gateway.program.err, "a log line", 5)
+    assert "This port speaks TLS" in rejected(strict_gateway, answer)["reason"]
 
 
-@pytest.mark.parametrize("chunk", ["zz\r\nhello\r\n", "5;\r\nhelloXX0\r\n\r\n", "-5\r\nhello\r\n", "FFFFFFFFFFFFFFFFF\r\n"])
+def test_a_handshake_that_fails_is_logged(strict_gateway: Gateway) -> None:
+    with Connection(Address(strict_gateway.tls.host, strict_gateway.tls.port)) as connection:
+        connection.send(b"\x16\x03\x01\x00\x05hello")
+        connection.closed_by_peer()
+    wait_until(lambda: any(line["message"] == "handshake failed" and "SSL_do_handshake" in line["reason"]
+                           for line in strict_gateway.log_lines()), "a log line", 5)  # fmt: skip
+
+
+def test_a_head_that_does_not_come_is_told_so(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    gateway = start_gateway(sandbox, timeouts={"head": "200ms"})
+    answer, closed = raw_exchange(gateway.plain, b"GET /v2/ HT")
+    assert answer is not None and answer.status == 408 and closed
+    rejected(gateway, answer)
+
+
+BAD_CHUNKS = (
+    "zz\r\nhello\r\n", "5;\r\nhelloXX0\r\n\r\n", "-5\r\nhello\r\n", "FFFFFFFFFFFFFFFFF\r\n", "5 \r\nhello\r\n0\r\n\r\n",
+    "5\t;a\r\nhello\r\n0\r\n\r\n", "5; a=b\r\nhello\r\n0\r\n\r\n", "5;a=\r\nhello\r\n0\r\n\r\n", "5;a@b\r\nhello\r\n0\r\n\r\n",
+    "5\r\nhello\r\n0 \r\n\r\n", "5\r\nhello\r\n0\r\nno field\r\n\r\n", "5\r\nhello\r\n0\r\nA : b\r\n\r\n",
+    "5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n", "5\r\nhello\r\n0\r\nGET /v2/ HTTP/1.1\r\n\r\n",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("chunk", BAD_CHUNKS)
 def test_a_bad_chunk_is_refused(strict_gateway: Gateway, chunk: str) -> None:
     with RegistryClient(strict_gateway.plain, "ci", PASSWORD) as client:
         session = client.start_upload(REPOSITORY)

@@ -12,7 +12,7 @@ from conftest import StartGateway
 from harness.gateway import clean_environment
 from harness.forward_proxy import ForwardProxy
 from harness.images import MIB, blob_image
-from harness.processes import attempt
+from harness.processes import attempt, wait_until
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
 from harness.wire import request, basic
@@ -60,6 +60,25 @@ def test_what_no_proxy_names_and_connect_to_dials_goes_without(
     with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
         client.push_image(REPOSITORY, "v1", blob_image(b"layer"))
     assert not proxy.asked
+
+
+@pytest.mark.parametrize("excepted", [".AMAZONAWS.com.", "amazonaws.com:443", "*.amazonaws.com."])
+def test_what_no_proxy_names_goes_without_however_it_is_written(
+    own_sandbox: Sandbox, start_gateway: StartGateway, start_proxy: Callable[..., ForwardProxy], excepted: str
+) -> None:
+    """Transfers and the calls to AWS alike: nobody but the proxy could have resolved these names."""
+    proxy = start_proxy()
+    gateway = start_gateway(own_sandbox, {"HTTPS_PROXY": proxy.url, "NO_PROXY": f"localhost, {excepted}"}, connect_to={})
+    wait_until(lambda: "GetAuthorizationToken" in gateway.program.err, "a call", 20)
+    gateway.stop()
+    assert not proxy.asked
+    # The calls that bring a token go by the proxy, and transfers around it.
+    registry = own_sandbox.registry_host.upper() + ".:443"
+    gateway = start_gateway(own_sandbox, {"HTTPS_PROXY": proxy.url, "NO_PROXY": registry}, connect_to={})
+    gateway.wait_until_ready()
+    authorization = basic(gateway.username, gateway.password)
+    assert request(gateway.plain, "GET", f"/v2/{REPOSITORY}/tags/list", authorization=authorization).status in (502, 504)
+    assert not any(target.startswith(own_sandbox.facts["account"]) for target in proxy.asked), proxy.asked
 
 
 def test_a_proxy_that_refuses_is_named(

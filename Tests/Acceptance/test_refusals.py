@@ -55,6 +55,8 @@ REFUSALS = (
     Refusal("dot segments", CI, "GET", "/v2/team/../secret/app/manifests/v1", 404, None),
     Refusal("encoded dot segments", CI, "GET", "/v2/team/%2e%2e/secret/app/manifests/v1", 404, None),
     Refusal("encoded slash", CI, "GET", "/v2/team%2fapp/manifests/v1", 404, None),
+    Refusal("more parameters than are read", CI, "GET", f"{MANIFEST}?{'a&' * 64}", 400, "NAME_INVALID"),
+    Refusal("path longer than is read", CI, "GET", "/v2/" + "a/" * 2500, 400, "NAME_INVALID"),
     Refusal("digest that is none", CI, "GET", f"/v2/{REPOSITORY}/blobs/sha256:1234", 404, None),
     Refusal("missing repository", CI, "GET", "/v2/team/absent/manifests/v1", 404, "NAME_UNKNOWN"),
     Refusal("push to a missing repository", CI, "POST", "/v2/team/absent/blobs/uploads/", 404, "NAME_UNKNOWN"),

@@ -118,6 +118,10 @@ def test_a_mount_across_accounts_is_a_session(two: tuple[Gateway, Sandbox, Sandb
         ("/v2/library/nginx/manifests/v1?ns=docker.io", None),
         ("/v2/library/nginx/manifests/v1", "mirror.example.com"),
         ("/v2/library/nginx/manifests/v1", "MIRROR.example.com:5000"),
+        ("/v2/library/nginx/manifests/v1", "mirror.example.com."),
+        ("/v2/library/nginx/manifests/v1", "Mirror.Example.Com.:5000"),
+        ("/v2/library/nginx/manifests/v1?ns=Docker.io.", None),
+        ("/v2/library/nginx/manifests/v1?ns=docker.io:443", None),
         ("/v2/there/hub/library/nginx/manifests/v1", None),
     ],
 )

@@ -1,3 +1,4 @@
+import HTTP
 import Registry
 import Testing
 
@@ -16,7 +17,7 @@ struct PlaceTests {
     func `a rule of a host holds where the client addressed it, however it was written`(host: String?, holds: Bool) throws {
         let repository = try #require(Repository("library/nginx"))
         for written in ["hub.example.com", "Hub.Example.Com", "hub.example.com."] {
-            let user = Principal(name: "u", rules: [Rule(repositories: ["**"], actions: [.pull], host: written)])
+            let user = Principal(name: "u", rules: [Rule(repositories: ["**"], actions: [.pull], host: HostName(written))])
             #expect(user.may(anyOf: [.pull], on: repository, at: Self.place(host)) == holds)
             #expect(user.may(anyOf: [.pull], on: nil, at: Self.place(host)) == holds)
             #expect(!user.may(anyOf: [.push], on: repository, at: Self.place(host)))
@@ -25,7 +26,8 @@ struct PlaceTests {
 
     @Test func `a rule of a namespace holds for that one, and with a host for both`() throws {
         let repository = try #require(Repository("library/nginx"))
-        let user = Principal(name: "u", rules: [Rule(repositories: ["**"], actions: [.pull], host: "h", namespace: "docker.io")])
+        let user = Principal(
+            name: "u", rules: [Rule(repositories: ["**"], actions: [.pull], host: HostName("h"), namespace: HostName("docker.io"))])
         func may(_ place: Place) -> Bool { user.may(anyOf: [.pull], on: repository, at: place) }
         #expect(may(Self.place("h", "docker.io")))
         for other in [Self.place("h"), Self.place("g", "docker.io"), Self.place("h", "quay.io"), Self.place(nil, "docker.io")] {

@@ -147,6 +147,10 @@ struct AdminHostTests {
     @Test(arguments: ["127.0.0.1:4000", "127.9.9.9:4000", "[::1]:4000", "[::ffff:127.0.0.1]:4000"])
     func `this machine is known in each of its forms`(peer: String) throws {
         #expect(!HostRule.allows("evil.example", from: try #require(SocketAddress(peer))))
+        #expect(!HostRule.allows("localhost.evil.example", from: try #require(SocketAddress(peer))))
+        for host in ["LocalHost", "localhost.:5001", "127.0.0.1", "[::1]:5001"] {
+            #expect(HostRule.allows(host, from: try #require(SocketAddress(peer))))
+        }
     }
 }
 

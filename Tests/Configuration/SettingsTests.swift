@@ -19,7 +19,7 @@ struct SettingsTests {
               certificate: \(folder["tls.crt"])
               private_key: \(folder["tls.key"])
               client_ca: \(folder["ca.pem"])
-            public_url: https://registry.example.com/
+            public_url: HTTPS://Registry.Example.com./
             trusted_proxies: [10.0.0.0/8, "fd00::/8", 192.0.2.1]
           - address: "[::1]:0"
         admin:

@@ -78,7 +78,7 @@ struct AuthorisationOracle {
     static func decide(
         _ operation: Operation, _ repository: String, by rules: [Rule], _ rows: [Row], host field: String?, namespace: String?
     ) -> String {
-        let host = host(field)
+        let (host, namespace) = (host(field), host(namespace))
         guard let needs = operation.needs else { return "here" }
         guard operation.path != "/v2/_catalog" else { return may(rules, needs, nil, host, namespace) ? "here" : "refused" }
         guard may(rules, needs, repository, host, namespace) else { return "refused" }

@@ -89,15 +89,15 @@ struct AuthorisationTests {
                     name: "u",
                     rules: rules.map {
                         Access.Rule(
-                            repositories: $0.patterns, actions: Set($0.actions.compactMap(Action.init)), host: $0.host,
-                            namespace: $0.namespace)
+                            repositories: $0.patterns, actions: Set($0.actions.compactMap(Action.init)),
+                            host: $0.host.map(HostName.init(checked:)), namespace: $0.namespace.map(HostName.init(checked:)))
                     })
             }
             let rows = (0..<Int.random(in: 1...5, using: &random)).map { _ in Self.row(&random) }
             let router = Router(
                 try rows.map {
                     Router.Row(
-                        host: $0.host.map(Access.Place.name(ofHost:)), namespace: $0.namespace.map { Array($0.utf8) },
+                        host: $0.host.map(HostName.init(checked:)), namespace: $0.namespace.map(HostName.init(checked:)),
                         prefix: Array($0.prefix.utf8), upstream: try #require(upstreams[$0.upstream]),
                         upstreamPrefix: Array($0.upstreamPrefix.utf8))
                 })

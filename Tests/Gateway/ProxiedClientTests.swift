@@ -19,6 +19,16 @@ struct ProxiedClientTests {
         (["X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 10.0.0.8"], "192.0.2.1"),
         (["X-Forwarded-For: 192.0.2.1:4711"], "192.0.2.1"), (["X-Forwarded-For: [2001:db8::1]:4711"], "2001:db8::1"),
         (["X-Forwarded-For: 2001:db8::1"], "2001:db8::1"), (["X-Forwarded-For: unknown, 10.0.0.8"], "10.0.0.8"),
+        (["X-Forwarded-For: [2001:db8::1]"], "2001:db8::1"), (["X-Forwarded-For: [2001:DB8::1%eth0]"], "2001:db8::1"),
+        (["X-Forwarded-For: fe80::1%eth0"], "fe80::1"), (["X-Forwarded-For: \"[2001:db8::1]:4711\""], "2001:db8::1"),
+        (["X-Forwarded-For: \"192.0.2.1:4711\""], "192.0.2.1"), (["X-Forwarded-For: 192.0.2.1:_hidden"], "192.0.2.1"),
+        (["X-Forwarded-For: [2001:db8::1]:_hidden"], "2001:db8::1"), (["X-Forwarded-For: 192.0.2.1:"], "192.0.2.1"),
+        (["X-Forwarded-For: ::ffff:192.0.2.1"], "192.0.2.1"), (["X-Forwarded-For: [::FFFF:192.0.2.1]:4711"], "192.0.2.1"),
+        (["X-Forwarded-For: ::ffff:192.0.2.1:4711"], "192.0.2.1"), (["X-Forwarded-For: 192.0.2.1, ::ffff:10.0.0.8"], "192.0.2.1"),
+        (["X-Forwarded-For: 192.0.2.1, , \t,"], "192.0.2.1"), (["X-Forwarded-For:\t192.0.2.1 :4711 "], "192.0.2.1"),
+        (["X-Forwarded-For: 192.0.2.1, unknown"], nil), (["X-Forwarded-For: 192.0.2.1, unknown:80"], nil),
+        (["X-Forwarded-For: 192.0.2.1, _hidden:_port, 10.0.0.8"], "10.0.0.8"), (["X-Forwarded-For: for=192.0.2.1"], nil),
+        (["X-Forwarded-For: 192.0.2.1, " + String(repeating: "10.0.0.8,", count: 40)], "10.0.0.8"),
         (["X-Forwarded-For: 192.0.2.1, _hidden"], nil), (["X-Forwarded-For:"], nil), ([], nil),
     ])
     func `the client is the last that no trusted proxy is`(fields: [String], expected: String?) throws {

@@ -20,7 +20,7 @@ struct ChunkedDecoderTests {
     @Test(arguments: [1, 2, 3, 7, 64]) func `however it is cut, the payload is the same and the next request untouched`(piece: Int)
         throws
     {
-        let wire = Array("5\r\nhello\r\nA;name=\"v\"\r\n0123456789\r\n000\r\nTrailer: x\r\n\r\nGET /".utf8)
+        let wire = Array("5\r\nhello\r\nA;name=\"v; \\\"\";b;c=d\r\n0123456789\r\n000\r\nX-Sum: 1 2\r\nEmpty:\r\n\r\nGET /".utf8)
         let body = try #require(try Self.decode(wire, piece: piece))
         #expect(body.payload.elementsEqual("hello0123456789".utf8))
         #expect(body.rest.elementsEqual("GET /".utf8))
@@ -28,10 +28,25 @@ struct ChunkedDecoderTests {
 
     @Test(arguments: [
         "x\r\n", "\r\n", "-1\r\n", "0x1\r\n", "1\n", "1\r\rab", "1\r\nab\r\n", "1\r\na\n", "ffffffffffffffff\r\n", "1 \u{1}\r\n",
-        "0\r\nA\nB\r\n\r\n",
+        "1 \r\n", "1\t\r\n", " 1\r\n", "1 ;a\r\n", "1; a\r\n", "1;a \r\n", "1;a =b\r\n", "1;a= b\r\n", "1;a=b \r\n",
+        "1;\r\n", "1;;a\r\n", "1;a;\r\n", "1;a=\r\n", "1;=b\r\n", "1;a=b=c\r\n", "1;a=\"b\r\n", "1;a=\"b\"c\r\n", "1;a=b\"c\"\r\n",
+        "1;a@b\r\n", "1;a=\"\\\u{1}\"\r\n", "1;a=\"b\" \r\n",
     ])
     func `a chunk that another parser could read differently is refused`(wire: String) {
         #expect(throws: HeadError.badChunk) { _ = try Self.decode(Array(wire.utf8), piece: 4) }
+    }
+
+    @Test(arguments: [
+        "A\nB\r\n", "A\r\n", "A : b\r\n", ": b\r\n", " A: b\r\n", "A: b\r\n c\r\n", "A: b\u{1}\r\n", "A b: c\r\n",
+        "GET / HTTP/1.1\r\n",
+        "Content-Length: 5\r\n", "transfer-encoding: chunked\r\n", "Host: x\r\n", "A: b\r\nAuthorization: c\r\n",
+        "Connection: close\r\n",
+        "Content-Range: 0-1\r\n", "Trailer: x\r\n",
+    ])
+    func `a trailer that is no field, or one of heads, is refused`(line: String) {
+        for piece in [1, 64] {
+            #expect(throws: HeadError.badTrailer) { _ = try Self.decode(Array("0\r\n\(line)\r\n".utf8), piece: piece) }
+        }
     }
 
     @Test func `extensions and trailers are bounded`() {

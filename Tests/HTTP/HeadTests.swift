@@ -22,6 +22,56 @@ struct HeadTests {
     }
 
     @Test(arguments: [
+        ("http://berth:5000/v2/a?b=c", "berth:5000", "/v2/a?b=c"), ("https://berth/v2/", "berth", "/v2/"),
+        ("HTTP://Berth.Example./v2/", "berth.example", "/v2/"), ("http://berth.example/v2/", "BERTH.example.:80", "/v2/"),
+        ("https://berth:443/v2/", "berth", "/v2/"), ("https://berth/v2/", "berth:", "/v2/"),
+        ("http://[::1]:5000/v2/", "[::1]:5000", "/v2/"),
+        ("http://berth", "berth", "/"), ("http://berth/", "berth", "/"),
+    ])
+    func `a target in absolute form is read as the path at the listener's own host`(target: String, host: String, path: String)
+        throws
+    {
+        let (head, rest) = try Self.request("GET \(target) HTTP/1.1\r\nHost: \(host)\r\nX: y\r\n\r\nrest")
+        #expect(head.target.elementsEqual(path.utf8))
+        #expect(head.string("host") == host && head.string("x") == "y" && rest.elementsEqual("rest".utf8))
+        let (next, _) = try Self.request("GET /v2/ HTTP/1.0\r\n\r\n")
+        #expect(next.target.elementsEqual("/v2/".utf8))
+    }
+
+    @Test(arguments: [
+        ("GET http://other/v2/ HTTP/1.1\r\nHost: berth\r\n", HeadError.foreignTarget),
+        ("GET http://berth:81/v2/ HTTP/1.1\r\nHost: berth\r\n", .foreignTarget),
+        ("GET https://berth/v2/ HTTP/1.1\r\nHost: berth:80\r\n", .foreignTarget),
+        ("GET http://berth.example/v2/ HTTP/1.1\r\nHost: berth\r\n", .foreignTarget),
+        ("GET http://berth/v2/ HTTP/1.0\r\n", .foreignTarget), ("GET http://berth/v2/ HTTP/1.1\r\n", .badHost),
+        ("GET http://berth/v2/ HTTP/1.1\r\nHost: berth\r\nHost: berth\r\n", .badHost),
+        ("GET http://user@berth/v2/ HTTP/1.1\r\nHost: berth\r\n", .badRequestLine),
+        ("GET http://berth:x/v2/ HTTP/1.1\r\nHost: berth\r\n", .badRequestLine),
+        ("GET http://berth?v2 HTTP/1.1\r\nHost: berth\r\n", .badRequestLine),
+        ("GET http:///v2/ HTTP/1.1\r\nHost: berth\r\n", .badRequestLine),
+        ("GET ftp://berth/v2/ HTTP/1.1\r\nHost: berth\r\n", .badRequestLine),
+        ("GET berth/v2/ HTTP/1.1\r\nHost: berth\r\n", .badRequestLine),
+        ("GET berth:80 HTTP/1.1\r\nHost: berth\r\n", .badRequestLine),
+        ("CONNECT berth:80 HTTP/1.1\r\nHost: berth\r\n", .badRequestLine),
+        ("CONNECT http://berth/ HTTP/1.1\r\nHost: berth\r\n", .badRequestLine),
+        ("GET * HTTP/1.1\r\nHost: berth\r\n", .badRequestLine),
+        ("GET /v2/ HTTP/1.1\r\nHost: a:b\r\n", .badHost), ("GET /v2/ HTTP/1.1\r\nHost: a:1:2\r\n", .badHost),
+        ("GET /v2/ HTTP/1.1\r\nHost: a:65536\r\n", .badHost), ("GET /v2/ HTTP/1.1\r\nHost: .\r\n", .badHost),
+        ("GET /v2/ HTTP/1.1\r\nHost: [a]\r\n", .badHost), ("GET /v2/ HTTP/1.1\r\nHost: a@b\r\n", .badHost),
+    ])
+    func `a target or a host that is another's, or of no form that is known, is refused`(wire: String, error: HeadError) {
+        #expect(throws: error) { try Self.request(wire + "\r\n") }
+    }
+
+    @Test func `the names that Connection lists are bounded over all its fields`() throws {
+        let names = String(repeating: "a,", count: 33)
+        #expect(throws: HeadError.tooManyOptions) {
+            try Self.request("GET / HTTP/1.1\r\nHost: x\r\nConnection: \(names)\r\nConnection: \(names)\r\n\r\n")
+        }
+        _ = try Self.request("GET / HTTP/1.1\r\nHost: x\r\nConnection: \(names)\r\n\r\n")
+    }
+
+    @Test(arguments: [
         ("HTTP/1.1 200 OK\r\n\r\n", false, BodyFraming.untilClose, false),
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", false, .length(5), true),
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true, .none, true),

@@ -27,7 +27,7 @@ struct HouseTests {
 
     /// From the ground up: a room imports rooms before it.
     static let rooms = [
-        "Crypto", "Transport", "HTTP", "Telemetry", "HTTPServer", "Registry", "Configuration", "AWS", "Access", "Sandbox",
+        "HTTP", "Crypto", "Transport", "Telemetry", "HTTPServer", "Registry", "Configuration", "AWS", "Access", "Sandbox",
         "Gateway", "Admin",
         "berth",
     ]

@@ -34,7 +34,9 @@ struct RequestTargetTests {
         ("/v2/..", .dotSegment), ("/v2//b", .emptySegment), ("/v2/%", .badEscape), ("/v2/%6", .badEscape), ("/v2/%zz", .badEscape),
         ("/v2/%00", .controlCharacter), ("/v2/%20", .controlCharacter), ("/v2/%c3%a4", .controlCharacter),
         ("/v2/a?from=x&from=y", .repeatedParameter), ("/v2/a?from=x&%66rom=y", .repeatedParameter),
-        ("/v2/a?mount=x;from=y", .semicolon),
+        ("/v2/a?mount=x;from=y", .semicolon), ("/v2/a?digest=x#y", .fragment),
+        ("/v2/a?" + String(repeating: "x&", count: 64), .manyParameters),
+        ("/v2/" + String(repeating: "a/", count: 2048), .longPath),
     ])
     func `a target that two readers could take for different ones is refused`(text: String, problem: RequestTarget.Problem) {
         #expect(throws: problem) { try RequestTarget(Array(text.utf8)[...]) }

@@ -21,13 +21,11 @@ struct BlobProbe {
         bytes.appendStatusLine(200)
         bytes.append("Content-Type: application/octet-stream\r\nAccept-Ranges: bytes\r\n")
         bytes.append("Docker-Distribution-Api-Version: registry/2.0\r\n")
+        bytes.appendField("Date", request.connection.stream.loop.date.now())
         bytes.appendField("Content-Length", decimal: length)
         bytes.appendField("Docker-Content-Digest", digest.bytes)
         bytes.appendField("Berth-Request-Id", exchange.record.requestID)
-        if !request.keepsAlive {
-            request.closeAfterAnswer()
-            bytes.append("Connection: close\r\n")
-        }
+        bytes.append(request.connectionField())
         bytes.append("\r\n")
         try await Relay(request: request, stallTimeout: site.timeouts.stall).write(bytes, to: request.connection.stream, .client)
         exchange.record.sent += bytes.count
@@ -35,6 +33,8 @@ struct BlobProbe {
 
     /// RFC 9110 14.4: `bytes 0-0/1234`; `bytes */0` with 416, of a blob without bytes. A whole body is from one who knows no ranges.
     static func size(by head: Head) -> Int? {
+        // Of another encoding than the blob's own it says the length of that.
+        guard !head.isEncoded else { return nil }
         let total = head.value(of: .contentRange).flatMap { field in
             field.lastIndex(of: UInt8(ascii: "/")).flatMap { Int(String(decoding: field[($0 + 1)...], as: UTF8.self)) }
         }

@@ -133,14 +133,14 @@ struct Download {
 
     /// The client's answer, head and body.
     private func pass(_ upstream: UpstreamConnection) async throws {
-        let framing = AnswerFraming(upstream: upstream.head.framing, collected: nil, toVersion11: request.head.isVersion11)
+        let framing = AnswerFraming(upstream.head, status: upstream.head.status, toVersion11: request.head.isVersion11)
         if framing.endsConnection { request.closeAfterAnswer() }
         exchange.record.status = upstream.head.status
         var bytes = bench.takeHeadBuffer()
         bytes.removeAll(keepingCapacity: true)
         ClientAnswer(
             head: upstream.head, status: upstream.head.status, body: framing.body, requestID: exchange.record.requestID,
-            keepsAlive: request.keepsAlive
+            date: request.connection.stream.loop.date.now(), connectionField: request.connectionField()
         ).redirectedHead(into: &bytes, digest: digest.bytes)
         let head = bytes.count
         try relay.appendReady(from: upstream, chunked: framing.isChunked, to: &bytes)

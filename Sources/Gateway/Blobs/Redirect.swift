@@ -1,4 +1,5 @@
 import Configuration
+import HTTP
 import Transport
 
 /// Where a blob's redirect leads (wire 1.4): S3 as a rule, a CDN for pull-through caches. The URL is a secret: whoever has it
@@ -19,21 +20,14 @@ struct Redirect {
         guard location.starts(with: scheme), location.count <= Self.targetBytesAtMost else { return nil }
         let rest = location.dropFirst(scheme.count)
         let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") } ?? rest.endIndex
-        var authority = String(decoding: rest[..<end], as: UTF8.self)
-        var port: UInt16 = 443
-        if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
-            guard let given = UInt16(authority[authority.index(after: colon)...]), given > 0 else { return nil }
-            port = given
-            authority = String(authority[..<colon])
+        guard let named = HostName(String(decoding: rest[..<end], as: UTF8.self)), named.port != 0, !named.name.contains(":") else {
+            return nil
         }
-        let isName = authority.utf8.allSatisfy { ($0 | 0x20) &- 97 < 26 || $0 &- 48 < 10 || $0 == 45 || $0 == 46 }
-        guard isName, !authority.isEmpty, authority.utf8.count <= 253 else { return nil }
-        if authority.hasSuffix(".") { authority.removeLast() }
         // 2130706433, 0x7f.1: no names, and addresses to those who read them as inet_aton(3) does, a proxy perhaps.
-        let last = authority.lowercased().split(separator: ".").last ?? ""
+        let last = named.name.split(separator: ".").last ?? ""
         let isNumber = last.utf8.allSatisfy { $0 &- 48 < 10 } || last.hasPrefix("0x")
-        guard !isNumber || SocketAddress(host: authority, port: 0)?.host == authority else { return nil }
-        origin = Origin(host: authority, port: port, connectTo: connectTo)
+        guard !isNumber || SocketAddress(host: named.name, port: 0)?.host == named.name else { return nil }
+        origin = Origin(host: named.name, port: named.port ?? 443, connectTo: connectTo)
         let path = rest[end...].prefix { $0 != UInt8(ascii: "#") }
         guard path.allSatisfy({ $0 > 32 && $0 < 127 }) else { return nil }
         target = (path.first == UInt8(ascii: "/") ? [] : [UInt8(ascii: "/")]) + path

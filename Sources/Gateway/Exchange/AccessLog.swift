@@ -24,6 +24,8 @@ final class AccessLog {
     private static let targetBytesAtMost = 1024
     /// Of a name that nobody has: it may be a token, pasted where the name belongs, and is then not logged whole.
     static let triedUserBytesAtMost = 64
+    /// What may be shown stands near the start: before and after it can be thousands of parameters of a guesser's.
+    private static let targetBytesLookedAt = 4 << 10
     /// Query parameters that are no secret. A presigned URL's, or whatever a client makes up, are left out.
     private static let parametersShown = ["n", "last", "digest", "mount", "from", "ns", "artifactType"].map { Array($0.utf8) }
 
@@ -53,16 +55,16 @@ final class AccessLog {
         finish(line)
     }
 
-    /// A head that was refused before it was a request.
-    func write(_ error: HeadError, from client: SocketAddress) {
-        guard settings.isOn, error != .tlsRecord else { return }
-        guard mayWrite(client, Array(client.host.utf8), .other, error.status, "\(error.reason)") else { return }
+    /// What was answered before it was a request.
+    func write(_ error: RegistryError, end: StaticString, requestID: [UInt8], from client: SocketAddress) {
+        guard settings.isOn, mayWrite(client, Array(client.host.utf8), .other, error.status, error.message) else { return }
         var line = LogLine(settings.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
+        line.field("request_id", requestID)
         line.field("client", client.host.utf8)
         line.field("operation", Operation.other.rawValue.utf8)
         line.field("status", error.status)
-        line.field("end", "malformed")
-        line.field("reason", error.reason)
+        line.field("end", end)
+        line.field("reason", error.message.utf8)
         finish(line)
     }
 
@@ -71,15 +73,6 @@ final class AccessLog {
         var line = LogLine(settings.format, level: "info", message: "handshake failed".utf8, clock: &clock, in: buffer)
         line.field("client", client.host.utf8)
         line.field("reason", "\(error)".utf8)
-        finish(line)
-    }
-
-    /// A connection past the bounds.
-    func writeTurnedAway(_ client: SocketAddress, _ reason: StaticString) {
-        guard settings.isOn, mayWrite(client, Array(client.host.utf8), .other, 503, "\(reason)") else { return }
-        var line = LogLine(settings.format, level: "info", message: "turned away".utf8, clock: &clock, in: buffer)
-        line.field("client", client.host.utf8)
-        line.field("reason", reason)
         finish(line)
     }
 
@@ -118,6 +111,7 @@ final class AccessLog {
 
     /// A request target as it may be logged.
     static func shown(_ target: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        let target = target.prefix(targetBytesLookedAt)
         guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return target.prefix(targetBytesAtMost) }
         let pairs = target[(mark + 1)...].split(separator: UInt8(ascii: "&")).filter { pair in
             parametersShown.contains { pair.prefix { $0 != UInt8(ascii: "=") }.elementsEqual($0) }

@@ -13,6 +13,8 @@ struct Call {
     private(set) var mount: (digest: Digest, source: Repository)?
     /// Of an upload session, as its `Location` told the client; nil: none, or the client has lost it.
     let upload: UploadState?
+    /// `n`: how many names a list may have at most; nil: as many as there are.
+    let count: Int?
     /// containerd's name for the registry it means (wire 6); Berth's own and not forwarded.
     let namespace: [UInt8]?
 
@@ -30,6 +32,7 @@ struct Call {
         guard head.framing == .none || [.post, .put, .patch].contains(head.method) else {
             throw Refusal(.unsupported, "A request with this method has no body here.", status: 400)
         }
+        count = try Self.count(target, operation)
         namespace = target.parameter("ns")
         if case .upload = endpoint { upload = UploadState(target.parameter(UploadState.parameter)) } else { upload = nil }
         let isUpload = operation == .uploadStart || operation == .uploadFinish
@@ -49,6 +52,15 @@ struct Call {
         }
         guard let digest = Digest(text) else { throw Refusal(RegistryError.badDigest) }
         return digest
+    }
+
+    /// Any number of digits is a number, and past what an `Int` holds a bound of nothing.
+    private static func count(_ target: RequestTarget, _ operation: Registry.Operation) throws(Refusal) -> Int? {
+        guard [.catalog, .tags, .referrers].contains(operation), let text = target.parameter("n") else { return nil }
+        guard !text.isEmpty, text.allSatisfy({ $0 &- 48 < 10 }) else {
+            throw Refusal(.unsupported, "The parameter n must be a number.", status: 400)
+        }
+        return Int(String(decoding: text, as: UTF8.self)) ?? .max
     }
 
     private static func mount(_ target: RequestTarget) -> (Digest, Repository)? {

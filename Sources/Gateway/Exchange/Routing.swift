@@ -6,10 +6,10 @@ import Registry
 /// is never a place to dial.
 struct Router: Sendable {
     struct Row: Sendable {
-        /// As `Place.name(ofHost:)` makes it; nil: any.
-        let host: [UInt8]?
+        /// nil: any.
+        let host: HostName?
         /// nil: any, and none.
-        let namespace: [UInt8]?
+        let namespace: HostName?
         let prefix: [UInt8]
         let upstream: Upstream
         let upstreamPrefix: [UInt8]
@@ -65,13 +65,16 @@ struct Route {
     func target(of call: Call, asSent: ArraySlice<UInt8>, mount: Repository?) -> [UInt8] {
         let isMount =
             call.operation == .uploadStart && (call.target.parameter("mount") != nil || call.target.parameter("from") != nil)
-        let isOwn = call.namespace != nil || call.isMonolithic || call.target.parameter(UploadState.parameter) != nil
+        let isOwn =
+            call.namespace != nil || call.isMonolithic || call.count != nil || call.target.parameter(UploadState.parameter) != nil
         guard isRenamed || isMount || isOwn else { return Array(asSent) }
         var target = call.target.path
         if isRenamed, let repository, let upstreamRepository {
             target = Array("/v2/".utf8) + upstreamRepository.bytes + target.dropFirst(4 + repository.bytes.count)
         }
         var dropped: [StaticString] = ["ns", UploadState.parameter]
+        // Of referrers, where the specification has none; ECR refuses large ones (wire 1.2). The other lists are made here.
+        if call.count != nil { dropped.append("n") }
         if isMount { dropped.append("from") }
         // A mount that cannot be: the specification lets a registry open a session in its place.
         if mount == nil { dropped.append("mount") }

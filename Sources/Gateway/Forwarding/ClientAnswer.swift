@@ -4,8 +4,10 @@ import HTTP
 struct ClientAnswer {
     /// How the body goes to the client.
     enum Body {
-        /// As the upstream frames it: by its own Content-Length, or none.
+        /// As the upstream frames it: by its own Content-Length.
         case asItIs
+        /// By the status there is none, and nothing to say of it.
+        case none
         /// Gathered or made here.
         case length(Int)
         case chunked
@@ -17,7 +19,10 @@ struct ClientAnswer {
     let status: Int
     let body: Body
     let requestID: [UInt8]
-    let keepsAlive: Bool
+    /// Said where the upstream does not say it (RFC 9110 6.6.1).
+    let date: [UInt8]
+    /// `Connection: close`, or nothing, and the like.
+    let connectionField: StaticString
 
     /// From the registry: everything but what `Rewriting` changes, and with `fields` in the place of its own.
     func registryHead(into bytes: inout [UInt8], fields: [AnswerField], rewriting: Rewriting) {
@@ -48,7 +53,7 @@ struct ClientAnswer {
         head.appendFields(to: &bytes) { field in
             switch field.name {
             case .contentLength: if case .asItIs = body { return true } else { return false }
-            case .contentType, .contentRange: return true
+            case .contentEncoding, .contentType, .contentRange, .date: return true
             default:
                 let name = head.bytes[field.nameRange]
                 return Self.describing.contains { $0.count == name.count && zip($0, name).allSatisfy { $0 == ($1 | 0x20) } }
@@ -60,7 +65,7 @@ struct ClientAnswer {
     }
 
     private static let describing = [
-        "accept-ranges", "etag", "last-modified", "cache-control", "content-encoding", "expires", "age",
+        "accept-ranges", "etag", "last-modified", "cache-control", "expires", "age",
     ]
     .map { Array($0.utf8) }
 
@@ -68,12 +73,13 @@ struct ClientAnswer {
 
     private func finish(_ bytes: inout [UInt8]) {
         switch body {
-        case .asItIs, .untilClose: break
+        case .asItIs, .none, .untilClose: break
         case .length(let count): bytes.appendField("Content-Length", decimal: count)
         case .chunked: bytes.append("Transfer-Encoding: chunked\r\n")
         }
+        if head.value(of: .date) == nil { bytes.appendField("Date", date) }
         bytes.appendField("Berth-Request-Id", requestID)
-        if !keepsAlive { bytes.append("Connection: close\r\n") }
+        bytes.append(connectionField)
         bytes.append("\r\n")
     }
 }

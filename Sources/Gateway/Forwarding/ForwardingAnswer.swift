@@ -10,7 +10,9 @@ extension Forwarding {
     func judge(_ upstream: UpstreamConnection, _ token: AuthorizationToken) async throws -> (
         TokenRefusal.Reason?, body: [UInt8]?
     ) {
-        var judgement = TokenRefusal.judge(status: upstream.head.status, method: isProbe ? .get : request.method)
+        // A body that came encoded, though it was asked for as it is, tells no more than none.
+        let method = upstream.head.isEncoded ? .head : isProbe ? .get : request.method
+        var judgement = TokenRefusal.judge(status: upstream.head.status, method: method)
         var body: [UInt8]?
         if judgement == .inBody {
             let whole = try await collect(upstream)
@@ -70,7 +72,8 @@ extension Forwarding {
     /// as it comes.
     func manifestToName(_ upstream: UpstreamConnection, body: [UInt8]?) async throws -> [UInt8]? {
         let head = upstream.head
-        guard body == nil, call.operation == .manifestGet, head.status == 200, head.value(of: .dockerContentDigest) == nil,
+        guard body == nil, call.operation == .manifestGet, head.status == 200, !head.isEncoded,
+            head.value(of: .dockerContentDigest) == nil,
             case .manifest(_, .tag) = call.endpoint
         else { return body }
         guard case .length(let count) = head.framing, count <= Self.manifestToNameAtMost else { return nil }
@@ -107,15 +110,16 @@ extension Forwarding {
     func pass(_ upstream: UpstreamConnection, body collected: [UInt8]?) async throws {
         guard !exchange.hasAnswered else { return try await resume(upstream) }
         let head = upstream.head
-        let framing = AnswerFraming(upstream: head.framing, collected: collected, toVersion11: request.head.isVersion11)
-        if framing.endsConnection || request.hasUnreadBody { request.closeAfterAnswer() }
         // ECR says 201 to a chunk where the specification says 202, and strict clients stop there (wire 1.5).
         let status = call.operation == .uploadChunk && (200...204).contains(head.status) ? 202 : head.status
+        let framing = AnswerFraming(head, status: status, collected: collected, toVersion11: request.head.isVersion11)
+        if framing.endsConnection || request.hasUnreadBody { request.closeAfterAnswer() }
         exchange.record.status = status
         var bytes = bench.takeHeadBuffer()
         bytes.removeAll(keepingCapacity: true)
         let answer = ClientAnswer(
-            head: head, status: status, body: framing.body, requestID: exchange.record.requestID, keepsAlive: request.keepsAlive)
+            head: head, status: status, body: framing.body, requestID: exchange.record.requestID,
+            date: request.connection.stream.loop.date.now(), connectionField: request.connectionField())
         let rewriting = route.rewriting(publicURL: site.doors[exchange.record.listener].publicURL)
         answer.registryHead(into: &bytes, fields: specifiedFields(head, rewriting, body: collected), rewriting: rewriting)
         let headCount = bytes.count

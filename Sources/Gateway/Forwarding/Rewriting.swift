@@ -1,3 +1,4 @@
+import HTTP
 import Registry
 
 /// What an upstream says of itself, said of the gateway: `Location` and `Link` name the registry's host (wire 1.3, 1.5), and a
@@ -35,8 +36,9 @@ struct Rewriting {
             let rest = value.dropFirst(scheme.utf8.count)
             let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
             // ECR builds it from the Host it was sent, with the port when one came (wire 1.5).
-            let named = String(decoding: rest[..<end], as: UTF8.self).lowercased()
-            guard named == origin.host || named == "\(origin.host):\(origin.port)" else { return nil }
+            guard let named = HostName(String(decoding: rest[..<end], as: UTF8.self)), named.name == origin.host,
+                named.port == nil || named.port == origin.port
+            else { return nil }
             return rest[end...]
         }
         return nil

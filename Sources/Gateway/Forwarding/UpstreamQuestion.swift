@@ -7,11 +7,22 @@ import Transport
 /// What the upstream said to a question of Berth's own.
 struct UpstreamReply {
     let status: Int
+    /// Empty where it is not readable.
     let body: [UInt8]
+    let isReadable: Bool
     let link: [UInt8]?
     let location: [UInt8]?
     /// `OCI-Filters-Applied`.
     let isFiltered: Bool
+
+    /// What came in a coding that was not asked for is not read.
+    init(_ head: Head, body: [UInt8]) {
+        status = head.status
+        isReadable = !head.isEncoded || body.isEmpty
+        self.body = isReadable ? body : []
+        (link, location) = (head.value(of: .link).map(Array.init), head.value(of: .location).map(Array.init))
+        isFiltered = head.string("oci-filters-applied") != nil
+    }
 }
 
 /// Questions that Berth asks in the course of an exchange, to answer one that the upstream does not answer itself, or not so.
@@ -26,26 +37,40 @@ extension Forwarding {
         for number in 1...Self.triesAtMost {
             let token = try await token()
             let upstream = try await connect(fresh: number > 1)
+            let reply: UpstreamReply
             do {
                 try await question(method, target, token: token, accept: accept, on: upstream)
-                let head = upstream.head
-                let reply = UpstreamReply(
-                    status: head.status, body: try await collect(upstream, upTo: limit),
-                    link: head.value(of: .link).map(Array.init),
-                    location: head.value(of: .location).map(Array.init), isFiltered: head.string("oci-filters-applied") != nil)
-                bench.pool.put(upstream)
-                exchange.record.receivedUpstream += upstream.received
-                guard let reason = TokenRefusal.of(reply) else {
-                    bench.tokenServed(route.upstream)
-                    return reply
-                }
-                note(token, refusedAs: reason)
+                reply = UpstreamReply(upstream.head, body: try await collect(upstream, upTo: limit))
             } catch let error as RelayError {
                 upstream.stream.close()
                 guard upstream.isReused, !upstream.hasAnswered, !error.isStall, !request.connection.isAbandoned else { throw error }
+                continue
             }
+            bench.pool.put(upstream)
+            exchange.record.receivedUpstream += upstream.received
+            if let reason = try await refusal(of: token, in: reply) {
+                note(token, refusedAs: reason)
+                continue
+            }
+            bench.tokenServed(route.upstream)
+            guard reply.isReadable || reply.status >= 400 else {
+                throw Refusal(
+                    .unavailable, "The upstream registry's answer came in a coding that was not asked for.", status: 502,
+                    retryAfter: 1)
+            }
+            return reply
         }
         throw Refusal(.unavailable, "The upstream registry keeps refusing the gateway's token.", status: 502, retryAfter: 30)
+    }
+
+    /// nil: the token was taken.
+    private func refusal(of token: AuthorizationToken, in reply: UpstreamReply) async throws -> TokenRefusal.Reason? {
+        if reply.isReadable { return TokenRefusal.of(reply) }
+        switch TokenRefusal.judge(status: reply.status, method: .head) {
+        case .yes(let reason): return reason
+        case .unclear(let reason): return try await isRefused(token) ? reason : nil
+        case .no, .inBody: return nil
+        }
     }
 
     /// A request without a body, and its answer's head.
@@ -58,6 +83,7 @@ extension Forwarding {
         bytes += target
         bytes.append(" HTTP/1.1\r\n")
         bytes.appendField("Host", route.upstream.origin.fieldValue)
+        bytes.append(UpstreamRequest.asItIs)
         bytes.appendField("Authorization", token.fieldValue)
         if let accept { bytes.appendField("Accept", accept.utf8Bytes) }
         if method == .post { bytes.append("Content-Length: 0\r\n") }

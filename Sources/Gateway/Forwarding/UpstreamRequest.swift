@@ -20,6 +20,7 @@ struct UpstreamRequest {
     /// - Parameter length: of the body; nil: chunked.
     func registryHead(into bytes: inout [UInt8], token: [UInt8], length: Int?) {
         start(&bytes)
+        bytes.append(Self.asItIs)
         bytes.appendField("Authorization", token)
         if let length {
             if length > 0 || head.method == .post || head.method == .put || head.method == .patch {
@@ -34,6 +35,8 @@ struct UpstreamRequest {
             case .authorization, .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto: false
             // Framing and host are Berth's; 100-continue is answered by Berth.
             case .contentLength, .host, .expect: false
+            // What comes is read here: errors judged, manifests named, ranges resumed.
+            case .acceptEncoding: false
             case .range: !isProbe && owed == nil
             case .contentRange: !isPlaceless
             case .other: owed == nil || !isCondition(field)
@@ -46,9 +49,12 @@ struct UpstreamRequest {
     /// To where a redirect leads: only what chooses the bytes. Never a credential: S3 refuses a request with two (wire 1.4).
     func redirectedHead(into bytes: inout [UInt8]) {
         start(&bytes)
+        if isProbe { bytes.append(Self.asItIs) }
         head.appendFields(to: &bytes) { field in
             switch field.name {
             case .range: !isProbe && owed == nil
+            // Relayed and no more, in whatever coding the client takes; but a probe's length is to be the blob's own.
+            case .acceptEncoding: !isProbe
             case .other: Self.is(head, field, among: Self.passedToRedirect) || (owed == nil && isCondition(field))
             default: false
             }
@@ -65,9 +71,12 @@ struct UpstreamRequest {
     }
 
     /// In lower case; `-` is its own lower case under `| 0x20`.
-    private static let passedToRedirect = ["accept-encoding", "user-agent"].map { Array($0.utf8) }
+    private static let passedToRedirect = ["user-agent"].map { Array($0.utf8) }
     private static let conditions = ["if-match", "if-none-match", "if-range", "if-modified-since", "if-unmodified-since"]
         .map { Array($0.utf8) }
+
+    /// Without this any coding would do (RFC 9110 12.5.3).
+    static let asItIs: StaticString = "Accept-Encoding: identity\r\n"
 
     private func start(_ bytes: inout [UInt8]) {
         bytes.append(isProbe ? Method.get.token : (method ?? head.method).token)

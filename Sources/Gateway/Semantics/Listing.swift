@@ -10,8 +10,6 @@ struct Listing {
     private let exchange: Exchange
     private let call: Call
     private let site: Site
-    /// nil: all that there are.
-    private let count: Int?
     private let last: String?
 
     /// What ECR gives at once (wire 1.2).
@@ -20,15 +18,8 @@ struct Listing {
     /// Of all the names of one list. ECR's quotas end far below.
     private static let bytesAtMost = 16 << 20
 
-    /// - Throws: `Refusal` when `n` is no number.
-    init(_ exchange: Exchange, call: Call, site: Site) throws {
+    init(_ exchange: Exchange, call: Call, site: Site) {
         (self.exchange, self.call, self.site) = (exchange, call, site)
-        count = try call.target.parameter("n").map { text in
-            guard (1...9).contains(text.count), text.allSatisfy({ $0 &- 48 < 10 }) else {
-                throw Refusal(.unsupported, "The parameter n must be a number, of nine digits at most.", status: 400)
-            }
-            return text.reduce(0) { $0 * 10 + Int($1 - 48) }
-        }
         last = call.target.parameter("last").map { String(decoding: $0, as: UTF8.self) }
     }
 
@@ -137,7 +128,7 @@ struct Listing {
 
     private func page(of names: [String], before: (String, String) -> Bool) -> (names: [String], isLast: Bool) {
         let rest = last.map { last in names.drop { !before(last, $0) } } ?? names[...]
-        guard let count else { return (Array(rest), true) }
+        guard let count = call.count else { return (Array(rest), true) }
         return (Array(rest.prefix(count)), count == 0 || rest.count <= count)
     }
 
@@ -151,7 +142,7 @@ struct Listing {
             let namespace =
                 call.namespace.map { String(decoding: $0, as: UTF8.self) }
                 .flatMap { $0.contains(/^[A-Za-z0-9.:-]+$/) ? "&ns=\($0)" : nil } ?? ""
-            fields.append(("Link", "<\(address)?n=\(count ?? 0)&last=\(last)\(namespace)>; rel=\"next\""))
+            fields.append(("Link", "<\(address)?n=\(call.count ?? 0)&last=\(last)\(namespace)>; rel=\"next\""))
         }
         try await exchange.respond(200, fields: fields, body: Array(try encoder.encode(list)))
     }

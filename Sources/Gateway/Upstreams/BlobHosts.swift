@@ -1,3 +1,4 @@
+import HTTP
 import Registry
 import Transport
 
@@ -17,7 +18,7 @@ struct BlobHosts: Sendable {
     private let registry: ECRHost
 
     init(listed: [String]?, registry: ECRHost) {
-        self.listed = listed?.map { $0.lowercased() }
+        self.listed = listed?.map { HostName.normalized($0) }
         self.registry = registry
     }
 

@@ -1,10 +1,10 @@
 import Configuration
-import Crypto
+import HTTP
 import Transport
 
 /// A host that is called: where it is dialled, and as whom it must show itself.
 struct Origin: Hashable, Sendable, CustomStringConvertible {
-    /// What `Host`, SNI and the certificate say: a DNS name in lower case, or an address.
+    /// What `Host`, SNI and the certificate say: a DNS name in lower case and without a trailing dot, or an address.
     let host: String
     let port: UInt16
     /// `connect_to` of the configuration: dialled instead, while host and certificate stay.
@@ -15,7 +15,7 @@ struct Origin: Hashable, Sendable, CustomStringConvertible {
     var isDialledElsewhere: Bool { (dialHost, dialPort) != (host, port) }
 
     init(host: String, port: UInt16, connectTo: ConnectTo = ConnectTo([:])) {
-        self.host = host.lowercased()
+        self.host = HostName.normalized(host)
         self.port = port
         (dialHost, dialPort) = connectTo.target(of: self.host, port) ?? (self.host, port)
     }

@@ -7,31 +7,7 @@ import Transport
 struct OutboundProxy: Sendable {
     let origin: Origin
     private let authorization: [UInt8]?
-    private let exceptions: [Exception]
-
-    private enum Exception: Sendable {
-        case everything
-        case domain(String)
-        case network(Network)
-
-        init(_ text: String) {
-            if text == "*" {
-                self = .everything
-            } else if let network = Network(text) {
-                self = .network(network)
-            } else {
-                self = .domain(text.drop { $0 == "." }.lowercased())
-            }
-        }
-
-        func covers(_ host: String) -> Bool {
-            switch self {
-            case .everything: true
-            case .domain(let domain): host == domain || host.hasSuffix("." + domain)
-            case .network(let network): SocketAddress(host: host, port: 0).map { network.contains($0) } ?? false
-            }
-        }
-    }
+    private let exceptions: ProxyExceptions
 
     /// An answer to CONNECT has a head of a few lines.
     private static let limits = HeadLimits(bytes: 16 << 10, fields: 100)
@@ -63,11 +39,11 @@ struct OutboundProxy: Sendable {
         let url = CallURL(scheme + (address.contains(/:[0-9]+$/) ? address : address + ":1080"))  // libcurl's default
         guard let url else { throw refused() }
         origin = Origin(host: url.host.trimmingBrackets, port: UInt16(clamping: url.port))
-        exceptions = (value("no_proxy") ?? "").split { $0 == "," || $0 == " " }.map { Exception(String($0)) }
+        exceptions = ProxyExceptions(environment: environment)
     }
 
     /// Who is dialled by `connect_to` or lies in `NO_PROXY` is reached without it.
-    func serves(_ origin: Origin) -> Bool { !origin.isDialledElsewhere && !exceptions.contains { $0.covers(origin.host) } }
+    func serves(_ origin: Origin) -> Bool { !origin.isDialledElsewhere && !exceptions.cover(origin.host, port: origin.port) }
 
     /// Makes a connection to the proxy one to `target`.
     func tunnel(_ stream: Transport.Stream, to target: Origin, timeout: Duration) async throws {

@@ -15,7 +15,7 @@ public struct CallRequest: Sendable {
     public var timeout = Duration.seconds(15)
     /// `host:port` to dial instead; `Host`, SNI and the certificate's name stay those of the URL.
     public var dial: String?
-    /// Through `HTTPS_PROXY`, `HTTP_PROXY` and around `NO_PROXY`, as libcurl reads them. Never for addresses of the machine itself, and
+    /// Through `HTTPS_PROXY` and `HTTP_PROXY`, as libcurl reads them, and around `NO_PROXY`. Never for addresses of the machine itself, and
     /// not where `dial` says where to.
     public var mayUseProxy = true
     /// The answer tells whose certificate was seen.

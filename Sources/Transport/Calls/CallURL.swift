@@ -1,3 +1,5 @@
+import HTTP
+
 /// The address of a call, parsed once: `https://api.ecr.eu-west-1.amazonaws.com/`, `http://[fd00:ec2::254]/latest/api/token`.
 public struct CallURL: Sendable, Hashable, CustomStringConvertible {
     public enum Scheme: String, Sendable, Hashable {
@@ -6,7 +8,7 @@ public struct CallURL: Sendable, Hashable, CustomStringConvertible {
     }
 
     public var scheme: Scheme
-    /// Lower case; an IPv6 address in its brackets.
+    /// Lower case, without a trailing dot; an IPv6 address in its brackets.
     public var host: String
     public var port: Int
     /// Starts with `/`; percent-encoded, as it goes on the request line.
@@ -16,7 +18,7 @@ public struct CallURL: Sendable, Hashable, CustomStringConvertible {
 
     public init(scheme: Scheme, host: String, port: Int? = nil, path: String = "/", query: String? = nil) {
         self.scheme = scheme
-        self.host = host
+        self.host = HostName.normalized(host)
         self.port = port ?? scheme.port
         self.path = path
         self.query = query
@@ -40,7 +42,7 @@ public struct CallURL: Sendable, Hashable, CustomStringConvertible {
         }
         guard Self.isHost(host) else { return nil }
         self.init(
-            scheme: scheme, host: host.lowercased(), port: port, path: target.first.map { $0.isEmpty ? "/" : String($0) } ?? "/",
+            scheme: scheme, host: String(host), port: port, path: target.first.map { $0.isEmpty ? "/" : String($0) } ?? "/",
             query: target.count > 1 ? String(target[1]) : nil)
     }
 

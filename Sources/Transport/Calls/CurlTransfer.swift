@@ -62,7 +62,9 @@ final class CurlTransfer {
             connectTo = curl_slist_append(nil, "::\(dial)")  // whatever host and port the URL names
             _ = berth_easy_list(handle, CURLOPT_CONNECT_TO, connectTo)
         }
-        if !request.mayUseProxy || request.dial != nil { set(CURLOPT_PROXY, "") }
+        let isExcepted = ProxyExceptions.ofProcess.cover(request.url.host, port: UInt16(clamping: request.url.port))
+        if !request.mayUseProxy || request.dial != nil || isExcepted { set(CURLOPT_PROXY, "") }
+        set(CURLOPT_NOPROXY, "")  // its own reading of the variable knows no ports
         if request.wantsCertificate { set(CURLOPT_CERTINFO, 1) }
     }
 

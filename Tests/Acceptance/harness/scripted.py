@@ -14,6 +14,8 @@ class ScriptedServer:
     def __init__(self, certificate: Certificate, *answers: bytes, closes: bool = False) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate.certificate, certificate.key)
+        self._context.sni_callback = lambda _socket, name, _context: self.names.append(name)
+        self.names: list[str | None] = []  # that were called, by SNI
         self._answers = list(answers) or [b""]
         self._closes = closes  # after each answer
         self._listener = socket.create_server(("127.0.0.1", 0))

@@ -17,6 +17,7 @@ from harness.address import Address
 TIMEOUT_SECONDS = 60.0
 READ_SIZE = 1 << 18
 HEAD_LIMIT = 1 << 20
+DATE = r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"
 
 
 def basic(username: str, password: str) -> str:

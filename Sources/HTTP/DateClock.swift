@@ -1,0 +1,26 @@
+import Glibc
+
+/// The value of `Date` (RFC 9110 6.6.1), made once a second. A loop's own.
+public struct DateClock {
+    private var second = time_t.min
+    private var text: [UInt8] = []
+
+    public init() {}
+
+    /// `Thu, 01 Jan 2026 00:00:00 GMT` (RFC 9110 5.6.7).
+    public mutating func now() -> [UInt8] {
+        let now = time(nil)
+        if now != second { (second, text) = (now, Self.value(of: now)) }
+        return text
+    }
+
+    static func value(of second: time_t) -> [UInt8] {
+        var (second, parts) = (second, tm())
+        gmtime_r(&second, &parts)
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { room in
+            // The names are English: no locale is ever set.
+            let count = strftime(room.baseAddress, room.count, "%a, %d %b %Y %H:%M:%S GMT", &parts)
+            return room.prefix(count).map { UInt8(bitPattern: $0) }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+/// A host as it is compared wherever a name decides something: in lower case, without the trailing dot of a fully qualified name (RFC 1034
+/// 3.1), an IPv6 address without its brackets; and the port, where one is named.
+public struct HostName: Sendable, Hashable, CustomStringConvertible {
+    public let name: String
+    /// nil: none is named.
+    public let port: UInt16?
+    private let bytes: [UInt8]
+
+    /// - Parameter text: `host`, `host:port`, `[address]`, `[address]:port`, or an IPv6 address without brackets. nil: none of these.
+    public init?(_ text: some StringProtocol) {
+        let written = Array(text.utf8)
+        let isBareAddress = written.first != UInt8(ascii: "[") && written.count(where: { $0 == UInt8(ascii: ":") }) > 1
+        let all = isBareAddress ? [UInt8(ascii: "[")] + written + [UInt8(ascii: "]")] : written
+        guard let parts = all.withUnsafeBytes({ Authority($0, 0..<$0.count) }) else { return nil }
+        bytes = all[parts.name].map(lower)
+        name = String(decoding: bytes, as: UTF8.self)
+        port = parts.port
+    }
+
+    /// Of the configuration, where it has been made sure that it is a host. One left out would be any host where it was to be this one.
+    public init(checked text: String) {
+        guard let host = HostName(text) else { preconditionFailure("'\(text)' has passed for a host and is none") }
+        self = host
+    }
+
+    /// - Parameter host: without a port; an IPv6 address with or without brackets.
+    public init?(_ host: String, port: UInt16) {
+        let isBareAddress = host.contains(":") && !host.hasPrefix("[")
+        self.init(isBareAddress ? "[\(host)]:\(port)" : "\(host):\(port)")
+    }
+
+    /// A name without a port as it is compared. What is no host stays one that equals none.
+    public static func normalized(_ name: some StringProtocol) -> String {
+        let name = name.lowercased()
+        return name.hasSuffix(".") ? String(name.dropLast()) : name
+    }
+
+    /// Whether a `Host` field or the like holds a host, and perhaps a port.
+    public static func isAuthority(_ field: ArraySlice<UInt8>) -> Bool {
+        field.withUnsafeBytes { Authority($0, 0..<$0.count) != nil }
+    }
+
+    /// Whether a `Host` field or the like means this host: on the port that this names, or on any.
+    public func isMeant(by field: ArraySlice<UInt8>) -> Bool {
+        field.withUnsafeBytes { all in
+            guard let parts = Authority(all, 0..<all.count), port == nil || port == parts.port else { return false }
+            return parts.name.count == bytes.count && zip(all[parts.name], bytes).allSatisfy { lower($0) == $1 }
+        }
+    }
+
+    /// A name under that domain, and not the domain itself.
+    public func isBelow(_ domain: HostName) -> Bool { name.count > domain.name.count && name.hasSuffix("." + domain.name) }
+
+    public var description: String {
+        let name = name.contains(":") ? "[\(name)]" : name
+        return port.map { "\(name):\($0)" } ?? name
+    }
+}
+
+/// Where in an authority (RFC 3986 3.2) its host and port are: nothing is copied. One with user information is none.
+struct Authority {
+    /// Without an address's brackets, and without a name's trailing dot.
+    let name: Range<Int>
+    let port: UInt16?
+
+    /// A DNS name has 253 characters at most (RFC 1035 3.1); with a trailing dot, or an address's brackets, and a port.
+    private static let bytesAtMost = 253 + 2 + 6
+
+    init?(_ all: UnsafeRawBufferPointer, _ range: Range<Int>) {
+        guard !range.isEmpty, range.count <= Self.bytesAtMost else { return nil }
+        var end = range.lowerBound
+        if all[end] == UInt8(ascii: "[") {
+            let start = end + 1
+            end = start
+            while end < range.upperBound, isHexadecimal(all[end]) || ":.".utf8.contains(all[end]) { end += 1 }
+            guard end < range.upperBound, all[end] == UInt8(ascii: "]"), all[start..<end].contains(UInt8(ascii: ":")) else {
+                return nil
+            }
+            name = start..<end
+            end += 1
+        } else {
+            while end < range.upperBound, isNameCharacter(all[end]) { end += 1 }
+            let hasDot = end > range.lowerBound && all[end - 1] == UInt8(ascii: ".")
+            name = range.lowerBound..<(hasDot ? end - 1 : end)
+            guard !name.isEmpty else { return nil }
+        }
+        guard end < range.upperBound else {
+            port = nil
+            return
+        }
+        let digits = (end + 1)..<range.upperBound
+        guard all[end] == UInt8(ascii: ":"), digits.count <= 5, all[digits].allSatisfy({ $0 &- 48 < 10 }) else { return nil }
+        // RFC 3986 3.2.3: the port may be empty.
+        let value = all[digits].reduce(0) { $0 * 10 + Int($1 - 48) }
+        guard value <= UInt16.max else { return nil }
+        port = digits.isEmpty ? nil : UInt16(value)
+    }
+}
+
+private func isHexadecimal(_ byte: UInt8) -> Bool { byte &- 48 < 10 || (byte | 0x20) &- 97 < 6 }
+/// Letters, digits, and what stands between them; `_` is in names of compose's and Kubernetes' making.
+private func isNameCharacter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 97 < 26 || byte &- 48 < 10 || "-._".utf8.contains(byte) }
