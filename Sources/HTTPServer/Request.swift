@@ -15,6 +15,8 @@ public final class Request {
     public unowned let connection: ServerConnection
 
     private var body = BodyDecoder(.none)
+    /// Bytes of the body so far, with its framing.
+    public private(set) var bodyReceived = 0
     private var isContinuePending = false
     /// How the answer's body is framed, from `begin` to `end`.
     private var answerFraming = BodyFraming.none
@@ -26,6 +28,7 @@ public final class Request {
 
     func begin() {
         body = BodyDecoder(head.framing)
+        bodyReceived = 0
         isContinuePending = head.expectsContinue && !body.isDone
         closes = !head.keepsAlive
         answerFraming = .none
@@ -73,9 +76,9 @@ public final class Request {
                 case .wantsWrite: return .wantsWrite
                 case .end: throw TransportError(.closed, call: "recv", reason: "the client closed in the middle of its request")
                 }
-                connection.received += count
             }
             let (payload, taken) = try body.decode(UnsafeMutableRawBufferPointer(rebasing: room.prefix(count)))
+            bodyReceived += taken
             if taken < count { connection.reader.input.insert(contentsOf: room[taken..<count], at: 0) }
             if payload > 0 { return .payload(payload) }
         }

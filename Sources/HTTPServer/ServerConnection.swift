@@ -18,8 +18,6 @@ public final class ServerConnection {
     public private(set) var isDraining = false
     /// It was ended in the middle of an exchange, by us.
     public private(set) var isAbandoned = false
-    /// Bytes of the heads and bodies of requests, as they were on the wire (inside TLS).
-    public internal(set) var received = 0
 
     /// What a malformed head is answered with, whole; it is logged there as well.
     public typealias Rejection = (HeadError, ServerConnection) -> [UInt8]
@@ -176,7 +174,6 @@ public final class ServerConnection {
         let room = UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(settings.limits.bytes))
         let count = try await stream.read(into: room, timeout: timeout)
         reader.input.append(contentsOf: UnsafeRawBufferPointer(rebasing: room.prefix(count)))
-        received += count
         return count > 0
     }
 

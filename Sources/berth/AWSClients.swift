@@ -57,8 +57,11 @@ struct AWSClients {
         return endpoint
     }
 
+    var connectTo: ConnectTo { ConnectTo(settings.connectTo) }
+    var names: NameCheck { NameCheck(loop: loop) }
+
     var dial: @Sendable (CallURL) -> String? {
-        { [connectTo = ConnectTo(settings.connectTo)] url in
+        { [connectTo] url in
             connectTo.target(of: url.host, UInt16(clamping: url.port)).map { "\($0.0):\($0.1)" }
         }
     }

@@ -3,6 +3,7 @@ import ArgumentParser
 import Configuration
 import Crypto
 import Foundation
+import Gateway
 import Logging
 import Transport
 
@@ -24,7 +25,8 @@ struct Check: AsyncParsableCommand {
         loop.start(named: "control")
         let log = Logger(label: "berth") { _ in SwiftLogNoOpLogHandler() }
         // What stops `serve` stops here, in the same words.
-        do throws(ConfigurationProblems) { _ = try GatewayPlan(settings, loop: loop, log: log) } catch {
+        let plan: GatewayPlan
+        do throws(ConfigurationProblems) { plan = try GatewayPlan(settings, loop: loop, log: log) } catch {
             throw ConfigurationOptions.exit(telling: error)
         }
         let clients = AWSClients(settings, loop: loop, log: log)
@@ -40,7 +42,7 @@ struct Check: AsyncParsableCommand {
         for upstream in settings.upstreams {
             var part = CheckReport.Upstream(name: upstream.name, registry: upstream.registry.host)
             if !json { show(part.title) }
-            await UpstreamCheck(upstream: upstream, clients: clients).run { step in
+            await UpstreamCheck(upstream: upstream, clients: clients, outbound: plan.outbound).run { step in
                 part.steps.append(step)
                 if !json { for line in step.lines { show(line) } }
             }
@@ -56,6 +58,14 @@ struct Check: AsyncParsableCommand {
 struct UpstreamCheck {
     let upstream: Settings.Upstream
     let clients: AWSClients
+    let outbound: OutboundSettings
+
+    /// nil: ECR Public's blobs come from a CDN.
+    private var storageHost: String? {
+        guard !upstream.registry.isPublic else { return nil }
+        let region = upstream.registry.region
+        return "prod-\(region)-starport-layer-bucket.s3.\(region).\(upstream.registry.partitionSuffix)"
+    }
 
     typealias Step = CheckReport.Step
 
@@ -76,8 +86,20 @@ struct UpstreamCheck {
         if hasCredentials { await identity(keeper, sts, report) }
         await ask("api", api.url, dial: api.dial, by: clients.caller, fields: [], report) { _ in nil }
         let token = hasCredentials || clients.mayBeAnonymous(upstream) ? await token(fetch, report) : nil
+        await names(report)
         await registry(token, report)
         await storage(report)
+    }
+
+    /// Each name once: with a proxy both are dialled at the same.
+    private func names(_ report: (Step) -> Void) async {
+        var told: Set<String> = []
+        for host in [upstream.registry.host] + (storageHost.map { [$0] } ?? []) {
+            guard let step = await clients.names.step(host, connectTo: clients.connectTo, by: outbound),
+                told.insert(step.detail).inserted
+            else { continue }
+            report(step)
+        }
     }
 
     private func credentials(_ keeper: CredentialKeeper, _ report: (Step) -> Void) async -> Bool {
@@ -154,10 +176,8 @@ struct UpstreamCheck {
 
     /// Where layers come from (wire 1.4): a closed network may reach the registry and not its storage.
     private func storage(_ report: (Step) -> Void) async {
-        guard !upstream.registry.isPublic else { return }
-        let region = upstream.registry.region
-        let url = CallURL(
-            scheme: .https, host: "prod-\(region)-starport-layer-bucket.s3.\(region).\(upstream.registry.partitionSuffix)")
+        guard let storageHost else { return }
+        let url = CallURL(scheme: .https, host: storageHost)
         await ask("storage", url, dial: clients.dial(url), by: clients.dataPlaneCaller, fields: [], report) { _ in nil }
     }
 

@@ -26,7 +26,20 @@ actor ControlPlane {
         (self.loop, self.plan, self.log, self.reading) = (loop, plan, log, reading)
     }
 
-    func start() async { await start(plan) }
+    func start() async {
+        await start(plan)
+        Task { await keepLookingUp() }
+    }
+
+    /// `/readyz` tells of names, which may stop resolving while tokens are good.
+    private func keepLookingUp() async {
+        while !isDraining {
+            for upstream in plan.site.upstreams { await upstream.lookUp(on: loop, by: plan.outbound) }
+            await loop.sleep(for: Self.lookUpInterval)
+        }
+    }
+
+    private static let lookUpInterval = Duration.seconds(5)
 
     private func start(_ plan: GatewayPlan) async {
         for keepers in plan.keepers.all { await keepers.token.start() }

@@ -49,7 +49,8 @@ struct AuthorisationTests {
                 FetchedToken(authorizationToken: Secret(""), expiresAt: nil)
             }
             upstreams[name] = Upstream(
-                settings: Settings.Upstream(name: name, registry: host), connectTo: [:], keeper: keeper, creator: nil, directory: nil,
+                settings: Settings.Upstream(name: name, registry: host), connectTo: [:], keeper: keeper, creator: nil,
+                directory: nil,
                 metrics: Upstream.metrics(of: name, workers: 1))
         }
         return upstreams

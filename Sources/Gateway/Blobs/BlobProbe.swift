@@ -28,7 +28,6 @@ struct BlobProbe {
         bytes.append(request.connectionField())
         bytes.append("\r\n")
         try await Relay(request: request, stallTimeout: site.timeouts.stall).write(bytes, to: request.connection.stream, .client)
-        exchange.record.sent += bytes.count
     }
 
     /// RFC 9110 14.4: `bytes 0-0/1234`; `bytes */0` with 416, of a blob without bytes. A whole body is from one who knows no ranges.

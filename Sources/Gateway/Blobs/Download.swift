@@ -75,7 +75,6 @@ struct Download {
                 try await upstream.stream.write(bytes, timeout: site.timeouts.stall)
                 upstream.requestIsWhole()
                 try await upstream.readHead(toHead: false, scratch: scratch, timeout: site.timeouts.response)
-                exchange.record.sentUpstream += bytes.count
                 return upstream
             } catch {
                 upstream.stream.close()
@@ -150,7 +149,6 @@ struct Download {
             defer { bench.returnHeadBuffer(bytes) }
             try await relay.write(bytes, to: request.connection.stream, .client)
         }
-        exchange.record.sent += bytes.count
         delivery.deliver(bytes.count - head)
         try await rest(of: upstream, chunked: framing.isChunked)
     }
@@ -165,12 +163,9 @@ struct Download {
     }
 
     private func rest(of upstream: UpstreamConnection, chunked: Bool) async throws {
-        let before = exchange.record.sent
-        defer {
-            exchange.record.receivedUpstream += upstream.received
-            delivery.deliver(exchange.record.sent - before)
-        }
-        if !upstream.isBodyDone { try await relay.answer(from: upstream, chunked: chunked, sent: &exchange.record.sent) }
+        let client = request.connection.stream, before = client.sent
+        defer { delivery.deliver(client.sent - before) }
+        if !upstream.isBodyDone { try await relay.answer(from: upstream, chunked: chunked) }
         bench.pool.put(upstream)
     }
 }

@@ -30,6 +30,7 @@ final class Exchange {
             await end(RelayError(side: .client, cause: error))
         }
         bench.metrics.exchangesInFlight(add: -1)
+        record.countBytes(of: request)
         bench.finish(record, of: request.head)
     }
 
@@ -146,7 +147,6 @@ final class Exchange {
         hasAnswered = true
         record.status = status
         try await request.respond(status, fields: fields + [("Berth-Request-Id", record.requestIDText)], body: body)
-        if request.method != .head { record.sent += body.count }
     }
 
     private func refuse(_ refusal: Refusal) async {

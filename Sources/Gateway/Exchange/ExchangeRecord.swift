@@ -23,10 +23,9 @@ struct ExchangeRecord {
     var triedUser: [UInt8]?
     var upstream: Upstream?
     var status = 0
-    /// Bytes of heads and bodies on each side, in both directions, inside TLS.
-    var received: Int
-    var sent = 0
-    var sentUpstream = 0, receivedUpstream = 0
+    /// Bytes of the client's request and of the response to it, heads and bodies with their framing, above TLS.
+    private(set) var received = 0, sent = 0
+    private let sentBefore: Int
     /// Attempts that the client did not see.
     var replays = 0
     var renewedURLs = 0
@@ -40,7 +39,7 @@ struct ExchangeRecord {
         self.listener = listener
         client = request.connection.peer
         clientText = request.connection.peerText
-        received = request.head.bytes.count
+        sentBefore = request.connection.stream.sent
         host = request.head.value(of: .host)
     }
 
@@ -53,6 +52,12 @@ struct ExchangeRecord {
 
     /// Berth's own no, for which no upstream was asked.
     var isRejection: Bool { status >= 400 && upstream == nil }
+
+    /// The exchange is over.
+    mutating func countBytes(of request: Request) {
+        received = request.head.bytes.count + request.bodyReceived
+        sent = request.connection.stream.sent - sentBefore
+    }
 
     var requestIDText: String { String(decoding: requestID, as: UTF8.self) }
 

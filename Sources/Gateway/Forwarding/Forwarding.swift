@@ -145,7 +145,6 @@ final class Forwarding {
                 if body.count > Self.manifestAtMost { break }
             }
         } catch { throw RelayError(side: .client, cause: error) }
-        exchange.record.received += body.count
         isWhole = !request.hasUnreadBody
         kept = body
     }

@@ -84,7 +84,6 @@ extension Forwarding {
     func errorBody(of upstream: UpstreamConnection, collected: [UInt8]?) async throws -> [UInt8] {
         var body = collected ?? []
         if collected == nil { body = try await collect(upstream) }
-        exchange.record.receivedUpstream += upstream.received
         if upstream.isReusable { bench.pool.put(upstream) } else { upstream.stream.close() }
         return body
     }
@@ -143,18 +142,14 @@ extension Forwarding {
 
     private func send(_ bytes: [UInt8], thenBodyOf upstream: UpstreamConnection, collected: [UInt8]?, chunked: Bool) async throws {
         try await relay.write(bytes, to: request.connection.stream, .client)
-        exchange.record.sent += bytes.count
         try await rest(of: upstream, chunked: chunked, isCollected: collected != nil)
     }
 
     private func rest(of upstream: UpstreamConnection, chunked: Bool, isCollected: Bool = false) async throws {
-        let before = exchange.record.sent
-        defer {
-            exchange.record.receivedUpstream += upstream.received
-            delivery?.deliver(exchange.record.sent - before)
-        }
+        let client = request.connection.stream, before = client.sent
+        defer { delivery?.deliver(client.sent - before) }
         guard !isCollected, !upstream.isBodyDone else { return }
-        try await relay.answer(from: upstream, chunked: chunked, sent: &exchange.record.sent)
+        try await relay.answer(from: upstream, chunked: chunked)
     }
 
     /// The rest of a blob that the registry serves itself, and nothing else: the client has the head.

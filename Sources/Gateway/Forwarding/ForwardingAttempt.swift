@@ -82,7 +82,6 @@ extension Forwarding {
         do {
             try await upstream.stream.write(bytes, timeout: site.timeouts.stall)
         } catch { throw RelayError(side: .upstream, cause: error) }
-        exchange.record.sentUpstream += bytes.count
         if isWhole {
             upstream.requestIsWhole()
             return
@@ -90,10 +89,8 @@ extension Forwarding {
         // Only now: connected, and the token good (design section 3, step 7).
         do { try await request.sendContinue() } catch { throw RelayError(side: .client, cause: error) }
         if kept != nil, (kept?.count ?? 0) > Relay.keptAtMost { kept = nil }
-        let before = request.connection.received
-        defer { exchange.record.received += request.connection.received - before }
         _ = try await relay.body(
-            to: upstream, chunked: isChunked, kept: &kept, payload: &payload, sent: &exchange.record.sentUpstream)
+            to: upstream, chunked: isChunked, kept: &kept, payload: &payload)
     }
 
     // MARK: A repository that is missing

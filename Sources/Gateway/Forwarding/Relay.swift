@@ -33,18 +33,16 @@ struct Relay {
     private var client: Stream { request.connection.stream }
     private var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
 
-    /// The upstream's answer to the client, to its end. `sent` counts payload as it goes out.
-    func answer(from upstream: UpstreamConnection, chunked: Bool, sent: inout Int) async throws {
+    /// The upstream's answer to the client, to its end.
+    func answer(from upstream: UpstreamConnection, chunked: Bool) async throws {
         while true {
             if client.loop.isTurnOver { await client.loop.nextTurn() }
             let (frame, isEnd) = try await nextFrame(of: upstream, chunked: chunked)
             // No await between the read above and this write: the scratch buffer is the loop's.
             let taken = try write(frame, to: client, .client)
-            sent += taken
             if taken < frame.count || client.hasUnsent {
                 let rest = [UInt8](UnsafeRawBufferPointer(rebasing: frame[taken...]))
                 try await write(rest, to: client, .client)
-                sent += rest.count
             }
             if isEnd { return }
         }
@@ -111,9 +109,8 @@ struct Relay {
     /// - Parameters:
     ///   - kept: what has been taken from the client, for a replay; nil once it is more than `keptAtMost`.
     ///   - payload: counts what has been taken from the client.
-    ///   - sent: counts what has gone out, framing included.
     func body(
-        to upstream: UpstreamConnection, chunked: Bool, kept: inout [UInt8]?, payload: inout Int, sent: inout Int
+        to upstream: UpstreamConnection, chunked: Bool, kept: inout [UInt8]?, payload: inout Int
     ) async throws -> Bool {
         while true {
             if client.loop.isTurnOver { await client.loop.nextTurn() }
@@ -137,11 +134,9 @@ struct Relay {
                     if (try? hasAnswered(upstream)) == true { return false }
                     throw error
                 }
-                sent += taken
                 if taken < frame.count || upstream.stream.hasUnsent {
                     let rest = [UInt8](UnsafeRawBufferPointer(rebasing: frame[taken...]))
                     guard try await write(rest, orAnswerOf: upstream) else { return false }
-                    sent += rest.count
                 }
             case .end:
                 if chunked, try await !write(Array("0\r\n\r\n".utf8), orAnswerOf: upstream) { return false }

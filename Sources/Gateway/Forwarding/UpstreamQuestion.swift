@@ -47,7 +47,6 @@ extension Forwarding {
                 continue
             }
             bench.pool.put(upstream)
-            exchange.record.receivedUpstream += upstream.received
             if let reason = try await refusal(of: token, in: reply) {
                 note(token, refusedAs: reason)
                 continue
@@ -91,7 +90,6 @@ extension Forwarding {
         do {
             try await upstream.stream.write(bytes, timeout: site.timeouts.stall)
             upstream.requestIsWhole()
-            exchange.record.sentUpstream += bytes.count
             try await upstream.readHead(toHead: false, scratch: scratch, timeout: site.timeouts.response)
         } catch { throw RelayError(side: .upstream, cause: error) }
     }

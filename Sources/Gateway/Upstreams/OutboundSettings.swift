@@ -11,4 +11,15 @@ public struct OutboundSettings: Sendable {
         tls = try TLSClient(authority: settings.caFile)
         proxy = try OutboundProxy(environment: settings.environment)
     }
+
+    /// Where connections to port 443 of a host are dialled: at the place that `connect_to` names, at the proxy, or at the host itself. A name
+    /// there is looked up by Berth.
+    public func dialled(_ host: String, connectTo: ConnectTo) -> (host: String, port: UInt16) {
+        dialled(Origin(host: host, port: 443, connectTo: connectTo))
+    }
+
+    func dialled(_ origin: Origin) -> (host: String, port: UInt16) {
+        let dialled = proxy.flatMap { $0.serves(origin) ? $0.origin : nil } ?? origin
+        return (dialled.dialHost, dialled.dialPort)
+    }
 }

@@ -12,6 +12,7 @@ public final class Upstream: Sendable {
     public let name: String
     public let settings: Settings.Upstream
     public let metrics: UpstreamMetrics
+    private let lookUps = Published((failures: 0, reason: ""))
     let origin: Origin
     /// Who keeps its authorization token. One keeper may serve several upstreams.
     public let keeper: TokenKeeper
@@ -57,8 +58,22 @@ public final class Upstream: Sendable {
     public func problem(at now: Date) -> String? {
         let token = keeper.state.current
         guard token.isReady(at: now) else { return "no valid token: \(token.lastError ?? "not fetched yet")" }
-        return nil
+        let lookUp = lookUps.current
+        return lookUp.failures >= Self.maxFailedLookUps ? lookUp.reason : nil
     }
+
+    /// Looks up the name that it is dialled at, as the workers do when they connect, and notes for `problem` what came of it. On the loop's
+    /// thread only.
+    public func lookUp(on loop: EventLoop, by outbound: OutboundSettings) async {
+        let (host, port) = outbound.dialled(origin)
+        do {
+            _ = try await loop.resolve(host, port: port)
+            lookUps.publish((0, ""))
+        } catch { lookUps.publish((lookUps.current.failures + 1, "\(error)")) }
+    }
+
+    /// In a row: a name server may miss one, and connections that are open go on.
+    private static let maxFailedLookUps = 2
 
     func redirects(_ client: SocketAddress) -> Bool { redirected?.contains { $0.contains(client) } ?? false }
 }
