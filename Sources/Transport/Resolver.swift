@@ -51,10 +51,14 @@ final class NameServers {
     fileprivate(set) var hasFailed: Bool
 
     fileprivate init?(on base: OpaquePointer) {
-        guard let dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE) else {
-            return nil
-        }
+        guard let dns = evdns_base_new(base, EVDNS_BASE_DISABLE_WHEN_INACTIVE) else { return nil }
         (self.dns, self.base) = (dns, base)
+        // Before the file is read, whose `options` count. evdns would ask a dead name server three times for five seconds each.
+        evdns_base_set_option(dns, "timeout:", "2")
+        evdns_base_set_option(dns, "attempts:", "2")
+        // Without the file, or name servers in it, this machine's own is asked (resolv.conf(5)).
+        let all = DNS_OPTION_SEARCH | DNS_OPTION_NAMESERVERS | DNS_OPTION_MISC | DNS_OPTION_HOSTSFILE
+        evdns_base_resolv_conf_parse(dns, all, "/etc/resolv.conf")
         // Their sockets are opened at once, which fails without descriptors.
         hasFailed = evdns_base_count_nameservers(dns) == 0
     }

@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import Configuration
+
 /// What is written more than once about building and installing, and must agree.
 struct DeploymentTests {
     private static func text(_ path: String) throws -> String { try HouseTests.text(path) }
@@ -42,5 +44,17 @@ struct DeploymentTests {
         #expect(try Self.text("deploy/image/Dockerfile").firstMatch(of: names) == nil)
         let manifest = try Self.text("deploy/kubernetes/berth.yaml")
         #expect(manifest.firstMatch(of: names) == nil && manifest.contains("enableServiceLinks: false"))
+    }
+
+    /// What a connection costs at most (design section 7), and the process by itself.
+    private static let perConnection = 96 << 10, alone = 64 << 20
+
+    @Test func `the Kubernetes manifest's memory suffices for as many slow clients as its configuration allows`() throws {
+        let manifest = try Self.text("deploy/kubernetes/berth.yaml")
+        let limit = try #require(manifest.firstMatch(of: #/limits: \{memory: ([0-9]+)([MG])i\}/#))
+        let bytes = try #require(Int(limit.1)) << (limit.2 == "G" ? 30 : 20)
+        // It sets none of its own.
+        #expect(!manifest.contains("connections:"))
+        #expect(bytes >= Self.alone + Settings().limits.connections * Self.perConnection)
     }
 }

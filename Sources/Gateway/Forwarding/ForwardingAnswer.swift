@@ -130,19 +130,14 @@ extension Forwarding {
         exchange.hasAnswered = true
         delivery?.promise(by: head)
         delivery?.deliver(bytes.count - headCount)
-        do {
-            try await send(bytes, thenBodyOf: upstream, collected: collected, chunked: framing.isChunked)
-        } catch {
+        do { try await relay.write(bytes, to: request.connection.stream, .client) } catch {
             bench.returnHeadBuffer(bytes)
             throw error
         }
+        // Not held while the body goes out, which may take hours.
         bench.returnHeadBuffer(bytes)
+        try await rest(of: upstream, chunked: framing.isChunked, isCollected: collected != nil)
         bench.pool.put(upstream)
-    }
-
-    private func send(_ bytes: [UInt8], thenBodyOf upstream: UpstreamConnection, collected: [UInt8]?, chunked: Bool) async throws {
-        try await relay.write(bytes, to: request.connection.stream, .client)
-        try await rest(of: upstream, chunked: chunked, isCollected: collected != nil)
     }
 
     private func rest(of upstream: UpstreamConnection, chunked: Bool, isCollected: Bool = false) async throws {

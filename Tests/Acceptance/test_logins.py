@@ -1,0 +1,107 @@
+"""Honest users while others guess: what proved right passes, at once and always; what proved wrong locks nobody else out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from conftest import StartGateway
+from harness.gateway import EVERYTHING, PASSWORD, Gateway, user
+from harness.processes import require, run, wait_until
+from harness.sandbox import Sandbox
+from harness.wire import Connection, basic, request
+
+GOOD = basic("ci", PASSWORD)
+# Hashes at cost 12 take a quarter of a second each, and two are made at once: far more wait than there is room for.
+GUESSERS = 300
+
+
+def dear(name: str, password: str = PASSWORD) -> dict[str, object]:
+    """A user whose hash takes long, made by htpasswd."""
+    require("htpasswd")
+    line = run("htpasswd", "-niBC", "12", name, input=password).strip()
+    return {"name": name, "password_hash": line.partition(":")[2], "access": EVERYTHING}
+
+
+@contextmanager
+def guessing(gateway: Gateway) -> Iterator[None]:
+    """As many addresses as the queue of hashes does not hold, each with a guess of its own, until the block is over."""
+    over = threading.Event()
+
+    def guess(number: int) -> None:
+        source = f"127.1.{number // 250}.{number % 250 + 1}"
+        for attempt in range(9):  # below each address's own bound
+            if over.is_set():
+                return
+            with Connection(gateway.plain, source=source) as connection:
+                connection.request("GET", "/v2/", authorization=basic("ci", f"{number} {attempt}"))
+
+    guessers = [threading.Thread(target=guess, args=(number,), daemon=True) for number in range(GUESSERS)]
+    for guesser in guessers:
+        guesser.start()
+    try:
+        wait_until(lambda: gateway.metric("berth_login_failures_total", reason="busy") > 0, "a full queue", 60)
+        yield
+    finally:
+        over.set()
+        for guesser in guessers:
+            guesser.join(120)
+
+
+def test_proven_logins_pass_while_others_guess_and_after_a_reload(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    gateway = start_gateway(sandbox, users=[dear("ci")], limits={"connections_per_client": 1000})
+
+    def logins() -> set[int]:
+        return {request(gateway.plain, "GET", "/v2/", authorization=GOOD).status for _ in range(20)}
+
+    undisturbed = logins()
+    with guessing(gateway):
+        assert logins() == undisturbed == {200}
+        gateway.write(gateway.configuration | {"users": [*gateway.configuration["users"], user("other", "**")]})
+        os.kill(gateway.program.pid, signal.SIGHUP)
+        wait_until(lambda: any(line.get("message") == "reloaded" for line in gateway.log_lines()), "a reload", 20)
+        assert logins() == {200}, "after a reload"
+        busy = gateway.metric("berth_login_failures_total", reason="busy")
+        assert logins() == {200}
+    assert busy > 0
+
+
+def test_one_wrong_password_over_and_over_locks_nobody_out(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    gateway = start_gateway(sandbox, users=[user("ci", "**"), user("other", "**")])
+    stale = [request(gateway.plain, "GET", "/v2/", authorization=basic("ci", "of last year")).status for _ in range(50)]
+    assert set(stale) == {401}
+    assert request(gateway.plain, "GET", "/v2/", authorization=GOOD).status == 200, "the user's own new password"
+    assert request(gateway.plain, "GET", "/v2/", authorization=basic("other", PASSWORD)).status == 200
+
+
+def test_guesses_at_one_user_hold_back_that_user_alone(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    gateway = start_gateway(sandbox, users=[user("ci", "**"), user("other", "**")])
+    guesses = [request(gateway.plain, "GET", "/v2/", authorization=basic("ci", f"guess {number}")) for number in range(11)]
+    assert [guess.status for guess in guesses] == [401] * 10 + [429]
+    assert int(guesses[-1].fields["retry-after"]) >= 1
+    assert request(gateway.plain, "GET", "/v2/", authorization=basic("other", PASSWORD)).status == 200
+    # Over all users an address has ten times as many.
+    names = [request(gateway.plain, "GET", "/v2/", authorization=basic(f"name {number}", "guess")).status for number in range(91)]
+    assert names == [401] * 90 + [429]
+
+
+def test_an_unknown_user_costs_what_the_dearest_hash_costs(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    """Compared in one run: by the time nobody is to learn who exists, whichever user stands first."""
+    gateway = start_gateway(sandbox, users=[user("cheap", "**"), dear("ci")])
+
+    def seconds(name: str) -> float:
+        times = []
+        for number in range(5):
+            start = time.monotonic()
+            assert request(gateway.plain, "GET", "/v2/", authorization=basic(name, f"guess {number}")).status == 401
+            times.append(time.monotonic() - start)
+        return statistics.median(times)
+
+    known = seconds("ci")
+    for name in ("nobody", "cheap"):
+        assert known / 3 < seconds(name) < known * 3, name
