@@ -96,10 +96,13 @@ final class Bench {
     /// An empty buffer for a head, with the room that earlier ones needed.
     func takeHeadBuffer() -> [UInt8] { headBuffers.popLast() ?? [] }
 
-    func returnHeadBuffer(_ buffer: consuming [UInt8]) {
-        guard headBuffers.count < Self.headBuffersAtMost, buffer.capacity <= Self.headBufferBytesAtMost else { return }
-        buffer.removeAll(keepingCapacity: true)
-        headBuffers.append(buffer)
+    /// - Parameter buffer: empty afterwards. Taken out of its owner's hands, or emptying it would copy it.
+    func returnHeadBuffer(_ buffer: inout [UInt8]) {
+        var returned: [UInt8] = []
+        swap(&returned, &buffer)
+        guard headBuffers.count < Self.headBuffersAtMost, returned.capacity <= Self.headBufferBytesAtMost else { return }
+        returned.removeAll(keepingCapacity: true)
+        headBuffers.append(returned)
     }
 
     // MARK: The end of an exchange

@@ -20,10 +20,12 @@ public struct HeadReader {
         }
         guard end <= limits.bytes else { throw .headTooLarge }
         head.removeAll()
-        swap(&head.bytes, &input)
-        if end < head.bytes.count {
-            input.append(contentsOf: head.bytes[end...])
-            head.bytes.removeSubrange(end...)
+        if end == input.count {
+            swap(&head.bytes, &input)
+        } else {
+            // What follows is the larger part: it stays where it is, and the head does not keep its room.
+            head.bytes.append(contentsOf: input[..<end])
+            input.removeFirst(end)
         }
         scanned = 0
         try head.parse(as: kind, fieldsAtMost: limits.fields)

@@ -51,7 +51,7 @@ struct Download {
     /// Sends the request and reads the answer's head; once more on a new connection when an idle one proves closed.
     private func fetch(_ redirect: Redirect) async throws -> UpstreamConnection {
         var bytes = bench.takeHeadBuffer()
-        defer { bench.returnHeadBuffer(bytes) }
+        defer { bench.returnHeadBuffer(&bytes) }
         bytes.removeAll(keepingCapacity: true)
         UpstreamRequest(
             head: request.head, origin: redirect.origin, target: redirect.target, isProbe: isProbe, owed: delivery.owed
@@ -146,7 +146,7 @@ struct Download {
         delivery.promise(by: upstream.head)
         exchange.hasAnswered = true
         do {
-            defer { bench.returnHeadBuffer(bytes) }
+            defer { bench.returnHeadBuffer(&bytes) }
             try await relay.write(bytes, to: request.connection.stream, .client)
         }
         delivery.deliver(bytes.count - head)

@@ -131,11 +131,11 @@ extension Forwarding {
         delivery?.promise(by: head)
         delivery?.deliver(bytes.count - headCount)
         do { try await relay.write(bytes, to: request.connection.stream, .client) } catch {
-            bench.returnHeadBuffer(bytes)
+            bench.returnHeadBuffer(&bytes)
             throw error
         }
         // Not held while the body goes out, which may take hours.
-        bench.returnHeadBuffer(bytes)
+        bench.returnHeadBuffer(&bytes)
         try await rest(of: upstream, chunked: framing.isChunked, isCollected: collected != nil)
         bench.pool.put(upstream)
     }

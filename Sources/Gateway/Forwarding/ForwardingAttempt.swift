@@ -57,7 +57,7 @@ extension Forwarding {
     /// The request, its body included. Ends early, without an error, when the upstream answers before it has all.
     private func send(on upstream: UpstreamConnection, token: AuthorizationToken) async throws {
         var bytes = bench.takeHeadBuffer()
-        defer { bench.returnHeadBuffer(bytes) }
+        defer { bench.returnHeadBuffer(&bytes) }
         bytes.removeAll(keepingCapacity: true)
         let isChunked = !isWhole && request.head.framing == .chunked
         let length: Int? =

@@ -23,10 +23,11 @@ struct Relay {
     private static let slowRead = 16 << 10
 
     /// What may be read next: as much as the receiver's socket has room for, so that no more than `slowRead` is left for us to keep when it
-    /// stops. TLS reads far ahead only for a receiver that takes it.
+    /// stops. TLS reads far ahead only while there is room for another read after this one, which then uses up what was read ahead.
     private func room(from sender: Stream, to receiver: Stream) -> UnsafeMutableRawBufferPointer {
-        let size = min(max(receiver.roomToSend, Self.slowRead), scratch.count)
-        sender.readsFarAhead = size == scratch.count
+        let space = receiver.roomToSend
+        let size = min(max(space, Self.slowRead), scratch.count)
+        sender.readsFarAhead = space >= 2 * scratch.count
         return UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(size - 2)])
     }
 

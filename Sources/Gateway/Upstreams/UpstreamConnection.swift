@@ -28,6 +28,8 @@ final class UpstreamConnection {
     private static let maxInterimResponses = 16
     /// ECR's own heads are under 2 KiB and S3's under 1; a redirect carries a URL with a session token of several.
     private static let limits = HeadLimits(bytes: 64 << 10, fields: 200)
+    /// Room for heads that a connection keeps. The first bytes of a blob come with its head, and may be followed by hours of waiting.
+    private static let keptCapacity = 8 << 10
 
     private let count: OpenCount
 
@@ -112,6 +114,7 @@ final class UpstreamConnection {
                 count = min(reader.input.count, room.count)
                 reader.input.withUnsafeBytes { room.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(count))) }
                 reader.input.removeFirst(count)
+                if reader.input.isEmpty, reader.input.capacity > Self.keptCapacity { reader.releaseBuffer() }
             } else {
                 switch try stream.readNow(into: room) {
                 case .bytes(let some): count = some
