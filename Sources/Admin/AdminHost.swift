@@ -112,7 +112,7 @@ public actor AdminHost: ConnectionHost {
 
     private func ready(_ query: String?) async -> Answer {
         guard let query = ReadinessQuery(query) else {
-            return (400, .text, "the parameters here are all, and upstream=NAME\n")
+            return (400, .text, "unknown parameter: use all, or upstream=NAME\n")
         }
         if await sources.isDraining() { return (503, .text, "draining: no new exchange is taken\n") }
         guard let readiness = query.evaluate(await sources.upstreams()) else {

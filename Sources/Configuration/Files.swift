@@ -17,6 +17,17 @@ enum Files {
         return bytes
     }
 
+    /// Why a file cannot be used, after its name.
+    static func fault(of path: String) -> String {
+        var isDirectory: ObjCBool = false
+        guard !path.isEmpty else { return "cannot be read" }
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+            return
+                "cannot be read: there is no such file\(path.hasPrefix("/") ? "" : " in \(FileManager.default.currentDirectoryPath)")"
+        }
+        return isDirectory.boolValue ? "cannot be read: it is a directory" : "cannot be read"
+    }
+
     static func isReadable(_ path: String) -> Bool {
         var isDirectory: ObjCBool = false
         return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && !isDirectory.boolValue
@@ -40,16 +51,18 @@ extension Section {
     func path(_ key: String) -> String? { usable(key, string(key)) { Files.isReadable($0) ? $0 : nil } }
 
     /// What is in the file that the key names.
-    func fileText(_ key: String) -> String? { usable(key, string(key), Files.text) }
+    func fileText(_ key: String, isSecret: Bool = false) -> String? { usable(key, string(key), isSecret: isSecret, Files.text) }
 
     func requiredPath(_ key: String, _ allowed: String) -> String? {
         usable(key, required(key, allowed)) { Files.isReadable($0) ? $0 : nil }
     }
 
-    private func usable(_ key: String, _ path: String?, _ use: (String) -> String?) -> String? {
+    private func usable(_ key: String, _ path: String?, isSecret: Bool = false, _ use: (String) -> String?) -> String? {
         guard let path else { return nil }
         if let result = use(path) { return result }
-        problem(key, "\(written(key)) cannot be read; name \(Files.bound)")
+        // A secret that stands where its file's name belongs is not shown.
+        let shown = isSecret ? "this file" : written(key)
+        problem(key, "\(shown) \(Files.fault(of: path)); name \(Files.bound)")
         return nil
     }
 }

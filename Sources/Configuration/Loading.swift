@@ -8,13 +8,17 @@ extension Settings {
     public static let usualFiles = ["berth.yaml", "/etc/berth/berth.yaml"]
 
     /// The configuration of a process: a file's, or with none the environment's alone (design section 5).
-    /// - Parameters:
-    ///   - file: `--config`.
-    ///   - again: the process runs. Its environment is as it was: a variable that the file no longer refers to is then no problem.
-    public static func load(file: String?, environment: [String: String], again: Bool = false) throws(ConfigurationProblems)
-        -> Settings
-    {
-        try load(file: file, environment: environment, again: again, usual: usualFiles)
+    /// - Parameter file: `--config`.
+    public static func load(file: String?, environment: [String: String]) throws(ConfigurationProblems) -> Settings {
+        try load(file: file, environment: environment, usual: usualFiles)
+    }
+
+    /// The configuration of a running process, read again from where it came: a file that is gone is an error, and one that has come since
+    /// is none of its business. Its environment is as it was: a variable that the file no longer refers to is no problem.
+    /// - Parameter origin: of the running one.
+    public static func load(again origin: String, environment: [String: String]) throws(ConfigurationProblems) -> Settings {
+        guard origin != Settings().origin else { return try EnvironmentReader(environment: environment).read() }
+        return try load(file: origin, environment: environment, again: true, usual: [])
     }
 
     static func load(file: String?, environment: [String: String], again: Bool = false, usual: [String])

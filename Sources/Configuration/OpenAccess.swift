@@ -18,7 +18,7 @@ struct OpenAccess {
         }
         guard let (place, index) = stray(rule) else { return nil }
         return
-            "at \(place) this opens what routes[\(index)] leads to as well; give the rule both host and namespace, or name the repositories"
+            "at \(place) this opens what routes[\(index)] leads to as well; \(rule.host == nil || rule.namespace == nil ? "give the rule both host and namespace, or " : "")name the repositories"
     }
 
     /// A place of the rule from which a route leads elsewhere than those that name the rule's host or namespace.

@@ -86,7 +86,7 @@ extension SettingsReader {
     }
 
     private func tokenKey(_ root: Section) -> Secret<[UInt8]>? {
-        guard let text = root.fileText("token_key_file") else { return nil }
+        guard let text = root.fileText("token_key_file", isSecret: true) else { return nil }
         let key = Array(text.utf8).trimmed
         guard key.count >= Settings.tokenKeyBytesAtLeast else {
             root.problem(

@@ -41,7 +41,7 @@ public final class DataPlane: Sendable {
             let worker = Worker(loop: loop, bench: bench, limits: limits, upstreamBytes: upstreamBytes)
             for (index, listener) in settings.listeners.enumerated() {
                 let wanted = number == 0 ? try listener.address.socketAddress : addresses[index]
-                let listening = try Listener(on: wanted, number: index, joins: number > 0, host: worker) { error in
+                let listening = try Self.listener(on: wanted, number: index, joins: number > 0, host: worker) { error in
                     log.error(
                         "connections cannot be accepted; raise LimitNOFILE or lower limits.connections",
                         metadata: ["reason": "\(error)"])
@@ -55,10 +55,20 @@ public final class DataPlane: Sendable {
         (self.site, self.workers, self.metrics, self.listeners, self.addresses) = (site, workers, metrics, listeners, addresses)
     }
 
+    private static func listener(
+        on address: SocketAddress, number: Int, joins: Bool, host: Worker, exhausted: @escaping @Sendable (TransportError) -> Void
+    ) throws(TransportError) -> Listener {
+        do { return try Listener(on: address, number: number, joins: joins, host: host, exhausted: exhausted) } catch {
+            throw TransportError(
+                error.kind, call: error.call,
+                reason: "listeners[\(number)].address: \(error.reason); write another address, or end what listens there")
+        }
+    }
+
     private static func tell(_ limits: Settings.Limits, of configured: Settings.Limits, _ log: Logger) {
         guard limits.connections < configured.connections else { return }
-        log.warning(
-            "limits.connections is lowered to what the descriptors suffice for; raise the hard limit (LimitNOFILE, ulimit -Hn)",
+        log.notice(
+            "limits.connections is lowered: too few file descriptors; raise the hard limit (LimitNOFILE, ulimit -Hn)",
             metadata: [
                 "descriptors": .stringConvertible(Descriptors.limit), "connections": .stringConvertible(limits.connections),
                 "connections_per_client": .stringConvertible(limits.connectionsPerClient),

@@ -153,10 +153,10 @@ public struct MetricsText: Sendable {
 
     private func reloads(_ text: inout String, _ reload: ReloadFigures) {
         metric(
-            &text, "berth_config_last_reload_successful", "gauge", "Whether the configuration was last taken up.",
+            &text, "berth_config_last_reload_successful", "gauge", "Whether the last reload of the configuration succeeded.",
             [([], reload.wasSuccessful ? "1" : "0")])
         metric(
-            &text, "berth_config_last_reload_success_timestamp_seconds", "gauge", "When the configuration was last taken up.",
+            &text, "berth_config_last_reload_success_timestamp_seconds", "gauge", "When the configuration was last loaded.",
             [([], "\(reload.lastSuccess)")])
     }
 

@@ -82,7 +82,11 @@ struct RunningGateway {
     }
 
     private func endAtSignal(_ control: isolated ControlPlane) async {
-        for await signal in signals where signal != SIGHUP {
+        for await signal in signals {
+            guard signal != SIGHUP else {
+                log.logger.warning("not reloaded: the gateway drains")
+                continue
+            }
             log.logger.warning("ending at once: a second signal")
             // Workers that do not even hear this are not waited for.
             control.loop.after(Self.abandonGrace) { [log] in

@@ -20,8 +20,8 @@ struct ConfigurationOptions: ParsableArguments {
         return .configuration
     }
 
-    func load(again: Bool = false) throws(ConfigurationProblems) -> Settings {
-        try Settings.load(file: config, environment: ProcessInfo.processInfo.environment, again: again)
+    private func load() throws(ConfigurationProblems) -> Settings {
+        try Settings.load(file: config, environment: ProcessInfo.processInfo.environment)
     }
 }
 
@@ -40,8 +40,8 @@ struct Serve: AsyncParsableCommand {
         let log = ProcessLog(settings.log)
         defer { log.sink.flush() }
         do {
-            let gateway = try await RunningGateway.start(settings, log: log) { [options] () throws(ConfigurationProblems) in
-                try options.load(again: true)
+            let gateway = try await RunningGateway.start(settings, log: log) { () throws(ConfigurationProblems) in
+                try Settings.load(again: settings.origin, environment: settings.environment)
             }
             await gateway.serve()
         } catch let problems as ConfigurationProblems {

@@ -55,13 +55,11 @@ def gateway(accounts: tuple[Sandbox, Sandbox], own_directory: Path, start_gatewa
     profiles = own_directory / "config"
     profiles.write_text("".join(
         f"[profile {name}]\naws_access_key_id = {box.facts['access_key_id']}\naws_secret_access_key = {box.facts['secret_access_key']}\n"
+        # The accounts' APIs have one name: each upstream's calls go to its own by its profile.
+        f"endpoint_url = https://{box.facts['api']}\n"
         for name, box in (("here", here), ("there", there))))  # fmt: skip
     trust = own_directory / "ca.pem"
     trust.write_bytes(here.ca.read_bytes() + there.ca.read_bytes())
-    # The accounts' APIs have one name: each upstream's calls go to its own by its profile.
-    for name, box in (("here", here), ("there", there)):
-        with profiles.open("a") as file:
-            file.write(f"[profile {name}]\nendpoint_url = https://{box.facts['api']}\n")
     running = start_gateway(
         here,
         environment={"AWS_CONFIG_FILE": str(profiles)},

@@ -72,6 +72,6 @@ struct EnvironmentVariableTests {
         let folder = try Folder(["berth.yaml": Self.quiet])
         let environment = ["BERTH_OWN": "no longer in the file"]
         #expect(throws: ConfigurationProblems.self) { try Settings.load(file: folder["berth.yaml"], environment: environment) }
-        #expect(throws: Never.self) { try Settings.load(file: folder["berth.yaml"], environment: environment, again: true) }
+        #expect(throws: Never.self) { try Settings.load(again: folder["berth.yaml"], environment: environment) }
     }
 }

@@ -25,6 +25,16 @@ struct LoadingTests {
         #expect(Settings.usualFiles == ["berth.yaml", "/etc/berth/berth.yaml"])
     }
 
+    @Test func `a reload reads what the start read, though another file or the environment would do`() throws {
+        let folder = try Folder([:])
+        let gone = folder["gone.yaml"]
+        #expect(throws: ConfigurationProblems.self) { try Settings.load(again: gone, environment: Self.alone) }
+        let started = try Settings.load(file: nil, environment: Self.alone, usual: [gone])
+        #expect(started.origin == "environment")
+        try sound.write(toFile: gone, atomically: true, encoding: .utf8)
+        #expect(try Settings.load(again: started.origin, environment: Self.alone).origin == "environment")
+    }
+
     @Test func `a file that is named and cannot be read is a problem, whatever the environment says`() throws {
         let error = #expect(throws: ConfigurationProblems.self) {
             try Settings.load(file: "/nonexistent.yaml", environment: Self.alone)

@@ -57,8 +57,8 @@ struct ProblemTests {
             "log: {level: loud, format: xml}",
             "3: log.level: 'loud' is not known; use trace, debug, info, notice, warning, error, critical",
             "3: log.format: 'xml' is not known; use json, text"),
-        Case("ca_file: /nonexistent/ca.pem", "3: ca_file: '/nonexistent/ca.pem' cannot be read; \(readable)"),
-        Case("ca_file: /", "3: ca_file: '/' cannot be read; \(readable)"),
+        Case("ca_file: /nonexistent/ca.pem", "3: ca_file: '/nonexistent/ca.pem' cannot be read: there is no such file; \(readable)"),
+        Case("ca_file: /", "3: ca_file: '/' cannot be read: it is a directory; \(readable)"),
         Case(
             "connect_to:\n  \"a.example:443\": \"127.0.0.1:1\"\n  b.example: \"127.0.0.1:1\"",
             "5: connect_to.b.example: '127.0.0.1:1' is not host:port for a host:port; "
@@ -90,7 +90,7 @@ struct ProblemTests {
             "7: listeners[0].tls.private_key: there is no value; write one, or leave the key out"),
         Case(
             "listeners:\n  - address: :1\n    tls:\n      certificate: /nonexistent\n      private_key: \(#filePath)\n      client_ca: ''",
-            "6: listeners[0].tls.certificate: '/nonexistent' cannot be read; \(readable)",
+            "6: listeners[0].tls.certificate: '/nonexistent' cannot be read: there is no such file; \(readable)",
             "8: listeners[0].tls.client_ca: '' cannot be read; \(readable)"),
         Case(
             "listeners:\n  - {address: \":1\", public_url: \"https://x\", trusted_proxies: [10.0.0.0/8, 10.0.0.0/33, proxy]}",

@@ -86,7 +86,7 @@ struct UpstreamProblemTests {
                 "upstreams[0].create_repositories.match: this is empty; write \(patterns)",
                 "upstreams[0].create_repositories.tag_mutability: 'no' is not known; use MUTABLE, IMMUTABLE",
                 "upstreams[0].create_repositories.scan_on_push: 'maybe' is neither; write true or false",
-                "upstreams[0].create_repositories.policy_file: '/no' cannot be read; "
+                "upstreams[0].create_repositories.policy_file: '/no' cannot be read: there is no such file; "
                     + "name a file of text, of at most 4MiB, that Berth's user may read",
             ]
         ),

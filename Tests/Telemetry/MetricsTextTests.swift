@@ -97,10 +97,10 @@ struct MetricsTextTests {
                 # TYPE berth_login_failures_total counter
                 berth_login_failures_total{reason="missing"} 0
                 berth_login_failures_total{reason="wrong_password"} 1
-                # HELP berth_config_last_reload_successful Whether the configuration was last taken up.
+                # HELP berth_config_last_reload_successful Whether the last reload of the configuration succeeded.
                 # TYPE berth_config_last_reload_successful gauge
                 berth_config_last_reload_successful 0
-                # HELP berth_config_last_reload_success_timestamp_seconds When the configuration was last taken up.
+                # HELP berth_config_last_reload_success_timestamp_seconds When the configuration was last loaded.
                 # TYPE berth_config_last_reload_success_timestamp_seconds gauge
                 berth_config_last_reload_success_timestamp_seconds 1764000000.0
                 # HELP berth_build_info The running version.
