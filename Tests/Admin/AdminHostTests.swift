@@ -83,7 +83,8 @@ struct AdminHostTests {
         ("/readyz", "200", "ready\n<b>other</b>: no valid token"), ("/readyz?all", "503", "\n<b>other</b>: no valid token"),
         ("/readyz?upstream=main", "200", "ready\n"),
         ("/readyz?upstream=%3Cb%3Eother%3C/b%3E", "503", "\n<b>other</b>: no valid token"),
-        ("/readyz?upstream=nobody", "404", "no upstream of this name"), ("/readyz?upsteam=main", "400", "use all, or upstream=NAME"),
+        ("/readyz?upstream=nobody", "404", "no upstream of this name"),
+        ("/readyz?upsteam=main", "400", "use all, or upstream=NAME"),
         ("/readyz?upstream", "400", "use all, or upstream=NAME"), ("/readyz?all=true", "503", "\n<b>other</b>"),
     ])
     func `a gateway is ready while some upstream can serve, and says which cannot`(path: String, status: String, part: String)

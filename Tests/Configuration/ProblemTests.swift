@@ -57,7 +57,8 @@ struct ProblemTests {
             "log: {level: loud, format: xml}",
             "3: log.level: 'loud' is not known; use trace, debug, info, notice, warning, error, critical",
             "3: log.format: 'xml' is not known; use json, text"),
-        Case("ca_file: /nonexistent/ca.pem", "3: ca_file: '/nonexistent/ca.pem' cannot be read: there is no such file; \(readable)"),
+        Case(
+            "ca_file: /nonexistent/ca.pem", "3: ca_file: '/nonexistent/ca.pem' cannot be read: there is no such file; \(readable)"),
         Case("ca_file: /", "3: ca_file: '/' cannot be read: it is a directory; \(readable)"),
         Case(
             "connect_to:\n  \"a.example:443\": \"127.0.0.1:1\"\n  b.example: \"127.0.0.1:1\"",

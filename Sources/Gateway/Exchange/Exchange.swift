@@ -100,7 +100,9 @@ final class Exchange {
             refusal = Refusal(.unauthorized, "The user name or the password is wrong.", challenge: challenge(site))
         case .throttled(let seconds):
             failure = .throttled
-            refusal = Refusal(.tooManyRequests, "Too many failed logins of this user, or of all users, from this address; try again later.", retryAfter: seconds)
+            refusal = Refusal(
+                .tooManyRequests, "Too many failed logins of this user, or of all users, from this address; try again later.",
+                retryAfter: seconds)
         }
         record.triedUser = request.head.value(of: .authorization).flatMap { BasicCredentials(field: $0)?.user }
         bench.loginFailed(failure)
