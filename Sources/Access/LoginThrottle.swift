@@ -21,7 +21,8 @@ public struct LoginThrottle: Sendable {
     }
 
     private struct Failure {
-        let user: [UInt8]
+        /// Of the name, which may be long.
+        let user: Int
         let at: ContinuousClock.Instant
     }
 
@@ -29,9 +30,9 @@ public struct LoginThrottle: Sendable {
         /// The oldest first.
         var failures: [Failure] = []
         /// Tags of the credentials being checked, each with its user and how many connections wait for it.
-        var underWay: [[UInt8]: (user: [UInt8], waiting: Int)] = [:]
+        var underWay: [[UInt8]: (user: Int, waiting: Int)] = [:]
 
-        func tries(of user: [UInt8]?) -> Int {
+        func tries(of user: Int?) -> Int {
             guard let user else { return failures.count + underWay.count }
             return failures.count { $0.user == user } + underWay.values.count { $0.user == user }
         }
@@ -47,6 +48,7 @@ public struct LoginThrottle: Sendable {
     private var entries: [ClientNetwork: Entry] = [:]
     /// By tag.
     private var wrong: [[UInt8]: Wrong] = [:]
+    private var swept = ContinuousClock.now
 
     /// Clients remembered. Whoever has so many networks can guess that many times as fast; forgetting the stalest costs them most.
     private static let maxClients = 16_384
@@ -64,12 +66,14 @@ public struct LoginThrottle: Sendable {
         _ client: ClientNetwork, user: [UInt8], tag: [UInt8], generation: Int, now: ContinuousClock.Instant
     ) -> Permission {
         if let known = wrong[tag], known.generation == generation { return .knownWrong(known.reason) }
+        if now - swept >= Self.window { sweep(now) }
         if entries[client] == nil, entries.count >= Self.maxClients { makeRoom(now) }
+        let user = user.hashValue
         var entry = entries[client] ?? Entry()
         entry.failures.removeAll { now - $0.at >= Self.window }
         // The same credentials on many connections are one try.
         if entry.underWay[tag] == nil {
-            for (user, limit) in [(user, failuresPerMinute), (nil, failuresPerMinute * Self.usersAtOnce)] as [([UInt8]?, Int)]
+            for (user, limit) in [(user, failuresPerMinute), (nil, failuresPerMinute * Self.usersAtOnce)] as [(Int?, Int)]
             where entry.tries(of: user) >= limit {
                 let oldest = entry.failures.first { user == nil || $0.user == user }
                 return .wait(oldest.map { max(1, Int((Self.window - (now - $0.at)).components.seconds) + 1) } ?? 1)
@@ -98,8 +102,14 @@ public struct LoginThrottle: Sendable {
         wrong[tag] = failure
     }
 
-    private mutating func makeRoom(_ now: ContinuousClock.Instant) {
+    /// Whoever comes once and not again is forgotten after the window.
+    private mutating func sweep(_ now: ContinuousClock.Instant) {
+        swept = now
         entries = entries.filter { !$0.value.underWay.isEmpty || now - ($0.value.failures.last?.at ?? now) < Self.window }
+    }
+
+    private mutating func makeRoom(_ now: ContinuousClock.Instant) {
+        sweep(now)
         guard entries.count >= Self.maxClients else { return }
         let idle = entries.filter { $0.value.underWay.isEmpty }
         let stalest = idle.sorted { ($0.value.failures.last?.at ?? now) < ($1.value.failures.last?.at ?? now) }

@@ -1,11 +1,15 @@
 import Crypto
+import Transport
 
 /// Verifies passwords off the loops. Hashing takes tens of milliseconds by design, so it is bounded in number, and however many
 /// connections bring the same credentials at once, they are hashed once.
 public actor PasswordVerifier {
     private var underWay: [[UInt8]: Task<Bool, Never>] = [:]
     private var hashing = 0
-    private var waiting: [CheckedContinuation<Void, Never>] = []
+    /// Those that wait, by client, and the clients in the order of their turns: one that brings many waits for its own.
+    private var waiting: [ClientNetwork: [CheckedContinuation<Void, Never>]] = [:]
+    private var turns: [ClientNetwork] = []
+    private var queued: [ClientNetwork: Int] = [:]
     private let secret = randomBytes(32)
     private let hash: @Sendable (PasswordHash, [UInt8]) -> Bool
 
@@ -13,25 +17,27 @@ public actor PasswordVerifier {
     private static let hashesAtOnce = 2
     /// Credentials waiting to be hashed; more are told to come again.
     private static let waitingAtMost = 256
+    /// Of one client, so that it takes many of them to fill the queue.
+    private static let maxWaitingPerClient = 8
 
     public init() { hash = { $0.verify($1) } }
     init(hash: @escaping @Sendable (PasswordHash, [UInt8]) -> Bool) { self.hash = hash }
 
-    public func verify(_ credentials: BasicCredentials, in users: UserDirectory) async -> Login {
+    public func verify(_ credentials: BasicCredentials, from client: ClientNetwork, in users: UserDirectory) async -> Login {
         let user = users.user(credentials.user)
         let isRight: Bool
         if case .hash(let stored) = user?.credential {
-            guard let result = await hashed(stored, credentials, users.generation) else { return .invalid(.busy) }
+            guard let result = await hashed(stored, credentials, client, users.generation) else { return .invalid(.busy) }
             isRight = result
             // A hash that is cheaper than the dearest would tell by its time that there is such a user.
             if !isRight, let decoy = users.decoy, stored.cost < decoy.cost / 2,
-                await hashed(decoy, credentials, users.generation) == nil
+                await hashed(decoy, credentials, client, users.generation) == nil
             {
                 return .invalid(.busy)
             }
         } else {
             // Nothing to hash: hashed all the same where others' are, or the time would tell who is known.
-            if let decoy = users.decoy, await hashed(decoy, credentials, users.generation) == nil { return .invalid(.busy) }
+            if let decoy = users.decoy, await hashed(decoy, credentials, client, users.generation) == nil { return .invalid(.busy) }
             guard let user, case .plain(let password) = user.credential else { return .invalid(.unknownUser) }
             isRight = constantTimeEqual(
                 HMAC.sha256(key: secret, password.reveal), HMAC.sha256(key: secret, credentials.password.reveal))
@@ -41,15 +47,18 @@ public actor PasswordVerifier {
     }
 
     /// nil: too many wait.
-    private func hashed(_ stored: PasswordHash, _ credentials: BasicCredentials, _ generation: Int) async -> Bool? {
+    private func hashed(
+        _ stored: PasswordHash, _ credentials: BasicCredentials, _ client: ClientNetwork, _ generation: Int
+    ) async -> Bool? {
         // A length before each part, so that no two credentials share a key.
         let key = HMAC.sha256(
             key: secret,
             Array("\(generation) \(stored.cost) \(credentials.user.count) ".utf8) + credentials.user + credentials.password.reveal)
         if let task = underWay[key] { return await task.value }
-        guard underWay.count < Self.waitingAtMost else { return nil }
+        guard underWay.count < Self.waitingAtMost, queued[client, default: 0] < Self.maxWaitingPerClient else { return nil }
+        queued[client, default: 0] += 1
         let task = Task { [hash] in
-            await takeTurn()
+            await takeTurn(client)
             let result = await HashingThread.run { hash(stored, credentials.password.reveal) }
             endTurn()
             return result
@@ -57,18 +66,25 @@ public actor PasswordVerifier {
         underWay[key] = task
         let result = await task.value
         underWay[key] = nil
+        let left = queued[client, default: 1] - 1
+        queued[client] = left > 0 ? left : nil
         return result
     }
 
-    private func takeTurn() async {
-        if hashing < Self.hashesAtOnce {
-            hashing += 1
-        } else {
-            await withCheckedContinuation { waiting.append($0) }  // whoever ends hands its turn over
+    private func takeTurn(_ client: ClientNetwork) async {
+        guard hashing >= Self.hashesAtOnce else { return hashing += 1 }
+        // Whoever ends hands its turn over.
+        await withCheckedContinuation { continuation in
+            if waiting[client] == nil { turns.append(client) }
+            waiting[client, default: []].append(continuation)
         }
     }
 
     private func endTurn() {
-        if waiting.isEmpty { hashing -= 1 } else { waiting.removeFirst().resume() }
+        guard !turns.isEmpty else { return hashing -= 1 }
+        let client = turns.removeFirst()
+        let next = waiting[client]?.removeFirst()
+        if waiting[client]?.isEmpty == false { turns.append(client) } else { waiting[client] = nil }
+        next?.resume()
     }
 }

@@ -23,7 +23,11 @@ public struct ProvenLogins: Sendable {
 
     public mutating func insert(_ tag: [UInt8], user: [UInt8], in users: UserDirectory) {
         guard let credential = users.user(user)?.credential else { return }
-        if proofs.count >= Self.maxProofs { proofs.removeAll(keepingCapacity: true) }
+        // What has ceased to be good goes first, then any one: its user's next login is hashed once more.
+        if proofs.count >= Self.maxProofs {
+            proofs = proofs.filter { users.user($0.value.user)?.credential == $0.value.credential }
+        }
+        if proofs.count >= Self.maxProofs, let any = proofs.keys.first { proofs[any] = nil }
         proofs[tag] = Proof(user: user, credential: credential)
     }
 }

@@ -9,6 +9,9 @@ public enum Credential: Sendable, Equatable {
 
 /// Everybody the gateway knows. A reload makes a new one; its generation tells caches that what they hold is of the old.
 public struct UserDirectory: Sendable {
+    /// Of a user's name; the configuration takes no longer one.
+    public static let maxNameBytes = 256
+
     public let generation: Int
     /// Who comes without credentials; nil: nobody may.
     public let anonymous: Principal?

@@ -101,6 +101,10 @@ public final class TLSSession {
         for _ in 0..<Self.maxRecordsPerRead where got < buffer.count {
             ERR_clear_error()
             let count = SSL_read(ssl, start + got, Int32(clamping: buffer.count - got))
+            // Whatever came with them: bytes in between make them no cheaper.
+            guard berth_message_count(ssl) <= Self.maxMessages else {
+                throw failed("SSL_read", "more than \(Self.maxMessages) handshake messages after the handshake")
+            }
             if count > 0 {
                 got += Int(count)
                 // Read-ahead takes all that is there: less than a record's worth says that the socket is empty, and asking it
@@ -109,9 +113,6 @@ public final class TLSSession {
                 continue
             }
             if got > 0 { break }
-            guard berth_message_count(ssl) <= Self.maxMessages else {
-                throw failed("SSL_read", "more than \(Self.maxMessages) handshake messages after the handshake")
-            }
             switch SSL_get_error(ssl, count) {
             case SSL_ERROR_WANT_READ: return .wantsRead
             case SSL_ERROR_WANT_WRITE: return .wantsWrite

@@ -206,7 +206,10 @@ public final class Request {
     /// Makes the connection ready for the next request. false: there can be none.
     func finish() async -> Bool {
         defer { if body.isDone { isOpen = false } }
-        guard !closes, answerFraming == .none, connection.stream.isOpen, !awaitsContinue else { return false }
+        guard !closes, answerFraming == .none, connection.stream.isOpen, !awaitsContinue, body.isDone || !connection.isDraining
+        else {
+            return false
+        }
         isContinuePending = false  // it has its answer: an interim one would be taken for the next request's
         var passedOver = 0
         while !body.isDone {

@@ -103,6 +103,7 @@ public final class ServerConnection {
     /// Waits without a task after `next` said `idle`. `resume` is called once, on the loop: when bytes have come, when the idle time is
     /// over, or when the connection is to end. `next` then says which.
     public func park(_ resume: @escaping () -> Void) {
+        guard !isDraining else { return resume() }
         isIdle = true
         stream.waiter.forget()
         stream.waiter.whenWoken { [unowned self] wake in  // the connection owns the stream and its waiter

@@ -64,11 +64,11 @@ final class NameServers {
     }
 
     deinit {
-        // Not here: the last to hold it may be a call-back of evdns's own.
-        var now = timeval()
+        // Not here: the last to hold it may be a call-back of evdns's own, and others of its may be on their way.
+        var later = timeval(tv_sec: 10, tv_usec: 0)
         event_base_once(
             base, -1, Int16(EV_TIMEOUT),
-            { _, _, dns in if let dns { evdns_base_free(OpaquePointer(dns), 0) } }, UnsafeMutableRawPointer(dns), &now)
+            { _, _, dns in if let dns { evdns_base_free(OpaquePointer(dns), 0) } }, UnsafeMutableRawPointer(dns), &later)
     }
 }
 

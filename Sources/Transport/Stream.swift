@@ -251,6 +251,7 @@ public final class Stream {
 
     /// - Throws: of kind `.notTLS` when the client speaks something else; what it sent is still to be read then.
     public func acceptTLS(_ server: TLSServer, timeout: Duration) async throws {
+        let deadline = ContinuousClock.now + timeout
         var first: UInt8 = 0
         while recv(descriptor, &first, 1, Int32(MSG_PEEK)) < 0, errno == EAGAIN || errno == EINTR {
             try await untilReadable(timeout: timeout)
@@ -262,7 +263,7 @@ public final class Stream {
         do { tls = try TLSSession(server: server, descriptor: descriptor, batch: loop.records) } catch {
             throw TransportError(error)
         }
-        try await handshake(timeout: timeout)
+        try await handshake(timeout: ContinuousClock.now.duration(to: deadline))
     }
 
     public func connectTLS(_ client: TLSClient, name: String, timeout: Duration) async throws {

@@ -71,7 +71,8 @@ def test_the_same_rejection_of_a_client_is_counted_not_repeated_line_by_line(one
     assert len(one_worker.program.err.splitlines()) < 500
 
 
-def test_a_client_that_renews_its_keys_for_ever_is_cut_off(one_worker: Gateway) -> None:
+@pytest.mark.parametrize("between", [0, 20], ids=["alone", "bytes between"])
+def test_a_client_that_renews_its_keys_for_ever_is_cut_off(one_worker: Gateway, between: int) -> None:
     """RFC 8446 4.6.3: each KeyUpdate costs its receiver a thousand times what it costs its sender. OpenSSL sends them by request."""
     library = ctypes.CDLL("libssl.so.3")
     for name in ("TLS_client_method", "SSL_CTX_new", "SSL_new"):
@@ -87,6 +88,8 @@ def test_a_client_that_renews_its_keys_for_ever_is_cut_off(one_worker: Gateway) 
             renewed = 0
             while renewed < 200_000 and library.SSL_key_update(session, 0) == 1 and library.SSL_do_handshake(session) == 1:
                 renewed += 1
+                if between and renewed % between == 0 and library.SSL_write(session, b"G", 1) != 1:
+                    break
             library.SSL_free(session)
             library.SSL_CTX_free(context)
         assert renewed < 200_000, "every renewal was taken"

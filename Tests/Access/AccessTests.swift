@@ -1,10 +1,12 @@
 import Crypto
+import Foundation
 import Glibc
 import Registry
 import Synchronization
 import Testing
 
 @testable import Access
+@testable import Transport
 
 struct PasswordHashTests {
     /// Made by htpasswd(1), openssl-passwd(1) and crypt(3), not by Berth.
@@ -86,6 +88,8 @@ struct LoginTests {
         #expect(credentials.user == Array("u".utf8) && credentials.password.reveal == Array("p:q".utf8))
     }
 
+    static let client = ClientNetwork(isIPv6: false, bits: 1)
+
     static func directory(_ credential: Credential) -> UserDirectory {
         UserDirectory(generation: 1, users: [(credential, Principal(name: "u", rules: []))], anonymous: nil)
     }
@@ -101,7 +105,13 @@ struct LoginTests {
         let directory = Self.directory(.hash(hash)), credentials = try #require(BasicCredentials(field: Self.basic("dTpw")))
         await withTaskGroup(of: Bool.self) { group in
             for _ in 0..<200 {
-                group.addTask { if case .principal = await verifier.verify(credentials, in: directory) { true } else { false } }
+                group.addTask {
+                    if case .principal = await verifier.verify(credentials, from: Self.client, in: directory) {
+                        true
+                    } else {
+                        false
+                    }
+                }
             }
             for await isRight in group { #expect(isRight) }
         }
@@ -132,7 +142,7 @@ struct LoginTests {
                 hashed.withLock { $0.append(hash) }
                 return false
             }
-            _ = await verifier.verify(try #require(BasicCredentials(field: Self.basic(login))), in: directory)
+            _ = await verifier.verify(try #require(BasicCredentials(field: Self.basic(login))), from: Self.client, in: directory)
             #expect(hashed.withLock { $0 } == expected)
         }
     }
@@ -158,6 +168,34 @@ struct LoginTests {
         #expect(ordered.last?.cost == (try #require(PasswordHash(Self.hashes[2])).cost))
     }
 
+    @Test func `a client that brings many logins waits for its own, and others take turns with it`() async throws {
+        let order = Mutex<[UInt8]>([])
+        let verifier = PasswordVerifier { _, password in
+            usleep(20_000)  // so that others come meanwhile
+            order.withLock { $0.append(password[0]) }
+            return false
+        }
+        let hash = try #require(PasswordHash("$2b$04$" + String(repeating: "a", count: 53)))
+        let directory = Self.directory(.hash(hash))
+        func login(_ password: UInt8, _ client: UInt64) async throws -> Bool {
+            let field = Array("Basic ".utf8) + Array(Data([117, 58, password]).base64EncodedString().utf8)
+            let credentials = try #require(BasicCredentials(field: field))
+            let login = await verifier.verify(credentials, from: ClientNetwork(isIPv6: false, bits: client), in: directory)
+            if case .invalid(.busy) = login { return false }
+            return true
+        }
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for password in 0..<100 as Range<UInt8> { group.addTask { try await login(password, 1) } }
+            try await Task.sleep(for: .milliseconds(10))
+            group.addTask { try await login(200, 2) }
+            var checked = 0
+            for try await wasChecked in group where wasChecked { checked += 1 }
+            #expect(checked == 9, "eight of one client, and the other's")
+        }
+        let place = try #require(order.withLock { $0.firstIndex(of: 200) })
+        #expect(place < 6, "after the two under way and one or two of the other client, not after all eight")
+    }
+
     @Test func `an unknown name is hashed like a known one`() async throws {
         let hashes = Count()
         let verifier = PasswordVerifier { _, _ in
@@ -166,20 +204,22 @@ struct LoginTests {
         }
         let hash = try #require(PasswordHash("$2b$04$" + String(repeating: "a", count: 53)))
         let login = await verifier.verify(
-            try #require(BasicCredentials(field: Self.basic("eDpw"))), in: Self.directory(.hash(hash)))
+            try #require(BasicCredentials(field: Self.basic("eDpw"))), from: Self.client, in: Self.directory(.hash(hash)))
         guard case .invalid(.unknownUser) = login else { return #expect(Bool(false), "\(login)") }
         #expect(hashes.value == 1)
     }
 
     @Test func `a plain password is compared whole`() async throws {
         let directory = Self.directory(.plain(Secret(Array("p".utf8)))), verifier = PasswordVerifier()
-        guard case .principal = await verifier.verify(try #require(BasicCredentials(field: Self.basic("dTpw"))), in: directory)
+        guard
+            case .principal = await verifier.verify(
+                try #require(BasicCredentials(field: Self.basic("dTpw"))), from: Self.client, in: directory)
         else {
             return #expect(Bool(false))
         }
         guard
             case .invalid(.wrongPassword) = await verifier.verify(
-                try #require(BasicCredentials(field: Self.basic("dTpwOnE="))), in: directory)
+                try #require(BasicCredentials(field: Self.basic("dTpwOnE="))), from: Self.client, in: directory)
         else { return #expect(Bool(false)) }
     }
 

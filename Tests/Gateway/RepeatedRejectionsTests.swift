@@ -6,16 +6,16 @@ import Transport
 struct RepeatedRejectionsTests {
     private static let now = ContinuousClock.now
 
-    private static func kind(_ client: String, _ reason: Int = 0) throws -> RepeatedRejections.Kind {
+    private static func kind(_ client: String, _ isFailedLogin: Bool = false) throws -> RepeatedRejections.Kind {
         let address = try #require(SocketAddress(host: client, port: 0))
-        return .init(client: address.clientNetwork, operation: .ping, status: 401, reason: reason)
+        return .init(client: address.clientNetwork, operation: .ping, status: 401, isFailedLogin: isFailedLogin)
     }
 
     private static let repeats = RepeatedRejections.Repeats(client: [], operation: .ping, status: 401, reason: "no login")
 
     @Test func `the first of an interval are written and the others counted, for each client and reason`() throws {
         var rejections = RepeatedRejections()
-        for kind in [try Self.kind("10.0.0.1"), try Self.kind("10.0.0.2"), try Self.kind("10.0.0.1", 1)] {
+        for kind in [try Self.kind("10.0.0.1"), try Self.kind("10.0.0.2"), try Self.kind("10.0.0.1", true)] {
             let written = (0..<1000).count { _ in rejections.mayWrite(kind, now: Self.now) { Self.repeats } }
             #expect(written == RepeatedRejections.linesPerInterval)
         }

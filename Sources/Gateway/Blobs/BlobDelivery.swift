@@ -6,10 +6,13 @@ final class BlobDelivery {
     /// Offsets in the blob; nil until an answer has promised them, and where what it promised cannot be asked for again.
     private(set) var owed: Range<Int>?
     private var size: Int?
-    /// Breaks since a byte came last.
+    /// Breaks in a row, without progress between them.
     private var breaks = 0
+    private var sinceBreak = 0
 
-    /// In a row, without a byte between them; past it the upstream is out of order and the client's own retry is the better one.
+    /// Bytes that are progress. Fewer between two breaks would make thousands of requests of one.
+    private static let progress = 1 << 20
+    /// In a row; past it the upstream is out of order and the client's own retry is the better one.
     private static let breaksAtMost = 4
 
     /// - Parameter head: of the answer that goes to the client: 200, or 206 with one range. Without a length nothing can be resumed.
@@ -27,14 +30,15 @@ final class BlobDelivery {
     func deliver(_ count: Int) {
         guard let range = owed else { return }
         owed = min(range.lowerBound + count, range.upperBound)..<range.upperBound
-        if count > 0 { breaks = 0 }
+        sinceBreak += count
+        if sinceBreak >= Self.progress { breaks = 0 }
     }
 
     /// The upstream's side broke: how long to wait before what is owed is asked for again. nil: it is not worth asking, or cannot be.
     /// - Parameter hasAnswered: the client has the answer's head; before that the whole request can be sent again.
     func pauseBeforeResuming(hasAnswered: Bool) -> Duration? {
         guard owed.map({ !$0.isEmpty }) ?? !hasAnswered, breaks < Self.breaksAtMost else { return nil }
-        defer { breaks += 1 }
+        defer { (breaks, sinceBreak) = (breaks + 1, 0) }
         return breaks == 0 ? .zero : .milliseconds(100 << breaks)
     }
 

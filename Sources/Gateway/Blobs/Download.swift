@@ -143,13 +143,15 @@ struct Download {
         ).redirectedHead(into: &bytes, digest: digest.bytes)
         let head = bytes.count
         try relay.appendReady(from: upstream, chunked: framing.isChunked, to: &bytes)
+        let ready = bytes.count - head
         delivery.promise(by: upstream.head)
         exchange.hasAnswered = true
         do {
+            // Not held while the body goes out, which may take hours.
             defer { bench.returnHeadBuffer(&bytes) }
             try await relay.write(bytes, to: request.connection.stream, .client)
         }
-        delivery.deliver(bytes.count - head)
+        delivery.deliver(ready)
         try await rest(of: upstream, chunked: framing.isChunked)
     }
 

@@ -34,7 +34,11 @@ final class AccessLog {
     func write(_ record: borrowing ExchangeRecord, of head: Head) {
         guard settings.isOn else { return }
         if record.isRejection {
-            guard mayWrite(record.client, record.clientText, record.operation, record.status, record.reason ?? "") else { return }
+            guard
+                mayWrite(
+                    record.client, record.clientText, record.operation, record.status, record.reason ?? "",
+                    isFailedLogin: record.triedUser != nil)
+            else { return }
         }
         var line = LogLine(settings.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
         line.field("request_id", record.requestID)
@@ -77,10 +81,11 @@ final class AccessLog {
     }
 
     private func mayWrite(
-        _ client: SocketAddress, _ clientText: [UInt8], _ operation: Operation, _ status: Int, _ reason: String
+        _ client: SocketAddress, _ clientText: [UInt8], _ operation: Operation, _ status: Int, _ reason: String,
+        isFailedLogin: Bool = false
     ) -> Bool {
         rejections.mayWrite(
-            .init(client: client.clientNetwork, operation: operation, status: status, reason: reason.hashValue), now: .now
+            .init(client: client.clientNetwork, operation: operation, status: status, isFailedLogin: isFailedLogin), now: .now
         ) { .init(client: clientText, operation: operation, status: status, reason: reason) }
     }
 

@@ -80,24 +80,26 @@ final class Exchange {
     /// Where the client asks: what routes and rules go by.
     func place(of call: Call) -> Place { Place(host: record.host, namespace: call.namespace) }
 
-    private func authenticate(_ site: Site) async throws -> Principal {
+    /// - Parameter isTokenRequest: a bearer challenge would lead here again.
+    private func authenticate(_ site: Site, isTokenRequest: Bool = false) async throws -> Principal {
+        func challenge() -> Challenge { isTokenRequest ? .basic : self.challenge(site) }
         let failure: LoginFailure
         let refusal: Refusal
         switch await bench.login(request.head.value(of: .authorization), from: record.client, site: site) {
         case .principal(let principal): return principal
         case .missing:
             failure = .missing
-            refusal = Refusal.loginNeeded(challenge(site))
+            refusal = Refusal.loginNeeded(challenge())
         case .invalid(.busy):
             failure = .busy
             refusal = Refusal(.unavailable, "Too many logins are being checked; try again in a moment.", retryAfter: 1)
         case .invalid(.invalidToken):
             failure = .invalidToken
             refusal = Refusal(
-                .unauthorized, "The token has ended, or is not one of this gateway's; ask for another.", challenge: challenge(site))
+                .unauthorized, "The token has ended, or is not one of this gateway's; ask for another.", challenge: challenge())
         case .invalid(let reason):
             failure = reason
-            refusal = Refusal(.unauthorized, "The user name or the password is wrong.", challenge: challenge(site))
+            refusal = Refusal(.unauthorized, "The user name or the password is wrong.", challenge: challenge())
         case .throttled(let seconds):
             failure = .throttled
             refusal = Refusal(
@@ -129,7 +131,7 @@ final class Exchange {
             bench.loginFailed(.invalidToken)
             throw Refusal(.unauthorized, "A token is given for a login, not for another token.", challenge: .basic)
         }
-        let principal = try await authenticate(site)
+        let principal = try await authenticate(site, isTokenRequest: true)
         record.principal = principal
         try await respond(
             200, fields: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],

@@ -20,10 +20,12 @@ public final class Logins: Sendable {
     }
 
     func verify(_ field: ArraySlice<UInt8>, from client: SocketAddress, in users: UserDirectory) async -> Login {
-        // Which credentials these are, without keeping them.
-        let tag = HMAC.sha256(key: secret, Array(field))
-        if let principal = known.withLock({ $0.proven.principal(of: tag, in: users) }) { return .principal(principal) }
         guard let credentials = BasicCredentials(field: field) else { return .invalid(.malformed) }
+        guard credentials.user.count <= UserDirectory.maxNameBytes else { return .invalid(.unknownUser) }
+        // Which credentials these are, without keeping them, and however they were spelled: blanks and padding make no others of them.
+        let tag = HMAC.sha256(
+            key: secret, Array("\(credentials.user.count) ".utf8) + credentials.user + credentials.password.reveal)
+        if let principal = known.withLock({ $0.proven.principal(of: tag, in: users) }) { return .principal(principal) }
         let network = client.clientNetwork
         let permission = known.withLock {
             $0.throttle.begin(network, user: credentials.user, tag: tag, generation: users.generation, now: .now)
@@ -33,7 +35,7 @@ public final class Logins: Sendable {
         case .knownWrong(let reason): return .invalid(reason)
         case .wait(let seconds): return .throttled(retryAfter: seconds)
         }
-        let login = await verifier.verify(credentials, in: users)
+        let login = await verifier.verify(credentials, from: network, in: users)
         let outcome: LoginThrottle.Outcome =
             switch login {
             case .principal: .right

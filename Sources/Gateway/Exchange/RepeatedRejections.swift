@@ -9,7 +9,8 @@ struct RepeatedRejections {
         let client: ClientNetwork
         let operation: Operation
         let status: Int
-        let reason: Int
+        /// A failed login: its lines must not be lost among those of clients that only ask whether they need one.
+        let isFailedLogin: Bool
     }
 
     /// What an interval's count is told with.
