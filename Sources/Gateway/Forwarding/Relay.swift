@@ -19,14 +19,17 @@ struct Relay {
     let request: Request
     let stallTimeout: Duration
 
-    /// Read for a receiver whose socket is full: all that is kept of a stream while it does not go on.
+    /// Read for a client whose socket is full: all that is kept of a response while it does not go on.
     private static let slowRead = 16 << 10
+    /// The same of a request. There is no TLS buffer of an upstream's records beside it, and an upload's receiver is often full for a moment
+    /// only: with 16 KiB a push costs an eighth more.
+    private static let slowUploadRead = 32 << 10
 
     /// What may be read next: as much as the receiver's socket has room for, so that no more than `slowRead` is left for us to keep when it
     /// stops. TLS reads far ahead only while there is room for another read after this one, which then uses up what was read ahead.
-    private func room(from sender: Stream, to receiver: Stream) -> UnsafeMutableRawBufferPointer {
+    private func room(from sender: Stream, to receiver: Stream, atLeast slowRead: Int = slowRead) -> UnsafeMutableRawBufferPointer {
         let space = receiver.roomToSend
-        let size = min(max(space, Self.slowRead), scratch.count)
+        let size = min(max(space, slowRead), scratch.count)
         sender.readsFarAhead = space >= 2 * scratch.count
         return UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(size - 2)])
     }
@@ -115,7 +118,7 @@ struct Relay {
     ) async throws -> Bool {
         while true {
             if client.loop.isTurnOver { await client.loop.nextTurn() }
-            let room = room(from: client, to: upstream.stream)
+            let room = room(from: client, to: upstream.stream, atLeast: Self.slowUploadRead)
             let progress: BodyProgress
             do { progress = try request.readNow(into: room) } catch { throw RelayError(side: .client, cause: error) }
             switch progress {
