@@ -12,8 +12,8 @@ public final class ServerConnection {
     public let settings: ServerSettings
     /// The loop's scratch buffer: what is in it is good until the next `await`.
     public let scratch: UnsafeMutableRawBufferPointer
-    /// The head that ended the connection, for the log; it has been answered.
-    public private(set) var refusal: HeadError?
+    /// The head that ended the connection; it has been answered.
+    private var refusal: HeadError?
     /// No further request is read after the one being answered.
     public private(set) var isDraining = false
     /// It was ended in the middle of an exchange, by us.
@@ -67,7 +67,7 @@ public final class ServerConnection {
         }
     }
 
-    /// The next request, its head parsed. What is malformed has been answered at the end and is in `refusal`. The request before it is
+    /// The next request, its head parsed. What is malformed is answered, and ends the connection. The request before it is
     /// finished first: its unread body is passed over, within bounds.
     public func next() async -> Next {
         if let request, request.isOpen, await !request.finish() {
