@@ -5,11 +5,13 @@ import PackageDescription
 let settings: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
     .treatAllWarnings(as: .error),
 ]
 
 /// A room of the house. `imports` are the rooms below it: what is not listed cannot be imported, so the compiler keeps the layers.
-func room(_ name: String, imports: [Target.Dependency] = []) -> Target {
+func layer(_ name: String, imports: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: imports, swiftSettings: settings)
 }
 
@@ -41,28 +43,28 @@ let package = Package(
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
 
         // From the ground up.
-        room("HTTP"),
-        room("Crypto", imports: ["COpenSSL"]),
-        room("Transport", imports: ["CLibevent", "CCurl", "Crypto", "HTTP"]),
-        room("Telemetry", imports: [logging]),
-        room("HTTPServer", imports: ["HTTP", "Transport", "Crypto"]),
-        room("Registry"),
-        room("Configuration", imports: ["Registry", "Transport", "Crypto", "HTTP", .product(name: "Yams", package: "Yams")]),
-        room(
+        layer("HTTP"),
+        layer("Crypto", imports: ["COpenSSL"]),
+        layer("Transport", imports: ["CLibevent", "CCurl", "Crypto", "HTTP"]),
+        layer("Telemetry", imports: [logging]),
+        layer("HTTPServer", imports: ["HTTP", "Transport", "Crypto"]),
+        layer("Registry"),
+        layer("Configuration", imports: ["Registry", "Transport", "Crypto", "HTTP", .product(name: "Yams", package: "Yams")]),
+        layer(
             "AWS",
             imports: [
                 "Configuration", "Registry", "Telemetry", "Transport", "Crypto", logging,
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
-        room("Access", imports: ["Registry", "Transport", "Crypto", "HTTP", "CCrypt"]),
-        room("Sandbox", imports: ["HTTPServer", "HTTP", "Transport", "Crypto", logging]),
-        room(
+        layer("Access", imports: ["Registry", "Transport", "Crypto", "HTTP", "CCrypt"]),
+        layer("Sandbox", imports: ["HTTPServer", "HTTP", "Transport", "Crypto", logging]),
+        layer(
             "Gateway",
             imports: [
                 "Access", "AWS", "Configuration", "Registry", "Telemetry", "HTTPServer", "HTTP", "Transport", "Crypto", logging,
             ]),
-        room("Admin", imports: ["HTTPServer", "HTTP", "Transport"]),
+        layer("Admin", imports: ["HTTPServer", "HTTP", "Transport"]),
         .executableTarget(
             name: "berth",
             dependencies: [
@@ -74,7 +76,7 @@ let package = Package(
             swiftSettings: settings),
 
         tests(of: "Crypto"),
-        tests(of: "Transport", imports: ["Crypto"], resources: [.copy("Calls/calls-peer.py")]),
+        tests(of: "Transport", imports: ["Crypto"], resources: [.copy("HTTPClient/http-client-peer.py")]),
         tests(of: "HTTP"),
         tests(of: "Telemetry", imports: [logging]),
         tests(of: "HTTPServer", imports: ["HTTP", "Transport"]),
@@ -93,8 +95,8 @@ let package = Package(
         tests(of: "Gateway", imports: ["AWS", "Access", "Configuration", "Registry", "HTTP", "Transport", "Crypto", logging]),
         tests(of: "Admin", imports: ["HTTPServer", "Transport"]),
         .testTarget(
-            name: "HouseTests", dependencies: ["Configuration", "Registry", "Crypto", .product(name: "Yams", package: "Yams")],
-            path: "Tests/House",
+            name: "ProjectTests", dependencies: ["Configuration", "Registry", "Crypto", .product(name: "Yams", package: "Yams")],
+            path: "Tests/Project",
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

@@ -1,19 +1,19 @@
-import Crypto
+package import Crypto
 
 /// A name and a password out of `Authorization: Basic …` (RFC 7617).
-public struct BasicCredentials: Sendable {
-    public let user: [UInt8]
-    public let password: Secret<[UInt8]>
+package struct BasicCredentials: Sendable {
+    package let user: [UInt8]
+    package let password: Secret<[UInt8]>
 
     /// Of the field's value. A password of 4 KiB is more than anybody types or generates.
-    public static let fieldBytesAtMost = 8 << 10
+    package static let maxFieldBytes = 8 << 10
 
     /// What some clients send when they have no login: skopeo, an empty name and an empty password.
-    public var isEmpty: Bool { user.isEmpty && password.reveal.isEmpty }
+    package var isEmpty: Bool { user.isEmpty && password.reveal.isEmpty }
 
     /// nil: another scheme, or not base64 of `user:password`.
-    public init?(field: some Collection<UInt8>) {
-        guard field.count <= Self.fieldBytesAtMost else { return nil }
+    package init?(field: some Collection<UInt8>) {
+        guard field.count <= Self.maxFieldBytes else { return nil }
         let scheme = field.prefix { $0 != 32 }
         let name = scheme.map { $0 &- 65 < 26 ? $0 | 0x20 : $0 }
         guard name == Array("basic".utf8),

@@ -15,12 +15,12 @@ struct BearerToken {
 
     static let scheme = Array("bearer ".utf8)
     /// Of the whole field. A user's name has 256 bytes at most, so a token has 600.
-    static let fieldBytesAtMost = 1 << 10
+    static let maxFieldBytes = 1 << 10
     private static let dot = UInt8(ascii: ".")
 
     /// - Parameter field: the value of `Authorization`.
     init?(field: ArraySlice<UInt8>) {
-        guard field.count <= Self.fieldBytesAtMost, field.isBearer else { return nil }
+        guard field.count <= Self.maxFieldBytes, field.isBearer else { return nil }
         let parts = field.dropFirst(Self.scheme.count).split(separator: Self.dot, omittingEmptySubsequences: false)
         guard parts.count == 3, (1...12).contains(parts[1].count), parts[1].allSatisfy({ $0 &- 48 < 10 }),
             let name = Hexadecimal.decoded(parts[0]), let signature = Hexadecimal.decoded(parts[2])
@@ -55,21 +55,21 @@ struct BearerToken {
 
 extension ArraySlice<UInt8> {
     /// Of the value of `Authorization`: whether its scheme is that of tokens (RFC 6750 2.1).
-    public var isBearer: Bool {
+    package var isBearer: Bool {
         count >= BearerToken.scheme.count && zip(self, BearerToken.scheme).allSatisfy { ($0 &- 65 < 26 ? $0 | 0x20 : $0) == $1 }
     }
 
     /// A token that is longer than any of ours: not worth a hash.
-    public var isOversizedBearer: Bool { count > BearerToken.fieldBytesAtMost && isBearer }
+    package var isOversizedBearer: Bool { count > BearerToken.maxFieldBytes && isBearer }
 }
 
 extension UserDirectory {
     /// Of a token, in seconds: time for a client to pull an image's manifests and ask again. What it may do is looked up at each use.
-    public static let tokenLifetime = 300
+    package static let tokenLifetime = 300
 
     /// - Parameter now: in seconds since 1970.
     /// - Returns: a token that stands for this user in `Authorization: Bearer …`.
-    public func token(for principal: Principal, now: Double) -> [UInt8] {
+    package func token(for principal: Principal, now: Double) -> [UInt8] {
         let end = Int(now.rounded(.up)) + Self.tokenLifetime
         if principal === anonymous { return BearerToken.make(name: [], end: end, for: nil, by: tokenKey) }
         let name = Array(principal.name.utf8)
@@ -81,7 +81,7 @@ extension UserDirectory {
     /// - Parameters:
     ///   - field: the value of `Authorization`.
     ///   - now: in seconds since 1970.
-    public func login(withToken field: ArraySlice<UInt8>, now: Double) -> (principal: Principal, end: Int)? {
+    package func login(withToken field: ArraySlice<UInt8>, now: Double) -> (principal: Principal, end: Int)? {
         guard let anonymous, let token = BearerToken(field: field), Double(token.end) > now else { return nil }
         guard !token.name.isEmpty else {
             return token.isSigned(for: nil, by: tokenKey) ? (anonymous, token.end) : nil

@@ -2,7 +2,7 @@ import Crypto
 
 /// Credentials that were verified a short while ago, under a keyed hash: the common request costs one HMAC, and memory holds no
 /// password. A worker's own.
-public final class CredentialCache {
+package final class CredentialCache {
     private struct Key: Hashable {
         let words: (UInt64, UInt64)
         static func == (a: Key, b: Key) -> Bool { a.words == b.words }
@@ -14,13 +14,13 @@ public final class CredentialCache {
     private var entries: [Key: (principal: Principal, until: ContinuousClock.Instant, generation: Int)] = [:]
 
     /// Credentials in use at once; a site has dozens.
-    private static let entriesAtMost = 4096
+    private static let maxEntries = 4096
     /// How long a password that was taken back can still be used by who used it just before.
-    public static let lifetime = Duration.seconds(300)
+    package static let lifetime = Duration.seconds(300)
 
-    public init() {}
+    package init() {}
 
-    public func lookup(_ field: ArraySlice<UInt8>, generation: Int, now: ContinuousClock.Instant) -> Principal? {
+    package func lookup(_ field: ArraySlice<UInt8>, generation: Int, now: ContinuousClock.Instant) -> Principal? {
         guard !entries.isEmpty, let entry = entries[key(field)], entry.until > now, entry.generation == generation else {
             return nil
         }
@@ -28,14 +28,14 @@ public final class CredentialCache {
     }
 
     /// - Parameter lifetime: of what ends before others do.
-    public func insert(
+    package func insert(
         _ principal: Principal, for field: ArraySlice<UInt8>, generation: Int, now: ContinuousClock.Instant,
         lifetime: Duration = lifetime
     ) {
-        if entries.count >= Self.entriesAtMost {
+        if entries.count >= Self.maxEntries {
             entries = entries.filter { $0.value.until > now && $0.value.generation == generation }
         }
-        if entries.count >= Self.entriesAtMost { entries.removeAll(keepingCapacity: true) }
+        if entries.count >= Self.maxEntries { entries.removeAll(keepingCapacity: true) }
         entries[key(field)] = (principal, now + min(lifetime, Self.lifetime), generation)
     }
 

@@ -1,11 +1,11 @@
 /// A pattern of repository names: `*` stands for any characters within a segment, `**` for any across segments.
-public struct Glob: Sendable, Hashable {
+package struct Glob: Sendable, Hashable {
     private enum Part: Sendable, Hashable {
         case literal(UInt8), withinSegment, acrossSegments
     }
     private let parts: [Part]
 
-    public init(_ pattern: String) {
+    package init(_ pattern: String) {
         var parts: [Part] = []
         var rest = Array(pattern.utf8)[...]
         while let byte = rest.popFirst() {
@@ -25,7 +25,7 @@ public struct Glob: Sendable, Hashable {
 
     /// In time of pattern times name at worst: of stars that could still take more, only the last of each kind is gone back to.
     /// A `**` takes what a `*` before it would, so a mismatch inside a segment goes back to the `*`, and past its end to the `**`.
-    public func matches(_ name: [UInt8]) -> Bool {
+    package func matches(_ name: [UInt8]) -> Bool {
         var part = 0, at = 0
         var star: (part: Int, at: Int)?, doubleStar: (part: Int, at: Int)?
         while true {

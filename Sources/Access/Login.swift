@@ -1,5 +1,5 @@
 /// What became of a login.
-public enum Login: Sendable {
+package enum Login: Sendable {
     case principal(Principal)
     case missing
     case invalid(LoginFailure)
@@ -8,7 +8,7 @@ public enum Login: Sendable {
 }
 
 /// Labels of `berth_login_failures_total`. The client is not told which.
-public enum LoginFailure: String, Sendable, CaseIterable {
+package enum LoginFailure: String, Sendable, CaseIterable {
     case missing
     case unknownUser = "unknown_user"
     case wrongPassword = "wrong_password"
@@ -17,5 +17,5 @@ public enum LoginFailure: String, Sendable, CaseIterable {
     case invalidToken = "invalid_token"
 
     /// Its place in `allCases`: what counters are indexed by.
-    public var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+    package var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 }

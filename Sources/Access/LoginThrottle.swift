@@ -1,18 +1,18 @@
-import Transport
+package import Transport
 
 /// Failed logins of the last minute, so that passwords cannot be guessed at the speed of the network: counted for each user from each
 /// client, and for each client over all users. Credentials that are being checked count as failed until they prove right: trying
 /// many at once gains nothing. Credentials that proved wrong are remembered: bringing them again costs no hash and is no further
 /// guess, so a client with an old password locks nobody out.
-public struct LoginThrottle: Sendable {
+package struct LoginThrottle: Sendable {
     /// What a check came to.
-    public enum Outcome: Sendable {
+    package enum Outcome: Sendable {
         case right
         case wrong(LoginFailure)
         case unchecked
     }
 
-    public enum Permission: Sendable, Equatable {
+    package enum Permission: Sendable, Equatable {
         case check
         /// These credentials have proved wrong before, for this reason.
         case knownWrong(LoginFailure)
@@ -58,11 +58,11 @@ public struct LoginThrottle: Sendable {
     private static let usersAtOnce = 10
 
     /// - Parameter failuresPerMinute: of one user from one client; ten times as many of one client.
-    public init(failuresPerMinute: Int) { self.failuresPerMinute = failuresPerMinute }
+    package init(failuresPerMinute: Int) { self.failuresPerMinute = failuresPerMinute }
 
     /// A check of the credentials with this tag is to begin.
     /// - Parameter generation: of the users that they are checked against.
-    public mutating func begin(
+    package mutating func begin(
         _ client: ClientNetwork, user: [UInt8], tag: [UInt8], generation: Int, now: ContinuousClock.Instant
     ) -> Permission {
         if let known = wrong[tag], known.generation == generation { return .knownWrong(known.reason) }
@@ -85,7 +85,7 @@ public struct LoginThrottle: Sendable {
     }
 
     /// The check is over. With the last connection that waited for it, a failure counts: once.
-    public mutating func end(
+    package mutating func end(
         _ client: ClientNetwork, tag: [UInt8], _ outcome: Outcome, generation: Int, now: ContinuousClock.Instant
     ) {
         if case .wrong(let reason) = outcome { remember(tag, Wrong(reason: reason, generation: generation, at: now)) }

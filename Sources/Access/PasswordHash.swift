@@ -3,15 +3,15 @@ import Crypto
 import Glibc
 
 /// A password's hash in a format of crypt(5) that is slow enough to be worth having: bcrypt, yescrypt, SHA-512, SHA-256.
-public struct PasswordHash: Sendable, Equatable {
+package struct PasswordHash: Sendable, Equatable {
     private let setting: Secret<String>
 
     /// What `password_hash` may begin with.
-    public static let prefixes = ["$2a$", "$2b$", "$2y$", "$y$", "$6$", "$5$"]
-    private static let bytesAtMost = 384  // CRYPT_OUTPUT_SIZE
+    package static let prefixes = ["$2a$", "$2b$", "$2y$", "$y$", "$6$", "$5$"]
+    private static let maxBytes = 384  // CRYPT_OUTPUT_SIZE
 
-    public init?(_ text: String) {
-        guard text.utf8.count < Self.bytesAtMost, Self.prefixes.contains(where: text.hasPrefix), !text.utf8.contains(0) else {
+    package init?(_ text: String) {
+        guard text.utf8.count < Self.maxBytes, Self.prefixes.contains(where: text.hasPrefix), !text.utf8.contains(0) else {
             return nil
         }
         setting = Secret(text)
@@ -37,14 +37,14 @@ public struct PasswordHash: Sendable, Equatable {
     }
 
     /// Takes tens of milliseconds by design: never on a loop.
-    public func verify(_ password: [UInt8]) -> Bool {
+    package func verify(_ password: [UInt8]) -> Bool {
         guard let hash = Self.crypt(password, setting.reveal) else { return false }
         return constantTimeEqual(hash, Array(setting.reveal.utf8))
     }
 
     /// bcrypt at cost 12, which htpasswd's users know. nil when the password holds a NUL.
-    public static func make(password: [UInt8]) -> String? {
-        var setting = [CChar](repeating: 0, count: bytesAtMost)
+    package static func make(password: [UInt8]) -> String? {
+        var setting = [CChar](repeating: 0, count: maxBytes)
         let random = randomBytes(16).map { CChar(bitPattern: $0) }
         guard crypt_gensalt_rn("$2b$", 12, random, Int32(random.count), &setting, Int32(setting.count)) != nil else { return nil }
         let text = String(decoding: setting.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -1,9 +1,9 @@
 import Crypto
-import Transport
+package import Transport
 
 /// Verifies passwords off the loops. Hashing takes tens of milliseconds by design, so it is bounded in number, and however many
 /// connections bring the same credentials at once, they are hashed once.
-public actor PasswordVerifier {
+package actor PasswordVerifier {
     private var underWay: [[UInt8]: Task<Bool, Never>] = [:]
     private var hashing = 0
     /// Those that wait, by client, and the clients in the order of their turns: one that brings many waits for its own.
@@ -16,14 +16,14 @@ public actor PasswordVerifier {
     /// Hashes at a time: the data plane needs the cores more.
     private static let hashesAtOnce = 2
     /// Credentials waiting to be hashed; more are told to come again.
-    private static let waitingAtMost = 256
+    private static let maxWaiting = 256
     /// Of one client, so that it takes many of them to fill the queue.
     private static let maxWaitingPerClient = 8
 
-    public init() { hash = { $0.verify($1) } }
+    package init() { hash = { $0.verify($1) } }
     init(hash: @escaping @Sendable (PasswordHash, [UInt8]) -> Bool) { self.hash = hash }
 
-    public func verify(_ credentials: BasicCredentials, from client: ClientNetwork, in users: UserDirectory) async -> Login {
+    package func verify(_ credentials: BasicCredentials, from client: ClientNetwork, in users: UserDirectory) async -> Login {
         let user = users.user(credentials.user)
         let isRight: Bool
         if case .hash(let stored) = user?.credential {
@@ -55,7 +55,7 @@ public actor PasswordVerifier {
             key: secret,
             Array("\(generation) \(stored.cost) \(credentials.user.count) ".utf8) + credentials.user + credentials.password.reveal)
         if let task = underWay[key] { return await task.value }
-        guard underWay.count < Self.waitingAtMost, queued[client, default: 0] < Self.maxWaitingPerClient else { return nil }
+        guard underWay.count < Self.maxWaiting, queued[client, default: 0] < Self.maxWaitingPerClient else { return nil }
         queued[client, default: 0] += 1
         let task = Task { [hash] in
             await takeTurn(client)

@@ -1,8 +1,8 @@
-import HTTP
-import Registry
+package import HTTP
+package import Registry
 
 /// What a user may do with repositories of these names, at this place.
-public struct Rule: Sendable {
+package struct Rule: Sendable {
     private let globs: [Glob]
     private let actions: Set<Action>
     /// nil: at any.
@@ -11,7 +11,7 @@ public struct Rule: Sendable {
     /// - Parameters:
     ///   - host: where the client must have addressed the gateway; nil: anywhere.
     ///   - namespace: the registry that the client must mean (`ns`); nil: any, and none.
-    public init(repositories: [String], actions: Set<Action>, host: HostName? = nil, namespace: HostName? = nil) {
+    package init(repositories: [String], actions: Set<Action>, host: HostName? = nil, namespace: HostName? = nil) {
         globs = repositories.map { Glob($0) }
         self.actions = actions
         (self.host, self.namespace) = (host, namespace)
@@ -24,14 +24,14 @@ public struct Rule: Sendable {
 }
 
 /// Who is asking, and what they may do.
-public final class Principal: Sendable {
-    public let name: String
+package final class Principal: Sendable {
+    package let name: String
     private let rules: [Rule]
 
-    public init(name: String, rules: [Rule]) { (self.name, self.rules) = (name, rules) }
+    package init(name: String, rules: [Rule]) { (self.name, self.rules) = (name, rules) }
 
     /// Whether one of the actions is allowed there. Without a repository (the catalog): on any of them, and each that it names is asked about.
-    public func may(anyOf actions: [Action], on repository: Repository?, at place: Place) -> Bool {
+    package func may(anyOf actions: [Action], on repository: Repository?, at place: Place) -> Bool {
         rules.contains { $0.allows(anyOf: actions, on: repository, at: place) }
     }
 }

@@ -1,6 +1,6 @@
 /// Credentials that proved right, for all workers: they are good as long as their user's stored credential is the same, also after a
 /// reload, so whoever has logged in before waits for no hash however many guess beside it. Holds tags, no passwords.
-public struct ProvenLogins: Sendable {
+package struct ProvenLogins: Sendable {
     private struct Proof {
         let user: [UInt8]
         /// What they were checked against.
@@ -13,15 +13,15 @@ public struct ProvenLogins: Sendable {
     /// A site has dozens; only whoever knows a password adds one.
     private static let maxProofs = 4096
 
-    public init() {}
+    package init() {}
 
     /// nil: not proven, or against a credential that the user no longer has.
-    public func principal(of tag: [UInt8], in users: UserDirectory) -> Principal? {
+    package func principal(of tag: [UInt8], in users: UserDirectory) -> Principal? {
         guard let proof = proofs[tag], let user = users.user(proof.user), user.credential == proof.credential else { return nil }
         return user.principal
     }
 
-    public mutating func insert(_ tag: [UInt8], user: [UInt8], in users: UserDirectory) {
+    package mutating func insert(_ tag: [UInt8], user: [UInt8], in users: UserDirectory) {
         guard let credential = users.user(user)?.credential else { return }
         // What has ceased to be good goes first, then any one: its user's next login is hashed once more.
         if proofs.count >= Self.maxProofs {

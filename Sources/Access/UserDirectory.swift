@@ -1,20 +1,20 @@
-import Crypto
+package import Crypto
 
 /// What proves a user.
-public enum Credential: Sendable, Equatable {
+package enum Credential: Sendable, Equatable {
     case hash(PasswordHash)
     /// From a file or the environment: compared, not hashed.
     case plain(Secret<[UInt8]>)
 }
 
 /// Everybody the gateway knows. A reload makes a new one; its generation tells caches that what they hold is of the old.
-public struct UserDirectory: Sendable {
+package struct UserDirectory: Sendable {
     /// Of a user's name; the configuration takes no longer one.
-    public static let maxNameBytes = 256
+    package static let maxNameBytes = 256
 
-    public let generation: Int
+    package let generation: Int
     /// Who comes without credentials; nil: nobody may.
-    public let anonymous: Principal?
+    package let anonymous: Principal?
     /// What the password of somebody unknown is hashed against, so that the response takes as long as for a known name: the dearest
     /// hash there is. nil: nobody's password is hashed, and no name takes longer than another.
     let decoy: PasswordHash?
@@ -23,7 +23,7 @@ public struct UserDirectory: Sendable {
     private let users: [[UInt8]: (credential: Credential, principal: Principal)]
 
     /// - Parameter tokenKey: of 32 bytes at least.
-    public init(
+    package init(
         generation: Int, users: [(credential: Credential, principal: Principal)], anonymous: Principal?,
         tokenKey: Secret<[UInt8]> = Secret(randomBytes(32))
     ) {

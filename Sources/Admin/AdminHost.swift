@@ -1,17 +1,17 @@
 import Foundation
 import HTTP
 import HTTPServer
-import Transport
+package import Transport
 
 /// The admin listener (design section 9), on the control loop. It has no login: it is bound to loopback unless told otherwise, and
 /// what changes something cannot be asked for by a page that a browser has open.
-public actor AdminHost: ConnectionHost {
-    public nonisolated let loop: EventLoop
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+package actor AdminHost: ConnectionHost {
+    package nonisolated let loop: EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     private let sources: AdminSources
     private let started = Date()
 
-    public init(loop: EventLoop, sources: AdminSources) { (self.loop, self.sources) = (loop, sources) }
+    package init(loop: EventLoop, sources: AdminSources) { (self.loop, self.sources) = (loop, sources) }
 
     private var connections = AdminConnections()
 
@@ -23,7 +23,7 @@ public actor AdminHost: ConnectionHost {
         return settings
     }()
 
-    public func serve(_ socket: AcceptedSocket) async {
+    package func serve(_ socket: AcceptedSocket) async {
         guard connections.makeRoom(for: socket.peer) else { return socket.refuse() }
         let connection = ServerConnection(socket, on: loop, settings: Self.settings)
         connections.add(connection)

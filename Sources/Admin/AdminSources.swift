@@ -1,18 +1,18 @@
 /// What the admin listener shows and does, as closures: it knows nothing of how the gateway does it.
-public struct AdminSources: Sendable {
-    public var version: String
+package struct AdminSources: Sendable {
+    package var version: String
     /// The gateway takes no new exchanges: it is on its way out.
-    public var isDraining: @Sendable () async -> Bool
+    package var isDraining: @Sendable () async -> Bool
     /// Those of the configuration in use, as they are now.
-    public var upstreams: @Sendable () async -> [UpstreamStatus]
+    package var upstreams: @Sendable () async -> [UpstreamStatus]
     /// Prometheus text, format 0.0.4.
-    public var metrics: @Sendable () async -> [UInt8]
+    package var metrics: @Sendable () async -> [UInt8]
     /// Fetches a new token. nil: there is no upstream of this name; otherwise whether the fetch succeeded.
-    public var refresh: @Sendable (_ upstream: String) async -> Bool?
+    package var refresh: @Sendable (_ upstream: String) async -> Bool?
     /// Reads the configuration again. Empty: done; otherwise every problem found, and nothing has changed.
-    public var reload: @Sendable () async -> [String]
+    package var reload: @Sendable () async -> [String]
 
-    public init(
+    package init(
         version: String, isDraining: @escaping @Sendable () async -> Bool,
         upstreams: @escaping @Sendable () async -> [UpstreamStatus],
         metrics: @escaping @Sendable () async -> [UInt8],
@@ -24,17 +24,17 @@ public struct AdminSources: Sendable {
 }
 
 /// An upstream as the admin listener shows it. The token is not in it.
-public struct UpstreamStatus: Sendable, Codable {
-    public var name: String
-    public var registry: String
+package struct UpstreamStatus: Sendable, Codable {
+    package var name: String
+    package var registry: String
     /// It can serve.
-    public var ready: Bool
+    package var ready: Bool
     /// Where the AWS credentials came from; nil before the first fetch.
-    public var credentials: String?
+    package var credentials: String?
     /// RFC 3339; nil without a token.
-    public var tokenExpires: String?
+    package var tokenExpires: String?
     /// Why it cannot serve; where it can, why the last fetch of a token failed. With what to do. nil: nothing is wrong.
-    public var problem: String?
+    package var problem: String?
 
     enum CodingKeys: String, CodingKey {
         case name, registry, ready, credentials
@@ -42,7 +42,7 @@ public struct UpstreamStatus: Sendable, Codable {
         case problem
     }
 
-    public init(name: String, registry: String, ready: Bool, credentials: String?, tokenExpires: String?, problem: String?) {
+    package init(name: String, registry: String, ready: Bool, credentials: String?, tokenExpires: String?, problem: String?) {
         (self.name, self.registry, self.ready) = (name, registry, ready)
         (self.credentials, self.tokenExpires, self.problem) = (credentials, tokenExpires, problem)
     }

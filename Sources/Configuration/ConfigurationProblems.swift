@@ -1,8 +1,8 @@
 /// Everything that is wrong with a configuration, found at once: a line each, `file:line: key: what is wrong; what is allowed`.
-public struct ConfigurationProblems: Error, CustomStringConvertible {
-    public let lines: [String]
-    public init(lines: [String]) { self.lines = lines }
-    public var description: String { lines.joined(separator: "\n") }
+package struct ConfigurationProblems: Error, CustomStringConvertible {
+    package let lines: [String]
+    package init(lines: [String]) { self.lines = lines }
+    package var description: String { lines.joined(separator: "\n") }
 }
 
 /// Gathers problems while a configuration is read. Values that may be secret are never part of one.

@@ -1,13 +1,13 @@
 import HTTP
 
 /// The configuration's `connect_to`: `host:port` or `*.domain:port` → `address:port`.
-public struct ConnectTo: Sendable {
+package struct ConnectTo: Sendable {
     private let exact: [HostName: (String, UInt16)]
     /// Longest domain first, so that the most precise entry decides.
     private let domains: [(domain: HostName, target: (String, UInt16))]
 
     /// - Parameter table: keys and values as `host:port`, a key's host perhaps with a leading `*.`.
-    public init(_ table: [String: String]) {
+    package init(_ table: [String: String]) {
         var exact: [HostName: (String, UInt16)] = [:]
         var domains: [(domain: HostName, target: (String, UInt16))] = []
         for (key, value) in table {
@@ -24,7 +24,7 @@ public struct ConnectTo: Sendable {
         self.domains = domains.sorted { ($0.domain.name.count, $0.domain.name) > ($1.domain.name.count, $1.domain.name) }
     }
 
-    public func target(of host: String, _ port: UInt16) -> (String, UInt16)? {
+    package func target(of host: String, _ port: UInt16) -> (String, UInt16)? {
         guard let name = HostName(host, port: port) else { return nil }
         return exact[name] ?? domains.first { name.isBelow($0.domain) && $0.domain.port == port }?.target
     }

@@ -10,12 +10,12 @@ enum Document {
 
     /// Put before a repeated key; of Unicode's private use, so that no key of ours has it.
     private static let mark: Unicode.Scalar = "\u{E000}"
-    private static let repeatedKeysAtMost = 100
+    private static let maxRepeatedKeys = 100
 
     /// nil for a file that says nothing.
     static func compose(_ text: String) throws(Problem) -> Node? {
         var text = text
-        for _ in 0...repeatedKeysAtMost {
+        for _ in 0...maxRepeatedKeys {
             do {
                 let node = try Yams.compose(yaml: text)
                 return node?.null == nil ? node : nil
@@ -29,7 +29,7 @@ enum Document {
                 throw described(error)
             }
         }
-        throw .notYAML(line: 0, "more than \(repeatedKeysAtMost) keys are here more than once")
+        throw .notYAML(line: 0, "more than \(maxRepeatedKeys) keys are here more than once")
     }
 
     /// The key without its marks; nil when it has none.

@@ -3,7 +3,7 @@ import Foundation
 /// Files that the configuration names, looked at while it is read: a path that cannot be used is a problem of its key.
 enum Files {
     /// A file of thousands of users, a policy or a configuration is far smaller.
-    private static let bytesAtMost = 4 << 20
+    private static let maxBytes = 4 << 20
     static let bound = "a file of text, of at most 4MiB, that Berth's user may read"
 
     /// nil when it cannot be read, is too long, or is not UTF-8. It need not be a regular file: no more is read than is allowed.
@@ -13,7 +13,7 @@ enum Files {
         guard let file = FileHandle(forReadingAtPath: path) else { return nil }
         defer { try? file.close() }
         // At its end a file reads as nil.
-        guard let bytes = try? file.read(upToCount: bytesAtMost + 1) ?? Data(), bytes.count <= bytesAtMost else { return nil }
+        guard let bytes = try? file.read(upToCount: maxBytes + 1) ?? Data(), bytes.count <= maxBytes else { return nil }
         return bytes
     }
 

@@ -5,18 +5,18 @@ import Registry
 
 extension Settings {
     /// Looked for in this order when `--config` and `$BERTH_CONFIG` are not given.
-    public static let usualFiles = ["berth.yaml", "/etc/berth/berth.yaml"]
+    package static let usualFiles = ["berth.yaml", "/etc/berth/berth.yaml"]
 
     /// The configuration of a process: a file's, or with none the environment's alone (design section 5).
     /// - Parameter file: `--config`.
-    public static func load(file: String?, environment: [String: String]) throws(ConfigurationProblems) -> Settings {
+    package static func load(file: String?, environment: [String: String]) throws(ConfigurationProblems) -> Settings {
         try load(file: file, environment: environment, usual: usualFiles)
     }
 
     /// The configuration of a running process, read again from where it came: a file that is gone is an error, and one that has come since
     /// is none of its business. Its environment is as it was: a variable that the file no longer refers to is no problem.
     /// - Parameter origin: of the running one.
-    public static func load(again origin: String, environment: [String: String]) throws(ConfigurationProblems) -> Settings {
+    package static func load(again origin: String, environment: [String: String]) throws(ConfigurationProblems) -> Settings {
         guard origin != Settings().origin else { return try EnvironmentReader(environment: environment).read() }
         return try load(file: origin, environment: environment, again: true, usual: [])
     }
@@ -38,7 +38,7 @@ extension Settings {
     }
 
     /// - Parameter file: how problems name it.
-    public static func parse(_ text: String, file: String, environment: [String: String]) throws(ConfigurationProblems) -> Settings
+    package static func parse(_ text: String, file: String, environment: [String: String]) throws(ConfigurationProblems) -> Settings
     {
         try SettingsReader(file: file, environment: environment).read(text)
     }

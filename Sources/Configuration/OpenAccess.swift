@@ -1,3 +1,5 @@
+import Registry
+
 /// What the anonymous user's rules open that was perhaps not meant. A mirror for everybody has a rule for all names: at no place of its own
 /// it opens the private repositories too, and at one those that routes lead to from there besides the mirror's.
 struct OpenAccess {

@@ -1,3 +1,4 @@
+import Foundation
 import Yams
 
 /// A mapping of the file while it is read: each key is taken by its name, and what nobody took is unknown.

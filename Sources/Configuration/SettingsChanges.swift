@@ -1,7 +1,7 @@
 /// What a reload has to know of two configurations: what it may not take up, and what it did.
 extension Settings {
     /// Keys that differ and that a running process cannot change: what they say is in use from its start to its end.
-    public func keysTakingRestart(since running: Settings) -> [String] {
+    package func keysTakingRestart(since running: Settings) -> [String] {
         Self.fixed.filter { !$0.isEqual(self, running) }.map(\.key)
     }
 
@@ -13,7 +13,7 @@ extension Settings {
     ]
 
     /// What has changed, by names and never by values: `upstreams: hub added; users: ci changed; routes`. Empty: nothing.
-    public func changes(since running: Settings) -> String {
+    package func changes(since running: Settings) -> String {
         let named = [
             ("upstreams", Self.differences(upstreams, running.upstreams, by: \.name)),
             ("users", Self.differences(users, running.users, by: \.name)),

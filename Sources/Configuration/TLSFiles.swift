@@ -1,16 +1,16 @@
-import Crypto
+package import Crypto
 import Foundation
 
 extension Settings {
     /// A listener's certificate and key, loaded: what cannot be used is found while the configuration is read.
-    public struct TLSFiles: Sendable, Equatable {
+    package struct TLSFiles: Sendable, Equatable {
         /// Paths of PEM files.
-        public let certificate: String, privateKey: String, clientCA: String?
-        public let server: TLSServer
+        package let certificate: String, privateKey: String, clientCA: String?
+        package let server: TLSServer
         /// A digest of what was in the files: a renewed certificate is another one at the same path.
         private let contents: [UInt8]
 
-        public init(certificate: String, privateKey: String, clientCA: String? = nil) throws(TLSError) {
+        package init(certificate: String, privateKey: String, clientCA: String? = nil) throws(TLSError) {
             (self.certificate, self.privateKey, self.clientCA) = (certificate, privateKey, clientCA)
             // Before they are loaded: a file that is replaced in between is taken for changed once more, never for unchanged.
             contents = Self.digest(of: [certificate, privateKey, clientCA])
@@ -21,7 +21,7 @@ extension Settings {
             SHA256.digest(of: paths.flatMap { path in SHA256.digest(of: path.flatMap(Files.bytes).map { Array($0) } ?? []) })
         }
 
-        public static func == (a: TLSFiles, b: TLSFiles) -> Bool {
+        package static func == (a: TLSFiles, b: TLSFiles) -> Bool {
             (a.certificate, a.privateKey, a.clientCA) == (b.certificate, b.privateKey, b.clientCA) && a.contents == b.contents
         }
 

@@ -69,7 +69,7 @@ extension SettingsReader {
             section.problem("arn", "\(section.written("arn")) is not the ARN of a role; write \(example)")
         }
         let externalID = section.string("external_id"), name = section.string("session_name") ?? "berth"
-        // STS's own bounds (wire 4.3).
+        // STS's own bounds (ECR 4.3).
         if let externalID, !Self.isPlain(externalID, count: 2...1224, others: "_+=,.@:/-") {
             section.problem("external_id", "\(section.written("external_id")) is not 2 to 1224 letters, digits and _+=,.@:/-")
         }

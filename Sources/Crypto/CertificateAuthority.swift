@@ -2,14 +2,14 @@ import COpenSSL
 import Glibc
 
 /// A certificate authority of our own, made anew each time: for the sandbox, the demo and tests. P-256 throughout.
-public final class CertificateAuthority {
+package final class CertificateAuthority {
     private let key: PrivateKey
     private let certificate: Certificate
 
     /// - Parameters:
     ///   - name: what people see in a client's list of authorities.
     ///   - days: how long it, and all it issues, is valid.
-    public init(name: String, days: Int = 365) throws(TLSError) {
+    package init(name: String, days: Int = 365) throws(TLSError) {
         self.days = days
         key = try PrivateKey()
         certificate = try Certificate(subject: name, key: key, days: days)
@@ -26,11 +26,11 @@ public final class CertificateAuthority {
     private let days: Int
 
     /// What clients are to trust.
-    public func certificatePEM() throws(TLSError) -> [UInt8] { try certificate.pem() }
+    package func certificatePEM() throws(TLSError) -> [UInt8] { try certificate.pem() }
 
     /// A server's certificate.
     /// - Parameter names: DNS names, `*.` allowed as their first label, and IP addresses. At least one.
-    public func issue(for names: [String]) throws(TLSError) -> IssuedCertificate {
+    package func issue(for names: [String]) throws(TLSError) -> IssuedCertificate {
         let alternatives = try names.map { name throws(TLSError) in try Self.alternativeName(name) }.joined(separator: ",")
         let leafKey = try PrivateKey()
         // The subject's common name is for people: clients look at the alternative names alone (RFC 9525 2).
@@ -61,19 +61,19 @@ public final class CertificateAuthority {
 }
 
 /// A server's certificate with its issuer behind it, and its key, both PEM.
-public struct IssuedCertificate: Sendable {
-    public let chainPEM: [UInt8]
-    public let privateKeyPEM: Secret<[UInt8]>
+package struct IssuedCertificate: Sendable {
+    package let chainPEM: [UInt8]
+    package let privateKeyPEM: Secret<[UInt8]>
 
     /// Two files, the key's readable by its owner alone.
-    public func write(chain: String, privateKey: String) throws(TLSError) {
+    package func write(chain: String, privateKey: String) throws(TLSError) {
         try writeFile(chainPEM, at: chain, mode: 0o644)
         try writeFile(privateKeyPEM.reveal, at: privateKey, mode: 0o600)
     }
 }
 
 extension CertificateAuthority {
-    public func write(to path: String) throws(TLSError) { try writeFile(try certificatePEM(), at: path, mode: 0o644) }
+    package func write(to path: String) throws(TLSError) { try writeFile(try certificatePEM(), at: path, mode: 0o644) }
 }
 
 private func writeFile(_ bytes: [UInt8], at path: String, mode: mode_t) throws(TLSError) {

@@ -1,11 +1,11 @@
 import COpenSSL
 
 /// SHA-256 (FIPS 180-4), whole or in parts. 32 bytes.
-public struct SHA256: ~Copyable {
-    public static let byteCount = 32
+package struct SHA256: ~Copyable {
+    package static let byteCount = 32
     private let context: OpaquePointer
 
-    public init() {
+    package init() {
         // EVP_MD_CTX_new fails only without memory, where Swift itself traps too.
         context = EVP_MD_CTX_new()
         EVP_DigestInit_ex(context, EVP_sha256(), nil)
@@ -13,16 +13,16 @@ public struct SHA256: ~Copyable {
 
     deinit { EVP_MD_CTX_free(context) }
 
-    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
     }
 
-    public mutating func update(_ bytes: [UInt8]) {
+    package mutating func update(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { update($0) }
     }
 
     /// The digest of what was given so far; more may follow.
-    public func digest() -> [UInt8] {
+    package func digest() -> [UInt8] {
         let copy = EVP_MD_CTX_new()
         defer { EVP_MD_CTX_free(copy) }
         EVP_MD_CTX_copy_ex(copy, context)
@@ -32,7 +32,7 @@ public struct SHA256: ~Copyable {
         }
     }
 
-    public static func digest(of bytes: some Collection<UInt8>) -> [UInt8] {
+    package static func digest(of bytes: some Collection<UInt8>) -> [UInt8] {
         let bytes = ContiguousArray(bytes)
         return [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
             bytes.withUnsafeBytes { _ = EVP_Digest($0.baseAddress, $0.count, buffer.baseAddress, nil, EVP_sha256(), nil) }
@@ -42,8 +42,8 @@ public struct SHA256: ~Copyable {
 }
 
 /// SHA-1, for names that others have chosen so; 20 bytes. Nothing is protected by it.
-public enum SHA1 {
-    public static func digest(of bytes: [UInt8]) -> [UInt8] {
+package enum SHA1 {
+    package static func digest(of bytes: [UInt8]) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 20) { buffer, count in
             _ = EVP_Digest(bytes, bytes.count, buffer.baseAddress, nil, EVP_sha1(), nil)
             count = 20
@@ -52,8 +52,8 @@ public enum SHA1 {
 }
 
 /// HMAC-SHA-256 (RFC 2104). 32 bytes.
-public enum HMAC {
-    public static func sha256(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
+package enum HMAC {
+    package static func sha256(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: SHA256.byteCount) { buffer, count in
             _ = COpenSSL.HMAC(EVP_sha256(), key, Int32(key.count), message, message.count, buffer.baseAddress, nil)
             count = SHA256.byteCount
@@ -63,10 +63,10 @@ public enum HMAC {
 
 /// HMAC-SHA-256 under one key that is set up once, without allocating: for a look-up on every request. OpenSSL looks the algorithm up
 /// by name in each call of `HMAC`, which costs four times the hash itself. Confined to one thread.
-public final class KeyedHash {
+package final class KeyedHash {
     private let context: OpaquePointer
 
-    public init(key: [UInt8]) {
+    package init(key: [UInt8]) {
         // These fail only without memory or without SHA-256, where nothing else of Berth works either.
         guard let mac = EVP_MAC_fetch(nil, "HMAC", nil), let context = EVP_MAC_CTX_new(mac) else { fatalError("no HMAC") }
         EVP_MAC_free(mac)
@@ -83,7 +83,7 @@ public final class KeyedHash {
     deinit { EVP_MAC_CTX_free(context) }
 
     /// The 32 bytes as four words.
-    public func words(of message: UnsafeRawBufferPointer) -> (UInt64, UInt64, UInt64, UInt64) {
+    package func words(of message: UnsafeRawBufferPointer) -> (UInt64, UInt64, UInt64, UInt64) {
         var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
         withUnsafeMutableBytes(of: &words) { digest in
             // Without a key: begins anew under the one that is set.
@@ -95,12 +95,12 @@ public final class KeyedHash {
     }
 }
 
-public enum Hexadecimal {
+package enum Hexadecimal {
     /// A digit of its value.
     @inlinable static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
 
     /// Lower case, two characters a byte.
-    @inlinable public static func bytes(of bytes: some Collection<UInt8>) -> [UInt8] {
+    @inlinable package static func bytes(of bytes: some Collection<UInt8>) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 2 * bytes.count) { text, count in
             for byte in bytes {
                 text[count] = digit(byte >> 4)
@@ -111,7 +111,7 @@ public enum Hexadecimal {
     }
 
     /// The bytes again; nil: an odd number of characters, or one that `bytes(of:)` does not write.
-    public static func decoded(_ text: some Collection<UInt8>) -> [UInt8]? {
+    package static func decoded(_ text: some Collection<UInt8>) -> [UInt8]? {
         guard text.count % 2 == 0 else { return nil }
         var bytes: [UInt8] = []
         var high: UInt8?
@@ -124,22 +124,22 @@ public enum Hexadecimal {
         return bytes
     }
 
-    public static func string(of bytes: some Collection<UInt8>) -> String {
+    package static func string(of bytes: some Collection<UInt8>) -> String {
         String(decoding: self.bytes(of: bytes), as: UTF8.self)
     }
 }
 
 /// Equal without telling by its time where two secrets differ. Lengths are no secret.
-public func constantTimeEqual(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+package func constantTimeEqual(_ a: [UInt8], _ b: [UInt8]) -> Bool {
     a.count == b.count && CRYPTO_memcmp(a, b, a.count) == 0
 }
 
 /// OpenSSL frees what it shares when the process ends (atexit), whatever threads still do with it; not any more after this, if it comes
 /// before OpenSSL's first use.
-public func leaveCleaningUpToTheSystem() { OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil) }
+package func leaveCleaningUpToTheSystem() { OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil) }
 
 /// Bytes from the system's generator, fit for keys.
-public func randomBytes(_ count: Int) -> [UInt8] {
+package func randomBytes(_ count: Int) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
         // Without randomness no secret is one: stopping is the only safe answer.
         precondition(RAND_bytes(buffer.baseAddress, Int32(count)) == 1, "the system's random generator failed")

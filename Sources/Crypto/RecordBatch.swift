@@ -3,14 +3,14 @@ import Glibc
 
 /// Sealed records of one write, gathered so that they leave in one send(2): OpenSSL makes a call for each record of 16 KiB, and on
 /// the way each costs a walk through the TCP stack and a wake-up of the peer. One for a loop, used within one call at a time.
-public final class RecordBatch {
+package final class RecordBatch {
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 4096)
     var count = 0
 
     /// A scratch buffer of 256 KiB in records of 16 KiB with their 22 to 64 bytes of head, tag and padding.
     private static let capacity = (256 << 10) + (4 << 10)
 
-    public init() {}
+    package init() {}
     deinit { bytes.deallocate() }
 }
 

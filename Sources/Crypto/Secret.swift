@@ -1,12 +1,12 @@
 /// A value that no log, description or dump prints. Reading it is a visible act: `reveal`.
-public struct Secret<Value: Sendable>: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    public let reveal: Value
+package struct Secret<Value: Sendable>: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    package let reveal: Value
 
-    public init(_ value: Value) { reveal = value }
+    package init(_ value: Value) { reveal = value }
 
-    public var description: String { "(secret)" }
-    public var debugDescription: String { "(secret)" }
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var description: String { "(secret)" }
+    package var debugDescription: String { "(secret)" }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 extension Secret: Equatable where Value: Equatable {}

@@ -3,11 +3,11 @@ import COpenSSL
 /// The calling side's TLS: the system's trust store, and what is trusted besides it.
 ///
 /// `@unchecked Sendable`: an SSL_CTX is reference-counted and may make sessions on any thread once it is set up (SSL_CTX_new(3)).
-public final class TLSClient: @unchecked Sendable {
+package final class TLSClient: @unchecked Sendable {
     let context: OpaquePointer
 
     /// - Parameter authority: path of a PEM file with certificates trusted besides the system's.
-    public init(authority: String? = nil) throws(TLSError) {
+    package init(authority: String? = nil) throws(TLSError) {
         ERR_clear_error()
         guard let context = SSL_CTX_new(TLS_client_method()) else { throw .taken(after: "SSL_CTX_new") }
         self.context = context

@@ -1,13 +1,13 @@
 import COpenSSL
 
 /// What went wrong inside TLS, in OpenSSL's words: the call, and the reason a person can look up.
-public struct TLSError: Error, CustomStringConvertible {
-    public let call: StaticString
-    public let reason: String
+package struct TLSError: Error, CustomStringConvertible {
+    package let call: StaticString
+    package let reason: String
     /// The one that could not be used, where it was a file's fault.
-    public let file: String?
+    package let file: String?
 
-    public init(call: StaticString, reason: String, file: String? = nil) {
+    package init(call: StaticString, reason: String, file: String? = nil) {
         (self.call, self.reason, self.file) = (call, reason, file)
     }
 
@@ -20,5 +20,5 @@ public struct TLSError: Error, CustomStringConvertible {
         return TLSError(call: call, reason: reason, file: file)
     }
 
-    public var description: String { "\(call): \(file.map { "\($0): " } ?? "")\(reason)" }
+    package var description: String { "\(call): \(file.map { "\($0): " } ?? "")\(reason)" }
 }

@@ -4,16 +4,16 @@ import Glibc
 /// The listening side's TLS: a certificate chain, its key, and whom to ask for a certificate.
 ///
 /// `@unchecked Sendable`: an SSL_CTX is reference-counted and may make sessions on any thread once it is set up (SSL_CTX_new(3)).
-public final class TLSServer: @unchecked Sendable {
+package final class TLSServer: @unchecked Sendable {
     let context: OpaquePointer
     /// When the first certificate of the chain ends. Seconds since 1970.
-    public let expiresAt: Int
+    package let expiresAt: Int
 
     /// - Parameters:
     ///   - certificateChain: path of a PEM file, leaf first.
     ///   - privateKey: path of a PEM file, not encrypted.
     ///   - clientAuthority: path of a PEM file; when given, clients must show a certificate that it issued.
-    public init(certificateChain: String, privateKey: String, clientAuthority: String? = nil) throws(TLSError) {
+    package init(certificateChain: String, privateKey: String, clientAuthority: String? = nil) throws(TLSError) {
         ERR_clear_error()
         guard let context = SSL_CTX_new(TLS_server_method()) else { throw .taken(after: "SSL_CTX_new") }
         self.context = context

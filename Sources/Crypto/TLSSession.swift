@@ -1,7 +1,7 @@
 import COpenSSL
 
 /// What a non-blocking call came to.
-public enum IOProgress {
+package enum IOProgress {
     case bytes(Int)
     /// The peer has closed in order: no more will come.
     case end
@@ -12,21 +12,21 @@ public enum IOProgress {
 ///
 /// `ERR_clear_error()` stands before every call whose result is asked for with `SSL_get_error`: the error queue belongs to the
 /// thread, and a client that resets its connection would otherwise break its neighbours' transfers.
-public final class TLSSession {
+package final class TLSSession {
     private let ssl: OpaquePointer
     private let sink: RecordSink
     /// After a fatal error OpenSSL forbids SSL_shutdown (SSL_shutdown(3)).
     private var isBroken = false
 
     /// - Parameter batch: the loop's.
-    public init(server: TLSServer, descriptor: Int32, batch: RecordBatch) throws(TLSError) {
+    package init(server: TLSServer, descriptor: Int32, batch: RecordBatch) throws(TLSError) {
         sink = RecordSink(descriptor: descriptor, batch: batch)
         ssl = try Self.session(of: server.context, descriptor, sink)
         SSL_set_accept_state(ssl)
     }
 
     /// - Parameter name: whose certificate is expected: a DNS name, which is also sent as SNI, or an IP address.
-    public init(client: TLSClient, name: String, descriptor: Int32, batch: RecordBatch) throws(TLSError) {
+    package init(client: TLSClient, name: String, descriptor: Int32, batch: RecordBatch) throws(TLSError) {
         sink = RecordSink(descriptor: descriptor, batch: batch)
         ssl = try Self.session(of: client.context, descriptor, sink)
         SSL_set_connect_state(ssl)
@@ -53,7 +53,7 @@ public final class TLSSession {
     deinit { SSL_free(ssl) }
 
     /// A step of the handshake. `.bytes(0)` when it is done.
-    public func handshake() throws(TLSError) -> IOProgress {
+    package func handshake() throws(TLSError) -> IOProgress {
         ERR_clear_error()
         let result = SSL_do_handshake(ssl)
         if result == 1 {
@@ -80,7 +80,7 @@ public final class TLSSession {
 
     /// How much one recv() takes off the socket at most, from when the bytes that it took before have been read: the buffer is given back
     /// then. Not far: about a record.
-    public func setReadAhead(far: Bool) { SSL_set_default_read_buffer_len(ssl, far ? Self.farReadAhead : 0) }
+    package func setReadAhead(far: Bool) { SSL_set_default_read_buffer_len(ssl, far ? Self.farReadAhead : 0) }
 
     /// Four whole records of 16 KiB as TLS 1.2 sends them with AES-GCM (13 bytes before and 16 after), and the 3 bytes that OpenSSL leaves
     /// before the first. What is cut within a record costs a recv() for its rest.
@@ -95,7 +95,7 @@ public final class TLSSession {
 
     /// As much as is there now, up to the buffer's size: read-ahead holds records that the socket no longer shows as readable,
     /// so a reader drains it before it waits.
-    public func read(into buffer: UnsafeMutableRawBufferPointer) throws(TLSError) -> IOProgress {
+    package func read(into buffer: UnsafeMutableRawBufferPointer) throws(TLSError) -> IOProgress {
         guard let start = buffer.baseAddress else { return .bytes(0) }
         var got = 0
         for _ in 0..<Self.maxRecordsPerRead where got < buffer.count {
@@ -130,7 +130,7 @@ public final class TLSSession {
 
     /// Seals as much as fits one batch and sends it. What was sealed and not taken by the socket is `hasUnsent`: the next call, or
     /// one with an empty buffer, goes on with it.
-    public func write(_ buffer: UnsafeRawBufferPointer) throws(TLSError) -> IOProgress {
+    package func write(_ buffer: UnsafeRawBufferPointer) throws(TLSError) -> IOProgress {
         guard sink.flush() else {
             if sink.hasFailed { throw failed("send", "the peer reset the connection") }
             return .wantsWrite
@@ -168,13 +168,13 @@ public final class TLSSession {
     }
 
     /// Sealed bytes wait for the socket to take them.
-    public var hasUnsent: Bool { sink.hasUnsent }
+    package var hasUnsent: Bool { sink.hasUnsent }
 
     /// Records lie decrypted or read ahead: do not wait for the socket.
-    public var hasPending: Bool { SSL_has_pending(ssl) == 1 }
+    package var hasPending: Bool { SSL_has_pending(ssl) == 1 }
 
     /// Sends close_notify if the socket takes it; the peer's is not waited for (RFC 8446 6.1 allows it).
-    public func shutDown() {
+    package func shutDown() {
         guard !isBroken, sink.flush() else { return }
         ERR_clear_error()
         SSL_shutdown(ssl)

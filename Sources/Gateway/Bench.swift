@@ -22,9 +22,9 @@ final class Bench {
     private var headBuffers: [[UInt8]] = []
     private var requestNumber = UInt64.random(in: 0 ... .max)
 
-    private static let headBuffersAtMost = 64
+    private static let maxHeadBuffers = 64
     /// Those that a manifest has made larger are not kept.
-    private static let headBufferBytesAtMost = 64 << 10
+    private static let maxHeadBufferBytes = 64 << 10
 
     init(
         number: Int, pool: UpstreamPool, metrics: WorkerMetrics, site: Published<Site>, logins: Logins,
@@ -100,7 +100,7 @@ final class Bench {
     func returnHeadBuffer(_ buffer: inout [UInt8]) {
         var returned: [UInt8] = []
         swap(&returned, &buffer)
-        guard headBuffers.count < Self.headBuffersAtMost, returned.capacity <= Self.headBufferBytesAtMost else { return }
+        guard headBuffers.count < Self.maxHeadBuffers, returned.capacity <= Self.maxHeadBufferBytes else { return }
         returned.removeAll(keepingCapacity: true)
         headBuffers.append(returned)
     }
@@ -122,7 +122,7 @@ final class Bench {
     /// - Parameter end: why it ends, for the log.
     func reject(_ refusal: Refusal, end: StaticString, from client: SocketAddress, on loop: EventLoop) -> [UInt8] {
         let id = nextRequestID(), text = String(decoding: id, as: UTF8.self)
-        metrics.request(operation: Operation.other.index, status: refusal.error.status, seconds: 0)
+        metrics.request(operation: RegistryOperation.other.index, status: refusal.error.status, seconds: 0)
         accessLog.write(refusal.error, end: end, requestID: id, from: client)
         return LastResponse.bytes(
             refusal.error.status, fields: refusal.fields + [("Berth-Request-Id", text)], body: refusal.error.json(requestID: text),

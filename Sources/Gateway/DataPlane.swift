@@ -1,15 +1,15 @@
 import Access
-import Configuration
-import Logging
+package import Configuration
+package import Logging
 import Registry
-import Telemetry
-import Transport
+package import Telemetry
+package import Transport
 
 /// The workers and their listeners, from start to drain.
-public final class DataPlane: Sendable {
-    public let metrics: [WorkerMetrics]
+package final class DataPlane: Sendable {
+    package let metrics: [WorkerMetrics]
     /// The addresses listened on, with the ports that were picked where 0 was asked for; as numbered in the configuration.
-    public let addresses: [SocketAddress]
+    package let addresses: [SocketAddress]
     private let site: Published<Site>
     private let workers: [Worker]
     private let listeners: [Listener]
@@ -17,7 +17,7 @@ public final class DataPlane: Sendable {
     private static let sweepInterval = Duration.seconds(5)
 
     /// - Throws: an address cannot be listened on.
-    public init(
+    package init(
         settings: Settings, workers count: Int, site first: Site, outbound: OutboundSettings, accessLog: AccessLogSettings,
         log: Logger
     ) throws(TransportError) {
@@ -32,7 +32,7 @@ public final class DataPlane: Sendable {
         for number in 0..<count {
             let loop = EventLoop(isPreferred: true)
             let counters = WorkerMetrics(
-                operations: Operation.allCases.map(\.rawValue), loginFailures: LoginFailure.allCases.map(\.rawValue))
+                operations: RegistryOperation.allCases.map(\.rawValue), loginFailures: LoginFailure.allCases.map(\.rawValue))
             let upstreamBytes = ByteTally()
             let bench = Bench(
                 number: number, pool: UpstreamPool(loop: loop, outbound: outbound, tally: upstreamBytes), metrics: counters,
@@ -75,7 +75,7 @@ public final class DataPlane: Sendable {
             ])
     }
 
-    public func start() {
+    package func start() {
         for (number, worker) in workers.enumerated() {
             worker.loop.start(named: "worker-\(number)")
             Task { await worker.keepSweeping(every: Self.sweepInterval) }
@@ -91,10 +91,10 @@ public final class DataPlane: Sendable {
     }
 
     /// Exchanges that begin from now on see the new site.
-    public func publish(_ new: Site) { site.publish(new) }
+    package func publish(_ new: Site) { site.publish(new) }
 
     /// Bytes of all workers' connections so far.
-    public var traffic: TrafficFigures {
+    package var traffic: TrafficFigures {
         workers.reduce(into: TrafficFigures()) { all, worker in
             all.receivedFromClient += worker.clientBytes.received
             all.sentToClient += worker.clientBytes.sent
@@ -104,7 +104,7 @@ public final class DataPlane: Sendable {
     }
 
     /// No new connection and no new exchange; those under way have `limit` to end.
-    public func drain(within limit: Duration) async {
+    package func drain(within limit: Duration) async {
         for listener in listeners { listener.stop() }
         let abandoning = Task {
             try await Task.sleep(for: limit)
@@ -117,7 +117,7 @@ public final class DataPlane: Sendable {
     }
 
     /// Ends what is under way.
-    public func abandon() async {
+    package func abandon() async {
         await withTaskGroup(of: Void.self) { group in
             for worker in workers { group.addTask { await worker.abandon() } }
         }

@@ -1,5 +1,5 @@
-import Access
-import Configuration
+package import Access
+package import Configuration
 import Crypto
 import HTTP
 import HTTPServer
@@ -7,7 +7,7 @@ import Transport
 
 /// What all workers read and none changes: the configuration, compiled. A reload publishes a new one; exchanges that are under way
 /// end with the one they began with.
-public struct Site: Sendable {
+package struct Site: Sendable {
     struct Door: Sendable {
         let tls: TLSServer?
         /// `public_url`, without a slash at the end; empty: what Berth says is relative to what the client used.
@@ -19,9 +19,9 @@ public struct Site: Sendable {
     }
 
     let doors: [Door]
-    public let upstreams: [Upstream]
+    package let upstreams: [Upstream]
     let router: Router
-    public let users: UserDirectory
+    package let users: UserDirectory
     let connectTo: ConnectTo
     let timeouts: Settings.Timeouts
     let limits: Settings.Limits
@@ -29,7 +29,7 @@ public struct Site: Sendable {
     let server: ServerSettings
 
     /// - Throws: a route leads to an upstream that there is not.
-    public init(_ settings: Settings, upstreams: [Upstream], users: UserDirectory) throws(ConfigurationProblems) {
+    package init(_ settings: Settings, upstreams: [Upstream], users: UserDirectory) throws(ConfigurationProblems) {
         doors = settings.listeners.map { listener in
             Door(
                 tls: listener.tls?.server, publicURL: Array((listener.publicURL ?? "").utf8),

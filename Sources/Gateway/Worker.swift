@@ -1,14 +1,16 @@
+import Configuration
+import Registry
 import Crypto
 import HTTP
 import HTTPServer
 import Telemetry
-import Transport
+package import Transport
 
 /// One loop of the data plane: its listeners, its connections and its pool of upstream connections. A connection lives and dies
 /// on the worker that accepted it; workers share nothing but the site, the tokens and the verifier of passwords.
-public actor Worker: ConnectionHost {
-    public nonisolated let loop: EventLoop
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+package actor Worker: ConnectionHost {
+    package nonisolated let loop: EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     nonisolated let clientBytes = ByteTally(), upstreamBytes: ByteTally
     private let bench: Bench
@@ -21,7 +23,7 @@ public actor Worker: ConnectionHost {
         (self.loop, self.bench, self.limits, self.upstreamBytes) = (loop, bench, limits, upstreamBytes)
     }
 
-    public func serve(_ socket: AcceptedSocket) async {
+    package func serve(_ socket: AcceptedSocket) async {
         let site = bench.site()
         let door = site.doors[socket.listener]
         let perClient = door.trusts(socket.peer) ? nil : site.limits.connectionsPerClient
@@ -83,7 +85,7 @@ public actor Worker: ConnectionHost {
     /// Past the bounds a client is told so, on a plain listener; inside TLS the handshake alone would cost what is being saved.
     private func turnAway(_ socket: AcceptedSocket) async {
         bench.metrics.turnedAway()
-        let stream = Stream(socket.descriptor, on: loop, tally: clientBytes)
+        let stream = SocketStream(socket.descriptor, on: loop, tally: clientBytes)
         // Telling takes a moment, and a descriptor: not for a flood.
         if bench.site().doors[socket.listener].tls == nil, limits.beginTurningAway() {
             await stream.close(saying: bench.reject(Self.busy, end: "turned_away", from: socket.peer, on: loop))
@@ -101,7 +103,7 @@ public actor Worker: ConnectionHost {
         .unsupported, "This port speaks TLS: use https://, and trust the gateway's certificate.", status: 400)
 
     /// Idle connections end now, the others after their exchange. Returns when none is left.
-    public func drain() async {
+    package func drain() async {
         isDraining = true
         for connection in connections.values { connection.drain() }
         await withCheckedContinuation { continuation in
@@ -112,7 +114,7 @@ public actor Worker: ConnectionHost {
     }
 
     /// Ends what the drain's time did not suffice for; what then still waits for something else than a socket is left behind.
-    public func abandon() async {
+    package func abandon() async {
         for connection in connections.values { connection.abandon() }
         await loop.sleep(for: Self.lastWords)
         finishDrain()

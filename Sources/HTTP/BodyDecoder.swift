@@ -1,5 +1,5 @@
 /// Follows a body to its end, whatever its framing. Works in place on whatever buffer its bytes were read into.
-public struct BodyDecoder: Sendable {
+package struct BodyDecoder: Sendable {
     private enum Rest {
         case length(Int)
         case chunked(ChunkedDecoder)
@@ -8,7 +8,7 @@ public struct BodyDecoder: Sendable {
 
     private var rest: Rest
 
-    public init(_ framing: BodyFraming) {
+    package init(_ framing: BodyFraming) {
         switch framing {
         case .none: rest = .length(0)
         case .length(let count): rest = .length(count)
@@ -17,7 +17,7 @@ public struct BodyDecoder: Sendable {
         }
     }
 
-    public var isDone: Bool {
+    package var isDone: Bool {
         switch rest {
         case .length(let count): count == 0
         case .chunked(let decoder): decoder.isDone
@@ -26,17 +26,17 @@ public struct BodyDecoder: Sendable {
     }
 
     /// The connection's end is the body's end too; for any other framing it is a truncation.
-    public var mayEndWithConnection: Bool {
+    package var mayEndWithConnection: Bool {
         if case .untilClose = rest { true } else { isDone }
     }
 
     /// How many bytes are worth reading at once: not beyond the end, where it is known.
-    public func worthReading(atMost: Int) -> Int {
+    package func worthReading(atMost: Int) -> Int {
         if case .length(let count) = rest { min(count, atMost) } else { atMost }
     }
 
     /// Moves the payload to the front of `buffer` and returns its length, and how many bytes belonged to this body.
-    public mutating func decode(_ buffer: UnsafeMutableRawBufferPointer) throws(HeadError) -> (payload: Int, taken: Int) {
+    package mutating func decode(_ buffer: UnsafeMutableRawBufferPointer) throws(HeadError) -> (payload: Int, taken: Int) {
         switch rest {
         case .length(let count):
             let taken = min(count, buffer.count)

@@ -1,7 +1,7 @@
 /// Takes the payload out of a chunked body (RFC 9112 7.1) as its pieces come. Extensions and trailers are dropped; both are
 /// bounded, since nothing else bounds them, and must be what the grammar says: blanks around a chunk's size and its extensions, which
 /// RFC 9112 7.1.1 calls bad, and lines that are no fields are read differently by different parsers.
-public struct ChunkedDecoder: Sendable {
+package struct ChunkedDecoder: Sendable {
     private enum State {
         case size, extensionName, extensionValue, quoted, quotedPair, afterQuoted, sizeLineFeed
         case payload, payloadReturn, payloadLineFeed, trailer, trailerLineFeed, done
@@ -18,17 +18,17 @@ public struct ChunkedDecoder: Sendable {
     private var trailer: [UInt8] = []
 
     /// Bytes of extensions a chunk, and of trailers a body. No registry client sends either.
-    private static let overheadAtMost = 4 << 10
+    private static let maxOverhead = 4 << 10
     /// 2⁶⁰ bytes in one chunk are more than there are.
-    private static let digitsAtMost = 15
+    private static let maxDigits = 15
 
-    public init() {}
+    package init() {}
 
-    public var isDone: Bool { state == .done }
+    package var isDone: Bool { state == .done }
 
     /// Moves the payload to the front of `buffer` and returns its length, and how many bytes were taken: fewer than all only
     /// when the body's end lies before the buffer's.
-    public mutating func decode(_ buffer: UnsafeMutableRawBufferPointer) throws(HeadError) -> (payload: Int, taken: Int) {
+    package mutating func decode(_ buffer: UnsafeMutableRawBufferPointer) throws(HeadError) -> (payload: Int, taken: Int) {
         var at = 0
         var payload = 0
         while at < buffer.count, state != .done {
@@ -51,7 +51,7 @@ public struct ChunkedDecoder: Sendable {
         switch state {
         case .size:
             if let digit = hexadecimal(byte) {
-                guard digits < Self.digitsAtMost else { throw .badChunk }
+                guard digits < Self.maxDigits else { throw .badChunk }
                 remaining = remaining << 4 | digit
                 digits += 1
             } else {
@@ -60,7 +60,7 @@ public struct ChunkedDecoder: Sendable {
             }
         case .extensionName, .extensionValue, .quoted, .quotedPair, .afterQuoted:
             overhead += 1
-            guard overhead <= Self.overheadAtMost else { throw .badChunk }
+            guard overhead <= Self.maxOverhead else { throw .badChunk }
             try stepExtension(byte)
         case .sizeLineFeed:
             guard byte == 10 else { throw .badChunk }
@@ -74,7 +74,7 @@ public struct ChunkedDecoder: Sendable {
             state = .size
         case .trailer:
             overhead += 1
-            guard overhead <= Self.overheadAtMost else { throw .trailerTooLarge }
+            guard overhead <= Self.maxOverhead else { throw .trailerTooLarge }
             guard byte >= 32 && byte != 127 || byte == 9 || byte == 13 else { throw .badTrailer }
             if byte == 13 { state = .trailerLineFeed } else { trailer.append(byte) }
         case .trailerLineFeed:

@@ -1,14 +1,14 @@
 import Glibc
 
 /// The value of `Date` (RFC 9110 6.6.1), made once a second. A loop's own.
-public struct DateClock {
+package struct DateClock {
     private var second = time_t.min
     private var text: [UInt8] = []
 
-    public init() {}
+    package init() {}
 
     /// `Thu, 01 Jan 2026 00:00:00 GMT` (RFC 9110 5.6.7).
-    public mutating func now() -> [UInt8] {
+    package mutating func now() -> [UInt8] {
         let now = time(nil)
         if now != second { (second, text) = (now, Self.value(of: now)) }
         return text

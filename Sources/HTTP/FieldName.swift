@@ -1,5 +1,5 @@
 /// The fields that something here decides by; all others are `other` and pass as they are.
-public enum FieldName: UInt8, Sendable, CaseIterable {
+package enum FieldName: UInt8, Sendable, CaseIterable {
     case other
     case acceptEncoding, authorization, connection, contentEncoding, contentLength, contentRange, contentType, date,
         dockerContentDigest, dockerUploadUUID, expect
@@ -7,7 +7,7 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
         server
     case te, trailer, transferEncoding, upgrade, wwwAuthenticate, xForwardedFor, xForwardedHost, xForwardedProto
 
-    public var lowercased: StaticString {
+    package var lowercased: StaticString {
         switch self {
         case .other: ""
         case .acceptEncoding: "accept-encoding"
@@ -44,7 +44,7 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
     }
 
     /// RFC 9110 7.6.1: means something to the next hop alone and is never forwarded.
-    public var isHopByHop: Bool {
+    package var isHopByHop: Bool {
         switch self {
         case .connection, .keepAlive, .proxyAuthenticate, .proxyAuthorization, .proxyConnection, .te, .trailer, .transferEncoding,
             .upgrade:
@@ -61,7 +61,7 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
         return table
     }()
 
-    public init(_ token: UnsafeRawBufferPointer) {
+    package init(_ token: UnsafeRawBufferPointer) {
         self = .other
         guard token.count < Self.byLength.count else { return }
         for name in Self.byLength[token.count] where equalIgnoringCase(token, name.lowercased) {

@@ -2,60 +2,60 @@ import Glibc
 
 /// The head of a request or an answer: the bytes as they came, and where in them the fields lie. Reused from one exchange to
 /// the next, so a small request allocates nothing. Nothing is copied or turned into a `String` unless asked for.
-public final class Head {
+package final class Head {
     /// A field line. Offsets into `bytes`; heads are bounded far below 2³¹.
-    public struct Field: Sendable {
-        public let name: FieldName
+    package struct Field: Sendable {
+        package let name: FieldName
         /// First byte of the line, end of the name, the value without surrounding blanks, and the first byte after CRLF.
-        public let start: Int32, nameEnd: Int32, valueStart: Int32, valueEnd: Int32, end: Int32
+        package let start: Int32, nameEnd: Int32, valueStart: Int32, valueEnd: Int32, end: Int32
 
-        public var nameRange: Range<Int> { Int(start)..<Int(nameEnd) }
-        public var valueRange: Range<Int> { Int(valueStart)..<Int(valueEnd) }
-        public var lineRange: Range<Int> { Int(start)..<Int(end) }
+        package var nameRange: Range<Int> { Int(start)..<Int(nameEnd) }
+        package var valueRange: Range<Int> { Int(valueStart)..<Int(valueEnd) }
+        package var lineRange: Range<Int> { Int(start)..<Int(end) }
     }
 
     /// The head from its first byte to the empty line, and nothing behind it.
-    public internal(set) var bytes: [UInt8] = []
-    public internal(set) var fields: [Field] = []
+    package internal(set) var bytes: [UInt8] = []
+    package internal(set) var fields: [Field] = []
     /// HTTP/1.0 otherwise.
-    public internal(set) var isVersion11 = true
-    public internal(set) var framing = BodyFraming.none
+    package internal(set) var isVersion11 = true
+    package internal(set) var framing = BodyFraming.none
     /// RFC 9112 9.3: whether the sender means to go on using the connection.
-    public internal(set) var keepsAlive = true
+    package internal(set) var keepsAlive = true
 
     // Of a request.
-    public internal(set) var method = Method.get
+    package internal(set) var method = Method.get
     /// In origin form, whatever form it came in (RFC 9112 3.2.1).
     var targetRange = 0..<0
     /// Of a target in absolute form; empty: it came in another.
     var authorityRange = 0..<0
-    public internal(set) var expectsContinue = false
+    package internal(set) var expectsContinue = false
 
     // Of an answer.
-    public internal(set) var status = 0
+    package internal(set) var status = 0
 
-    public init() { fields.reserveCapacity(24) }
+    package init() { fields.reserveCapacity(24) }
 
-    public var target: ArraySlice<UInt8> { bytes[targetRange] }
+    package var target: ArraySlice<UInt8> { bytes[targetRange] }
 
     /// The one value of a field that may come once; nil when it is absent. The first when it came more than once.
-    public func value(of name: FieldName) -> ArraySlice<UInt8>? {
+    package func value(of name: FieldName) -> ArraySlice<UInt8>? {
         for field in fields where field.name == name { return bytes[field.valueRange] }
         return nil
     }
 
     /// The body is in a content coding (RFC 9110 8.4): its bytes are not those that a digest or a length is of.
-    public var isEncoded: Bool {
+    package var isEncoded: Bool {
         fields.contains { field in
             field.name == .contentEncoding && !field.valueRange.isEmpty
                 && !bytes.withUnsafeBytes { equalIgnoringCase(UnsafeRawBufferPointer(rebasing: $0[field.valueRange]), "identity") }
         }
     }
 
-    public func count(of name: FieldName) -> Int { fields.reduce(0) { $0 + ($1.name == name ? 1 : 0) } }
+    package func count(of name: FieldName) -> Int { fields.reduce(0) { $0 + ($1.name == name ? 1 : 0) } }
 
     /// A field by any name, for the control plane and tests: values joined with a comma (RFC 9110 5.3).
-    public func string(_ name: String) -> String? {
+    package func string(_ name: String) -> String? {
         let wanted = Array(name.lowercased().utf8)
         let values = fields.filter { field in
             field.nameRange.count == wanted.count
@@ -65,7 +65,7 @@ public final class Head {
     }
 
     /// Whether a field of the connection's own `Connection` lists says that `field` is for this hop only (RFC 9110 7.6.1).
-    public func isNominatedHopByHop(_ field: Field) -> Bool {
+    package func isNominatedHopByHop(_ field: Field) -> Bool {
         guard connectionListsNames else { return false }
         return bytes.withUnsafeBytes { all in
             let name = UnsafeRawBufferPointer(rebasing: all[field.nameRange])
@@ -80,7 +80,7 @@ public final class Head {
     /// The `Connection` field holds something else than `close` and `keep-alive`, which is rare.
     var connectionListsNames = false
 
-    public func removeAll() {
+    package func removeAll() {
         bytes.removeAll(keepingCapacity: true)
         fields.removeAll(keepingCapacity: true)
         (isVersion11, framing, keepsAlive, connectionListsNames) = (true, .none, true, false)
@@ -89,7 +89,7 @@ public final class Head {
 }
 
 /// How the end of a body is known (RFC 9112 6.3).
-public enum BodyFraming: Sendable, Equatable {
+package enum BodyFraming: Sendable, Equatable {
     case none
     case length(Int)
     case chunked

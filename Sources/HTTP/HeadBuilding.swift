@@ -1,8 +1,8 @@
 /// Heads are built by appending to a `[UInt8]` that is reused: no intermediate value.
 extension Array<UInt8> {
-    @inlinable public mutating func append(_ literal: StaticString) { append(contentsOf: literal.utf8Bytes) }
+    @inlinable package mutating func append(_ literal: StaticString) { append(contentsOf: literal.utf8Bytes) }
 
-    public mutating func append(decimal value: Int) {
+    package mutating func append(decimal value: Int) {
         // 20 bytes hold any Int; digits come from the right.
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
             var at = 20
@@ -18,14 +18,14 @@ extension Array<UInt8> {
     }
 
     /// `name: value CRLF`. The caller vouches that the value holds no line end.
-    @inlinable public mutating func appendField(_ name: StaticString, _ value: some Collection<UInt8>) {
+    @inlinable package mutating func appendField(_ name: StaticString, _ value: some Collection<UInt8>) {
         append(name)
         append(": ")
         append(contentsOf: value)
         append("\r\n")
     }
 
-    public mutating func appendField(_ name: StaticString, decimal value: Int) {
+    package mutating func appendField(_ name: StaticString, decimal value: Int) {
         append(name)
         append(": ")
         append(decimal: value)
@@ -33,7 +33,7 @@ extension Array<UInt8> {
     }
 
     /// `HTTP/1.1 200 OK CRLF`.
-    public mutating func appendStatusLine(_ status: Int) {
+    package mutating func appendStatusLine(_ status: Int) {
         append("HTTP/1.1 ")
         append(decimal: status)
         append(" ")
@@ -42,18 +42,18 @@ extension Array<UInt8> {
     }
 
     /// Header and payload of one chunk go out in one write: `prefix` is what stands before the payload, CRLF follows it.
-    public mutating func appendChunkSize(_ count: Int) {
+    package mutating func appendChunkSize(_ count: Int) {
         append(contentsOf: String(count, radix: 16).utf8)
         append("\r\n")
     }
 }
 
 /// Room for `FFFFFFFF CRLF` before a payload.
-public let chunkHeaderRoom = 10
+package let chunkHeaderRoom = 10
 
 /// Writes a chunk's size line so that it ends where the payload starts, and returns where it begins. `room` are the
 /// `chunkHeaderRoom` bytes before the payload; `count` is below 2³².
-public func writeChunkHeader(_ count: Int, into room: UnsafeMutableRawBufferPointer) -> Int {
+package func writeChunkHeader(_ count: Int, into room: UnsafeMutableRawBufferPointer) -> Int {
     var at = room.count
     at -= 1
     room[at] = 10
@@ -70,7 +70,7 @@ public func writeChunkHeader(_ count: Int, into room: UnsafeMutableRawBufferPoin
 }
 
 /// RFC 9110 15, for people who read wires; clients decide by the number.
-public func reasonPhrase(_ status: Int) -> StaticString {
+package func reasonPhrase(_ status: Int) -> StaticString {
     switch status {
     case 100: "Continue"
     case 200: "OK"

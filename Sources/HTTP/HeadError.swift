@@ -1,5 +1,5 @@
 /// Why a head or a body is refused. RFC 9112: what two parsers could read differently is an error, never a guess.
-public enum HeadError: Error, Sendable, Equatable {
+package enum HeadError: Error, Sendable, Equatable {
     /// A client that tries TLS first, as docker and podman do: no request.
     case tlsRecord
     case badRequestLine, badStatusLine, badFieldLine, bareLineFeed
@@ -12,7 +12,7 @@ public enum HeadError: Error, Sendable, Equatable {
     case timedOut
 
     /// What a server answers before it closes.
-    public var status: Int {
+    package var status: Int {
         switch self {
         case .headTooLarge, .tooManyFields, .tooManyOptions, .trailerTooLarge: 431
         case .unsupportedVersion: 505
@@ -24,7 +24,7 @@ public enum HeadError: Error, Sendable, Equatable {
     }
 
     /// A sentence for whoever wrote the client.
-    public var reason: StaticString {
+    package var reason: StaticString {
         switch self {
         case .tlsRecord: "TLS was spoken to a listener of plain HTTP."
         case .badRequestLine: "The request line is not METHOD /path HTTP/1.1 (RFC 9112 3)."
@@ -50,9 +50,9 @@ public enum HeadError: Error, Sendable, Equatable {
 }
 
 /// The bounds of a head. Bytes count the start line, all fields and the empty line.
-public struct HeadLimits: Sendable, Equatable {
-    public var bytes: Int
-    public var fields: Int
+package struct HeadLimits: Sendable, Equatable {
+    package var bytes: Int
+    package var fields: Int
 
-    public init(bytes: Int = 32 << 10, fields: Int = 100) { (self.bytes, self.fields) = (bytes, fields) }
+    package init(bytes: Int = 32 << 10, fields: Int = 100) { (self.bytes, self.fields) = (bytes, fields) }
 }

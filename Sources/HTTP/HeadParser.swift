@@ -1,22 +1,22 @@
 import Glibc
 
 extension Head {
-    public enum Kind: Sendable {
+    package enum Kind: Sendable {
         case request
         /// `toHead`: to a HEAD request, whose answer has no body whatever it says (RFC 9112 6.3).
-        case answer(toHead: Bool)
+        case response(toHead: Bool)
     }
 
     /// Parses `bytes`, a whole head.
-    func parse(as kind: Kind, fieldsAtMost: Int) throws(HeadError) {
+    func parse(as kind: Kind, maxFields: Int) throws(HeadError) {
         let failure = bytes.withUnsafeBytes { all -> HeadError? in
             do throws(HeadError) {
                 let fieldsStart: Int
                 switch kind {
                 case .request: fieldsStart = try parseRequestLine(all)
-                case .answer: fieldsStart = try parseStatusLine(all)
+                case .response: fieldsStart = try parseStatusLine(all)
                 }
-                try parseFields(all, from: fieldsStart, atMost: fieldsAtMost)
+                try parseFields(all, from: fieldsStart, atMost: maxFields)
                 try settle(all, as: kind)
                 return nil
             } catch { return error }
@@ -112,7 +112,7 @@ extension Head {
     }
 
     /// Names that the `Connection` fields may list: each is looked for among all fields. `close`, `keep-alive`, `te` and `upgrade` are common.
-    private static let optionsAtMost = 64
+    private static let maxOptions = 64
 
     /// What the fields mean together: framing, persistence, host, expectation.
     private func settle(_ all: UnsafeRawBufferPointer, as kind: Kind) throws(HeadError) {
@@ -140,9 +140,9 @@ extension Head {
                         connectionListsNames = true
                     }
                     options += 1
-                    return options > Self.optionsAtMost
+                    return options > Self.maxOptions
                 }
-                guard options <= Self.optionsAtMost else { throw .tooManyOptions }
+                guard options <= Self.maxOptions else { throw .tooManyOptions }
             case .host:
                 hosts += 1
                 guard Authority(all, field.valueRange) != nil else { throw .badHost }
@@ -162,7 +162,7 @@ extension Head {
         case .request:
             guard hosts == 1 || (hosts == 0 && !isVersion11) else { throw .badHost }
             guard isOwn else { throw .foreignTarget }
-        case .answer(let toHead):
+        case .response(let toHead):
             if toHead || status < 200 || status == 204 || status == 304 {
                 framing = .none
             } else if length == nil && !isChunked {

@@ -1,19 +1,19 @@
 import Glibc
 
 /// Gathers the bytes of a head as they come, and finds its end in one pass over them however small the pieces are.
-public struct HeadReader {
+package struct HeadReader {
     /// Bytes that came and belong to no head yet. After a head: the start of its body, or the next request.
-    public var input: [UInt8] = []
+    package var input: [UInt8] = []
     private var scanned = 0
     private let limits: HeadLimits
 
-    public init(limits: HeadLimits) { self.limits = limits }
+    package init(limits: HeadLimits) { self.limits = limits }
 
     /// Gives the buffer back, which has the room of the largest head so far. For when `input` is empty.
-    public mutating func releaseBuffer() { input = [] }
+    package mutating func releaseBuffer() { input = [] }
 
     /// Moves the next head out of `input` into `head`, and leaves what follows it. false: more bytes are needed.
-    public mutating func take(_ head: Head, as kind: Head.Kind) throws(HeadError) -> Bool {
+    package mutating func take(_ head: Head, as kind: Head.Kind) throws(HeadError) -> Bool {
         guard let end = try endOfHead() else {
             guard input.count < limits.bytes else { throw .headTooLarge }
             return false
@@ -28,12 +28,12 @@ public struct HeadReader {
             input.removeFirst(end)
         }
         scanned = 0
-        try head.parse(as: kind, fieldsAtMost: limits.fields)
+        try head.parse(as: kind, maxFields: limits.fields)
         return true
     }
 
     /// RFC 9112 2.2 lets a server ignore an empty line before a request line: some old clients send one after a body.
-    public mutating func skipEmptyLine() {
+    package mutating func skipEmptyLine() {
         // Its carriage return may have come alone, and been looked at.
         guard scanned <= 1, input.starts(with: [13, 10]) else { return }
         input.removeFirst(2)

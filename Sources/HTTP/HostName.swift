@@ -1,13 +1,13 @@
 /// A host as it is compared wherever a name decides something: in lower case, without the trailing dot of a fully qualified name (RFC 1034
 /// 3.1), an IPv6 address without its brackets; and the port, where one is named.
-public struct HostName: Sendable, Hashable, CustomStringConvertible {
-    public let name: String
+package struct HostName: Sendable, Hashable, CustomStringConvertible {
+    package let name: String
     /// nil: none is named.
-    public let port: UInt16?
+    package let port: UInt16?
     private let bytes: [UInt8]
 
     /// - Parameter text: `host`, `host:port`, `[address]`, `[address]:port`, or an IPv6 address without brackets. nil: none of these.
-    public init?(_ text: some StringProtocol) {
+    package init?(_ text: some StringProtocol) {
         let written = Array(text.utf8)
         let isBareAddress = written.first != UInt8(ascii: "[") && written.count(where: { $0 == UInt8(ascii: ":") }) > 1
         let all = isBareAddress ? [UInt8(ascii: "[")] + written + [UInt8(ascii: "]")] : written
@@ -18,30 +18,30 @@ public struct HostName: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Of the configuration, where it has been made sure that it is a host. One left out would be any host where it was to be this one.
-    public init(checked text: String) {
+    package init(checked text: String) {
         guard let host = HostName(text) else { preconditionFailure("'\(text)' has passed for a host and is none") }
         self = host
     }
 
     /// - Parameter host: without a port; an IPv6 address with or without brackets.
-    public init?(_ host: String, port: UInt16) {
+    package init?(_ host: String, port: UInt16) {
         let isBareAddress = host.contains(":") && !host.hasPrefix("[")
         self.init(isBareAddress ? "[\(host)]:\(port)" : "\(host):\(port)")
     }
 
     /// A name without a port as it is compared. What is no host stays one that equals none.
-    public static func normalized(_ name: some StringProtocol) -> String {
+    package static func normalized(_ name: some StringProtocol) -> String {
         let name = name.lowercased()
         return name.hasSuffix(".") ? String(name.dropLast()) : name
     }
 
     /// Whether a `Host` field or the like holds a host, and perhaps a port.
-    public static func isAuthority(_ field: ArraySlice<UInt8>) -> Bool {
+    package static func isAuthority(_ field: ArraySlice<UInt8>) -> Bool {
         field.withUnsafeBytes { Authority($0, 0..<$0.count) != nil }
     }
 
     /// Whether a `Host` field or the like means this host: on the port that this names, or on any.
-    public func isMeant(by field: ArraySlice<UInt8>) -> Bool {
+    package func isMeant(by field: ArraySlice<UInt8>) -> Bool {
         field.withUnsafeBytes { all in
             guard let parts = Authority(all, 0..<all.count), port == nil || port == parts.port else { return false }
             return parts.name.count == bytes.count && zip(all[parts.name], bytes).allSatisfy { lower($0) == $1 }
@@ -49,9 +49,9 @@ public struct HostName: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// A name under that domain, and not the domain itself.
-    public func isBelow(_ domain: HostName) -> Bool { name.count > domain.name.count && name.hasSuffix("." + domain.name) }
+    package func isBelow(_ domain: HostName) -> Bool { name.count > domain.name.count && name.hasSuffix("." + domain.name) }
 
-    public var description: String {
+    package var description: String {
         let name = name.contains(":") ? "[\(name)]" : name
         return port.map { "\(name):\($0)" } ?? name
     }
@@ -64,10 +64,10 @@ struct Authority {
     let port: UInt16?
 
     /// A DNS name has 253 characters at most (RFC 1035 3.1); with a trailing dot, or an address's brackets, and a port.
-    private static let bytesAtMost = 253 + 2 + 6
+    private static let maxBytes = 253 + 2 + 6
 
     init?(_ all: UnsafeRawBufferPointer, _ range: Range<Int>) {
-        guard !range.isEmpty, range.count <= Self.bytesAtMost else { return nil }
+        guard !range.isEmpty, range.count <= Self.maxBytes else { return nil }
         var end = range.lowerBound
         if all[end] == UInt8(ascii: "[") {
             let start = end + 1

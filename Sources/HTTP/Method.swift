@@ -1,12 +1,12 @@
 /// The methods a registry knows (distribution spec, section "Endpoints"); any other token is `other`.
-public enum Method: UInt8, Sendable, CaseIterable {
+package enum Method: UInt8, Sendable, CaseIterable {
     case get, head, put, post, patch, delete, options, other
 
-    public init(_ token: UnsafeRawBufferPointer) {
+    package init(_ token: UnsafeRawBufferPointer) {
         self = Self.allCases.first { $0 != .other && token.elementsEqual($0.token.utf8Bytes) } ?? .other
     }
 
-    public var token: StaticString {
+    package var token: StaticString {
         switch self {
         case .get: "GET"
         case .head: "HEAD"
@@ -20,7 +20,7 @@ public enum Method: UInt8, Sendable, CaseIterable {
     }
 
     /// RFC 9110 9.2.2: sending it twice does no more than sending it once.
-    public var isIdempotent: Bool {
+    package var isIdempotent: Bool {
         switch self {
         case .get, .head, .put, .delete, .options: true
         case .post, .patch, .other: false
@@ -30,5 +30,5 @@ public enum Method: UInt8, Sendable, CaseIterable {
 
 extension StaticString {
     /// The literal's bytes, where they lie.
-    @inlinable public var utf8Bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount) }
+    @inlinable package var utf8Bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount) }
 }

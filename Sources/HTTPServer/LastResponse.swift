@@ -1,9 +1,9 @@
 import HTTP
-import Transport
+package import Transport
 
 /// A whole response after which the connection ends: to what is no request, or to somebody who is not to be served.
-public enum LastResponse {
-    public static func bytes(_ status: Int, fields: [(String, String)], body: [UInt8], on loop: EventLoop) -> [UInt8] {
+package enum LastResponse {
+    package static func bytes(_ status: Int, fields: [(String, String)], body: [UInt8], on loop: EventLoop) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.appendStatusLine(status)
         bytes.appendField("Date", loop.date.now())

@@ -1,25 +1,26 @@
-import HTTP
+package import HTTP
+import Crypto
 import Transport
 
 /// What a read of a body came to. The payload lies at the front of the buffer that was read into.
-public enum BodyProgress {
+package enum BodyProgress {
     case payload(Int)
     case end
     case wantsRead, wantsWrite
 }
 
 /// A request and the answer to it. One object a connection, reused from request to request.
-public final class Request {
-    public let head = Head()
+package final class Request {
+    package let head = Head()
     /// Its connection outlives it: the request is a part of the connection.
-    public unowned let connection: ServerConnection
+    package unowned let connection: ServerConnection
 
     private var body = BodyDecoder(.none)
     /// Bytes of the body so far, with its framing.
-    public private(set) var bodyReceived = 0
+    package private(set) var bodyReceived = 0
     private var isContinuePending = false
     /// How the answer's body is framed, from `begin` to `end`.
-    private var answerFraming = BodyFraming.none
+    private var responseFraming = BodyFraming.none
     /// The answer cannot be followed by another one on this connection.
     private var closes = false
     private(set) var isOpen = false
@@ -31,27 +32,27 @@ public final class Request {
         bodyReceived = 0
         isContinuePending = head.expectsContinue && !body.isDone
         closes = !head.keepsAlive
-        answerFraming = .none
+        responseFraming = .none
         isOpen = true
     }
 
-    public var method: Method { head.method }
+    package var method: Method { head.method }
     /// The path as it was sent, percent-encoded.
-    public var path: String { String(decoding: head.target.prefix { $0 != UInt8(ascii: "?") }, as: UTF8.self) }
+    package var path: String { String(decoding: head.target.prefix { $0 != UInt8(ascii: "?") }, as: UTF8.self) }
     /// What follows the question mark, as it was sent.
-    public var query: String? {
+    package var query: String? {
         head.target.firstIndex(of: UInt8(ascii: "?")).map { String(decoding: head.target[($0 + 1)...], as: UTF8.self) }
     }
-    public func field(_ name: String) -> String? { head.string(name) }
+    package func field(_ name: String) -> String? { head.string(name) }
 
     // MARK: The body
 
-    public var hasUnreadBody: Bool { isOpen && !body.isDone }
+    package var hasUnreadBody: Bool { isOpen && !body.isDone }
     /// The client waits for `100 Continue` before it sends the body (RFC 9110 10.1.1).
-    public var awaitsContinue: Bool { isContinuePending && connection.reader.input.isEmpty }
+    package var awaitsContinue: Bool { isContinuePending && connection.reader.input.isEmpty }
 
     /// Lets a client that waits for it send its body.
-    public func sendContinue() async throws {
+    package func sendContinue() async throws {
         guard isContinuePending else { return }
         isContinuePending = false
         guard connection.reader.input.isEmpty else { return }
@@ -59,7 +60,7 @@ public final class Request {
     }
 
     /// Payload that is there now. What comes after the body stays with the connection.
-    public func readNow(into buffer: UnsafeMutableRawBufferPointer) throws -> BodyProgress {
+    package func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> BodyProgress {
         while !body.isDone {
             let room = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(body.worthReading(atMost: buffer.count)))
             let count: Int
@@ -70,7 +71,7 @@ public final class Request {
                 }
                 connection.reader.input.removeFirst(count)
             } else {
-                switch try connection.stream.readNow(into: room) {
+                switch try connection.stream.tryRead(into: room) {
                 case .bytes(let some): count = some
                 case .wantsRead: return .wantsRead
                 case .wantsWrite: return .wantsWrite
@@ -86,23 +87,23 @@ public final class Request {
     }
 
     /// The next piece of the payload, of at most `count` bytes; empty at the end.
-    public func read(upTo count: Int) async throws -> [UInt8] {
+    package func read(upTo count: Int) async throws -> [UInt8] {
         if awaitsContinue { try await sendContinue() }
         let room = UnsafeMutableRawBufferPointer(rebasing: connection.scratch.prefix(count))
         let loop = connection.stream.loop
         if loop.isTurnOver { await loop.nextTurn() }
         while true {
-            switch try readNow(into: room) {
+            switch try tryRead(into: room) {
             case .payload(let payload): return [UInt8](UnsafeRawBufferPointer(rebasing: room.prefix(payload)))
             case .end: return []
-            case .wantsRead: try await connection.stream.untilReadable(timeout: connection.settings.stallTimeout)
-            case .wantsWrite: try await connection.stream.untilWritable(timeout: connection.settings.stallTimeout)
+            case .wantsRead: try await connection.stream.waitUntilReadable(timeout: connection.settings.stallTimeout)
+            case .wantsWrite: try await connection.stream.waitUntilWritable(timeout: connection.settings.stallTimeout)
             }
         }
     }
 
     /// The whole payload when it has at most `limit` bytes; nil when it has more.
-    public func collect(upTo limit: Int) async throws -> [UInt8]? {
+    package func collect(upTo limit: Int) async throws -> [UInt8]? {
         if case .length(let count) = head.framing, count > limit { return nil }
         var all: [UInt8] = []
         while true {
@@ -119,7 +120,7 @@ public final class Request {
     private static let passedOverBytes = 64 << 10
 
     /// Whether another request may follow the answer that is about to be written. Decides `Connection: close`.
-    public var keepsAlive: Bool {
+    package var keepsAlive: Bool {
         guard !closes, !connection.isDraining, !awaitsContinue else { return false }
         return body.isDone
             || body.worthReading(atMost: Self.passedOverBytes + 1) <= Self.passedOverBytes && head.framing != .chunked
@@ -127,7 +128,7 @@ public final class Request {
 
     /// What the response's head has to say of the connection, which then is so: that it ends, or to HTTP/1.0, which takes silence for that,
     /// that it persists (RFC 9112 9.3).
-    public func connectionField() -> StaticString {
+    package func connectionField() -> StaticString {
         guard keepsAlive else {
             closes = true
             return "Connection: close\r\n"
@@ -136,17 +137,17 @@ public final class Request {
     }
 
     /// The answer ends with the connection, or is unfinished: nothing may follow it.
-    public func closeAfterAnswer() { closes = true }
+    package func closeAfterResponse() { closes = true }
 
     /// A whole answer. `Content-Length`, and `Connection` where needed, are added; to HEAD the body is left out.
-    public func respond(_ status: Int, fields: [(String, String)] = [], body payload: [UInt8] = []) async throws {
+    package func respond(_ status: Int, fields: [(String, String)] = [], body payload: [UInt8] = []) async throws {
         try await begin(status, fields: fields, length: payload.count)
         try await send(payload)
         try await end()
     }
 
     /// The head of an answer whose body follows by `send`. `length` nil: chunked, or to the connection's end for HTTP/1.0.
-    public func begin(_ status: Int, fields: [(String, String)] = [], length: Int?) async throws {
+    package func begin(_ status: Int, fields: [(String, String)] = [], length: Int?) async throws {
         var bytes: [UInt8] = []
         bytes.appendStatusLine(status)
         // The sandbox has a clock of its own.
@@ -154,31 +155,31 @@ public final class Request {
         bytes.append(fields)
         let hasBody = status >= 200 && status != 204 && status != 304
         if let length {
-            answerFraming = length == 0 ? .none : .length(length)
+            responseFraming = length == 0 ? .none : .length(length)
             if hasBody { bytes.appendField("Content-Length", decimal: length) }
         } else if !hasBody {
-            answerFraming = .none
+            responseFraming = .none
         } else if head.isVersion11 {
-            answerFraming = .chunked
+            responseFraming = .chunked
             bytes.append("Transfer-Encoding: chunked\r\n")
         } else {
-            answerFraming = .untilClose
+            responseFraming = .untilClose
             closes = true
         }
-        if head.method == .head || !hasBody { answerFraming = .none }
+        if head.method == .head || !hasBody { responseFraming = .none }
         bytes.append(connectionField())
         bytes.append("\r\n")
         try await write(bytes)
     }
 
     /// A piece of the answer's body. Left out where the answer has none (HEAD).
-    public func send(_ piece: [UInt8]) async throws {
-        guard answerFraming != .none, !piece.isEmpty else { return }
-        if case .length(let rest) = answerFraming {
+    package func send(_ piece: [UInt8]) async throws {
+        guard responseFraming != .none, !piece.isEmpty else { return }
+        if case .length(let rest) = responseFraming {
             guard piece.count <= rest else { preconditionFailure("an answer's body is longer than its Content-Length") }
-            answerFraming = piece.count == rest ? .none : .length(rest - piece.count)
+            responseFraming = piece.count == rest ? .none : .length(rest - piece.count)
         }
-        guard answerFraming == .chunked else { return try await write(piece) }
+        guard responseFraming == .chunked else { return try await write(piece) }
         var chunk: [UInt8] = []
         chunk.appendChunkSize(piece.count)
         chunk += piece
@@ -186,10 +187,10 @@ public final class Request {
         try await write(chunk)
     }
 
-    public func end() async throws {
-        if answerFraming == .chunked {
+    package func end() async throws {
+        if responseFraming == .chunked {
             try await write(Array("0\r\n\r\n".utf8))
-            answerFraming = .none
+            responseFraming = .none
         }
     }
 
@@ -198,7 +199,7 @@ public final class Request {
     }
 
     /// Ends the connection at once with a reset: the client cannot take what it has got for the whole.
-    public func abort() {
+    package func abort() {
         closes = true
         connection.stream.reset()
     }
@@ -206,7 +207,7 @@ public final class Request {
     /// Makes the connection ready for the next request. false: there can be none.
     func finish() async -> Bool {
         defer { if body.isDone { isOpen = false } }
-        guard !closes, answerFraming == .none, connection.stream.isOpen, !awaitsContinue, body.isDone || !connection.isDraining
+        guard !closes, responseFraming == .none, connection.stream.isOpen, !awaitsContinue, body.isDone || !connection.isDraining
         else {
             return false
         }

@@ -1,26 +1,26 @@
-import Crypto
-import HTTP
-import Transport
+package import Crypto
+package import HTTP
+package import Transport
 
 /// A client's connection, from its first byte to its last: requests come out of it in order, one at a time, and each is
 /// answered before the next is read, so pipelined requests are answered in order too. Confined to its loop.
-public final class ServerConnection {
-    public let stream: Stream
-    public let peer: SocketAddress
+package final class ServerConnection {
+    package let stream: SocketStream
+    package let peer: SocketAddress
     /// The peer's address without its port, as text for the log: made once a connection.
-    public private(set) lazy var peerText = Array(peer.host.utf8)
-    public let settings: ServerSettings
+    package private(set) lazy var peerText = Array(peer.host.utf8)
+    package let settings: ServerSettings
     /// The loop's scratch buffer: what is in it is good until the next `await`.
-    public let scratch: UnsafeMutableRawBufferPointer
+    package let scratch: UnsafeMutableRawBufferPointer
     /// The head that ended the connection; it has been answered.
     private var refusal: HeadError?
     /// No further request is read after the one being answered.
-    public private(set) var isDraining = false
+    package private(set) var isDraining = false
     /// It was ended in the middle of an exchange, by us.
-    public private(set) var isAbandoned = false
+    package private(set) var isAbandoned = false
 
     /// What a malformed head is answered with, whole; it is logged there as well.
-    public typealias Rejection = (HeadError, ServerConnection) -> [UInt8]
+    package typealias Rejection = (HeadError, ServerConnection) -> [UInt8]
 
     private let rejection: Rejection?
     var reader: HeadReader
@@ -31,10 +31,10 @@ public final class ServerConnection {
     private var parkedUntil: Wake?
 
     /// - Parameter rejection: nil: the reason as plain text.
-    public init(
+    package init(
         _ socket: AcceptedSocket, on loop: EventLoop, settings: ServerSettings, tally: ByteTally? = nil, rejection: Rejection? = nil
     ) {
-        stream = Stream(socket.descriptor, on: loop, tally: tally)
+        stream = SocketStream(socket.descriptor, on: loop, tally: tally)
         peer = socket.peer
         scratch = loop.scratch
         reader = HeadReader(limits: settings.limits)
@@ -42,13 +42,13 @@ public final class ServerConnection {
     }
 
     /// The TLS handshake, where the listener has one. false: it failed and the connection is closed.
-    public func secure(_ server: TLSServer?) async throws {
+    package func secure(_ server: TLSServer?) async throws {
         guard let server else { return }
         try await stream.acceptTLS(server, timeout: settings.tlsHandshakeTimeout)
     }
 
     /// What a connection has next.
-    public enum Next {
+    package enum Next {
         case request(Request)
         /// Nothing for a while: what it held is given back. To be followed by `park`.
         case idle
@@ -57,7 +57,7 @@ public final class ServerConnection {
     }
 
     /// The next request, its head parsed; nil when the connection is over. For hosts of few connections; others use `next`.
-    public func nextRequest() async -> Request? {
+    package func nextRequest() async -> Request? {
         while true {
             switch await next() {
             case .request(let request): return request
@@ -69,7 +69,7 @@ public final class ServerConnection {
 
     /// The next request, its head parsed. What is malformed is answered, and ends the connection. The request before it is
     /// finished first: its unread body is passed over, within bounds.
-    public func next() async -> Next {
+    package func next() async -> Next {
         if let request, request.isOpen, await !request.finish() {
             await close()
             return .end
@@ -102,10 +102,10 @@ public final class ServerConnection {
 
     /// Waits without a task after `next` said `idle`. `resume` is called once, on the loop: when bytes have come, when the idle time is
     /// over, or when the connection is to end. `next` then says which.
-    public func park(_ resume: @escaping () -> Void) {
+    package func park(_ resume: @escaping () -> Void) {
         guard !isDraining else { return resume() }
         isIdle = true
-        stream.waiter.forget()
+        stream.waiter.reset()
         stream.waiter.whenWoken { [unowned self] wake in  // the connection owns the stream and its waiter
             isIdle = false
             parkedUntil = wake
@@ -119,20 +119,20 @@ public final class ServerConnection {
     private func hasArrived() async throws -> Bool {
         isIdle = true
         defer { isIdle = false }
-        do { try await stream.untilReadable(timeout: settings.heldTimeout) } catch let error as TransportError
+        do { try await stream.waitUntilReadable(timeout: settings.heldTimeout) } catch let error as TransportError
             where error.kind == .timedOut && settings.parkedTimeout > .zero
         { return false }
         return true
     }
 
     /// Ends the connection as soon as no exchange is on it: at once when it is idle.
-    public func drain() {
+    package func drain() {
         isDraining = true
         if isIdle { stream.waiter.wake(.cancelled) }
     }
 
     /// Ends it whatever is on it: the drain's time is up.
-    public func abandon() {
+    package func abandon() {
         isAbandoned = true
         stream.waiter.cancel()
         stream.reset()

@@ -1,8 +1,8 @@
 /// A content digest: `sha256:` and 64, or `sha512:` and 128 lower-case hexadecimal digits (image spec, "Digests").
-public struct Digest: Hashable, Sendable, CustomStringConvertible {
-    public let bytes: [UInt8]
+package struct Digest: Hashable, Sendable, CustomStringConvertible {
+    package let bytes: [UInt8]
 
-    public init?(_ bytes: some Collection<UInt8>) {
+    package init?(_ bytes: some Collection<UInt8>) {
         let digits: Int
         if bytes.starts(with: "sha256:".utf8) {
             digits = 64
@@ -16,17 +16,17 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
         self.bytes = Array(bytes)
     }
 
-    public init?(_ string: String) { self.init(Array(string.utf8)) }
+    package init?(_ string: String) { self.init(Array(string.utf8)) }
 
-    public var description: String { String(decoding: bytes, as: UTF8.self) }
+    package var description: String { String(decoding: bytes, as: UTF8.self) }
 }
 
 /// What a manifest is asked for by (distribution spec, "Pulling manifests").
-public enum Reference: Hashable, Sendable, CustomStringConvertible {
+package enum Reference: Hashable, Sendable, CustomStringConvertible {
     case tag(Tag)
     case digest(Digest)
 
-    public init?(_ bytes: some Collection<UInt8>) {
+    package init?(_ bytes: some Collection<UInt8>) {
         if let digest = Digest(bytes) {
             self = .digest(digest)
         } else if let tag = Tag(bytes) {
@@ -36,21 +36,21 @@ public enum Reference: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    public var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         switch self {
         case .tag(let tag): tag.bytes
         case .digest(let digest): digest.bytes
         }
     }
 
-    public var description: String { String(decoding: bytes, as: UTF8.self) }
+    package var description: String { String(decoding: bytes, as: UTF8.self) }
 }
 
 /// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
-public struct Tag: Hashable, Sendable, CustomStringConvertible {
-    public let bytes: [UInt8]
+package struct Tag: Hashable, Sendable, CustomStringConvertible {
+    package let bytes: [UInt8]
 
-    public init?(_ bytes: some Collection<UInt8>) {
+    package init?(_ bytes: some Collection<UInt8>) {
         guard let first = bytes.first, bytes.count <= 128, Self.isWord(first) else { return nil }
         guard bytes.allSatisfy({ Self.isWord($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }) else { return nil }
         self.bytes = Array(bytes)
@@ -58,5 +58,5 @@ public struct Tag: Hashable, Sendable, CustomStringConvertible {
 
     private static func isWord(_ byte: UInt8) -> Bool { (byte | 0x20) &- 97 < 26 || byte &- 48 < 10 || byte == UInt8(ascii: "_") }
 
-    public var description: String { String(decoding: bytes, as: UTF8.self) }
+    package var description: String { String(decoding: bytes, as: UTF8.self) }
 }

@@ -1,20 +1,20 @@
-/// A registry of Amazon ECR by its host: account, region and partition are read from it (wire 1.7).
-public struct ECRHost: Sendable, Equatable {
+/// A registry of Amazon ECR by its host: account, region and partition are read from it (ECR 1.7).
+package struct ECRHost: Sendable, Equatable {
     /// In lower case.
-    public let host: String
+    package let host: String
     /// Twelve digits; nil for ECR Public.
-    public let account: String?
-    public let region: String
-    public let isFIPS: Bool
-    public let isDualStack: Bool
+    package let account: String?
+    package let region: String
+    package let isFIPS: Bool
+    package let isDualStack: Bool
     private let partition: Partition
 
-    public static let allowed = "an ECR host such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com, or public.ecr.aws"
+    package static let allowed = "an ECR host such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com, or public.ecr.aws"
     /// ECR Public, by its classic name and by the one that is reached over IPv6 too.
     private static let publicHost = "public.ecr.aws", publicDualStackHost = "ecr-public.aws.com"
 
     /// nil for any other host.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         host = text.lowercased()
         if host == Self.publicHost || host == Self.publicDualStackHost {
             (account, region, isFIPS, partition) = (nil, "us-east-1", false, .aws)
@@ -39,26 +39,26 @@ public struct ECRHost: Sendable, Equatable {
         isFIPS = service == "ecr-fips"
     }
 
-    public var isPublic: Bool { account == nil }
+    package var isPublic: Bool { account == nil }
 
     /// Where `GetAuthorizationToken` is asked. The environment may ask for FIPS or dual-stack endpoints where the host does not.
-    public func apiHost(fips: Bool = false, dualStack: Bool = false) -> String {
+    package func apiHost(fips: Bool = false, dualStack: Bool = false) -> String {
         partition.host(
             of: isPublic ? .ecrPublic : .ecr, in: region, fips: isFIPS || fips, dualStack: isDualStack || dualStack)
     }
 
     /// Of the same region, and reached in the same ways.
-    public func stsHost(fips: Bool = false, dualStack: Bool = false) -> String {
+    package func stsHost(fips: Bool = false, dualStack: Bool = false) -> String {
         partition.host(of: .sts, in: region, fips: isFIPS || fips, dualStack: isDualStack || dualStack)
     }
 
     /// `aws`, `aws-cn`, …: as it stands in ARNs.
-    public var partitionName: String { partition.name }
+    package var partitionName: String { partition.name }
     /// What the partition's hosts end in: `amazonaws.com`.
-    public var partitionSuffix: String { partition.suffix }
+    package var partitionSuffix: String { partition.suffix }
 
     /// Whether a host is one of AWS's own in this registry's partition: its S3, and what else it names itself.
-    public func isBesideAWS(_ host: String) -> Bool {
+    package func isBesideAWS(_ host: String) -> Bool {
         [partition.suffix, partition.dualStackSuffix, partition.dualStackRegistrySuffix].contains { host.hasSuffix("." + $0) }
     }
 }

@@ -1,5 +1,5 @@
 /// A place of the registry API (distribution spec, "Endpoints"). A path that is none of these is never forwarded.
-public enum Endpoint: Sendable, Hashable {
+package enum Endpoint: Sendable, Hashable {
     case ping
     case catalog
     case tags(Repository)
@@ -10,7 +10,7 @@ public enum Endpoint: Sendable, Hashable {
     case upload(Repository, session: [UInt8])
     case referrers(Repository, Digest)
 
-    public var repository: Repository? {
+    package var repository: Repository? {
         switch self {
         case .ping, .catalog: nil
         case .tags(let repository), .manifest(let repository, _), .blob(let repository, _), .uploads(let repository),
@@ -20,10 +20,10 @@ public enum Endpoint: Sendable, Hashable {
     }
 
     /// A session's name: bounded, and of characters that no reader takes for anything else.
-    static let sessionBytesAtMost = 512
+    static let maxSessionBytes = 512
 
     /// - Parameter path: decoded.
-    public init(path: [UInt8]) throws(RegistryError) {
+    package init(path: [UInt8]) throws(RegistryError) {
         guard path.starts(with: "/v2".utf8) else { throw .notAnEndpoint }
         let rest = path.dropFirst(3)
         guard rest.first == UInt8(ascii: "/") || rest.isEmpty else { throw .notAnEndpoint }
@@ -59,7 +59,7 @@ public enum Endpoint: Sendable, Hashable {
             return .uploads(try name(last.isEmpty ? 3 : 2))
         }
         if word(1, "uploads"), word(2, "blobs") {
-            guard last.count <= sessionBytesAtMost, last.allSatisfy(isSessionCharacter) else { throw .badSession }
+            guard last.count <= maxSessionBytes, last.allSatisfy(isSessionCharacter) else { throw .badSession }
             return .upload(try name(3), session: Array(last))
         }
         if word(1, "blobs") || word(1, "referrers") {

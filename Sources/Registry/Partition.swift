@@ -1,12 +1,12 @@
-/// A partition of AWS: regions that share the names of their hosts (wire 1.7). The hosts are those of botocore's endpoint rules.
-public struct Partition: Sendable, Equatable {
+/// A partition of AWS: regions that share the names of their hosts (ECR 1.7). The hosts are those of botocore's endpoint rules.
+package struct Partition: Sendable, Equatable {
     /// The services that have hosts here. `sso` is the portal that gives role credentials.
-    public enum Service: String, Sendable, CaseIterable { case ecr, ecrPublic, sts, sso, ssoOIDC }
+    package enum Service: String, Sendable, CaseIterable { case ecr, ecrPublic, sts, sso, ssoOIDC }
 
     /// As it stands in ARNs: `aws`, `aws-cn`.
-    public let name: String
+    package let name: String
     /// What its hosts end in: `amazonaws.com`.
-    public let suffix: String
+    package let suffix: String
     let dualStackSuffix: String
     /// Registries have a dual-stack suffix of their own.
     let dualStackRegistrySuffix: String
@@ -14,7 +14,7 @@ public struct Partition: Sendable, Equatable {
     private let regions: [String]
 
     /// nil when no partition has regions of such a name.
-    public init?(ofRegion region: String) {
+    package init?(ofRegion region: String) {
         let words = region.split(separator: "-", omittingEmptySubsequences: false)
         guard words.count > 2, words.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(Self.isLetterOrDigit) }),
             words[words.count - 1].utf8.allSatisfy(Self.isDigit)
@@ -28,12 +28,12 @@ public struct Partition: Sendable, Equatable {
     private static func isLetterOrDigit(_ byte: UInt8) -> Bool { byte &- 97 < 26 || isDigit(byte) }
 
     /// AWS's own host of a service in one of the partition's regions.
-    public func host(of service: Service, in region: String, fips: Bool = false, dualStack: Bool = false) -> String {
+    package func host(of service: Service, in region: String, fips: Bool = false, dualStack: Bool = false) -> String {
         let isGovernment = name == "aws-us-gov"
         let isClassicFIPS = fips && !dualStack
         let label =
             switch service {
-            // In these two partitions AWS documents the FIPS hosts without `api.` (wire 1.7).
+            // In these two partitions AWS documents the FIPS hosts without `api.` (ECR 1.7).
             case .ecr: dualStack || (isClassicFIPS && (name == "aws" || isGovernment)) ? "ecr" : "api.ecr"
             case .ecrPublic: dualStack && !fips && name == "aws" ? "ecr-public" : "api.ecr-public"
             case .sts: "sts"

@@ -1,7 +1,7 @@
 /// An error as a registry says it (distribution spec, "Error Codes"): the code, the status that goes with it, and a sentence that
 /// says what to do.
-public struct RegistryError: Error, Sendable, CustomStringConvertible {
-    public enum Code: String, Sendable, CaseIterable {
+package struct RegistryError: Error, Sendable, CustomStringConvertible {
+    package enum Code: String, Sendable, CaseIterable {
         case blobUnknown = "BLOB_UNKNOWN", blobUploadInvalid = "BLOB_UPLOAD_INVALID", blobUploadUnknown = "BLOB_UPLOAD_UNKNOWN"
         case digestInvalid = "DIGEST_INVALID"
         case manifestBlobUnknown = "MANIFEST_BLOB_UNKNOWN", manifestInvalid = "MANIFEST_INVALID", manifestUnknown =
@@ -11,7 +11,7 @@ public struct RegistryError: Error, Sendable, CustomStringConvertible {
         case unauthorized = "UNAUTHORIZED", denied = "DENIED", unsupported = "UNSUPPORTED", tooManyRequests = "TOOMANYREQUESTS"
         case unavailable = "UNAVAILABLE"
 
-        public var status: Int {
+        package var status: Int {
             switch self {
             case .blobUnknown, .blobUploadUnknown, .manifestUnknown, .manifestBlobUnknown, .nameUnknown: 404
             case .blobUploadInvalid, .digestInvalid, .manifestInvalid, .nameInvalid, .sizeInvalid, .tagInvalid: 400
@@ -24,20 +24,20 @@ public struct RegistryError: Error, Sendable, CustomStringConvertible {
         }
     }
 
-    public let code: Code
-    public let status: Int
-    public let message: String
+    package let code: Code
+    package let status: Int
+    package let message: String
 
     /// - Parameter status: where another than the code's own is meant: 502 and 504 are `UNAVAILABLE` too.
-    public init(_ code: Code, _ message: String, status: Int? = nil) {
+    package init(_ code: Code, _ message: String, status: Int? = nil) {
         (self.code, self.message) = (code, message)
         self.status = status ?? code.status
     }
 
-    public var description: String { "\(status) \(code.rawValue): \(message)" }
+    package var description: String { "\(status) \(code.rawValue): \(message)" }
 
-    /// `{"errors":[{"code","message","detail"}]}`, as docker parses it (wire 1.2).
-    public func json(requestID: String?) -> [UInt8] {
+    /// `{"errors":[{"code","message","detail"}]}`, as docker parses it (ECR 1.2).
+    package func json(requestID: String?) -> [UInt8] {
         var json: [UInt8] = Array("{\"errors\":[{\"code\":\"\(code.rawValue)\",\"message\":\"".utf8)
         Self.append(message, to: &json)
         json += "\",\"detail\":".utf8
@@ -72,7 +72,7 @@ public struct RegistryError: Error, Sendable, CustomStringConvertible {
         "The repository's name must be lower-case letters and digits, separated by one of . _ __ - and /, 255 characters at most.")
     static let badReference = RegistryError(
         .tagInvalid, "The reference is neither a tag (128 of A-Za-z0-9._-) nor a digest (sha256:...).")
-    public static let badDigest = RegistryError(
+    package static let badDigest = RegistryError(
         .digestInvalid, "The digest must be sha256: and 64, or sha512: and 128 lower-case hexadecimal digits.")
     static let badSession = RegistryError(.blobUploadUnknown, "This is not the name of an upload session.")
 }

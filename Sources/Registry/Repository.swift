@@ -1,24 +1,24 @@
-/// A repository's name (distribution spec, "Pulling manifests"; ECR's own grammar is the same, wire 3):
+/// A repository's name (distribution spec, "Pulling manifests"; ECR's own grammar is the same, ECR 3):
 /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/…)*`, 255 bytes at most.
-public struct Repository: Hashable, Sendable, CustomStringConvertible {
-    public let bytes: [UInt8]
+package struct Repository: Hashable, Sendable, CustomStringConvertible {
+    package let bytes: [UInt8]
 
-    public static let bytesAtMost = 255
+    package static let maxBytes = 255
 
-    public init?(_ bytes: some Collection<UInt8>) {
-        guard bytes.count <= Self.bytesAtMost, Self.isName(bytes) else { return nil }
+    package init?(_ bytes: some Collection<UInt8>) {
+        guard bytes.count <= Self.maxBytes, Self.isName(bytes) else { return nil }
         self.bytes = Array(bytes)
     }
 
-    public init?(_ string: String) { self.init(Array(string.utf8)) }
+    package init?(_ string: String) { self.init(Array(string.utf8)) }
 
     /// With `prefix` at its start replaced; nil when it does not start so, or when the result is no name.
-    public func replacing(prefix: [UInt8], with other: [UInt8]) -> Repository? {
+    package func replacing(prefix: [UInt8], with other: [UInt8]) -> Repository? {
         guard bytes.starts(with: prefix) else { return nil }
         return Repository(other + bytes.dropFirst(prefix.count))
     }
 
-    public var description: String { String(decoding: bytes, as: UTF8.self) }
+    package var description: String { String(decoding: bytes, as: UTF8.self) }
 
     private enum Last { case start, letter, dot, underscore, underscores, dash }
 

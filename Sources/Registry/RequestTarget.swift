@@ -1,30 +1,30 @@
 /// The target of a request in origin form (RFC 9112 3.2.1), decoded once. What could be read as another path by somebody behind
 /// us is refused here, and never reaches a rule.
-public struct RequestTarget: Sendable {
+package struct RequestTarget: Sendable {
     /// Decoded; `/` separates segments and nothing else does.
-    public let path: [UInt8]
+    package let path: [UInt8]
     /// As it was sent, without the question mark; empty when there is none.
-    public let query: [UInt8]
+    package let query: [UInt8]
     /// Found once: they are asked for by many names.
     private let parameters: [Parameter]
 
     /// As it was sent, and its name in that.
     private struct Parameter { let sent: ArraySlice<UInt8>, key: ArraySlice<UInt8> }
 
-    public enum Problem: Error, CustomStringConvertible {
+    package enum Problem: Error, CustomStringConvertible {
         case badEscape, encodedSlash, controlCharacter, dotSegment, emptySegment, longPath
         case repeatedParameter, semicolon, fragment, manyParameters
 
-        public var description: String {
+        package var description: String {
             switch self {
             case .badEscape: "The path holds a percent sign without two hexadecimal digits."
             case .encodedSlash: "The path holds an encoded slash or backslash."
             case .controlCharacter: "The path holds a control character or one outside ASCII."
             case .dotSegment: "The path holds a '.' or '..' segment."
             case .emptySegment: "The path holds an empty segment."
-            case .longPath: "The path is longer than \(pathBytesAtMost) bytes."
+            case .longPath: "The path is longer than \(maxPathBytes) bytes."
             case .fragment: "The query holds a '#', which some read as its end."
-            case .manyParameters: "The query has more than \(parametersAtMost) parameters."
+            case .manyParameters: "The query has more than \(maxParameters) parameters."
             case .semicolon: "The query holds a semicolon, which some read as the end of a parameter."
             case .repeatedParameter: "A query parameter that may come once came twice."
             }
@@ -32,16 +32,16 @@ public struct RequestTarget: Sendable {
     }
 
     /// Bytes as sent. A repository's name has 255, a reference or an upload's name 512, each perhaps as three.
-    static let pathBytesAtMost = 4 << 10
+    static let maxPathBytes = 4 << 10
     /// Each is looked at by its name, several times. Clients send four; ECR's own locations hold a handful.
-    static let parametersAtMost = 64
+    static let maxParameters = 64
 
     /// Parameters that something is decided by: with two of one name, two readers could take different ones.
     private static let single = ["mount", "from", "digest", "ns", "n", "last", "artifactType", "_berth"].map { Array($0.utf8) }
 
-    public init(_ bytes: ArraySlice<UInt8>) throws(Problem) {
+    package init(_ bytes: ArraySlice<UInt8>) throws(Problem) {
         let end = bytes.firstIndex(of: UInt8(ascii: "?"))
-        guard bytes.distance(from: bytes.startIndex, to: end ?? bytes.endIndex) <= Self.pathBytesAtMost else { throw .longPath }
+        guard bytes.distance(from: bytes.startIndex, to: end ?? bytes.endIndex) <= Self.maxPathBytes else { throw .longPath }
         path = try Self.decodedPath(bytes[..<(end ?? bytes.endIndex)])
         var query = end.map { Array(bytes[($0 + 1)...]) } ?? []
         // A tool that knows ECR alone has never seen a query in a Location, and begins one of its own behind ours.
@@ -55,7 +55,7 @@ public struct RequestTarget: Sendable {
         }
         guard !query.contains(UInt8(ascii: ";")) else { throw .semicolon }
         guard !query.contains(UInt8(ascii: "#")) else { throw .fragment }
-        guard query.count(where: { $0 == UInt8(ascii: "&") }) < Self.parametersAtMost else { throw .manyParameters }
+        guard query.count(where: { $0 == UInt8(ascii: "&") }) < Self.maxParameters else { throw .manyParameters }
         parameters = query.split(separator: UInt8(ascii: "&")).map {
             Parameter(sent: $0, key: $0.prefix { $0 != UInt8(ascii: "=") })
         }
@@ -74,18 +74,18 @@ public struct RequestTarget: Sendable {
 
     /// It holds Berth's own parameter, perhaps behind what the upstream keeps there.
     private static func hasState(_ query: ArraySlice<UInt8>) -> Bool {
-        query.split(separator: UInt8(ascii: "&"), maxSplits: parametersAtMost).contains { $0.starts(with: "_berth=".utf8) }
+        query.split(separator: UInt8(ascii: "&"), maxSplits: maxParameters).contains { $0.starts(with: "_berth=".utf8) }
     }
 
     /// The decoded value of the first parameter of this name; nil when there is none.
-    public func parameter(_ name: StaticString) -> [UInt8]? {
+    package func parameter(_ name: StaticString) -> [UInt8]? {
         let wanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
         let found = parameters.first { Self.names($0.key, wanted) }
         return found.map { Self.decodedParameter($0.sent.dropFirst($0.key.count + 1)) }
     }
 
     /// The query as it was sent, less the parameters of these names (containerd's `ns` is for Berth alone).
-    public func query(without names: [StaticString]) -> [UInt8] {
+    package func query(without names: [StaticString]) -> [UInt8] {
         let kept = parameters.filter { parameter in
             !names.contains { Self.names(parameter.key, UnsafeBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount)) }
         }

@@ -41,7 +41,7 @@ final class Account {
         "The repository with name '\(name)' does not exist in the registry with id '\(registry ?? id)'"
     }
 
-    /// A token of ECR's own for the next page: opaque, and good for nothing else (wire 1.3).
+    /// A token of ECR's own for the next page: opaque, and good for nothing else (ECR 1.3).
     func pageToken(after last: String) -> String {
         Hexadecimal.string(of: Array(last.utf8)) + Hexadecimal.string(of: HMAC.sha256(key: pageKey, Array(last.utf8)).prefix(8))
     }

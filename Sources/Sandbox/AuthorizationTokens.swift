@@ -1,12 +1,12 @@
 import Crypto
 import FoundationEssentials
 
-/// ECR's authorization tokens (wire 2.1): issued by the API, taken by the registry. A token carries its own claims under a
+/// ECR's authorization tokens (ECR 2.1): issued by the API, taken by the registry. A token carries its own claims under a
 /// MAC, so any number of them may be live and nothing is kept for them.
 final class AuthorizationTokens {
     enum Verdict {
         case good(Claims)
-        /// Over its time, or of another region: ECR says the same to both (wire 1.1).
+        /// Over its time, or of another region: ECR says the same to both (ECR 1.1).
         case expired
         case malformed
     }
@@ -34,7 +34,7 @@ final class AuthorizationTokens {
     private var generation = 0
     /// Verdicts on the tokens in use, since decoding one costs more than a small request.
     private var remembered: [String: Claims] = [:]
-    private static let rememberedAtMost = 64
+    private static let maxRemembered = 64
 
     init(region: String) { self.region = region }
 
@@ -63,7 +63,7 @@ final class AuthorizationTokens {
 
     private func readAnew(_ token: String) -> Claims? {
         guard let claims = read(token) else { return nil }
-        if remembered.count >= Self.rememberedAtMost { remembered = [:] }
+        if remembered.count >= Self.maxRemembered { remembered = [:] }
         remembered[token] = claims
         return claims
     }

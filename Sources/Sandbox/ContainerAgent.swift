@@ -1,7 +1,7 @@
 import Crypto
 import HTTP
 
-/// The agent that hands a container its role's credentials, as those of ECS and of EKS Pod Identity do (wire 4.4): one path, and an
+/// The agent that hands a container its role's credentials, as those of ECS and of EKS Pod Identity do (ECR 4.4): one path, and an
 /// authorization token that the container finds in a file. On the port of the instance metadata.
 final class ContainerAgent {
     static let role = "sandbox-container", path = "/v1/credentials"

@@ -1,5 +1,5 @@
 import Crypto
-import Logging
+package import Logging
 import Transport
 
 /// An ECR look-alike: control API, STS, registry, layer bucket and instance metadata of one account in one region, on loopback
@@ -7,16 +7,16 @@ import Transport
 ///
 /// It is written from what is known of ECR, apart from the gateway: it shares no parsing and no signing with it, so that a
 /// mistake in one shows against the other.
-public final class ECRSandbox: Sendable {
+package final class ECRSandbox: Sendable {
     /// How it is reached; also in `sandbox.json` of the directory.
-    public let addresses: SandboxAddresses
-    public let directory: String
+    package let addresses: SandboxAddresses
+    package let directory: String
     private let removesDirectory: Bool
     private let host: SandboxHost
     private let listeners: [Listener]
 
     /// Listens, and has written `sandbox.json` when it returns. Runs on a thread of its own until `stop()`.
-    public static func start(_ settings: SandboxSettings = SandboxSettings(), logger: Logger) throws -> ECRSandbox {
+    package static func start(_ settings: SandboxSettings = SandboxSettings(), logger: Logger) throws -> ECRSandbox {
         if let problem = settings.problem { throw SandboxError("the sandbox's \(problem.property): \(problem.text)") }
         let directory = try settings.directory ?? Files.makeTemporaryDirectory()
         do {
@@ -84,7 +84,7 @@ public final class ECRSandbox: Sendable {
     }
 
     /// Closes everything that is open, ends the thread, and removes the directory if it was made for this sandbox.
-    public func stop() async {
+    package func stop() async {
         for listener in listeners { listener.stop() }
         await host.closeConnections()
         host.loop.stop()
@@ -98,12 +98,12 @@ struct SandboxError: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// The names that AWS gives to what is played here (wire 1.7).
+/// The names that AWS gives to what is played here (ECR 1.7).
 struct Names {
     let account, region: String
     var registry: String { "\(account).dkr.ecr.\(region).amazonaws.com" }
     var api: String { "api.ecr.\(region).amazonaws.com" }
-    /// ECR Public, which is in one region whatever the sandbox's is (wire 2.2): by its classic names first, then the dual-stack ones.
+    /// ECR Public, which is in one region whatever the sandbox's is (ECR 2.2): by its classic names first, then the dual-stack ones.
     static let publicRegistries = ["public.ecr.aws", "ecr-public.aws.com"], publicRegion = "us-east-1"
     static let publicAPIs = ["api.ecr-public.us-east-1.amazonaws.com", "ecr-public.us-east-1.api.aws"]
     /// The API and STS, for who asks for FIPS.

@@ -129,7 +129,7 @@ final class Exchange {
         switch fault.kind {
         case .reset: try drop()
         case .truncate:
-            request.closeAfterAnswer()
+            request.closeAfterResponse()
             throw FaultStruck()
         case .stall: await loop.sleep(for: .seconds(fault.seconds ?? Fault.longStall))
         case .status, .corrupt: break

@@ -1,7 +1,7 @@
 import Crypto
 import HTTP
 
-/// The instance metadata service (wire 4.5): a session token first, then the role's credentials.
+/// The instance metadata service (ECR 4.5): a session token first, then the role's credentials.
 final class InstanceMetadata {
     static let role = "sandbox-instance"
     private static let prefix = "/latest/meta-data/"

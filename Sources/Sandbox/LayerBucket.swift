@@ -1,6 +1,6 @@
 import HTTP
 
-/// The S3 bucket that layers come from (wire 1.4): only presigned GETs are answered, and errors are XML.
+/// The S3 bucket that layers come from (ECR 1.4): only presigned GETs are answered, and errors are XML.
 final class LayerBucket {
     private let account: Account
 

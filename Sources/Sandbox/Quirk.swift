@@ -1,7 +1,7 @@
 /// Where ECR departs from what a registry client expects, and where the sandbox can be told to behave otherwise. The raw value
 /// is the name in `POST /quirks`.
-public enum Quirk: String, Sendable, CaseIterable {
-    // The login (wire 1.1).
+package enum Quirk: String, Sendable, CaseIterable {
+    // The login (ECR 1.1).
     /// An expired token gives 403 without a challenge; off: 401 with one, as other registries do.
     case expiredTokenForbidden = "expired_token_403"
     /// The expired token's text is that of 2016.
@@ -9,7 +9,7 @@ public enum Quirk: String, Sendable, CaseIterable {
     /// A token that does not decode gives 400; off: 401.
     case malformedTokenBadRequest = "malformed_token_400"
 
-    // Uploads (wire 1.5).
+    // Uploads (ECR 1.5).
     /// PATCH answers 201; off: 202.
     case patchCreated = "patch_created"
     /// `Location` is absolute, built from `Host`; off: a path.
@@ -35,7 +35,7 @@ public enum Quirk: String, Sendable, CaseIterable {
     /// A push to a missing repository creates it (a creation template for CREATE_ON_PUSH).
     case createOnPush = "create_on_push"
 
-    // Blobs (wire 1.4).
+    // Blobs (ECR 1.4).
     /// GET of a blob redirects to S3; off: the registry serves it.
     case blobRedirect = "blob_redirect"
     /// GET of a blob that no manifest refers to fails, though HEAD finds it.
@@ -43,7 +43,7 @@ public enum Quirk: String, Sendable, CaseIterable {
     /// Presigned URLs that are over answer 400 `ExpiredToken`; off: 403 "Request has expired".
     case s3ExpiredToken = "s3_expired_token"
 
-    // Manifests (wire 1.2, 1.3).
+    // Manifests (ECR 1.2, 1.3).
     /// GET of a manifest has `Docker-Content-Digest`.
     case manifestDigestOnGet = "manifest_digest_on_get"
     /// HEAD of a manifest has an empty `Sizes`.
@@ -61,7 +61,7 @@ public enum Quirk: String, Sendable, CaseIterable {
     /// The referrers endpoint exists; off: 404, as until 2024.
     case referrers = "referrers"
 
-    // Lists and errors (wire 1.2, 1.3).
+    // Lists and errors (ECR 1.2, 1.3).
     /// An invalid parameter gives 405 UNSUPPORTED; off: 400.
     case invalidParameterNotAllowed = "invalid_parameter_405"
     /// `tags/list` is `text/plain`; off: `application/json`.
@@ -69,12 +69,12 @@ public enum Quirk: String, Sendable, CaseIterable {
     /// `Link` is an absolute URL; off: a path.
     case absoluteLink = "absolute_link"
 
-    // Instance metadata (wire 4.5).
+    // Instance metadata (ECR 4.5).
     /// Version 1, without a session token, is answered.
     case metadataV1 = "metadata_v1"
 
     /// As ECR does it today, but for the two that their comments name.
-    public var isOnByDefault: Bool {
+    package var isOnByDefault: Bool {
         switch self {
         case .expiredTokenOldText, .uploadUUID, .staleRange, .missingRepositoryDropped, .blobMounting, .createOnPush,
             .s3ExpiredToken,

@@ -1,17 +1,17 @@
 /// How a sandbox is reached: what `sandbox.json` holds. `registry`, `api` and `s3` speak TLS with a certificate that `caFile`
 /// vouches for; `metadata` and `control` are plain HTTP.
-public struct SandboxAddresses: Sendable, Codable {
+package struct SandboxAddresses: Sendable, Codable {
     /// The names that requests must carry, and `address:port` where they are answered.
-    public var registryHost, registry, api, s3Host, s3: String
+    package var registryHost, registry, api, s3Host, s3: String
     /// URLs.
-    public var metadata, control: String
+    package var metadata, control: String
     /// The URL of container credentials, plain HTTP, and what `Authorization` must say there.
-    public var container, containerToken: String
+    package var container, containerToken: String
     /// The authority's certificate, PEM.
-    public var caFile: String
-    public var region, account, accessKeyID, secretAccessKey: String
+    package var caFile: String
+    package var region, account, accessKeyID, secretAccessKey: String
     /// For the gateway's `connect_to` and for `curl --connect-to`: `name:port` → `address:port`.
-    public var connectTo: [String: String]
+    package var connectTo: [String: String]
 
     enum CodingKeys: String, CodingKey {
         case registryHost = "registry_host"

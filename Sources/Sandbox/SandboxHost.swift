@@ -1,3 +1,4 @@
+import HTTP
 import Crypto
 import HTTPServer
 import Logging
@@ -23,7 +24,7 @@ actor SandboxHost: ConnectionHost {
     private let settings = ServerSettings()
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
     /// Past it a connection is closed as soon as it is accepted.
-    private static let connectionsAtMost = 10_000
+    private static let maxConnections = 10_000
 
     init(_ settings: SandboxSettings, user: SigningKeys, directory: String, tls: TLSServer, logger: Logger) throws {
         let account = try Account(settings, user: user, directory: directory)
@@ -39,7 +40,7 @@ actor SandboxHost: ConnectionHost {
     }
 
     func serve(_ socket: AcceptedSocket) async {
-        guard connections.count < Self.connectionsAtMost else { return socket.refuse() }
+        guard connections.count < Self.maxConnections else { return socket.refuse() }
         let service = Service.allCases[socket.listener]
         let connection = ServerConnection(socket, on: loop, settings: settings)
         connections[ObjectIdentifier(connection)] = connection
@@ -103,7 +104,7 @@ extension Exchange {
                 status, type: "application/json; charset=utf-8",
                 json: RegistryRefusal.Body(errors: [.init(code: refusal.code, message: refusal.message)]))
         case .api:
-            // Throttling is a 400 there (wire 3).
+            // Throttling is a 400 there (ECR 3).
             let refusal =
                 isThrottling
                 ? APIRefusal("ThrottlingException", "Rate exceeded") : APIRefusal("ServerException", "Server fault", status: status)

@@ -1,26 +1,26 @@
-import Crypto
+package import Crypto
 import Transport
 
 /// What a sandbox is: where it keeps its things, where it listens, and who it pretends to be.
-public struct SandboxSettings: Sendable {
+package struct SandboxSettings: Sendable {
     /// Made when missing. nil: a directory of its own under `$TMPDIR`, removed by `stop()`.
-    public var directory: String?
+    package var directory: String?
     /// The IP address of all listeners. Nothing here is meant to be reached from elsewhere; the control endpoint has no login.
-    public var address = "127.0.0.1"
+    package var address = "127.0.0.1"
     /// 0 picks a free port.
-    public var ports = Ports()
+    package var ports = Ports()
     /// Twelve digits.
-    public var account = "123456789012"
-    public var region = "eu-west-1"
+    package var account = "123456789012"
+    package var region = "eu-west-1"
     /// nil: made up at start; `sandbox.json` tells them.
-    public var accessKeyID: String?
-    public var secretAccessKey: Secret<String>?
+    package var accessKeyID: String?
+    package var secretAccessKey: Secret<String>?
     /// Switched away from ECR's behaviour at start, by the names of `Quirk`.
-    public var quirks: [Quirk: Bool] = [:]
+    package var quirks: [Quirk: Bool] = [:]
 
-    public struct Ports: Sendable {
-        public var registry: UInt16 = 0, api: UInt16 = 0, s3: UInt16 = 0, metadata: UInt16 = 0, control: UInt16 = 0
-        public init() {}
+    package struct Ports: Sendable {
+        package var registry: UInt16 = 0, api: UInt16 = 0, s3: UInt16 = 0, metadata: UInt16 = 0, control: UInt16 = 0
+        package init() {}
 
         subscript(_ service: Service) -> UInt16 {
             switch service {
@@ -33,10 +33,10 @@ public struct SandboxSettings: Sendable {
         }
     }
 
-    public init(directory: String? = nil) { self.directory = directory }
+    package init(directory: String? = nil) { self.directory = directory }
 
     /// What cannot be played, by the name of its property, and what can; nil: nothing is wrong.
-    public var problem: (property: String, text: String)? {
+    package var problem: (property: String, text: String)? {
         if account.utf8.count != 12 || !account.utf8.allSatisfy({ $0 &- 48 < 10 }) {
             return ("account", "'\(account)' is no AWS account; write twelve digits, like 123456789012")
         }
@@ -49,7 +49,7 @@ public struct SandboxSettings: Sendable {
         return nil
     }
 
-    /// `eu-west-1`, `us-gov-west-1`: words and a number. China and the isolated partitions have other hosts (wire 1.7).
+    /// `eu-west-1`, `us-gov-west-1`: words and a number. China and the isolated partitions have other hosts (ECR 1.7).
     private static func isRegion(_ text: String) -> Bool {
         let words = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false).map(Array.init)
         guard words.count >= 3, words.allSatisfy({ !$0.isEmpty }), words[words.count - 1].allSatisfy({ $0 &- 48 < 10 }) else {

@@ -1,21 +1,21 @@
 import Glibc
 
 /// One line an event, either way.
-public enum LogFormat: String, Sendable {
+package enum LogFormat: String, Sendable {
     case json, text
 
     /// Text for people at a terminal, JSON for machines.
-    public static var automatic: LogFormat { isatty(STDERR_FILENO) == 1 ? .text : .json }
+    package static var automatic: LogFormat { isatty(STDERR_FILENO) == 1 ? .text : .json }
 }
 
 /// RFC 3339 in UTC with milliseconds. The seconds' text is kept, since thousands of lines share it.
-public struct LogClock {
+package struct LogClock {
     private var second = 0
     private var text: [UInt8] = []
 
-    public init() {}
+    package init() {}
 
-    public mutating func append(to line: inout [UInt8]) {
+    package mutating func append(to line: inout [UInt8]) {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         if now.tv_sec != second || text.isEmpty {

@@ -1,14 +1,14 @@
 /// A line under construction: its fields in order, in either format. Whatever a value holds, the line stays one line, and a value
 /// cannot pass for another field.
-public struct LogLine {
-    public private(set) var bytes: [UInt8]
+package struct LogLine {
+    package private(set) var bytes: [UInt8]
     private let format: LogFormat
 
     /// The longest level, `critical`, and a blank.
     private static let levelColumn = 9
 
     /// - Parameter buffer: an empty one to build in, with the room of earlier lines.
-    public init(
+    package init(
         _ format: LogFormat, level: StaticString, message: some Collection<UInt8>, clock: inout LogClock,
         in buffer: consuming [UInt8] = []
     ) {
@@ -32,12 +32,12 @@ public struct LogLine {
         }
     }
 
-    @inlinable public mutating func field(_ name: StaticString, _ value: some Collection<UInt8>) {
+    @inlinable package mutating func field(_ name: StaticString, _ value: some Collection<UInt8>) {
         value.withBytes { field(name, $0) }
     }
 
     /// What the others come to. Not generic: an access line has a dozen fields.
-    public mutating func field(_ name: StaticString, _ value: UnsafeBufferPointer<UInt8>) {
+    package mutating func field(_ name: StaticString, _ value: UnsafeBufferPointer<UInt8>) {
         begin(name)
         append(value: value)
     }
@@ -55,17 +55,17 @@ public struct LogLine {
         }
     }
 
-    public mutating func field(_ name: StaticString, _ value: StaticString) {
+    package mutating func field(_ name: StaticString, _ value: StaticString) {
         field(name, UnsafeBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
     }
 
-    public mutating func field(_ name: StaticString, _ value: Int) {
+    package mutating func field(_ name: StaticString, _ value: Int) {
         begin(name)
         append(decimal: value, width: 1)
     }
 
     /// Seconds with six decimals.
-    public mutating func field(_ name: StaticString, nanoseconds: Int) {
+    package mutating func field(_ name: StaticString, nanoseconds: Int) {
         begin(name)
         append(decimal: nanoseconds / 1_000_000_000, width: 1)
         append(".")
@@ -73,24 +73,24 @@ public struct LogLine {
     }
 
     /// A name that is only known at run time.
-    public mutating func field(named name: String, _ value: some Collection<UInt8>) {
+    package mutating func field(named name: String, _ value: some Collection<UInt8>) {
         begin(named: name)
         value.withBytes { append(value: $0) }
     }
 
     /// - Parameter number: as JSON writes it (RFC 8259 6).
-    public mutating func field(named name: String, number: some Collection<UInt8>) {
+    package mutating func field(named name: String, number: some Collection<UInt8>) {
         begin(named: name)
         bytes.append(contentsOf: number)
     }
 
-    public mutating func field(named name: String, _ flag: Bool) {
+    package mutating func field(named name: String, _ flag: Bool) {
         begin(named: name)
         append(flag ? "true" : "false")
     }
 
     /// The line with its end; the value is then used up.
-    public consuming func finished() -> [UInt8] {
+    package consuming func finished() -> [UInt8] {
         append(format == .json ? "}\n" : "\n")
         return bytes
     }

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Where log lines go: into memory at once, and from there to a descriptor by a thread of its own. A pipe that nobody reads never
 /// holds a loop up, and a busy data plane does not wake a thread for each line.
-public final class LogSink: Sendable {
+package final class LogSink: Sendable {
     private struct Buffer {
         var bytes: [UInt8] = []
         var dropped = 0
@@ -18,12 +18,12 @@ public final class LogSink: Sendable {
     private let isWriting = Atomic(false)
 
     /// Past it lines are dropped and counted: a log that cannot be written must not become the memory's end.
-    private static let bytesAtMost = 1 << 20
+    private static let maxBytes = 1 << 20
     /// Lines are gathered this long before they are written. Microseconds.
     private static let gathering: UInt32 = 20_000
 
     /// - Parameter format: of the sink's own line, which tells how many were dropped.
-    public init(descriptor: Int32 = STDERR_FILENO, format: LogFormat = .automatic) {
+    package init(descriptor: Int32 = STDERR_FILENO, format: LogFormat = .automatic) {
         (self.descriptor, self.format) = (descriptor, format)
         var ends: [Int32] = [-1, -1]
         // Fails only without descriptors at start, before there is anything to serve.
@@ -45,9 +45,9 @@ public final class LogSink: Sendable {
     }
 
     /// A whole line, with its line feed.
-    public func append(_ line: [UInt8]) {
+    package func append(_ line: [UInt8]) {
         let mustWake = buffer.withLock { buffer in
-            guard buffer.bytes.count + line.count <= Self.bytesAtMost else {
+            guard buffer.bytes.count + line.count <= Self.maxBytes else {
                 buffer.dropped += 1
                 return false
             }
@@ -62,7 +62,7 @@ public final class LogSink: Sendable {
     }
 
     /// Waits until all is written, one second at most: for the end of the process.
-    public func flush() {
+    package func flush() {
         for _ in 0..<100 {
             if buffer.withLock({ $0.bytes.isEmpty }), !isWriting.load(ordering: .acquiring) { return }
             usleep(10_000)

@@ -1,33 +1,33 @@
 import Synchronization
 
 /// A token's life, as its keeper tells it.
-public struct TokenFigures: Sendable {
-    public let upstream: String
+package struct TokenFigures: Sendable {
+    package let upstream: String
     /// Seconds since 1970; nil without a token.
-    public let expiry: Double?
-    public let refreshesSucceeded: Int, refreshesFailed: Int
+    package let expiry: Double?
+    package let refreshesSucceeded: Int, refreshesFailed: Int
 
-    public init(upstream: String, expiry: Double?, refreshesSucceeded: Int, refreshesFailed: Int) {
+    package init(upstream: String, expiry: Double?, refreshesSucceeded: Int, refreshesFailed: Int) {
         (self.upstream, self.expiry) = (upstream, expiry)
         (self.refreshesSucceeded, self.refreshesFailed) = (refreshesSucceeded, refreshesFailed)
     }
 }
 
 /// Bytes that crossed the sockets of each side, above TLS.
-public struct TrafficFigures: Sendable {
-    public var receivedFromClient = 0, sentToClient = 0, sentUpstream = 0, receivedUpstream = 0
+package struct TrafficFigures: Sendable {
+    package var receivedFromClient = 0, sentToClient = 0, sentUpstream = 0, receivedUpstream = 0
 
-    public init() {}
+    package init() {}
 }
 
 /// All workers' counters in Prometheus' text format, 0.0.4. The names are a promise (design section 9).
-public struct MetricsText: Sendable {
+package struct MetricsText: Sendable {
     private let workers: [WorkerMetrics]
     private let version: String
 
-    public init(workers: [WorkerMetrics], version: String) { (self.workers, self.version) = (workers, version) }
+    package init(workers: [WorkerMetrics], version: String) { (self.workers, self.version) = (workers, version) }
 
-    public func render(tokens: [TokenFigures], upstreams: [UpstreamMetrics], traffic bytes: TrafficFigures, reload: ReloadFigures)
+    package func render(tokens: [TokenFigures], upstreams: [UpstreamMetrics], traffic bytes: TrafficFigures, reload: ReloadFigures)
         -> [UInt8]
     {
         var text = ""

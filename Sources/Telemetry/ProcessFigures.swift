@@ -3,7 +3,7 @@ import Glibc
 /// The usual `process_*` metrics, out of /proc/self.
 struct ProcessFigures {
     var cpuSeconds = 0.0, startTime = 0.0
-    var residentBytes = 0, virtualBytes = 0, openDescriptors = 0, descriptorsAtMost = 0
+    var residentBytes = 0, virtualBytes = 0, openDescriptors = 0, maxDescriptors = 0
 
     static func current() -> ProcessFigures {
         var figures = ProcessFigures()
@@ -24,7 +24,7 @@ struct ProcessFigures {
         }
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        figures.descriptorsAtMost = Int(clamping: limit.rlim_cur)
+        figures.maxDescriptors = Int(clamping: limit.rlim_cur)
         return figures
     }
 
@@ -53,7 +53,7 @@ struct ProcessFigures {
         metric(&text, "process_resident_memory_bytes", "gauge", "Resident size.", [([], "\(residentBytes)")])
         metric(&text, "process_virtual_memory_bytes", "gauge", "Virtual size.", [([], "\(virtualBytes)")])
         metric(&text, "process_open_fds", "gauge", "Open descriptors.", [([], "\(openDescriptors)")])
-        metric(&text, "process_max_fds", "gauge", "Descriptors at most.", [([], "\(descriptorsAtMost)")])
+        metric(&text, "process_max_fds", "gauge", "Descriptors at most.", [([], "\(maxDescriptors)")])
         metric(&text, "process_start_time_seconds", "gauge", "Since 1970.", [([], "\(startTime)")])
     }
 }

@@ -1,22 +1,22 @@
-import Logging
+package import Logging
 
 /// swift-log's events as lines of a `LogSink`.
-public struct StructuredLogHandler: LogHandler {
+package struct StructuredLogHandler: LogHandler {
     private let sink: LogSink
     private let format: LogFormat
-    public var logLevel: Logger.Level
-    public var metadata: Logger.Metadata = [:]
+    package var logLevel: Logger.Level
+    package var metadata: Logger.Metadata = [:]
 
-    public init(sink: LogSink, format: LogFormat, level: Logger.Level) {
+    package init(sink: LogSink, format: LogFormat, level: Logger.Level) {
         (self.sink, self.format, logLevel) = (sink, format, level)
     }
 
-    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
-    public func log(event: LogEvent) {
+    package func log(event: LogEvent) {
         var clock = LogClock()
         var line = LogLine(format, level: Self.name(of: event.level), message: event.message.description.utf8, clock: &clock)
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }

@@ -1,23 +1,23 @@
 /// What is counted of one upstream, by all workers. Its upstream owns it: the counts go on through reloads, and are no longer shown when the
 /// upstream is gone.
-public final class UpstreamMetrics: Sendable {
-    public let name: String
+package final class UpstreamMetrics: Sendable {
+    package let name: String
     let replayReasons: [String]
     let replays: CounterTable
     /// Idle and active ones, of each worker.
     let connections: CounterTable
 
     /// - Parameter replayReasons: the labels that replays are indexed by.
-    public init(name: String, workers: Int, replayReasons: [String]) {
+    package init(name: String, workers: Int, replayReasons: [String]) {
         (self.name, self.replayReasons) = (name, replayReasons)
         replays = CounterTable(replayReasons.count)
         connections = CounterTable(workers * 2)
     }
 
-    public func replayed(reason: Int) { replays.add(1, at: reason) }
+    package func replayed(reason: Int) { replays.add(1, at: reason) }
 
     /// A level, set now and then by each worker.
-    public func connections(worker: Int, idle: Int, active: Int) {
+    package func connections(worker: Int, idle: Int, active: Int) {
         connections.set(idle, at: worker * 2)
         connections.set(active, at: worker * 2 + 1)
     }
@@ -28,10 +28,10 @@ public final class UpstreamMetrics: Sendable {
 }
 
 /// How the configuration was last taken up: at the start, or by a reload.
-public struct ReloadFigures: Sendable {
-    public var wasSuccessful = true
+package struct ReloadFigures: Sendable {
+    package var wasSuccessful = true
     /// When one last succeeded. Seconds since 1970.
-    public var lastSuccess: Double
+    package var lastSuccess: Double
 
-    public init(lastSuccess: Double) { self.lastSuccess = lastSuccess }
+    package init(lastSuccess: Double) { self.lastSuccess = lastSuccess }
 }

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// What one worker counts. Only its worker adds; whoever renders reads at any time. Relaxed atomics, fixed tables, no lock.
-public final class WorkerMetrics: Sendable {
+package final class WorkerMetrics: Sendable {
     let operations: [String], loginFailures: [String]
     let requests: CounterTable
     let seconds: CounterTable
@@ -15,7 +15,7 @@ public final class WorkerMetrics: Sendable {
     static let buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
     /// The labels that counters are indexed by.
-    public init(operations: [String], loginFailures: [String]) {
+    package init(operations: [String], loginFailures: [String]) {
         (self.operations, self.loginFailures) = (operations, loginFailures)
         requests = CounterTable(operations.count * Self.statuses.count)
         seconds = CounterTable(operations.count * (Self.buckets.count + 1))
@@ -24,7 +24,7 @@ public final class WorkerMetrics: Sendable {
     }
 
     /// An exchange's end. A status outside 100...599 (none was sent) is not counted as an answer.
-    public func request(operation: Int, status: Int, seconds taken: Double) {
+    package func request(operation: Int, status: Int, seconds taken: Double) {
         if Self.statuses.contains(status) {
             requests.add(1, at: operation * Self.statuses.count + status - Self.statuses.lowerBound)
         }
@@ -34,10 +34,10 @@ public final class WorkerMetrics: Sendable {
     }
 
     /// Open connections of clients; those without an exchange in flight are shown as idle.
-    public func connections(add count: Int) { openConnections.add(count, ordering: .relaxed) }
-    public func exchangesInFlight(add count: Int) { activeExchanges.add(count, ordering: .relaxed) }
-    public func turnedAway() { turnedAwayConnections.add(1, ordering: .relaxed) }
-    public func loginFailed(reason: Int) { logins.add(1, at: reason) }
+    package func connections(add count: Int) { openConnections.add(count, ordering: .relaxed) }
+    package func exchangesInFlight(add count: Int) { activeExchanges.add(count, ordering: .relaxed) }
+    package func turnedAway() { turnedAwayConnections.add(1, ordering: .relaxed) }
+    package func loginFailed(reason: Int) { logins.add(1, at: reason) }
 }
 
 /// Counters side by side, by index.

@@ -1,13 +1,13 @@
 import Synchronization
 
 /// Bytes that crossed the sockets of one side of a loop, above TLS: heads, bodies and their framing. The loop adds, anybody may read.
-public final class ByteTally: Sendable {
+package final class ByteTally: Sendable {
     private let receivedBytes = Atomic(0), sentBytes = Atomic(0)
 
-    public init() {}
+    package init() {}
 
-    public var received: Int { receivedBytes.load(ordering: .relaxed) }
-    public var sent: Int { sentBytes.load(ordering: .relaxed) }
+    package var received: Int { receivedBytes.load(ordering: .relaxed) }
+    package var sent: Int { sentBytes.load(ordering: .relaxed) }
 
     // One thread writes, so no atomic addition is needed.
     func addReceived(_ count: Int) { receivedBytes.store(received + count, ordering: .relaxed) }

@@ -1,12 +1,12 @@
 import CLibevent
 import Glibc
 
-extension Stream {
+extension SocketStream {
     /// Connects to the first of the addresses that answers.
     /// - Parameter timeout: for each address.
-    public static func connect(
+    package static func connect(
         to addresses: [SocketAddress], on loop: EventLoop, waiter: Waiter, timeout: Duration, tally: ByteTally? = nil
-    ) async throws -> Stream {
+    ) async throws -> SocketStream {
         var failure = TransportError(.unresolved, call: "connect", reason: "no address to connect to")
         for address in addresses {
             do {
@@ -21,15 +21,15 @@ extension Stream {
 
     private static func connect(
         to address: SocketAddress, on loop: EventLoop, waiter: Waiter, timeout: Duration, tally: ByteTally?
-    ) async throws -> Stream {
+    ) async throws -> SocketStream {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(address.family, type, 0)
         guard descriptor >= 0 else { throw TransportError(call: "socket", errno: errno) }
-        let stream = Stream(descriptor, on: loop, tally: tally)
+        let stream = SocketStream(descriptor, on: loop, tally: tally)
         stream.waiter = waiter
         if address.withSockaddr({ Glibc.connect(descriptor, $0, $1) }) == 0 { return stream }
         guard errno == EINPROGRESS else { throw TransportError(call: "connect", errno: errno) }
-        try await stream.untilWritable(timeout: timeout)
+        try await stream.waitUntilWritable(timeout: timeout)
         var code: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size)

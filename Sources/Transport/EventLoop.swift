@@ -1,14 +1,14 @@
 import CLibevent
 import Crypto
 import Glibc
-import HTTP
+package import HTTP
 import Synchronization
 
 /// A libevent base that is also a Swift executor: what is isolated to it runs on the thread inside `run()`, so `await`
 /// on this loop costs a queue append, no lock and no thread hop. An actor adopts it through `unownedExecutor`.
 ///
 /// `@unchecked Sendable`: everything but `remote`, `stopping` and the eventfd is touched on the loop's thread only.
-public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
+package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// The libevent base. On the loop's thread only.
     let base: OpaquePointer
     private var ready: [UnownedJob] = []
@@ -17,11 +17,11 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private var turning: [UnsafeContinuation<Void, Never>] = []
     /// One buffer for all connections of the loop: filled and emptied between two awaits, it stays in the cache and keeps a
     /// connection's memory small. On the loop's thread only.
-    public let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
+    package let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
     /// For the TLS sessions of the loop, likewise.
     let records = RecordBatch()
     /// What responses say of the time. On the loop's thread only.
-    public var date = DateClock()
+    package var date = DateClock()
     private let remote = Mutex(Remote())
     private let stopping = Atomic(false)
     private let wakeDescriptor: Int32
@@ -38,7 +38,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// is for loops whose work is all their own: the workers'.
     let isPreferred: Bool
 
-    public init(isPreferred: Bool = false) {
+    package init(isPreferred: Bool = false) {
         self.isPreferred = isPreferred
         // Both fail only without memory or descriptors at start, before there is anything to serve.
         guard let base = event_base_new() else { fatalError("event_base_new failed") }
@@ -62,9 +62,9 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         scratch.deallocate()
     }
 
-    public var isOnLoop: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
+    package var isOnLoop: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
 
-    public func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         if isOnLoop {
             ready.append(job)
@@ -74,11 +74,11 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         }
     }
 
-    public func checkIsolated() { precondition(isOnLoop, "not on the loop's thread") }
-    public func isIsolatingCurrentContext() -> Bool? { isOnLoop }
+    package func checkIsolated() { precondition(isOnLoop, "not on the loop's thread") }
+    package func isIsolatingCurrentContext() -> Bool? { isOnLoop }
 
     /// Runs jobs and events on the calling thread until `stop()`.
-    public func run() {
+    package func run() {
         thread.store(UInt(pthread_self()), ordering: .relaxed)
         let (serial, task) = (asUnownedSerialExecutor(), asUnownedTaskExecutor())
         while !stopping.load(ordering: .relaxed) {
@@ -109,7 +109,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     }
 
     /// Runs the loop on a thread of its own, named for `top` and gdb (15 characters at most).
-    public func start(named name: String) {
+    package func start(named name: String) {
         // The thread is told the loop and its name; it owns both from here.
         let start = Unmanaged.passRetained(ThreadStart(loop: self, name: name)).toOpaque()
         var thread = pthread_t()
@@ -128,7 +128,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     }
 
     /// Ends `run()` after the round it is in. From any thread.
-    public func stop() {
+    package func stop() {
         stopping.store(true, ordering: .relaxed)
         wake()
     }
@@ -145,24 +145,24 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     /// Counts towards the running task's turn: a recv(2), a send(2), or a request that is taken from bytes that were there already.
     /// On the loop's thread only.
-    public func spend() { spent &+= 1 }
+    package func spend() { spent &+= 1 }
 
     /// The running task has gone on without a wait for long enough: whoever's sockets are always ready asks this and then calls `nextTurn`.
-    @inline(__always) public var isTurnOver: Bool { spent >= Self.workPerTurn }
+    @inline(__always) package var isTurnOver: Bool { spent >= Self.workPerTurn }
 
     /// Lets every other connection of the loop have its turn before going on. (`Task.yield()` would go by way of another thread.) On the
     /// loop's thread only.
-    public func nextTurn() async { await withUnsafeContinuation { turning.append($0) } }
+    package func nextTurn() async { await withUnsafeContinuation { turning.append($0) } }
 
     /// Runs `work` on the loop's thread. From any thread.
-    public func execute(_ work: @escaping @Sendable () -> Void) {
+    package func execute(_ work: @escaping @Sendable () -> Void) {
         remote.withLock { $0.works.append(work) }
         wake()
     }
 
     /// Timeouts of these durations are kept in queues of their own instead of libevent's heap, so that adding and renewing one
     /// is O(1). For the few durations that every connection uses. Before the loop runs, or on its thread.
-    public func keepTimeouts(of durations: [Duration]) {
+    package func keepTimeouts(of durations: [Duration]) {
         for duration in durations where commonTimeout(duration) == nil {
             var interval = timeval(duration)
             guard let common = event_base_init_common_timeout(base, &interval) else { continue }
@@ -196,4 +196,4 @@ extension timeval {
 }
 
 /// `ECONNREFUSED` → "Connection refused".
-public func describe(errno code: Int32) -> String { String(cString: strerror(code)) }
+package func describe(errno code: Int32) -> String { String(cString: strerror(code)) }

@@ -3,17 +3,17 @@ import Glibc
 
 /// Gives the pages of freed memory back to the system: the allocator keeps what lies between pieces in use, so that a flood of connections
 /// would leave the process as large as it was at its worst.
-public struct FreedMemory {
+package struct FreedMemory {
     /// Pages, after memory was last given back.
     private var residentAfter = 0
 
     /// Growth that is worth a walk through the allocator's free lists, in bytes.
     private static let growth = 4 << 20
 
-    public init() {}
+    package init() {}
 
     /// To be called now and then, off the loops: it holds the allocator's locks for milliseconds after a flood.
-    public mutating func giveBack() {
+    package mutating func giveBack() {
         let resident = Self.residentPages()
         guard (resident - residentAfter) * sysconf(Int32(_SC_PAGESIZE)) > Self.growth else {
             // What shrank by itself counts from there.

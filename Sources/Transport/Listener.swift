@@ -2,18 +2,18 @@ import CLibevent
 import Glibc
 
 /// A connection as accept(2) gave it, on its way to the actor that will serve it.
-public struct AcceptedSocket: Sendable {
-    /// Whoever makes a `Stream` of it owns it; until then, whoever holds this closes it.
-    public let descriptor: Int32
-    public let peer: SocketAddress
+package struct AcceptedSocket: Sendable {
+    /// Whoever makes a `SocketStream` of it owns it; until then, whoever holds this closes it.
+    package let descriptor: Int32
+    package let peer: SocketAddress
     /// Which of the host's listeners took it, as it was numbered there.
-    public let listener: Int
+    package let listener: Int
 
-    public func refuse() { Glibc.close(descriptor) }
+    package func refuse() { Glibc.close(descriptor) }
 }
 
 /// Somebody who serves connections on a loop. The actor's executor is that loop, so accepting costs no thread hop.
-public protocol ConnectionHost: Actor {
+package protocol ConnectionHost: Actor {
     nonisolated var loop: EventLoop { get }
     /// One connection from its first byte to its last.
     func serve(_ socket: AcceptedSocket) async
@@ -22,9 +22,9 @@ public protocol ConnectionHost: Actor {
 /// A listening socket on a loop. `SO_REUSEPORT` lets each worker have its own on one address; the kernel spreads connections.
 ///
 /// `@unchecked Sendable`: immutable but for `event` and `toldExhaustion`, which the loop's thread alone touches.
-public final class Listener: @unchecked Sendable {
+package final class Listener: @unchecked Sendable {
     /// The address with the port that was picked where 0 was asked for.
-    public let address: SocketAddress
+    package let address: SocketAddress
     private let descriptor: Int32
     private let number: Int
     private let loop: EventLoop
@@ -46,7 +46,7 @@ public final class Listener: @unchecked Sendable {
     ///   `SO_REUSEPORT` alone a second process of this user's would get half of the connections without a word.
     /// - Parameter exhausted: told now and then while connections cannot be accepted for want of descriptors or memory. The listener goes
     ///   on by itself.
-    public init<Host: ConnectionHost>(
+    package init<Host: ConnectionHost>(
         on address: SocketAddress, number: Int = 0, joins: Bool = false, host: Host,
         exhausted: @escaping @Sendable (TransportError) -> Void = { _ in }
     ) throws(TransportError) {
@@ -65,7 +65,7 @@ public final class Listener: @unchecked Sendable {
     }
 
     /// Whether an address can be listened on now; nothing is left of the try.
-    public static func checkFree(_ wanted: SocketAddress) throws(TransportError) {
+    package static func checkFree(_ wanted: SocketAddress) throws(TransportError) {
         let probe = socket(wanted.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard probe >= 0 else { throw TransportError(call: "socket", errno: errno) }
         defer { Glibc.close(probe) }
@@ -143,7 +143,7 @@ public final class Listener: @unchecked Sendable {
     }
 
     /// No more connections are taken; those that wait in the backlog are reset. From any thread.
-    public func stop() {
+    package func stop() {
         loop.execute { [self] in
             guard let event else { return }
             event_free(event)

@@ -1,10 +1,10 @@
 /// A block of addresses: `10.0.0.0/8`, `fd00::/8`, or one address alone.
-public struct Network: Sendable, Hashable {
+package struct Network: Sendable, Hashable {
     private let address: [UInt8]
     private let bits: Int
 
     /// nil: not an address, or a length that its family does not have.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard let first = parts.first, parts.count <= 2, let parsed = SocketAddress(host: first, port: 0) else { return nil }
         address = Array(parsed.addressBytes)
@@ -17,11 +17,11 @@ public struct Network: Sendable, Hashable {
     }
 
     /// IPv4 and IPv6.
-    public static let everywhere = [Network(zeros: 4), Network(zeros: 16)]
+    package static let everywhere = [Network(zeros: 4), Network(zeros: 16)]
 
     private init(zeros count: Int) { (address, bits) = ([UInt8](repeating: 0, count: count), 0) }
 
-    public func contains(_ other: SocketAddress) -> Bool { contains(Array(other.addressBytes)) }
+    package func contains(_ other: SocketAddress) -> Bool { contains(Array(other.addressBytes)) }
 
     /// - Parameter bytes: of an address, 4 or 16 in network order.
     func contains(_ bytes: [UInt8]) -> Bool {

@@ -4,7 +4,7 @@ import HTTP
 /// `NO_PROXY`: what is reached without the proxy. One reading of it for transfers and for the calls to AWS, as each library has its own.
 ///
 /// Hosts, with or without a port, and all below them; addresses and networks; `*` is everything.
-public struct ProxyExceptions: Sendable {
+package struct ProxyExceptions: Sendable {
     private enum Entry: Sendable {
         case everything
         case domain(HostName)
@@ -16,7 +16,7 @@ public struct ProxyExceptions: Sendable {
     /// Of this process, for libcurl, which reads the other variables there.
     static let ofProcess = ProxyExceptions { name in getenv(name).map { String(cString: $0) } }
 
-    public init(environment: [String: String]) { self.init { environment[$0] } }
+    package init(environment: [String: String]) { self.init { environment[$0] } }
 
     private init(_ variable: (String) -> String?) {
         // In this order, as libcurl.
@@ -29,7 +29,7 @@ public struct ProxyExceptions: Sendable {
     }
 
     /// - Parameter host: a name or an address, without a port.
-    public func cover(_ host: String, port: UInt16) -> Bool {
+    package func cover(_ host: String, port: UInt16) -> Bool {
         guard !entries.isEmpty, let host = HostName(host, port: port) else { return false }
         let address = SocketAddress(host: host.name, port: 0)
         return entries.contains { entry in

@@ -1,7 +1,7 @@
 extension SocketAddress {
     /// Whether it is an address of the public internet: none of this machine, of a private network, of a link, of many receivers, or set
     /// aside (IANA's registries of special-purpose addresses, RFC 6890), nor an IPv6 form of such an IPv4 address.
-    public var isPublic: Bool {
+    package var isPublic: Bool {
         let address = Array(addressBytes)
         if address.count == 4 { return !Self.special.contains { $0.contains(address) } }
         for (network, offset) in Self.embedding where network.contains(address) {

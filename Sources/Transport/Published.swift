@@ -1,32 +1,32 @@
 import Synchronization
 
 /// A value that the control loop replaces and workers read without waiting: an unchanged one costs a reader one atomic load.
-public final class Published<Value: Sendable>: Sendable {
+package final class Published<Value: Sendable>: Sendable {
     private let value: Mutex<Value>
     private let version = Atomic(1)
 
-    public init(_ value: Value) { self.value = Mutex(value) }
+    package init(_ value: Value) { self.value = Mutex(value) }
 
-    public var current: Value { value.withLock { $0 } }
+    package var current: Value { value.withLock { $0 } }
 
-    public func publish(_ new: Value) {
+    package func publish(_ new: Value) {
         value.withLock { $0 = new }
         version.wrappingAdd(1, ordering: .releasing)
     }
 
     /// A reader's own copy. Each worker keeps one.
-    public struct Reader {
+    package struct Reader {
         private let published: Published
         private var version: Int
         private var value: Value
 
-        public init(_ published: Published) {
+        package init(_ published: Published) {
             self.published = published
             version = published.version.load(ordering: .acquiring)
             value = published.current
         }
 
-        public mutating func read() -> Value {
+        package mutating func read() -> Value {
             let latest = published.version.load(ordering: .acquiring)
             if latest != version {
                 // The version first: a value newer than it is read again next time, never missed.

@@ -76,7 +76,7 @@ extension EventLoop {
     /// All addresses of a name, in the order to try them, without blocking the loop (RFC 6724 is the system resolver's business;
     /// evdns gives IPv4 and IPv6 as the name servers answer). An address is its own answer. On the loop's thread only.
     /// - Throws: `TransportError` of kind `.unresolved`.
-    public func resolve(_ host: String, port: UInt16) async throws -> [SocketAddress] {
+    package func resolve(_ host: String, port: UInt16) async throws -> [SocketAddress] {
         if let address = SocketAddress(host: host, port: port) { return [address] }
         guard let servers = resolver.current() else {
             throw TransportError(
@@ -123,12 +123,12 @@ private struct ResolverAnswer: Sendable {
     var addresses: [SocketAddress] = []
 
     /// A name with more addresses than this is tried no further.
-    private static let addressesAtMost = 16
+    private static let maxAddresses = 16
 
     init(code: Int32, _ first: UnsafeMutablePointer<addrinfo>?) {
         self.code = code
         var next = first
-        while let entry = next?.pointee, addresses.count < Self.addressesAtMost {
+        while let entry = next?.pointee, addresses.count < Self.maxAddresses {
             if let socket = entry.ai_addr, let address = SocketAddress(socket, size: Int(entry.ai_addrlen)) {
                 addresses.append(address)
             }

@@ -5,7 +5,7 @@ import Glibc
 extension EventLoop {
     /// The signals of these numbers that reach the process, as they come; they no longer have their usual effect. For one loop of
     /// the process only (libevent's rule), and until the process ends.
-    public func signals(_ numbers: [Int32]) -> AsyncStream<Int32> {
+    package func signals(_ numbers: [Int32]) -> AsyncStream<Int32> {
         let (stream, continuation) = AsyncStream<Int32>.makeStream()
         execute { [self] in
             for number in numbers {
@@ -26,7 +26,7 @@ extension EventLoop {
     /// What a process with loops needs, before anything else. A peer that closes while it is written to is an error of that write (EPIPE),
     /// not the end of the process. And loops run until the process ends, closing TLS connections perhaps at that very moment, so OpenSSL
     /// must not clean up under them (seen: a crash after the last line).
-    public static func prepareProcess() {
+    package static func prepareProcess() {
         signal(SIGPIPE, SIG_IGN)
         Descriptors.raiseLimit()
         leaveCleaningUpToTheSystem()

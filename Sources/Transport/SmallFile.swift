@@ -2,7 +2,7 @@ import Glibc
 
 /// A small file whole; nil when it cannot be read or is longer than `limit` bytes. Never waits: what is read through a pipe must have been
 /// written, since this is called on loops.
-public func readFile(_ path: String, limit: Int) -> [UInt8]? {
+package func readFile(_ path: String, limit: Int) -> [UInt8]? {
     let file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }

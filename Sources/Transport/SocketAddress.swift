@@ -2,18 +2,18 @@ import CLibevent
 import Glibc
 
 /// A client as limits count it: an address of IPv4, or the /64 of one of IPv6, which a client has to itself (RFC 7934).
-public struct ClientNetwork: Sendable, Hashable {
+package struct ClientNetwork: Sendable, Hashable {
     let isIPv6: Bool
     let bits: UInt64
 }
 
 /// An IPv4 or IPv6 address and port.
-public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
+package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// The address as the system calls take it: `sockaddr_in` or `sockaddr_in6`, in network order.
     private var bytes: [UInt8]
 
     /// - Parameter text: `127.0.0.1:5000`, `[::1]:5000`; no names.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
         var host = text[..<colon]
         if host.hasPrefix("["), host.hasSuffix("]") {
@@ -25,7 +25,7 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// - Parameter host: an IPv4 or IPv6 address, the latter without brackets.
-    public init?(host: String, port: UInt16) {
+    package init?(host: String, port: UInt16) {
         var storage = sockaddr_storage()
         var size = Int32(MemoryLayout<sockaddr_storage>.size)
         let literal = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
@@ -65,31 +65,31 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         self.init(storage)
     }
 
-    public var family: Int32 { bytes.withUnsafeBytes { Int32($0.loadUnaligned(as: sa_family_t.self)) } }
+    package var family: Int32 { bytes.withUnsafeBytes { Int32($0.loadUnaligned(as: sa_family_t.self)) } }
 
-    public var port: UInt16 {
+    package var port: UInt16 {
         get { UInt16(bytes[2]) << 8 | UInt16(bytes[3]) }
         set { (bytes[2], bytes[3]) = (UInt8(newValue >> 8), UInt8(newValue & 255)) }
     }
 
     /// Whom limits count.
-    public var clientNetwork: ClientNetwork {
+    package var clientNetwork: ClientNetwork {
         ClientNetwork(
             isIPv6: family == AF_INET6, bits: addressBytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) })
     }
 
     /// The address alone, 4 or 16 bytes in network order.
-    public var addressBytes: ArraySlice<UInt8> { family == AF_INET ? bytes[4..<8] : bytes[8..<24] }
+    package var addressBytes: ArraySlice<UInt8> { family == AF_INET ? bytes[4..<8] : bytes[8..<24] }
 
     /// The address alone, without port and brackets.
-    public var host: String {
+    package var host: String {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         let address = Array(addressBytes)
         guard evutil_inet_ntop(family, address, &text, text.count) != nil else { return "?" }
         return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    public var description: String { family == AF_INET6 ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    package var description: String { family == AF_INET6 ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         var storage = sockaddr_storage()

@@ -2,7 +2,7 @@ import CLibevent
 
 extension EventLoop {
     /// Runs `work` on the loop's thread in a while. On the loop's thread only.
-    public func after(_ delay: Duration, _ work: @escaping @Sendable () -> Void) {
+    package func after(_ delay: Duration, _ work: @escaping @Sendable () -> Void) {
         var interval = timeval(delay)
         let box = Unmanaged.passRetained(Work(work)).toOpaque()
         event_base_once(
@@ -14,7 +14,7 @@ extension EventLoop {
     }
 
     /// Waits on the loop's own timers. On the loop's thread only; a little later than asked when the loop is busy.
-    public func sleep(for duration: Duration) async {
+    package func sleep(for duration: Duration) async {
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             after(duration) { continuation.resume() }
         }

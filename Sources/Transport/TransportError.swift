@@ -5,8 +5,8 @@ import Glibc
 ///
 /// Asynchronous functions throw it untyped: the optimizer of Swift 6.3.1 crashes where a typed error leaves an `async` function
 /// that has been inlined.
-public struct TransportError: Error, CustomStringConvertible {
-    public enum Kind: Sendable {
+package struct TransportError: Error, CustomStringConvertible {
+    package enum Kind: Sendable {
         /// The peer closed or reset the connection.
         case closed
         /// Nothing moved for the time allowed.
@@ -20,11 +20,11 @@ public struct TransportError: Error, CustomStringConvertible {
         case refused, unresolved, tls, system
     }
 
-    public let kind: Kind
-    public let call: StaticString
-    public let reason: String
+    package let kind: Kind
+    package let call: StaticString
+    package let reason: String
 
-    public init(_ kind: Kind, call: StaticString, reason: String) { (self.kind, self.call, self.reason) = (kind, call, reason) }
+    package init(_ kind: Kind, call: StaticString, reason: String) { (self.kind, self.call, self.reason) = (kind, call, reason) }
 
     init(call: StaticString, errno code: Int32) {
         let kind: Kind =
@@ -39,5 +39,5 @@ public struct TransportError: Error, CustomStringConvertible {
 
     init(_ error: TLSError) { self.init(.tls, call: error.call, reason: error.reason) }
 
-    public var description: String { "\(call): \(reason)" }
+    package var description: String { "\(call): \(reason)" }
 }

@@ -1,11 +1,11 @@
 /// What ended a wait.
-public enum Wake: Sendable {
+package enum Wake: Sendable {
     case ready, timedOut, cancelled
 }
 
 /// The one place where a connection's task waits, for the first of however many things it has asked for: its own socket,
 /// the upstream's, or its worker's word that it is over. Confined to one loop.
-public final class Waiter {
+package final class Waiter {
     private var continuation: UnsafeContinuation<Wake, Never>?
     /// In the place of a task that waits.
     private var resume: ((Wake) -> Void)?
@@ -14,10 +14,10 @@ public final class Waiter {
     /// Nobody waits here any more: every wait ends at once.
     private var isCancelled = false
 
-    public init() {}
+    package init() {}
 
     /// Until somebody calls `wake`. One task at a time.
-    public func wait() async -> Wake {
+    package func wait() async -> Wake {
         await withUnsafeContinuation { continuation in
             // Asked here, where nothing can come between: the call above may let other tasks have their turn first.
             if isCancelled {
@@ -32,13 +32,13 @@ public final class Waiter {
     }
 
     /// Has `resume` called at the next wake, once: whoever waits long needs no task, nor the task's memory, meanwhile.
-    public func whenWoken(_ resume: @escaping (Wake) -> Void) {
+    package func whenWoken(_ resume: @escaping (Wake) -> Void) {
         guard !isCancelled else { return resume(.cancelled) }
         self.resume = resume
     }
 
     /// Ends the wait that is on, or the next one.
-    public func wake(_ wake: Wake) {
+    package func wake(_ wake: Wake) {
         if let resume {
             self.resume = nil
             resume(wake)
@@ -51,11 +51,11 @@ public final class Waiter {
     }
 
     /// Ends the wait that is on and all that are to come, whatever they are for.
-    public func cancel() {
+    package func cancel() {
         isCancelled = true
         wake(.cancelled)
     }
 
     /// Nothing that came earlier counts any more.
-    public func forget() { early = nil }
+    package func reset() { early = nil }
 }

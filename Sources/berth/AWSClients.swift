@@ -1,3 +1,4 @@
+import Registry
 import AWS
 import Configuration
 import Logging
@@ -5,20 +6,20 @@ import Transport
 
 /// The calls to AWS that a configuration leads to. Shared by the gateway and by `berth check`, so that the one tells what the other does.
 struct AWSClients {
-    let caller: HTTPCaller
+    let caller: HTTPClient
     /// Trusts what the data plane trusts: the system's store and `ca_file`, whatever `AWS_CA_BUNDLE` says to the calls.
-    let dataPlaneCaller: HTTPCaller
+    let dataPlaneCaller: HTTPClient
     private let loop: EventLoop
     private let settings: Settings
     private let log: Logger
 
     init(_ settings: Settings, loop: EventLoop, log: Logger) {
         (self.settings, self.loop, self.log) = (settings, loop, log)
-        caller = HTTPCaller(
-            loop: loop, trust: CallTrust(environment: settings.environment, caFile: settings.caFile),
+        caller = HTTPClient(
+            loop: loop, trust: HTTPClientTrust(environment: settings.environment, caFile: settings.caFile),
             userAgent: "berth/\(Berth.version)")
-        dataPlaneCaller = HTTPCaller(
-            loop: loop, trust: CallTrust(files: [settings.caFile].compactMap { $0 }), userAgent: "berth/\(Berth.version)")
+        dataPlaneCaller = HTTPClient(
+            loop: loop, trust: HTTPClientTrust(files: [settings.caFile].compactMap { $0 }), userAgent: "berth/\(Berth.version)")
         if let problem = EndpointSettings(environment: settings.environment).problem {
             // The profile may ask for FIPS, so this is not silent.
             log.warning(
@@ -60,7 +61,7 @@ struct AWSClients {
     var connectTo: ConnectTo { ConnectTo(settings.connectTo) }
     var names: NameCheck { NameCheck(loop: loop) }
 
-    var dial: @Sendable (CallURL) -> String? {
+    var dial: @Sendable (HTTPClientURL) -> String? {
         { [connectTo] url in
             connectTo.target(of: url.host, UInt16(clamping: url.port)).map { "\($0.0):\($0.1)" }
         }
@@ -74,7 +75,7 @@ struct AWSClients {
             let client = try ecr(of: upstream, credentials: credentials)
             return { () async throws(AWSError) in try await client.authorizationToken() }
         }
-        let registry = CallURL(scheme: .https, host: upstream.registry.host)
+        let registry = HTTPClientURL(scheme: .https, host: upstream.registry.host)
         let client = ECRPublicClient(
             caller: caller, endpoint: try endpoint(of: upstream), registry: registry.host, dial: dial(registry),
             credentials: credentials, mayBeAnonymous: mayBeAnonymous(upstream))
@@ -92,7 +93,7 @@ struct AWSClients {
         ECRClient(caller: caller, endpoint: try endpoint(of: upstream), credentials: credentials)
     }
 
-    /// Upstreams of one identity share a token (wire 2.1).
+    /// Upstreams of one identity share a token (ECR 2.1).
     func identity(of upstream: Settings.Upstream) throws(CredentialError) -> TokenKeepers.Identity {
         let credentials = upstream.credentials
         return TokenKeepers.Identity(

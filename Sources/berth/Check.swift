@@ -1,3 +1,4 @@
+import Registry
 import AWS
 import ArgumentParser
 import Configuration
@@ -69,7 +70,7 @@ struct UpstreamCheck {
 
     typealias Step = CheckReport.Step
 
-    /// A clock that is further off than this is worth a word, though AWS still takes signatures (wire 3). Seconds.
+    /// A clock that is further off than this is worth a word, though AWS still takes signatures (ECR 3). Seconds.
     private static let clockTolerance = 60
 
     func run(_ report: (Step) -> Void) async {
@@ -165,7 +166,7 @@ struct UpstreamCheck {
     }
 
     private func registry(_ token: FetchedToken?, _ report: (Step) -> Void) async {
-        let url = CallURL(scheme: .https, host: upstream.registry.host, path: "/v2/")
+        let url = HTTPClientURL(scheme: .https, host: upstream.registry.host, path: "/v2/")
         let fields = token.map { [(name: "Authorization", value: $0.fieldValue)] } ?? []
         await ask("registry", url, dial: clients.dial(url), by: clients.dataPlaneCaller, fields: fields, report) { status in
             token == nil || status == 200
@@ -174,20 +175,20 @@ struct UpstreamCheck {
         }
     }
 
-    /// Where layers come from (wire 1.4): a closed network may reach the registry and not its storage.
+    /// Where layers come from (ECR 1.4): a closed network may reach the registry and not its storage.
     private func storage(_ report: (Step) -> Void) async {
         guard let storageHost else { return }
-        let url = CallURL(scheme: .https, host: storageHost)
+        let url = HTTPClientURL(scheme: .https, host: storageHost)
         await ask("storage", url, dial: clients.dial(url), by: clients.dataPlaneCaller, fields: [], report) { _ in nil }
     }
 
     /// Any answer will do, unless `judge` finds fault with its status. As the data plane reaches it, or as calls to AWS do.
     private func ask(
-        _ step: String, _ url: CallURL, dial: String?, by caller: HTTPCaller, fields: [(name: String, value: String)],
+        _ step: String, _ url: HTTPClientURL, dial: String?, by caller: HTTPClient, fields: [(name: String, value: String)],
         _ report: (Step) -> Void,
         judge: (Int) -> String?
     ) async {
-        var request = CallRequest("GET \(url.path)", url: url, fields: fields)
+        var request = HTTPClientRequest("GET \(url.path)", url: url, fields: fields)
         (request.dial, request.wantsCertificate) = (dial, true)
         do {
             let answer = try await caller.call(request)

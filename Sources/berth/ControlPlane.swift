@@ -1,3 +1,4 @@
+import Registry
 import AWS
 import Admin
 import Configuration

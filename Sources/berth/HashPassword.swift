@@ -9,7 +9,7 @@ struct HashPassword: AsyncParsableCommand {
         abstract: "Read a password from the terminal or standard input and print its hash for password_hash.")
 
     /// bcrypt reads no more than this.
-    private static let bytesAtMost = 72
+    private static let maxBytes = 72
 
     func run() async throws {
         keepMemoryToOurselves()
@@ -17,8 +17,8 @@ struct HashPassword: AsyncParsableCommand {
             throw ValidationError("The password is empty; type it, or pass it on standard input.")
         }
         defer { password = "" }
-        guard password.utf8.count <= Self.bytesAtMost else {
-            throw ValidationError("The password has \(password.utf8.count) bytes; bcrypt reads \(Self.bytesAtMost) at most.")
+        guard password.utf8.count <= Self.maxBytes else {
+            throw ValidationError("The password has \(password.utf8.count) bytes; bcrypt reads \(Self.maxBytes) at most.")
         }
         guard let hash = PasswordHash.make(password: Array(password.utf8)) else {
             throw ValidationError("The password cannot hold a NUL character.")

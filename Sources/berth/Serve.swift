@@ -1,3 +1,5 @@
+import Logging
+import Telemetry
 import ArgumentParser
 import Configuration
 import Crypto

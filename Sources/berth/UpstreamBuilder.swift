@@ -1,3 +1,4 @@
+import Registry
 import AWS
 import Configuration
 import Gateway

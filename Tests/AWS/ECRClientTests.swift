@@ -18,12 +18,13 @@ import Transport
     init() { loop.start(named: "ecr") }
     deinit { loop.stop() }
 
-    private func client(_ url: CallURL, source: any CredentialSource = EnvironmentCredentials(environment: keys)) -> ECRClient {
+    private func client(_ url: HTTPClientURL, source: any CredentialSource = EnvironmentCredentials(environment: keys)) -> ECRClient
+    {
         let slept = slept
         return ECRClient(
             service: JSONService(
                 service: SignedService(
-                    caller: HTTPCaller(loop: loop), endpoint: ServiceEndpoint(url: url, region: "eu-west-1"), name: "ecr",
+                    caller: HTTPClient(loop: loop), endpoint: ServiceEndpoint(url: url, region: "eu-west-1"), name: "ecr",
                     sleep: { delay in slept.delays.withLock { $0.append(delay) } }),
                 credentials: CredentialKeeper(loop: loop, source: source, log: log),
                 target: "AmazonEC2ContainerRegistry_V20150921"))
@@ -80,7 +81,7 @@ import Transport
         (#"{"__type":"a#X","Message":"m"}"#, "X", "m"), (#"{"message":"m"}"#, "HTTP403", "m"), ("<html>no</html>", "HTTP403", ""),
         ("<ErrorResponse><Error><Code>AccessDenied</Code><Message>a\nb</Message></Error></ErrorResponse>", "AccessDenied", "a b"),
     ]) func problemIsReadFromJSONAndFromXML(_ body: String, _ code: String, _ message: String) {
-        let problem = ServiceProblem(CallResponse(status: 403, fields: [], body: Array(body.utf8), address: ""))
+        let problem = ServiceProblem(HTTPClientResponse(status: 403, fields: [], body: Array(body.utf8), address: ""))
         #expect(problem.code == code && problem.message == message)
     }
 
@@ -180,7 +181,7 @@ import Transport
     }
 
     @Test func unreachableServiceIsTriedAgainAndNamed() async throws {
-        let url = CallURL(scheme: .http, host: "127.0.0.1", port: 1)
+        let url = HTTPClientURL(scheme: .http, host: "127.0.0.1", port: 1)
         let error = await #expect(throws: AWSError.self) { try await client(url).authorizationToken() }
         #expect(slept.delays.withLock { $0.count } == 2)
         #expect(error?.description.contains("ecr:GetAuthorizationToken at 127.0.0.1:1: connect: ") == true)

@@ -34,7 +34,7 @@ import Transport
 
     private func source(_ endpoint: String, _ more: [String: String] = [:]) -> InstanceMetadata {
         let environment = ["AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint].merging(more) { $1 }
-        return InstanceMetadata(caller: HTTPCaller(loop: loop), environment: environment)
+        return InstanceMetadata(caller: HTTPClient(loop: loop), environment: environment)
     }
 
     @Test func roleOfTheInstanceIsFoundWithVersionTwo() async throws {

@@ -81,7 +81,7 @@ import Transport
         let time = SimulatedClock(), hour: TimeInterval = 3600
         let aws = AWS(time: time, lifetime: lifetime)
         let server = try ScriptedServer { aws.answer($0) }
-        let caller = HTTPCaller(loop: loop)
+        let caller = HTTPClient(loop: loop)
         let source = ContainerCredentials(
             caller: caller, environment: ["AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url.description], sleep: { _ in })
         let service = SignedService(

@@ -23,9 +23,9 @@ final class MotoTests {
         let source = EnvironmentCredentials(environment: [
             "AWS_ACCESS_KEY_ID": key ?? moto.key, "AWS_SECRET_ACCESS_KEY": secret ?? moto.secret,
         ])
-        let endpoint = ServiceEndpoint(url: CallURL(scheme: .http, host: "127.0.0.1", port: moto.port), region: "eu-west-1")
+        let endpoint = ServiceEndpoint(url: HTTPClientURL(scheme: .http, host: "127.0.0.1", port: moto.port), region: "eu-west-1")
         return ECRClient(
-            caller: HTTPCaller(loop: loop), endpoint: endpoint, credentials: CredentialKeeper(loop: loop, source: source, log: log),
+            caller: HTTPClient(loop: loop), endpoint: endpoint, credentials: CredentialKeeper(loop: loop, source: source, log: log),
             now: now)
     }
 

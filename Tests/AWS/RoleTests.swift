@@ -176,7 +176,7 @@ import Transport
             calls.add(1, ordering: .relaxed).newValue < 3 ? .init(status: 500) : .init(body: Self.document)
         }
         let source = ContainerCredentials(
-            caller: HTTPCaller(loop: sources.loop),
+            caller: HTTPClient(loop: sources.loop),
             environment: ["AWS_CONTAINER_CREDENTIALS_FULL_URI": agent.url.description], sleep: { _ in })
         #expect(try await key(source).sessionToken?.reveal == "t")
     }

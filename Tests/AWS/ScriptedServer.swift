@@ -26,7 +26,7 @@ final class ScriptedServer: Sendable {
     private let listener: Int32
     private let seen = Mutex<[Request]>([])
     var requests: [Request] { seen.withLock { $0 } }
-    var url: CallURL { CallURL(scheme: .http, host: "127.0.0.1", port: port) }
+    var url: HTTPClientURL { HTTPClientURL(scheme: .http, host: "127.0.0.1", port: port) }
 
     init(_ answer: @escaping @Sendable (Request) -> Answer) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

@@ -11,9 +11,9 @@ final class TestSources {
     init() { loop.start(named: "sources") }
     deinit { loop.stop() }
 
-    func makers(_ environment: [String: String], sts: CallURL? = nil) -> CredentialSources {
-        let caller = HTTPCaller(loop: loop)
-        let url = sts ?? CallURL(scheme: .http, host: "127.0.0.1", port: 1)
+    func makers(_ environment: [String: String], sts: HTTPClientURL? = nil) -> CredentialSources {
+        let caller = HTTPClient(loop: loop)
+        let url = sts ?? HTTPClientURL(scheme: .http, host: "127.0.0.1", port: 1)
         let service = SignedService(
             caller: caller, endpoint: ServiceEndpoint(url: url, region: "eu-west-1"), name: "sts", sleep: { _ in })
         return CredentialSources(

@@ -162,7 +162,7 @@ actor Client {
     init(loop: EventLoop) { self.loop = loop }
 
     func exchange(_ request: String, with address: SocketAddress) async throws -> String {
-        let stream = try await Stream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
+        let stream = try await SocketStream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
         try await stream.write(Array(request.utf8), timeout: .seconds(5))
         var answer: [UInt8] = []
         let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)

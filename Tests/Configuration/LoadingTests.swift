@@ -1,3 +1,5 @@
+import Registry
+import FoundationEssentials
 import Testing
 
 @testable import Configuration

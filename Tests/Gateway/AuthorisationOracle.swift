@@ -7,13 +7,13 @@ struct AuthorisationOracle {
     struct Row { let host: String?, namespace: String?, prefix: String, upstream: String, upstreamPrefix: String }
 
     /// One of each endpoint and method. `needs`: any of these; nil: a login.
-    struct Operation {
+    struct RegistryOperation {
         let method: String, path: String
         var query = "", from: String?
         let needs: Set<String>?
     }
 
-    static func operations(_ repository: String, mountedFrom sources: [String]) -> [Operation] {
+    static func operations(_ repository: String, mountedFrom sources: [String]) -> [RegistryOperation] {
         let digest = "sha256:" + String(repeating: "a", count: 64), base = "/v2/\(repository)"
         let session = base + "/blobs/uploads/u"
         return [
@@ -76,7 +76,8 @@ struct AuthorisationOracle {
 
     /// `refused`, `nowhere`, `here`, or the upstream and what it is asked.
     static func decide(
-        _ operation: Operation, _ repository: String, by rules: [Rule], _ rows: [Row], host field: String?, namespace: String?
+        _ operation: RegistryOperation, _ repository: String, by rules: [Rule], _ rows: [Row], host field: String?,
+        namespace: String?
     ) -> String {
         let (host, namespace) = (host(field), host(namespace))
         guard let needs = operation.needs else { return "here" }

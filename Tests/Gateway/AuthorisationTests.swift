@@ -56,7 +56,7 @@ struct AuthorisationTests {
         return upstreams
     }
 
-    private static func head(_ operation: AuthorisationOracle.Operation, namespace: String?) throws -> Head {
+    private static func head(_ operation: AuthorisationOracle.RegistryOperation, namespace: String?) throws -> Head {
         let query = [operation.query, namespace.map { "ns=" + $0 } ?? ""].filter { !$0.isEmpty }.joined(separator: "&")
         var reader = HeadReader(limits: HeadLimits())
         reader.input = Array(

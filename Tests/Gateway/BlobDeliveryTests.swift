@@ -8,7 +8,7 @@ struct BlobDeliveryTests {
         var reader = HeadReader(limits: HeadLimits())
         reader.input = Array("HTTP/1.1 \(status)\r\n\(fields.map { $0 + "\r\n" }.joined())\r\n".utf8)
         let head = Head()
-        #expect(try reader.take(head, as: .answer(toHead: false)))
+        #expect(try reader.take(head, as: .response(toHead: false)))
         return head
     }
 

@@ -1,3 +1,5 @@
+import Registry
+import HTTP
 import Testing
 import Transport
 

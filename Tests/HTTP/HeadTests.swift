@@ -86,7 +86,7 @@ struct HeadTests {
         var reader = HeadReader(limits: HeadLimits())
         reader.input = Array(wire.utf8)
         let head = Head()
-        #expect(try reader.take(head, as: .answer(toHead: toHead)))
+        #expect(try reader.take(head, as: .response(toHead: toHead)))
         #expect(head.framing == framing)
         #expect(head.keepsAlive == keepsAlive)
     }
@@ -99,7 +99,7 @@ struct HeadTests {
     func `an answer that could be read in two ways is refused`(wire: String) {
         var reader = HeadReader(limits: HeadLimits())
         reader.input = Array(wire.utf8)
-        #expect(throws: HeadError.self) { try reader.take(Head(), as: .answer(toHead: false)) }
+        #expect(throws: HeadError.self) { try reader.take(Head(), as: .response(toHead: false)) }
     }
 
     @Test func `fields for one hop are not copied, nor those that Connection names`() throws {

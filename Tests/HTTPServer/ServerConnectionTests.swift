@@ -31,7 +31,7 @@ actor Caller {
     init(on loop: EventLoop) { self.loop = loop }
 
     func exchange(_ pieces: [String], with address: SocketAddress) async throws -> String {
-        let stream = try await Stream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
+        let stream = try await SocketStream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
         for piece in pieces {
             try await stream.write(Array(piece.utf8), timeout: .seconds(5))
             await loop.sleep(for: .milliseconds(5))

@@ -4,7 +4,7 @@ import Testing
 
 struct ECRHostTests {
     /// A region of each partition, and what follows it: in classic hosts, in dual-stack hosts of services, and of registries
-    /// (wire 1.7; the API's hosts are those that botocore's endpoint rules give).
+    /// (ECR 1.7; the API's hosts are those that botocore's endpoint rules give).
     static let partitions = [
         ("aws", "eu-west-1", "amazonaws.com", "api.aws", "on.aws"), ("aws", "ap-southeast-2", "amazonaws.com", "api.aws", "on.aws"),
         ("aws-cn", "cn-north-1", "amazonaws.com.cn", "api.amazonwebservices.com.cn", "on.amazonwebservices.com.cn"),

@@ -53,7 +53,7 @@ struct RequestTargetTests {
         for _ in 0..<20_000 {
             let bytes = (0..<Int.random(in: 0...40)).map { _ in "/v2%.ab;?&=_:0f2e \u{0}".utf8.randomElement() ?? 0 }
             guard let target = try? RequestTarget(bytes[...]), let endpoint = try? Endpoint(path: target.path) else { continue }
-            #expect(!Operation.all(of: endpoint).isEmpty)
+            #expect(!RegistryOperation.all(of: endpoint).isEmpty)
             #expect(!target.path.contains(0) && !target.path.contains(UInt8(ascii: " ")))
         }
     }

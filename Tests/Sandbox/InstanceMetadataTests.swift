@@ -2,7 +2,7 @@ import Testing
 
 @testable import Sandbox
 
-/// wire 4.5. What it hands out is tried by botocore in `BotocoreTests`.
+/// ECR 4.5. What it hands out is tried by botocore in `BotocoreTests`.
 struct InstanceMetadataTests {
     private static let path = "/latest/meta-data/iam/security-credentials/"
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Sandbox
 
-/// wire 1.4
+/// ECR 1.4
 struct LayerBucketTests {
     static let content = RegistryUploadTests.bytes(700_000)
 

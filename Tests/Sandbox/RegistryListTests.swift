@@ -2,7 +2,7 @@ import Testing
 
 @testable import Sandbox
 
-/// wire 1.3
+/// ECR 1.3
 struct RegistryListTests {
     private struct Tags: Decodable { var name: String, tags: [String] }
     private struct Catalog: Decodable { var repositories: [String] }

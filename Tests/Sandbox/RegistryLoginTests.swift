@@ -1,9 +1,10 @@
+import Crypto
 import FoundationEssentials
 import Testing
 
 @testable import Sandbox
 
-/// wire 1.1
+/// ECR 1.1
 struct RegistryLoginTests {
     static func ask(_ box: TestSandbox, _ path: String, authorization: String?, method: String = "GET") async throws
         -> TestSandbox.Answer

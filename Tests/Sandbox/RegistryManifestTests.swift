@@ -2,7 +2,7 @@ import Testing
 
 @testable import Sandbox
 
-/// wire 1.2, 1.3
+/// ECR 1.2, 1.3
 struct RegistryManifestTests {
     @Test func `GET has no digest field, HEAD has one and an empty Sizes, PUT has no Location`() async throws {
         try await RegistryUploadTests.run { box in

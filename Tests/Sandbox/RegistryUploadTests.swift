@@ -3,7 +3,7 @@ import Transport
 
 @testable import Sandbox
 
-/// wire 1.5
+/// ECR 1.5
 struct RegistryUploadTests {
     static let repository = "{\"repositoryName\":\"app\"}"
 

@@ -142,7 +142,7 @@ actor Client {
         _ address: String, name: String?, _ method: String, _ path: String, fields: [(String, String)], body: [UInt8]?
     ) async throws -> TestSandbox.Answer {
         let address = try #require(SocketAddress(address))
-        let stream = try await Stream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
+        let stream = try await SocketStream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
         defer { stream.close() }
         if let name { try await stream.connectTLS(trust, name: name, timeout: .seconds(5)) }
         let length = body.map { [("Content-Length", String($0.count))] } ?? []

@@ -91,7 +91,7 @@ struct LogLineTests {
         log.info("not at this level")
         log.error("no token", metadata: ["a": "event", "reason": "denied: no"])
         sink.flush()
-        let lines = pipe.readNow().split(separator: "\n").map { Self.withoutTime(Array($0.utf8), .text) }
+        let lines = pipe.tryRead().split(separator: "\n").map { Self.withoutTime(Array($0.utf8), .text) }
         #expect(lines == [#" error    no token a=event reason="denied: no" upstream=main"#])
     }
 
@@ -113,7 +113,7 @@ struct LogLineTests {
         let log = Logger(label: "test") { _ in StructuredLogHandler(sink: sink, format: .json, level: .notice) }
         log.notice("m", metadata: ["v": value])
         sink.flush()
-        let line = pipe.readNow()
+        let line = pipe.tryRead()
         #expect(line.hasSuffix(#""message":"m","v":\#(json)}"# + "\n"))
         #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) }
     }
@@ -131,7 +131,7 @@ struct TestPipe {
     }
 
     /// What is in it.
-    func readNow() -> String {
+    func tryRead() -> String {
         var all: [UInt8] = []
         var room = [UInt8](repeating: 0, count: 64 << 10)
         while case let count = read(output, &room, room.count), count > 0 { all += room[..<count] }

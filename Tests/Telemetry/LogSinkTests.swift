@@ -9,7 +9,7 @@ struct LogSinkTests {
         let sink = LogSink(descriptor: pipe.input, format: .text)
         for number in 0..<1000 { sink.append(Array("line \(number)\n".utf8)) }
         sink.flush()
-        #expect(pipe.readNow() == (0..<1000).map { "line \($0)\n" }.joined())
+        #expect(pipe.tryRead() == (0..<1000).map { "line \($0)\n" }.joined())
     }
 
     @Test func `a log that nobody reads costs its lines, not its writer, and says how many once it is read`() async throws {
@@ -23,7 +23,7 @@ struct LogSinkTests {
 
         var text = ""
         while !text.contains("dropped"), ContinuousClock.now - start < .seconds(20) {
-            text += pipe.readNow()
+            text += pipe.tryRead()
             try await Task.sleep(for: .milliseconds(5))
         }
         let lines = text.split(separator: "\n")
@@ -46,7 +46,7 @@ struct LogSinkTests {
         let start = ContinuousClock.now
         var text = ""
         while text.utf8.count < lines.utf8.count, ContinuousClock.now - start < .seconds(20) {
-            text += pipe.readNow()
+            text += pipe.tryRead()
             try await Task.sleep(for: .milliseconds(5))
         }
         #expect(text == lines)

@@ -23,7 +23,7 @@ struct ProxyExceptionsTests {
     }
 
     @Test func `a call names its host without a trailing dot`() throws {
-        let url = try #require(CallURL("https://API.example.com.:8443/x"))
+        let url = try #require(HTTPClientURL("https://API.example.com.:8443/x"))
         #expect(url.description == "https://api.example.com:8443/x")
     }
 }

@@ -134,7 +134,7 @@ require_swift() {
 }
 
 # The release build that everybody runs: the runtime is linked in, so the program needs no Swift where it goes.
-readonly RELEASE_BUILD=(-c release --product berth --static-swift-stdlib)
+readonly RELEASE_BUILD=(-c release --product berth --static-swift-stdlib --explicit-target-dependency-import-check error)
 
 # build_release ROOT: builds the program; seconds when nothing changed.
 build_release() { in_own_tmp swift build --package-path "$1" "${RELEASE_BUILD[@]}" >&2; }

@@ -2,11 +2,11 @@ import Crypto
 import FoundationEssentials
 import Transport
 
-/// The role of an ECS task or of an EKS pod (Pod Identity), from the endpoint that the container's environment names (wire 4.4). On ECS
+/// The role of an ECS task or of an EKS pod (Pod Identity), from the endpoint that the container's environment names (ECR 4.4). On ECS
 /// the path of that endpoint is all that guards it: it is shown nowhere.
 struct ContainerCredentials: CredentialSource {
     let name = "container"
-    let caller: HTTPCaller
+    let caller: HTTPClient
     let environment: [String: String]
     var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
 
@@ -19,13 +19,13 @@ struct ContainerCredentials: CredentialSource {
 
     func find() async throws(CredentialError) -> CredentialLookup {
         guard let url = try endpoint() else { return .absent("\(Self.relative) and \(Self.full) are not set") }
-        var request = CallRequest("container credentials", url: url, fields: [("Accept", "application/json")])
+        var request = HTTPClientRequest("container credentials", url: url, fields: [("Accept", "application/json")])
         (request.connectTimeout, request.timeout, request.mayUseProxy) = (Self.timeout, Self.timeout, false)
         if let token = try authorization() { request.fields.append(("Authorization", token)) }
         var problem = ""
         for attempt in 1...Self.attempts {
-            let answer: CallResponse?
-            do throws(CallError) { answer = try await caller.call(request) } catch {
+            let answer: HTTPClientResponse?
+            do throws(HTTPClientError) { answer = try await caller.call(request) } catch {
                 answer = nil
                 problem = error.detail
             }
@@ -40,15 +40,15 @@ struct ContainerCredentials: CredentialSource {
         throw error("\(url.hostField) gives no credentials: \(problem)")
     }
 
-    private func endpoint() throws(CredentialError) -> CallURL? {
+    private func endpoint() throws(CredentialError) -> HTTPClientURL? {
         if let path = environment.nonEmpty(Self.relative) {
-            guard path.hasPrefix("/"), let url = CallURL("http://169.254.170.2\(path)") else {
+            guard path.hasPrefix("/"), let url = HTTPClientURL("http://169.254.170.2\(path)") else {
                 throw error("\(Self.relative) is not a path like /v2/credentials/…")
             }
             return url
         }
         guard let text = environment.nonEmpty(Self.full) else { return nil }
-        guard let url = CallURL(text) else {
+        guard let url = HTTPClientURL(text) else {
             throw error("\(Self.full) is not an address like http://169.254.170.23/v1/credentials")
         }
         guard url.scheme == .https || Self.plainHosts.contains(url.host) || Self.isLoopback(url.host) else {
@@ -85,7 +85,7 @@ struct ContainerCredentials: CredentialSource {
         var AccessKeyId: String, SecretAccessKey: String, Token: String?, Expiration: String?
     }
 
-    private func credentials(in answer: CallResponse, of url: CallURL) throws(CredentialError) -> Credentials {
+    private func credentials(in answer: HTTPClientResponse, of url: HTTPClientURL) throws(CredentialError) -> Credentials {
         guard let document = try? JSONDecoder().decode(Document.self, from: Data(answer.body)) else {
             throw error("the answer of \(url.hostField) lacks AccessKeyId or SecretAccessKey, or is no JSON")
         }

@@ -1,4 +1,4 @@
-/// Sources in the order of the SDKs; the first that holds credentials wins (wire 4.1).
+/// Sources in the order of the SDKs; the first that holds credentials wins (ECR 4.1).
 struct CredentialChain: CredentialSource {
     let name: String
     let sources: [any CredentialSource]

@@ -1,16 +1,16 @@
-import FoundationEssentials
-import Logging
-import Transport
+package import FoundationEssentials
+package import Logging
+package import Transport
 
 /// Holds the credentials of one identity and renews them before they end: one search at a time, however many ask.
-public actor CredentialKeeper {
-    public nonisolated let loop: EventLoop
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+package actor CredentialKeeper {
+    package nonisolated let loop: EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     /// Where the credentials in use came from; nil before any were found.
-    public nonisolated let foundIn = Published<String?>(nil)
+    package nonisolated let foundIn = Published<String?>(nil)
     /// Where the last search looked before for nothing, each with the reason.
-    public nonisolated let passedOver = Published<[String]>([])
+    package nonisolated let passedOver = Published<[String]>([])
 
     private let source: any CredentialSource
     private let log: Logger
@@ -19,7 +19,7 @@ public actor CredentialKeeper {
     private var window = CredentialWindow()
     private var search: Task<Result<Credentials, CredentialError>, Never>?
 
-    public init(loop: EventLoop, source: any CredentialSource, log: Logger, now: @escaping @Sendable () -> Date = { Date() }) {
+    package init(loop: EventLoop, source: any CredentialSource, log: Logger, now: @escaping @Sendable () -> Date = { Date() }) {
         self.loop = loop
         self.source = source
         self.log = log
@@ -27,8 +27,8 @@ public actor CredentialKeeper {
     }
 
     /// Credentials with life left. When a renewal fails the old ones are given on: whether they are dead is AWS's word, and the
-    /// metadata service is known to hand out late ones (static stability, wire 4.6).
-    public func credentials() async throws(CredentialError) -> Credentials {
+    /// metadata service is known to hand out late ones (static stability, ECR 4.6).
+    package func credentials() async throws(CredentialError) -> Credentials {
         guard let current else { return try await renewed().get() }
         switch window.need(at: now(), for: current) {
         case .none: return current
@@ -42,7 +42,7 @@ public actor CredentialKeeper {
     }
 
     /// AWS refused these: the next to ask starts a search. Newer ones stay.
-    public func discard(_ refused: Credentials) {
+    package func discard(_ refused: Credentials) {
         if let current, current.sameKeys(as: refused) { self.current = nil }
     }
 

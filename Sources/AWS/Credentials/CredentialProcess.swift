@@ -1,8 +1,9 @@
+import SystemPackage
 import Crypto
 import FoundationEssentials
 import Subprocess
 
-/// A program that prints credentials as JSON (wire 4.2). It runs without a shell, with Berth's environment, for a bounded time.
+/// A program that prints credentials as JSON (ECR 4.2). It runs without a shell, with Berth's environment, for a bounded time.
 struct CredentialProcess: CredentialSource {
     let name = "process"
     /// As `credential_process` says it.

@@ -1,5 +1,5 @@
 /// A place that may hold credentials. One kind of place is one conformance.
-public protocol CredentialSource: Sendable {
+package protocol CredentialSource: Sendable {
     /// As `credentials.source` of the configuration says it: `environment`, `profile`, `instance`.
     var name: String { get }
 
@@ -11,26 +11,26 @@ public protocol CredentialSource: Sendable {
 }
 
 extension CredentialSource {
-    public func search() async throws(CredentialError) -> (CredentialLookup, passedOver: [String]) { (try await find(), []) }
+    package func search() async throws(CredentialError) -> (CredentialLookup, passedOver: [String]) { (try await find(), []) }
 }
 
-public enum CredentialLookup: Sendable {
+package enum CredentialLookup: Sendable {
     case found(Credentials)
     /// Why not, for people: `AWS_ACCESS_KEY_ID is not set`.
     case absent(String)
 }
 
 /// Why there are no credentials. Holds no secret.
-public struct CredentialError: Error, Sendable, Equatable, CustomStringConvertible {
-    public var source: String
+package struct CredentialError: Error, Sendable, Equatable, CustomStringConvertible {
+    package var source: String
     /// What is wrong, where, and the fix.
-    public var message: String
+    package var message: String
     /// Nothing is broken: there are none.
-    public var isAbsence: Bool
+    package var isAbsence: Bool
 
-    public init(source: String, message: String, isAbsence: Bool = false) {
+    package init(source: String, message: String, isAbsence: Bool = false) {
         (self.source, self.message, self.isAbsence) = (source, message, isAbsence)
     }
 
-    public var description: String { "credentials, \(source): \(message)" }
+    package var description: String { "credentials, \(source): \(message)" }
 }

@@ -1,24 +1,25 @@
-import FoundationEssentials
-import Logging
-import Transport
+package import FoundationEssentials
+package import Logging
+package import Transport
 
 /// Makes the sources that a configuration or a profile asks for: what they all need is here.
-public struct CredentialSources: Sendable {
+package struct CredentialSources: Sendable {
     let loop: EventLoop
-    let caller: HTTPCaller
+    let caller: HTTPClient
     let environment: [String: String]
     /// The configuration's choice; its endpoint settings apply too.
     let profile: String?
     /// Of the partition's own region.
     let sts: STSClient
     /// `host:port` to dial instead, by `connect_to`.
-    let dial: @Sendable (CallURL) -> String?
+    let dial: @Sendable (HTTPClientURL) -> String?
     let log: Logger
     let now: @Sendable () -> Date
 
-    public init(
-        loop: EventLoop, caller: HTTPCaller, environment: [String: String], profile: String? = nil, sts: STSClient,
-        dial: @escaping @Sendable (CallURL) -> String? = { _ in nil }, log: Logger, now: @escaping @Sendable () -> Date = { Date() }
+    package init(
+        loop: EventLoop, caller: HTTPClient, environment: [String: String], profile: String? = nil, sts: STSClient,
+        dial: @escaping @Sendable (HTTPClientURL) -> String? = { _ in nil }, log: Logger,
+        now: @escaping @Sendable () -> Date = { Date() }
     ) {
         (self.loop, self.caller, self.environment, self.profile, self.sts) = (loop, caller, environment, profile, sts)
         (self.dial, self.log, self.now) = (dial, log, now)
@@ -26,7 +27,7 @@ public struct CredentialSources: Sendable {
 
     /// An upstream's `credentials`: `source` in its words, `automatic` for the SDKs' own order. A profile chosen there goes before
     /// the environment, as with every SDK.
-    public func source(_ source: String = "automatic", profile: String? = nil, role: AssumedRole? = nil) throws(CredentialError)
+    package func source(_ source: String = "automatic", profile: String? = nil, role: AssumedRole? = nil) throws(CredentialError)
         -> any CredentialSource
     {
         let base = try unassumed(source, profile)
@@ -49,7 +50,7 @@ public struct CredentialSources: Sendable {
         }
     }
 
-    /// botocore's order (wire 4.1).
+    /// botocore's order (ECR 4.1).
     private var automatic: [any CredentialSource] {
         [
             EnvironmentCredentials(environment: environment), ProfileCredentials(nil, ways: .role, makers: self),

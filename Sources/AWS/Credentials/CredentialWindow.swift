@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// When credentials are to be renewed: in the advisory window while the old ones are used, in the mandatory one before (wire 4.6).
+/// When credentials are to be renewed: in the advisory window while the old ones are used, in the mandatory one before (ECR 4.6).
 struct CredentialWindow {
     enum Need: Equatable { case none, advisory, mandatory }
 

@@ -1,18 +1,18 @@
-import Crypto
-import FoundationEssentials
+package import Crypto
+package import FoundationEssentials
 
 /// What a call to AWS is signed with. Only the access key id and the source may be shown.
-public struct Credentials: Sendable, Equatable {
-    public var accessKeyID: String
-    public var secretAccessKey: Secret<String>
+package struct Credentials: Sendable, Equatable {
+    package var accessKeyID: String
+    package var secretAccessKey: Secret<String>
     /// Present for temporary credentials only. Never empty: `init` turns an empty token into none.
-    public let sessionToken: Secret<String>?
+    package let sessionToken: Secret<String>?
     /// Nil for keys that do not end.
-    public var expiration: Date?
+    package var expiration: Date?
     /// Where they came from, for people: `environment (AWS_ACCESS_KEY_ID)`, `instance metadata, role pull`.
-    public var source: String
+    package var source: String
 
-    public init(
+    package init(
         accessKeyID: String, secretAccessKey: Secret<String>, sessionToken: Secret<String>? = nil, expiration: Date? = nil,
         source: String
     ) {
@@ -38,7 +38,7 @@ public struct Credentials: Sendable, Equatable {
     }
 
     /// The same keys, wherever and whenever they were read.
-    public func sameKeys(as other: Credentials) -> Bool {
+    package func sameKeys(as other: Credentials) -> Bool {
         accessKeyID == other.accessKeyID && secretAccessKey == other.secretAccessKey && sessionToken == other.sessionToken
     }
 }

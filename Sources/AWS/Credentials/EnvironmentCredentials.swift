@@ -1,14 +1,14 @@
 import Crypto
 import FoundationEssentials
 
-/// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_CREDENTIAL_EXPIRATION` (wire 4.2).
-public struct EnvironmentCredentials: CredentialSource {
-    public let name = "environment"
+/// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_CREDENTIAL_EXPIRATION` (ECR 4.2).
+package struct EnvironmentCredentials: CredentialSource {
+    package let name = "environment"
     private let environment: [String: String]
 
-    public init(environment: [String: String]) { self.environment = environment }
+    package init(environment: [String: String]) { self.environment = environment }
 
-    public func find() async throws(CredentialError) -> CredentialLookup {
+    package func find() async throws(CredentialError) -> CredentialLookup {
         let key = environment.nonEmpty("AWS_ACCESS_KEY_ID"), secret = environment.nonEmpty("AWS_SECRET_ACCESS_KEY")
         guard let key, let secret else {
             if key == nil, secret == nil { return .absent("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set") }

@@ -1,11 +1,11 @@
 import Crypto
 import FoundationEssentials
-import Transport
+package import Transport
 
-/// The role of the EC2 instance, from its metadata service: version 2, and 1 where that is all there is and nobody forbids it (wire 4.5).
-public struct InstanceMetadata: CredentialSource {
-    public let name = "instance"
-    private let caller: HTTPCaller
+/// The role of the EC2 instance, from its metadata service: version 2, and 1 where that is all there is and nobody forbids it (ECR 4.5).
+package struct InstanceMetadata: CredentialSource {
+    package let name = "instance"
+    private let caller: HTTPClient
     private let environment: [String: String]
 
     private static let rolePath = "latest/meta-data/iam/security-credentials/"
@@ -15,7 +15,7 @@ public struct InstanceMetadata: CredentialSource {
         "for a container on EC2 set the instance's metadata hop limit to 2: "
         + "aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2"
 
-    public init(caller: HTTPCaller, environment: [String: String]) {
+    package init(caller: HTTPClient, environment: [String: String]) {
         self.caller = caller
         self.environment = environment
     }
@@ -30,7 +30,7 @@ public struct InstanceMetadata: CredentialSource {
         return (1...10).contains(count) ? count : 1
     }
 
-    public func find() async throws(CredentialError) -> CredentialLookup {
+    package func find() async throws(CredentialError) -> CredentialLookup {
         if environment.isTrue("AWS_EC2_METADATA_DISABLED") { return .absent("AWS_EC2_METADATA_DISABLED is true") }
         let base = try endpoint()
         let token: String?
@@ -39,8 +39,8 @@ public struct InstanceMetadata: CredentialSource {
         case .found(let found): token = found
         case .versionOne: token = nil
         }
-        let list: CallResponse
-        do throws(CallError) { list = try await get(base, Self.rolePath, token: token) } catch {
+        let list: HTTPClientResponse
+        do throws(HTTPClientError) { list = try await get(base, Self.rolePath, token: token) } catch {
             if token == nil { return .absent("no answer from \(base.hostField): \(error.detail); \(Self.hopLimit)") }
             throw self.error("\(error)")
         }
@@ -53,20 +53,20 @@ public struct InstanceMetadata: CredentialSource {
         guard let role = names.first?.trimmed, Self.isPlain(role), role.count <= Self.longestName else {
             throw error("what \(base.hostField) gives is no list of roles; is it the metadata service?")
         }
-        let answer: CallResponse
-        do throws(CallError) { answer = try await get(base, Self.rolePath + role, token: token) } catch {
+        let answer: HTTPClientResponse
+        do throws(HTTPClientError) { answer = try await get(base, Self.rolePath + role, token: token) } catch {
             throw self.error("\(error)")
         }
         guard answer.status == 200 else { throw refused(base, "credentials of role \(role)", answer.status) }
         return .found(try Self.credentials(from: answer.body, role: role))
     }
 
-    private func endpoint() throws(CredentialError) -> CallURL {
+    private func endpoint() throws(CredentialError) -> HTTPClientURL {
         let text =
             environment.nonEmpty("AWS_EC2_METADATA_SERVICE_ENDPOINT")
             ?? (environment.nonEmpty("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE")?.lowercased() == "ipv6"
                 ? "http://[fd00:ec2::254]" : "http://169.254.169.254")
-        guard let url = CallURL(text), url.query == nil else {
+        guard let url = HTTPClientURL(text), url.query == nil else {
             throw error("AWS_EC2_METADATA_SERVICE_ENDPOINT is not an address like http://169.254.169.254")
         }
         return url
@@ -74,16 +74,16 @@ public struct InstanceMetadata: CredentialSource {
 
     private enum Session { case found(String), versionOne, absent(String) }
 
-    private func sessionToken(_ base: CallURL) async throws(CredentialError) -> Session {
+    private func sessionToken(_ base: HTTPClientURL) async throws(CredentialError) -> Session {
         var request = request(base, "latest/api/token", method: "PUT")
         request.body = []
         request.fields = [("X-aws-ec2-metadata-token-ttl-seconds", Self.tokenSeconds)]
         let isVersionOneAllowed = !environment.isTrue("AWS_EC2_METADATA_V1_DISABLED")
-        let answer: CallResponse
-        do throws(CallError) {
+        let answer: HTTPClientResponse
+        do throws(HTTPClientError) {
             answer = try await call(request)
         } catch {
-            // Not on EC2, most often. In a container on EC2 the answer dies on the way (wire 4.5).
+            // Not on EC2, most often. In a container on EC2 the answer dies on the way (ECR 4.5).
             let isSilent = error.kind == .timeout
             if isSilent, isVersionOneAllowed { return .versionOne }
             return .absent("no answer from \(base.hostField): \(error.detail)\(isSilent ? "; \(Self.hopLimit)" : "")")
@@ -104,24 +104,24 @@ public struct InstanceMetadata: CredentialSource {
         }
     }
 
-    private func get(_ base: CallURL, _ path: String, token: String?) async throws(CallError) -> CallResponse {
+    private func get(_ base: HTTPClientURL, _ path: String, token: String?) async throws(HTTPClientError) -> HTTPClientResponse {
         var request = request(base, path, method: "GET")
         if let token { request.fields = [("X-aws-ec2-metadata-token", token)] }
         return try await call(request)
     }
 
     /// As often as the environment says, until there is an answer.
-    private func call(_ request: CallRequest) async throws(CallError) -> CallResponse {
+    private func call(_ request: HTTPClientRequest) async throws(HTTPClientError) -> HTTPClientResponse {
         for _ in 1..<attempts {
             if let answer = try? await caller.call(request), answer.status < 500 { return answer }
         }
         return try await caller.call(request)
     }
 
-    private func request(_ base: CallURL, _ path: String, method: String) -> CallRequest {
+    private func request(_ base: HTTPClientURL, _ path: String, method: String) -> HTTPClientRequest {
         var url = base
         url.path = (base.path.hasSuffix("/") ? base.path : base.path + "/") + path
-        var request = CallRequest("instance metadata", method: method, url: url)
+        var request = HTTPClientRequest("instance metadata", method: method, url: url)
         request.connectTimeout = timeout
         request.timeout = timeout
         request.mayUseProxy = false
@@ -154,7 +154,7 @@ public struct InstanceMetadata: CredentialSource {
 
     private func error(_ message: String) -> CredentialError { CredentialError(source: name, message: message) }
 
-    private func refused(_ base: CallURL, _ what: String, _ status: Int) -> CredentialError {
+    private func refused(_ base: HTTPClientURL, _ what: String, _ status: Int) -> CredentialError {
         let fix =
             switch status {
             case 403:

@@ -1,7 +1,7 @@
 import Crypto
 import Synchronization
 
-/// Whatever a profile of the shared files leads to: keys, roles upon roles, web identity, single sign-on, a process (wire 4.2).
+/// Whatever a profile of the shared files leads to: keys, roles upon roles, web identity, single sign-on, a process (ECR 4.2).
 /// The files are read at each search, so that a changed one needs no restart.
 struct ProfileCredentials: CredentialSource {
     let name = "profile"

@@ -1,7 +1,7 @@
 import Crypto
 import FoundationEssentials
 
-/// How a profile gets its credentials: what the files say, read into a value that a source can follow (wire 4.2).
+/// How a profile gets its credentials: what the files say, read into a value that a source can follow (ECR 4.2).
 indirect enum ProfilePlan: Equatable, Sendable {
     case keys(Credentials)
     /// A role, assumed by what another profile or a source of the machine gives.
@@ -26,7 +26,7 @@ struct ProfileReader {
     let files: SharedFiles
 
     /// Role upon role: past it somebody has made a mistake.
-    private static let rolesAtMost = 8
+    private static let maxRoles = 8
 
     /// Nil: the profile says nothing of credentials.
     func plan(of profile: String, ways: ProfilePlan.Ways = .all) throws(CredentialError) -> ProfilePlan? {
@@ -109,8 +109,8 @@ struct ProfileReader {
         guard source.value != profile || hasKeys else {
             throw error("\(source.place): the profile names itself as source_profile and has no keys of its own")
         }
-        guard path.count < Self.rolesAtMost else {
-            throw error("\(source.place): more than \(Self.rolesAtMost) profiles lead to one another")
+        guard path.count < Self.maxRoles else {
+            throw error("\(source.place): more than \(Self.maxRoles) profiles lead to one another")
         }
         // The keys of a source profile take precedence over its role.
         let plan =

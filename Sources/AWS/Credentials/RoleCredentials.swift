@@ -1,4 +1,6 @@
-/// A role, assumed with other credentials, which are kept for as long as they last (wire 4.3).
+import Transport
+
+/// A role, assumed with other credentials, which are kept for as long as they last (ECR 4.3).
 struct RoleCredentials: CredentialSource {
     let name = "role"
     let role: AssumedRole

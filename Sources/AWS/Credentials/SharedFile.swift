@@ -2,7 +2,7 @@ import FoundationEssentials
 import Transport
 
 /// One of the two files that SDKs share: `~/.aws/credentials` with `[name]`, `~/.aws/config` with `[profile name]`,
-/// `[sso-session name]` and `[services name]` (wire 4.2).
+/// `[sso-session name]` and `[services name]` (ECR 4.2).
 struct SharedFile: Equatable {
     enum Kind { case credentials, config }
     typealias Setting = INIFile.Setting

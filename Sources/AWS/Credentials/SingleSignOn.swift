@@ -3,7 +3,7 @@ import FoundationEssentials
 import Registry
 import Transport
 
-/// A role that IAM Identity Center gives to who has logged in with `aws sso login`: its cached token is used, never renewed (wire 4.2).
+/// A role that IAM Identity Center gives to who has logged in with `aws sso login`: its cached token is used, never renewed (ECR 4.2).
 struct SingleSignOn: CredentialSource {
     struct Grant: Equatable, Sendable {
         /// What the token's file is named after: the session, or the start URL.
@@ -30,11 +30,11 @@ struct SingleSignOn: CredentialSource {
         }
         endpoint.url.path = (endpoint.url.path == "/" ? "" : endpoint.url.path) + "/federation/credentials"
         endpoint.url.query = "role_name=\(PercentEncoding.encode(grant.role))&account_id=\(PercentEncoding.encode(grant.account))"
-        var request = CallRequest("sso:GetRoleCredentials", url: endpoint.url)
+        var request = HTTPClientRequest("sso:GetRoleCredentials", url: endpoint.url)
         request.fields = [("x-amz-sso_bearer_token", token), ("Accept", "application/json")]
         request.dial = makers.dial(endpoint.url)
-        let answer: CallResponse
-        do throws(CallError) { answer = try await makers.caller.call(request) } catch { throw self.error("\(error)") }
+        let answer: HTTPClientResponse
+        do throws(HTTPClientError) { answer = try await makers.caller.call(request) } catch { throw self.error("\(error)") }
         guard answer.status == 200 else {
             let problem = ServiceProblem(answer)
             let fix = answer.status == 401 ? "; \(Self.login(grant.profile))" : ""

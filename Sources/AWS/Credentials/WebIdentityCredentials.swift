@@ -1,7 +1,7 @@
 import Crypto
 import Transport
 
-/// A role for whoever holds an identity provider's token: IRSA in EKS, CI systems (wire 4.3). The token's file is read at each
+/// A role for whoever holds an identity provider's token: IRSA in EKS, CI systems (ECR 4.3). The token's file is read at each
 /// search: it is rotated.
 struct WebIdentityCredentials: CredentialSource {
     let name = "web_identity"

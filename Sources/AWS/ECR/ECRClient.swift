@@ -1,14 +1,14 @@
-import Crypto
-import FoundationEssentials
-import Transport
+package import Crypto
+package import FoundationEssentials
+package import Transport
 
-/// The calls of Amazon ECR's API that the gateway makes (wire 2.1, 3). From the control loop.
-public struct ECRClient: Sendable {
+/// The calls of Amazon ECR's API that the gateway makes (ECR 2.1, 3). From the control loop.
+package struct ECRClient: Sendable {
     let service: JSONService
 
     /// `now`: this machine's clock.
-    public init(
-        caller: HTTPCaller, endpoint: ServiceEndpoint, credentials: CredentialKeeper,
+    package init(
+        caller: HTTPClient, endpoint: ServiceEndpoint, credentials: CredentialKeeper,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         service = JSONService(
@@ -31,8 +31,8 @@ public struct ECRClient: Sendable {
         var authorizationData: [Entry]
     }
 
-    /// One token serves every registry of the region that these credentials reach (wire 2.1).
-    public func authorizationToken() async throws(AWSError) -> FetchedToken {
+    /// One token serves every registry of the region that these credentials reach (ECR 2.1).
+    package func authorizationToken() async throws(AWSError) -> FetchedToken {
         let body = try await service.call("GetAuthorizationToken", Nothing())
         guard let entry = try? JSONDecoder().decode(Authorization.self, from: Data(body)).authorizationData.first else {
             throw service.malformed("GetAuthorizationToken", "no authorizationData")
@@ -59,7 +59,7 @@ public struct ECRClient: Sendable {
     /// True when it is new, false when it was there already (another replica may have been faster).
     /// `registryID`: the account, when it is not the credentials' own.
     @discardableResult
-    public func createRepository(_ name: String, registryID: String? = nil, as template: RepositoryTemplate) async throws(AWSError)
+    package func createRepository(_ name: String, registryID: String? = nil, as template: RepositoryTemplate) async throws(AWSError)
         -> Bool
     {
         let creation = Creation(
@@ -83,36 +83,36 @@ public struct ECRClient: Sendable {
     }
 
     /// `text`: the policy's JSON, at most 10,240 characters.
-    public func setRepositoryPolicy(_ text: String, of name: String, registryID: String? = nil) async throws(AWSError) {
+    package func setRepositoryPolicy(_ text: String, of name: String, registryID: String? = nil) async throws(AWSError) {
         _ = try await service.call("SetRepositoryPolicy", Policy(repositoryName: name, registryId: registryID, policyText: text))
     }
 
     /// `text`: the policy's JSON, 100 to 30,720 characters.
-    public func putLifecyclePolicy(_ text: String, of name: String, registryID: String? = nil) async throws(AWSError) {
+    package func putLifecyclePolicy(_ text: String, of name: String, registryID: String? = nil) async throws(AWSError) {
         _ = try await service.call(
             "PutLifecyclePolicy", Policy(repositoryName: name, registryId: registryID, lifecyclePolicyText: text))
     }
 }
 
 /// What GetAuthorizationToken brought.
-public struct FetchedToken: Sendable {
+package struct FetchedToken: Sendable {
     /// base64 of `AWS:password`, or a bearer: what follows the scheme in a request, as it is.
-    public var authorizationToken: Secret<String>
+    package var authorizationToken: Secret<String>
     /// A hint, not a promise; nil when the answer had none.
-    public var expiresAt: Date?
+    package var expiresAt: Date?
     /// What stands before it in `Authorization`.
-    public var scheme = Scheme.basic
+    package var scheme = Scheme.basic
 
-    public enum Scheme: String, Sendable { case basic = "Basic", bearer = "Bearer" }
+    package enum Scheme: String, Sendable { case basic = "Basic", bearer = "Bearer" }
 
-    public init(authorizationToken: Secret<String>, expiresAt: Date?, scheme: Scheme = .basic) {
+    package init(authorizationToken: Secret<String>, expiresAt: Date?, scheme: Scheme = .basic) {
         (self.authorizationToken, self.expiresAt, self.scheme) = (authorizationToken, expiresAt, scheme)
     }
 
     /// The whole value of `Authorization`. A secret: not for a log.
-    public var fieldValue: String { "\(scheme.rawValue) \(authorizationToken.reveal)" }
+    package var fieldValue: String { "\(scheme.rawValue) \(authorizationToken.reveal)" }
 
-    /// Visible characters; known ones have 2 to 4 thousand (wire 2.1). It must fit in a request head.
+    /// Visible characters; known ones have 2 to 4 thousand (ECR 2.1). It must fit in a request head.
     private static let longest = 16 << 10
     static func isUsable(_ token: String) -> Bool {
         !token.isEmpty && token.utf8.count <= longest && token.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }

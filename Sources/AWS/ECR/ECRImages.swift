@@ -1,19 +1,19 @@
 import FoundationEssentials
 
 /// An image by one of its names.
-public enum ImageIdentifier: Sendable, Equatable {
+package enum ImageIdentifier: Sendable, Equatable {
     case tag(String)
     case digest(String)
 }
 
 /// What became of a BatchDeleteImage of one image.
-public enum ImageDeletion: Sendable, Equatable {
+package enum ImageDeletion: Sendable, Equatable {
     case deleted, notFound
     /// ECR's code and sentence: `ImageReferencedByManifestList`, …
     case refused(code: String, reason: String)
 }
 
-/// Repositories and images (wire 3).
+/// Repositories and images (ECR 3).
 extension ECRClient {
     private struct Description: Encodable { var registryId: String?, maxResults = 1000, nextToken: String? }
     private struct Repositories: Decodable {
@@ -22,12 +22,12 @@ extension ECRClient {
     }
 
     /// A registry has 100,000 repositories at most (service quotas): pages beyond that would be a circle.
-    private static let pagesAtMost = 200
+    private static let maxPages = 200
 
-    public func repositoryNames(registryID: String? = nil) async throws(AWSError) -> [String] {
+    package func repositoryNames(registryID: String? = nil) async throws(AWSError) -> [String] {
         var names: [String] = []
         var next: String?
-        for _ in 0..<Self.pagesAtMost {
+        for _ in 0..<Self.maxPages {
             let body = try await service.call("DescribeRepositories", Description(registryId: registryID, nextToken: next))
             guard let page = try? JSONDecoder().decode(Repositories.self, from: Data(body)) else {
                 throw service.malformed("DescribeRepositories", "no repositories")
@@ -48,7 +48,7 @@ extension ECRClient {
         var failures: [Failure]?
     }
 
-    public func deleteImage(_ image: ImageIdentifier, in repository: String, registryID: String? = nil) async throws(AWSError)
+    package func deleteImage(_ image: ImageIdentifier, in repository: String, registryID: String? = nil) async throws(AWSError)
         -> ImageDeletion
     {
         let named =

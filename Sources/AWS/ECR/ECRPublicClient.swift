@@ -1,26 +1,26 @@
 import Crypto
 import FoundationEssentials
-import Transport
+package import Transport
 
-/// The way in to ECR Public (wire 2.2): its own API gives a token, and the registry's token service a bearer for it, or one for
+/// The way in to ECR Public (ECR 2.2): its own API gives a token, and the registry's token service a bearer for it, or one for
 /// anybody where there are no credentials. From the control loop.
-public struct ECRPublicClient: Sendable {
+package struct ECRPublicClient: Sendable {
     private let service: JSONService
-    private let caller: HTTPCaller
+    private let caller: HTTPClient
     /// The registry's token service, `https://public.ecr.aws/token/`, and where to dial it.
-    private let tokens: CallURL, dial: String?
+    private let tokens: HTTPClientURL, dial: String?
     /// Without credentials anywhere a bearer for anybody is asked for; off where a source was named.
     private let mayBeAnonymous: Bool
 
-    public init(
-        caller: HTTPCaller, endpoint: ServiceEndpoint, registry: String, dial: String?, credentials: CredentialKeeper,
+    package init(
+        caller: HTTPClient, endpoint: ServiceEndpoint, registry: String, dial: String?, credentials: CredentialKeeper,
         mayBeAnonymous: Bool
     ) {
         service = JSONService(
             service: SignedService(caller: caller, endpoint: endpoint, name: "ecr-public"), credentials: credentials,
             target: "SpencerFrontendService")
         (self.caller, self.dial, self.mayBeAnonymous) = (caller, dial, mayBeAnonymous)
-        tokens = CallURL(scheme: .https, host: registry, path: "/token/", query: "service=\(registry)&scope=aws")
+        tokens = HTTPClientURL(scheme: .https, host: registry, path: "/token/", query: "service=\(registry)&scope=aws")
     }
 
     private static let anonymousLife: TimeInterval = 1200  // seconds
@@ -32,7 +32,7 @@ public struct ECRPublicClient: Sendable {
     }
     private struct Bearer: Decodable { var token: String }
 
-    public func authorizationToken() async throws(AWSError) -> FetchedToken {
+    package func authorizationToken() async throws(AWSError) -> FetchedToken {
         var fetched: Authorization.Entry?
         do throws(AWSError) {
             let body = try await service.call("GetAuthorizationToken", Nothing())
@@ -53,12 +53,12 @@ public struct ECRPublicClient: Sendable {
     }
 
     private func bearer(for token: String?) async throws(AWSError) -> String {
-        var request = CallRequest("ecr-public:token", url: tokens)
+        var request = HTTPClientRequest("ecr-public:token", url: tokens)
         request.dial = dial
         if let token { request.fields = [("Authorization", "Basic \(token)")] }
         var failed = AWSError(operation: "ecr-public:token", host: tokens.hostField, cause: .malformed("no token"))
-        let answer: CallResponse
-        do throws(CallError) { answer = try await caller.call(request) } catch {
+        let answer: HTTPClientResponse
+        do throws(HTTPClientError) { answer = try await caller.call(request) } catch {
             failed.cause = .unreachable(error)
             throw failed
         }

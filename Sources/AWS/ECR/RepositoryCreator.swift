@@ -1,10 +1,10 @@
-import Logging
-import Transport
+package import Logging
+package import Transport
 
 /// Makes repositories that pushes miss: one call a name, however many layers of an image ask at once.
-public actor RepositoryCreator {
-    public nonisolated let loop: EventLoop
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+package actor RepositoryCreator {
+    package nonisolated let loop: EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private let client: ECRClient
     private let registryID: String?
@@ -17,7 +17,7 @@ public actor RepositoryCreator {
     /// A layer may ask now that was told before that there is no repository.
     private static let lateAsking = Duration.seconds(10)
 
-    public init(loop: EventLoop, client: ECRClient, registryID: String? = nil, template: RepositoryTemplate, log: Logger) {
+    package init(loop: EventLoop, client: ECRClient, registryID: String? = nil, template: RepositoryTemplate, log: Logger) {
         self.loop = loop
         self.client = client
         self.registryID = registryID
@@ -26,7 +26,7 @@ public actor RepositoryCreator {
     }
 
     /// Returns when the repository is there, made now or before. Its policies are set only on one made now.
-    public func create(_ repository: String) async throws(AWSError) {
+    package func create(_ repository: String) async throws(AWSError) {
         let now = ContinuousClock.now
         made = made.filter { now - $0.value < Self.lateAsking }
         let running = underWay[repository]

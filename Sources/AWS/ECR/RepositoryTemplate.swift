@@ -1,16 +1,16 @@
 /// How a repository is made when a push misses it. What is nil is left to ECR.
-public struct RepositoryTemplate: Sendable, Equatable {
+package struct RepositoryTemplate: Sendable, Equatable {
     /// `MUTABLE` or `IMMUTABLE`.
-    public var tagMutability: String?
-    public var scanOnPush: Bool?
+    package var tagMutability: String?
+    package var scanOnPush: Bool?
     /// Key id, ARN or alias; nil: ECR's AES256.
-    public var kmsKey: String?
-    public var tags: [String: String]
+    package var kmsKey: String?
+    package var tags: [String: String]
     /// JSON texts.
-    public var policy: String?
-    public var lifecyclePolicy: String?
+    package var policy: String?
+    package var lifecyclePolicy: String?
 
-    public init(
+    package init(
         tagMutability: String? = nil, scanOnPush: Bool? = nil, kmsKey: String? = nil, tags: [String: String] = [:],
         policy: String? = nil,
         lifecyclePolicy: String? = nil

@@ -1,13 +1,13 @@
 import Crypto
-import FoundationEssentials
-import Transport
+package import FoundationEssentials
+package import Transport
 
-/// The calls of STS that turn one identity into another, or say who one is (wire 4.3). From the control loop.
-public struct STSClient: Sendable {
+/// The calls of STS that turn one identity into another, or say who one is (ECR 4.3). From the control loop.
+package struct STSClient: Sendable {
     private let service: SignedService
 
     /// `now`: this machine's clock.
-    public init(caller: HTTPCaller, endpoint: ServiceEndpoint, now: @escaping @Sendable () -> Date = { Date() }) {
+    package init(caller: HTTPClient, endpoint: ServiceEndpoint, now: @escaping @Sendable () -> Date = { Date() }) {
         service = SignedService(caller: caller, endpoint: endpoint, name: "sts", now: now)
     }
 
@@ -27,7 +27,7 @@ public struct STSClient: Sendable {
     }
 
     /// Needs no permission: whoever has an identity may ask.
-    public func callerIdentity(of identity: CredentialKeeper) async throws(AWSError) -> CallerIdentity {
+    package func callerIdentity(of identity: CredentialKeeper) async throws(AWSError) -> CallerIdentity {
         let answer = try await call("GetCallerIdentity", [], as: identity)
         guard let arn = ServiceProblem.element("Arn", of: answer), let account = ServiceProblem.element("Account", of: answer)
         else {
@@ -63,21 +63,21 @@ public struct STSClient: Sendable {
 }
 
 /// Who credentials are, as AWS sees them.
-public struct CallerIdentity: Sendable, Equatable {
+package struct CallerIdentity: Sendable, Equatable {
     /// `arn:aws:sts::123456789012:assumed-role/pull/berth`
-    public var arn: String
-    public var account: String
+    package var arn: String
+    package var account: String
 }
 
-/// A role to be assumed, and how (wire 4.3).
-public struct AssumedRole: Sendable, Hashable {
-    public var arn: String
-    public var sessionName: String
-    public var externalID: String?
+/// A role to be assumed, and how (ECR 4.3).
+package struct AssumedRole: Sendable, Hashable {
+    package var arn: String
+    package var sessionName: String
+    package var externalID: String?
     /// Seconds, 900 to 43,200; nil: STS's own hour.
-    public var seconds: Int?
+    package var seconds: Int?
 
-    public init(arn: String, sessionName: String = "berth", externalID: String? = nil, seconds: Int? = nil) {
+    package init(arn: String, sessionName: String = "berth", externalID: String? = nil, seconds: Int? = nil) {
         (self.arn, self.sessionName, self.externalID, self.seconds) = (arn, sessionName, externalID, seconds)
     }
 

@@ -1,27 +1,27 @@
-import Transport
+package import Transport
 
 /// Why a call to AWS failed, for the log and for `berth check`. Holds no secret.
-public struct AWSError: Error, Sendable, CustomStringConvertible {
-    public enum Cause: Sendable {
-        /// The service answered with an error. `code` without its namespace (wire 3); the status in words where there was none.
+package struct AWSError: Error, Sendable, CustomStringConvertible {
+    package enum Cause: Sendable {
+        /// The service answered with an error. `code` without its namespace (ECR 3); the status in words where there was none.
         case refused(code: String, message: String, status: Int)
-        case unreachable(CallError)
+        case unreachable(HTTPClientError)
         case credentials(CredentialError)
         /// A 200 whose body is not what the model says.
         case malformed(String)
     }
 
     /// As IAM names it: `ecr:GetAuthorizationToken`.
-    public var operation: String
+    package var operation: String
     /// `api.ecr.eu-west-1.amazonaws.com`
-    public var host: String
-    public var cause: Cause
+    package var host: String
+    package var cause: Cause
     /// AWS's own, for its support.
-    public var requestID: String?
+    package var requestID: String?
     /// What the call was signed with: access key id and source.
-    public var signedWith: String?
+    package var signedWith: String?
     /// Seconds that AWS's clock is ahead of ours, by the answer's `Date`.
-    public var clockOffset: Int?
+    package var clockOffset: Int?
 
     init(operation: String, host: String, cause: Cause) {
         self.operation = operation
@@ -29,7 +29,7 @@ public struct AWSError: Error, Sendable, CustomStringConvertible {
         self.cause = cause
     }
 
-    public var code: String? {
+    package var code: String? {
         if case .refused(let code, _, _) = cause { code } else { nil }
     }
 
@@ -44,10 +44,10 @@ public struct AWSError: Error, Sendable, CustomStringConvertible {
         "ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
     ]
 
-    public var isThrottling: Bool { code.map(Self.throttlingCodes.contains) ?? false }
+    package var isThrottling: Bool { code.map(Self.throttlingCodes.contains) ?? false }
 
-    /// Worth another try as it is (wire 4.7). `LimitExceededException` is not: with ECR it is a hard quota.
-    public var isTransient: Bool {
+    /// Worth another try as it is (ECR 4.7). `LimitExceededException` is not: with ECR it is a hard quota.
+    package var isTransient: Bool {
         switch cause {
         case .refused(let code, _, let status):
             isThrottling || [500, 502, 503, 504].contains(status)
@@ -67,7 +67,7 @@ public struct AWSError: Error, Sendable, CustomStringConvertible {
     var mayBeTheClock: Bool { code.map { Self.signatureCodes.contains($0) || Self.clockCodes.contains($0) } ?? false }
 
     /// The fix, where one is known.
-    public var hint: String? {
+    package var hint: String? {
         guard let code else {
             if case .unreachable(let error) = cause { return Self.hint(for: error) }
             return nil
@@ -97,7 +97,7 @@ public struct AWSError: Error, Sendable, CustomStringConvertible {
     }
 
     /// What IAM lacks, as a statement to paste into a policy; nil when that is not what is wrong.
-    public var missingStatement: String? {
+    package var missingStatement: String? {
         guard code == "AccessDeniedException" || code == "AccessDenied" else { return nil }
         let resource =
             operation.hasSuffix(":GetAuthorizationToken") ? "*" : operation.hasPrefix("sts:") ? "ROLE_ARN" : "REPOSITORY_ARN"
@@ -105,7 +105,7 @@ public struct AWSError: Error, Sendable, CustomStringConvertible {
     }
 
     /// The same for a call that brought no answer.
-    public static func hint(for error: CallError) -> String? {
+    package static func hint(for error: HTTPClientError) -> String? {
         switch error.kind {
         case .resolve: "check the name and this machine's DNS"
         case .connect, .timeout: "check the route, firewalls, HTTPS_PROXY and the VPC endpoint's security group"
@@ -114,7 +114,7 @@ public struct AWSError: Error, Sendable, CustomStringConvertible {
         }
     }
 
-    public var description: String {
+    package var description: String {
         let what =
             switch cause {
             case .refused(let code, let message, let status): "\(code) (status \(status))\(message.isEmpty ? "" : ": \(message)")"

@@ -1,6 +1,7 @@
+import Transport
 import FoundationEssentials
 
-/// A service that speaks AWS's JSON 1.1 (wire 2.1, 3).
+/// A service that speaks AWS's JSON 1.1 (ECR 2.1, 3).
 struct JSONService: Sendable {
     let service: SignedService
     let credentials: CredentialKeeper

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How often and how soon a call is made again: three times in all, full jitter (wire 4.7).
+/// How often and how soon a call is made again: three times in all, full jitter (ECR 4.7).
 struct RetryPolicy: Sendable {
     var attempts = 3
     var longest = Duration.seconds(20)
@@ -12,7 +12,7 @@ struct RetryPolicy: Sendable {
     }
 }
 
-/// What tries after the first may cost: while a service fails, many callers together do not multiply its load (wire 4.7). A transient
+/// What tries after the first may cost: while a service fails, many callers together do not multiply its load (ECR 4.7). A transient
 /// failure takes 5 of 500, a time-out 10, and what succeeds gives back what its last try took, or 1.
 final class RetryBudget: Sendable {
     static let capacity = 500, failureCost = 5, timeoutCost = 10

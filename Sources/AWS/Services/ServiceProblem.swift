@@ -1,13 +1,13 @@
 import FoundationEssentials
 import Transport
 
-/// What an answer that is no 200 says is wrong: JSON's `__type` (wire 3), or the XML of STS and of some front ends (wire 4.3).
+/// What an answer that is no 200 says is wrong: JSON's `__type` (ECR 3), or the XML of STS and of some front ends (ECR 4.3).
 struct ServiceProblem: Equatable {
     /// Without its namespace; `HTTP403` where the body names none.
     let code: String
     let message: String
 
-    init(_ answer: CallResponse) {
+    init(_ answer: HTTPClientResponse) {
         let text = String(decoding: answer.body, as: UTF8.self)
         let json = try? JSONDecoder().decode(Body.self, from: Data(answer.body))
         let type = json?.type ?? answer["x-amzn-errortype"] ?? Self.element("Code", of: text)

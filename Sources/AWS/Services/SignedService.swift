@@ -2,9 +2,9 @@ import FoundationEssentials
 import Synchronization
 import Transport
 
-/// One address of AWS that takes POSTs: signed, and retried where that is safe (wire 4.7).
+/// One address of AWS that takes POSTs: signed, and retried where that is safe (ECR 4.7).
 struct SignedService: Sendable {
-    let caller: HTTPCaller
+    let caller: HTTPClient
     let endpoint: ServiceEndpoint
     /// `ecr`, `sts`: for the signature and for IAM's name of an operation.
     let name: String
@@ -25,7 +25,7 @@ struct SignedService: Sendable {
         var attempt = 1, isClockSet = false, areCredentialsFresh = false
         var lastCost: Int?
         while true {
-            var request = CallRequest("\(name):\(operation)", method: "POST", url: endpoint.url, fields: fields, body: body)
+            var request = HTTPClientRequest("\(name):\(operation)", method: "POST", url: endpoint.url, fields: fields, body: body)
             request.dial = endpoint.dial
             var used: Credentials?
             if let identity {
@@ -38,7 +38,7 @@ struct SignedService: Sendable {
                 }
             }
             let failed: AWSError
-            do throws(CallError) {
+            do throws(HTTPClientError) {
                 let answer = try await caller.call(request)
                 guard answer.status != 200 else {
                     budget.giveBack(lastCost)
@@ -75,7 +75,7 @@ struct SignedService: Sendable {
         return fields + SigV4(region: endpoint.region, service: name).fields(signing: request, with: credentials, at: time)
     }
 
-    private func error(_ operation: String, _ answer: CallResponse, _ used: Credentials?) -> AWSError {
+    private func error(_ operation: String, _ answer: HTTPClientResponse, _ used: Credentials?) -> AWSError {
         let problem = ServiceProblem(answer)
         var error = AWSError(
             operation: "\(name):\(operation)", host: endpoint.url.hostField,
@@ -87,9 +87,9 @@ struct SignedService: Sendable {
     }
 }
 
-/// How far this machine's clock is off for one address: signatures are made in AWS's time once it is known (wire 4.7).
+/// How far this machine's clock is off for one address: signatures are made in AWS's time once it is known (ECR 4.7).
 final class ClockOffset: Sendable {
-    /// Seconds. ECR takes signatures within 15 minutes (wire 3): what is less off is not why one was refused.
+    /// Seconds. ECR takes signatures within 15 minutes (ECR 3): what is less off is not why one was refused.
     static let tolerated = 240
     private let offset = Atomic(0)
 

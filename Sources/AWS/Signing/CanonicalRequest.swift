@@ -1,17 +1,17 @@
 import Crypto
 
 /// A request as far as a signature covers it.
-public struct RequestToSign: Sendable {
-    public var method: String
+package struct RequestToSign: Sendable {
+    package var method: String
     /// As it stands on the request line, without the query.
-    public var path: String
+    package var path: String
     /// Decoded names and values, in any order.
-    public var query: [(name: String, value: String)]
+    package var query: [(name: String, value: String)]
     /// Every field that is sent, `host` (with a port that is not the scheme's) among them; a repeated name in its order.
-    public var fields: [(name: String, value: String)]
-    public var body: [UInt8]
+    package var fields: [(name: String, value: String)]
+    package var body: [UInt8]
 
-    public init(
+    package init(
         method: String, path: String = "/", query: [(name: String, value: String)] = [], fields: [(name: String, value: String)],
         body: [UInt8] = []
     ) {
@@ -23,7 +23,7 @@ public struct RequestToSign: Sendable {
     }
 }
 
-/// SigV4's normal form of a request: what both sides must arrive at, byte for byte (wire 5).
+/// SigV4's normal form of a request: what both sides must arrive at, byte for byte (ECR 5).
 struct CanonicalRequest {
     let text: String
     /// `host;x-amz-date`

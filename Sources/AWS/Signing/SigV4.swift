@@ -1,10 +1,10 @@
 import Crypto
-import FoundationEssentials
+package import FoundationEssentials
 
-/// AWS Signature Version 4 for one service in one region: pure, the clock is passed in (wire 5).
-public struct SigV4: Sendable {
+/// AWS Signature Version 4 for one service in one region: pure, the clock is passed in (ECR 5).
+package struct SigV4: Sendable {
     /// How the path enters the canonical request.
-    public enum PathRule: Sendable {
+    package enum PathRule: Sendable {
         /// Dot segments resolved, then percent-encoded once more: every service but S3.
         case normalizedAndEncodedAgain
         case encodedAgain
@@ -12,7 +12,7 @@ public struct SigV4: Sendable {
         case asSent
     }
 
-    public enum SessionToken: Sendable {
+    package enum SessionToken: Sendable {
         case signed
         /// Added once the signature is made. Only odd services ask for it.
         case addedAfterSigning
@@ -20,19 +20,19 @@ public struct SigV4: Sendable {
 
     static let algorithm = "AWS4-HMAC-SHA256"
 
-    public var region: String
+    package var region: String
     /// The signing name: `ecr`, `sts`, `s3`.
-    public var service: String
-    public var pathRule = PathRule.normalizedAndEncodedAgain
-    public var sessionToken = SessionToken.signed
+    package var service: String
+    package var pathRule = PathRule.normalizedAndEncodedAgain
+    package var sessionToken = SessionToken.signed
 
-    public init(region: String, service: String) {
+    package init(region: String, service: String) {
         self.region = region
         self.service = service
     }
 
     /// The fields to add to the request: `X-Amz-Date`, `X-Amz-Security-Token` for temporary credentials, `Authorization`.
-    public func fields(signing request: RequestToSign, with credentials: Credentials, at time: Date) -> [(
+    package func fields(signing request: RequestToSign, with credentials: Credentials, at time: Date) -> [(
         name: String, value: String
     )] {
         var request = request
@@ -51,7 +51,7 @@ public struct SigV4: Sendable {
 
     /// The query of a URL that carries its own signature, encoded. Valid for `lifetime` seconds from `time`.
     /// `payloadDigest`: hexadecimal, or `UNSIGNED-PAYLOAD` as S3 wants it.
-    public func query(
+    package func query(
         presigning request: RequestToSign, with credentials: Credentials, at time: Date, lifetime: Int, payloadDigest: String
     ) -> String {
         let timestamp = Timestamp(time)
@@ -108,5 +108,5 @@ public struct SigV4: Sendable {
 
     private func scope(_ timestamp: Timestamp) -> String { "\(timestamp.day)/\(region)/\(service)/aws4_request" }
 
-    public static func digest(of body: [UInt8]) -> String { Hexadecimal.string(of: SHA256.digest(of: body)) }
+    package static func digest(of body: [UInt8]) -> String { Hexadecimal.string(of: SHA256.digest(of: body)) }
 }

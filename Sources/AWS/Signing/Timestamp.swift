@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// A moment as SigV4 writes it, in UTC and whole seconds (wire 5).
+/// A moment as SigV4 writes it, in UTC and whole seconds (ECR 5).
 struct Timestamp {
     /// `20150830T123600Z`
     let text: String

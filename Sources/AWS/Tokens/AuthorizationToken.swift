@@ -1,14 +1,14 @@
-import FoundationEssentials
+package import FoundationEssentials
 
 /// ECR's token as workers put it on requests. No description or dump of it shows the token.
-public struct AuthorizationToken: Sendable, CustomStringConvertible, CustomReflectable {
+package struct AuthorizationToken: Sendable, CustomStringConvertible, CustomReflectable {
     /// From 1, one more with each token of a keeper.
-    public let generation: Int
+    package let generation: Int
     /// The whole value of `Authorization`: `Basic <authorizationToken>`, `Bearer <token>`.
-    public let fieldValue: [UInt8]
-    public let fetchedAt: Date
+    package let fieldValue: [UInt8]
+    package let fetchedAt: Date
     /// ECR's word, or a guess where that cannot be (`TokenLife`). A hint: what ECR answers is the truth.
-    public let expiresAt: Date
+    package let expiresAt: Date
 
     init(generation: Int, fetched: FetchedToken, life: TokenLife) {
         self.generation = generation
@@ -17,13 +17,13 @@ public struct AuthorizationToken: Sendable, CustomStringConvertible, CustomRefle
         expiresAt = life.expiresAt
     }
 
-    public var description: String { "token \(generation), until \(expiresAt)" }
-    public var customMirror: Mirror { Mirror(self, children: ["generation": generation, "expiresAt": expiresAt]) }
+    package var description: String { "token \(generation), until \(expiresAt)" }
+    package var customMirror: Mirror { Mirror(self, children: ["generation": generation, "expiresAt": expiresAt]) }
 }
 
 /// From when to when a token serves, as far as can be known at its fetch.
 struct TokenLife: Equatable, Sendable {
-    /// Seconds: 12 h, fixed (wire 2.1). A longer one is somebody's clock.
+    /// Seconds: 12 h, fixed (ECR 2.1). A longer one is somebody's clock.
     static let longest: TimeInterval = 12 * 3600
 
     let fetchedAt: Date

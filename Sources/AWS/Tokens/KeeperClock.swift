@@ -1,8 +1,8 @@
-import FoundationEssentials
+package import FoundationEssentials
 
 /// The time and the dice of a keeper, so that tests live days in milliseconds.
-public struct KeeperClock: Sendable {
-    public static let system = KeeperClock(
+package struct KeeperClock: Sendable {
+    package static let system = KeeperClock(
         now: { Date() }, sleep: { try await Task.sleep(for: $0) }, random: { .random(in: 0..<1) })
 
     static let longestNap: TimeInterval = 300  // seconds: a clock that was set forward is noticed within it
@@ -13,7 +13,7 @@ public struct KeeperClock: Sendable {
     /// 0..<1
     var random: @Sendable () -> Double
 
-    public init(
+    package init(
         now: @escaping @Sendable () -> Date, sleep: @escaping @Sendable (Duration) async throws -> Void,
         random: @escaping @Sendable () -> Double
     ) {

@@ -1,35 +1,35 @@
-import FoundationEssentials
-import Logging
-import Transport
+package import FoundationEssentials
+package import Logging
+package import Transport
 
 /// Keeps one identity's authorization token fresh, and tells workers by a published snapshot. On the control loop. It goes on until `stop()`,
 /// or until nobody holds it: the upstreams that a reload took away take their keeper along, after their last exchange.
-public actor TokenKeeper {
+package actor TokenKeeper {
     /// For /readyz, metrics and `berth check`.
-    public struct State: Sendable {
+    package struct State: Sendable {
         /// Nil before the first token.
-        public var fetchedAt: Date?
-        public var expiresAt: Date?
+        package var fetchedAt: Date?
+        package var expiresAt: Date?
         /// Of the last fetch, when that failed.
-        public var lastError: String?
-        public var lastErrorAt: Date?
-        public var refreshesSucceeded = 0
-        public var refreshesFailed = 0
+        package var lastError: String?
+        package var lastErrorAt: Date?
+        package var refreshesSucceeded = 0
+        package var refreshesFailed = 0
 
-        public init() {}
+        package init() {}
 
         /// There is a token, and as far as is known it lives.
-        public func isReady(at now: Date) -> Bool { expiresAt.map { $0 > now } ?? false }
+        package func isReady(at now: Date) -> Bool { expiresAt.map { $0 > now } ?? false }
     }
 
-    public nonisolated let loop: EventLoop
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    package nonisolated let loop: EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     /// For people: the identity, `123456789012.dkr.ecr.eu-west-1.amazonaws.com` or an upstream's name.
-    public nonisolated let name: String
+    package nonisolated let name: String
     /// What workers put on requests; nil before the first token.
-    public nonisolated let current = Published<AuthorizationToken?>(nil)
-    public nonisolated let state = Published(State())
+    package nonisolated let current = Published<AuthorizationToken?>(nil)
+    package nonisolated let state = Published(State())
 
     private let fetch: @Sendable () async throws(AWSError) -> FetchedToken
     private let log: Logger
@@ -49,7 +49,7 @@ public actor TokenKeeper {
     }
 
     /// `fetch` is bounded by itself; one at a time is under way.
-    public init(
+    package init(
         name: String, loop: EventLoop, log: Logger, clock: KeeperClock = .system,
         fetch: @escaping @Sendable () async throws(AWSError) -> FetchedToken
     ) {
@@ -63,14 +63,14 @@ public actor TokenKeeper {
     deinit { alarm?.cancel() }
 
     /// Fetches the first token and keeps it fresh from then on. Once more changes nothing.
-    public func start() {
+    package func start() {
         guard !isStarted else { return }
         isStarted = true
         consider()
     }
 
     /// No fetch begins any more; who waits gets nil.
-    public func stop() {
+    package func stop() {
         isStarted = false
         alarm?.cancel()
         fetching?.cancel()
@@ -79,7 +79,7 @@ public actor TokenKeeper {
 
     /// A token of a later generation than the one that the upstream refused (0: any), or nil when none came in time. Joins the
     /// fetch under way or asks for one; however many ask, there is one.
-    public func token(newerThan generation: Int, within limit: Duration) async -> AuthorizationToken? {
+    package func token(newerThan generation: Int, within limit: Duration) async -> AuthorizationToken? {
         if let token, token.generation > generation { return token }
         guard isStarted, !Task.isCancelled else { return nil }
         lastWaiter += 1
@@ -98,7 +98,7 @@ public actor TokenKeeper {
     }
 
     /// A fetch on somebody's word (the admin's refresh): the new token, or nil when none came in time.
-    public func refresh(within limit: Duration) async -> AuthorizationToken? {
+    package func refresh(within limit: Duration) async -> AuthorizationToken? {
         await token(newerThan: token?.generation ?? 0, within: limit)
     }
 

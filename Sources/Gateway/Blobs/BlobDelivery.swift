@@ -13,7 +13,7 @@ final class BlobDelivery {
     /// Bytes that are progress. Fewer between two breaks would make thousands of requests of one.
     private static let progress = 1 << 20
     /// In a row; past it the upstream is out of order and the client's own retry is the better one.
-    private static let breaksAtMost = 4
+    private static let maxBreaks = 4
 
     /// - Parameter head: of the answer that goes to the client: 200, or 206 with one range. Without a length nothing can be resumed.
     func promise(by head: Head) {
@@ -37,7 +37,7 @@ final class BlobDelivery {
     /// The upstream's side broke: how long to wait before what is owed is asked for again. nil: it is not worth asking, or cannot be.
     /// - Parameter hasAnswered: the client has the answer's head; before that the whole request can be sent again.
     func pauseBeforeResuming(hasAnswered: Bool) -> Duration? {
-        guard owed.map({ !$0.isEmpty }) ?? !hasAnswered, breaks < Self.breaksAtMost else { return nil }
+        guard owed.map({ !$0.isEmpty }) ?? !hasAnswered, breaks < Self.maxBreaks else { return nil }
         defer { (breaks, sinceBreak) = (breaks + 1, 0) }
         return breaks == 0 ? .zero : .milliseconds(100 << breaks)
     }

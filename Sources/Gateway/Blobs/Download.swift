@@ -1,3 +1,4 @@
+import Configuration
 import HTTP
 import HTTPServer
 import Registry
@@ -22,13 +23,13 @@ struct Download {
     private var relay: Relay { Relay(request: request, stallTimeout: site.timeouts.stall) }
 
     /// A new URL is asked for this often: the first may have been about to expire, and so may one when a long transfer breaks.
-    private static let renewalsAtMost = 3
+    private static let maxRenewals = 3
 
     /// true: the client has its answer. false: the URL has expired or was refused, and the registry may give a new one.
     /// - Throws: `RelayError` of the upstream's side when the storage breaks off; `delivery` knows how far it had come.
     func run(from first: Redirect) async throws -> Bool {
         var redirect = first
-        for _ in 0..<Redirect.hopsAtMost {
+        for _ in 0..<Redirect.maxHops {
             let upstream = try await fetch(redirect)
             do {
                 if let next = try await answer(from: upstream) {
@@ -94,9 +95,9 @@ struct Download {
             try await BlobProbe(exchange: exchange, digest: digest, site: site).tell(by: upstream)
             return nil
         case 301, 302, 303, 307, 308: return try await nextHop(upstream)
-        // wire 1.4: an expired URL is 403 AccessDenied, or 400 ExpiredToken when the registry's own session ended first.
-        case 400 where exchange.record.renewedURLs < Self.renewalsAtMost,
-            403 where exchange.record.renewedURLs < Self.renewalsAtMost:
+        // ECR 1.4: an expired URL is 403 AccessDenied, or 400 ExpiredToken when the registry's own session ended first.
+        case 400 where exchange.record.renewedURLs < Self.maxRenewals,
+            403 where exchange.record.renewedURLs < Self.maxRenewals:
             exchange.record.renewedURLs += 1
             throw ExpiredURL()
         case _ where exchange.hasAnswered: try await resume(from: upstream)
@@ -116,7 +117,7 @@ struct Download {
     private func nextHop(_ upstream: UpstreamConnection) async throws -> Redirect {
         guard let location = upstream.head.value(of: .location), let registry = exchange.record.upstream,
             case let next = try exchange.follow(location, of: registry, site),
-            try await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall) != nil
+            try await upstream.collect(upTo: TokenRefusal.maxBody, scratch: scratch, timeout: site.timeouts.stall) != nil
         else { throw Refusal(.unavailable, "The blob's storage redirects nowhere.", status: 502) }
         return next
     }
@@ -124,7 +125,7 @@ struct Download {
     /// `Content-Range` of a 416, which S3 leaves out: its XML has the size.
     private func size(_ upstream: UpstreamConnection) async throws -> [(String, String)] {
         if let field = upstream.head.value(of: .contentRange) { return [("Content-Range", String(decoding: field, as: UTF8.self))] }
-        let body = try await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall) ?? []
+        let body = try await upstream.collect(upTo: TokenRefusal.maxBody, scratch: scratch, timeout: site.timeouts.stall) ?? []
         return String(decoding: body, as: UTF8.self).firstMatch(of: /<ActualObjectSize>([0-9]+)</).map {
             [("Content-Range", "bytes */\($0.1)")]
         } ?? []
@@ -132,8 +133,8 @@ struct Download {
 
     /// The client's answer, head and body.
     private func pass(_ upstream: UpstreamConnection) async throws {
-        let framing = AnswerFraming(upstream.head, status: upstream.head.status, toVersion11: request.head.isVersion11)
-        if framing.endsConnection { request.closeAfterAnswer() }
+        let framing = ResponseFraming(upstream.head, status: upstream.head.status, toVersion11: request.head.isVersion11)
+        if framing.endsConnection { request.closeAfterResponse() }
         exchange.record.status = upstream.head.status
         var bytes = bench.takeHeadBuffer()
         bytes.removeAll(keepingCapacity: true)

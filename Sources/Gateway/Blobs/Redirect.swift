@@ -1,8 +1,9 @@
+import Registry
 import Configuration
 import HTTP
 import Transport
 
-/// Where a blob's redirect leads (wire 1.4): S3 as a rule, a CDN for pull-through caches. The URL is a secret: whoever has it
+/// Where a blob's redirect leads (ECR 1.4): S3 as a rule, a CDN for pull-through caches. The URL is a secret: whoever has it
 /// has the blob.
 struct Redirect {
     fileprivate(set) var origin: Origin
@@ -10,14 +11,14 @@ struct Redirect {
     let target: [UInt8]
 
     /// Hops from the registry to the bytes. S3 needs one; a CDN may add one or two.
-    static let hopsAtMost = 4
-    private static let targetBytesAtMost = 16 << 10
+    static let maxHops = 4
+    private static let maxTargetBytes = 16 << 10
 
     /// - Parameter location: an absolute https URL. Anything else is not followed: a presigned URL over plain HTTP would show
     ///   the blob to the network, and a relative one would carry the client back to the registry without its token.
     init?(_ location: ArraySlice<UInt8>, connectTo: ConnectTo) {
         let scheme = "https://".utf8
-        guard location.starts(with: scheme), location.count <= Self.targetBytesAtMost else { return nil }
+        guard location.starts(with: scheme), location.count <= Self.maxTargetBytes else { return nil }
         let rest = location.dropFirst(scheme.count)
         let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") } ?? rest.endIndex
         guard let named = HostName(String(decoding: rest[..<end], as: UTF8.self)), named.port != 0, !named.name.contains(":") else {

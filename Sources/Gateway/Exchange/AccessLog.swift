@@ -1,16 +1,17 @@
+import Access
 import HTTP
 import Registry
-import Telemetry
+package import Telemetry
 import Transport
 
 /// Where access lines go and what they look like.
-public struct AccessLogSettings: Sendable {
+package struct AccessLogSettings: Sendable {
     let sink: LogSink
     let format: LogFormat
     /// Access lines are at `info`: a quieter log has none.
     let isOn: Bool
 
-    public init(sink: LogSink, format: LogFormat, isOn: Bool) { (self.sink, self.format, self.isOn) = (sink, format, isOn) }
+    package init(sink: LogSink, format: LogFormat, isOn: Bool) { (self.sink, self.format, self.isOn) = (sink, format, isOn) }
 }
 
 /// One line an exchange, whatever became of it; only what is rejected over and over is counted instead. A worker's own.
@@ -21,9 +22,9 @@ final class AccessLog {
     private var rejections = RepeatedRejections()
 
     /// A path is cut here: names and digests are shorter.
-    private static let targetBytesAtMost = 1024
+    private static let maxTargetBytes = 1024
     /// Of a name that nobody has: it may be a token, pasted where the name belongs, and is then not logged whole.
-    static let triedUserBytesAtMost = 64
+    static let maxTriedUserBytes = 64
     /// What may be shown stands near the start: before and after it can be thousands of parameters of a guesser's.
     private static let targetBytesLookedAt = 4 << 10
     /// Query parameters that are no secret. A presigned URL's, or whatever a client makes up, are left out.
@@ -44,7 +45,7 @@ final class AccessLog {
         line.field("request_id", record.requestID)
         line.field("client", record.clientText)
         if let principal = record.principal { line.field("user", principal.name.utf8) }
-        if let tried = record.triedUser { line.field("user_tried", tried.prefix(Self.triedUserBytesAtMost)) }
+        if let tried = record.triedUser { line.field("user_tried", tried.prefix(Self.maxTriedUserBytes)) }
         line.field("method", head.method.token)
         line.field("path", Self.shown(head.target))
         line.field("operation", record.operation.rawValue.utf8)
@@ -65,7 +66,7 @@ final class AccessLog {
         var line = LogLine(settings.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
         line.field("request_id", requestID)
         line.field("client", client.host.utf8)
-        line.field("operation", Operation.other.rawValue.utf8)
+        line.field("operation", RegistryOperation.other.rawValue.utf8)
         line.field("status", error.status)
         line.field("end", end)
         line.field("reason", error.message.utf8)
@@ -81,7 +82,7 @@ final class AccessLog {
     }
 
     private func mayWrite(
-        _ client: SocketAddress, _ clientText: [UInt8], _ operation: Operation, _ status: Int, _ reason: String,
+        _ client: SocketAddress, _ clientText: [UInt8], _ operation: RegistryOperation, _ status: Int, _ reason: String,
         isFailedLogin: Bool = false
     ) -> Bool {
         rejections.mayWrite(
@@ -117,11 +118,11 @@ final class AccessLog {
     /// A request target as it may be logged.
     static func shown(_ target: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         let target = target.prefix(targetBytesLookedAt)
-        guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return target.prefix(targetBytesAtMost) }
+        guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return target.prefix(maxTargetBytes) }
         let pairs = target[(mark + 1)...].split(separator: UInt8(ascii: "&")).filter { pair in
             parametersShown.contains { pair.prefix { $0 != UInt8(ascii: "=") }.elementsEqual($0) }
         }
-        guard !pairs.isEmpty else { return target[..<mark].prefix(targetBytesAtMost) }
-        return (target[...mark] + pairs.joined(separator: [UInt8(ascii: "&")])).prefix(targetBytesAtMost)
+        guard !pairs.isEmpty else { return target[..<mark].prefix(maxTargetBytes) }
+        return (target[...mark] + pairs.joined(separator: [UInt8(ascii: "&")])).prefix(maxTargetBytes)
     }
 }

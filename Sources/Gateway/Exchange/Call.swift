@@ -6,7 +6,7 @@ import Registry
 struct Call {
     let target: RequestTarget
     let endpoint: Endpoint
-    let operation: Operation
+    let operation: RegistryOperation
     /// The blob of an upload that says so: of its end, or of one that is a single POST.
     let digest: Digest?
     /// The blob that is to be mounted, and the repository that it is in; nil: a session's start, as of a mount that cannot be.
@@ -15,14 +15,14 @@ struct Call {
     let upload: UploadState?
     /// `n`: how many names a list may have at most; nil: as many as there are.
     let count: Int?
-    /// containerd's name for the registry it means (wire 6); Berth's own and not forwarded.
+    /// containerd's name for the registry it means (ECR 6); Berth's own and not forwarded.
     let namespace: [UInt8]?
 
     /// - Throws: `Refusal`, with the status and code the specification gives. What is no endpoint is never forwarded.
     init(_ head: Head) throws(Refusal) {
         do { target = try RequestTarget(head.target) } catch { throw Refusal(.nameInvalid, error.description) }
         do { endpoint = try Endpoint(path: target.path) } catch { throw Refusal(error) }
-        let operations = Operation.all(of: endpoint)
+        let operations = RegistryOperation.all(of: endpoint)
         guard let known = operations.first(where: { $0.method.utf8Bytes.elementsEqual(head.method.token.utf8Bytes) }) else {
             let allowed = operations.map { "\($0.method)" }.joined(separator: ", ")
             throw Refusal(.unsupported, "The methods here are \(allowed).", allow: allowed)
@@ -55,7 +55,7 @@ struct Call {
     }
 
     /// Any number of digits is a number, and past what an `Int` holds a bound of nothing.
-    private static func count(_ target: RequestTarget, _ operation: Registry.Operation) throws(Refusal) -> Int? {
+    private static func count(_ target: RequestTarget, _ operation: RegistryOperation) throws(Refusal) -> Int? {
         guard [.catalog, .tags, .referrers].contains(operation), let text = target.parameter("n") else { return nil }
         guard !text.isEmpty, text.allSatisfy({ $0 &- 48 < 10 }) else {
             throw Refusal(.unsupported, "The parameter n must be a number.", status: 400)

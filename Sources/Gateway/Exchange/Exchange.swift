@@ -1,3 +1,4 @@
+import Telemetry
 import Access
 import HTTP
 import HTTPServer
@@ -56,7 +57,8 @@ final class Exchange {
             let repository = call.endpoint.repository.map { " in '\($0)'" } ?? ""
             throw Refusal(
                 .denied,
-                "The user '\(principal.name)' may not \(call.operation.deed)\(repository); ask the gateway's operator for access.")
+                "The user '\(principal.name)' may not \(call.operation.phrase)\(repository); ask the gateway's operator for access."
+            )
         }
         if case .ping = call.endpoint {
             // A 200 would tell docker that no login is ever needed.
@@ -177,7 +179,7 @@ final class Exchange {
         case (.upstream, false): record.end = "upstream_failed"
         }
         guard !hasAnswered else { return request.abort() }
-        request.closeAfterAnswer()
+        request.closeAfterResponse()
         if let head = error.cause as? HeadError, error.side == .client {
             await refuse(Refusal(.sizeInvalid, "\(head.reason)", status: head.status))
         } else if error.side == .client {

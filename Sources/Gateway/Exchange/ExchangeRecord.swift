@@ -17,7 +17,7 @@ struct ExchangeRecord {
     let listener: Int
     private let start = ContinuousClock.now
 
-    var operation = Operation.other
+    var operation = RegistryOperation.other
     var principal: Principal?
     /// Of a login that failed, the user's name as it was sent; nil: none was, or it could not be read.
     var triedUser: [UInt8]?

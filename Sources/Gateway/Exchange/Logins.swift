@@ -4,7 +4,7 @@ import Synchronization
 import Transport
 
 /// Logins that no worker knows yet, for all workers: those that proved right before pass, all others are bounded before anything is hashed.
-public final class Logins: Sendable {
+package final class Logins: Sendable {
     private struct Known {
         var proven = ProvenLogins()
         var throttle: LoginThrottle
@@ -15,7 +15,7 @@ public final class Logins: Sendable {
     private let secret = randomBytes(32)
 
     /// - Parameter failuresPerMinute: of one user from one client.
-    public init(failuresPerMinute: Int) {
+    package init(failuresPerMinute: Int) {
         known = Mutex(Known(throttle: LoginThrottle(failuresPerMinute: failuresPerMinute)))
     }
 

@@ -18,7 +18,7 @@ struct ProxiedClient {
     }
 
     /// Proxies that a request may have come through; what stands before so many is no route, and looked at by nobody.
-    private static let hopsAtMost = 32
+    private static let maxHops = 32
 
     /// Each proxy adds whom it was asked by at the end: the last one that is no trusted proxy is the client, and what stands before it the
     /// client may have written itself.
@@ -27,7 +27,7 @@ struct ProxiedClient {
         var hops = 0
         for field in head.fields.reversed() where field.name == .xForwardedFor {
             var rest = head.bytes[field.valueRange]
-            while !rest.isEmpty, hops < hopsAtMost {
+            while !rest.isEmpty, hops < maxHops {
                 let member = rest.suffix(from: rest.lastIndex(of: UInt8(ascii: ",")).map { $0 + 1 } ?? rest.startIndex)
                 rest = rest[..<member.startIndex].dropLast()
                 let node = member.filter { $0 != 32 && $0 != 9 && $0 != UInt8(ascii: "\"") }

@@ -7,7 +7,7 @@ struct RepeatedRejections {
     /// What makes two rejections the same.
     struct Kind: Hashable {
         let client: ClientNetwork
-        let operation: Operation
+        let operation: RegistryOperation
         let status: Int
         /// A failed login: its lines must not be lost among those of clients that only ask whether they need one.
         let isFailedLogin: Bool
@@ -16,7 +16,7 @@ struct RepeatedRejections {
     /// What an interval's count is told with.
     struct Repeats {
         let client: [UInt8]
-        let operation: Operation
+        let operation: RegistryOperation
         let status: Int
         let reason: String
         var count = 0

@@ -73,12 +73,12 @@ struct Route {
             target = Array("/v2/".utf8) + upstreamRepository.bytes + target.dropFirst(4 + repository.bytes.count)
         }
         var dropped: [StaticString] = ["ns", UploadState.parameter]
-        // Of referrers, where the specification has none; ECR refuses large ones (wire 1.2). The other lists are made here.
+        // Of referrers, where the specification has none; ECR refuses large ones (ECR 1.2). The other lists are made here.
         if call.count != nil { dropped.append("n") }
         if isMount { dropped.append("from") }
         // A mount that cannot be: the specification lets a registry open a session in its place.
         if mount == nil { dropped.append("mount") }
-        // What ECR makes of a digest here is not known (wire 1.5).
+        // What ECR makes of a digest here is not known (ECR 1.5).
         if call.isMonolithic { dropped.append("digest") }
         var query = call.target.query(without: dropped)
         // The name under which pulling from it was allowed, as it is called there.

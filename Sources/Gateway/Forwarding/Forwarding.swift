@@ -1,3 +1,4 @@
+import Configuration
 import AWS
 import Crypto
 import HTTP
@@ -34,9 +35,9 @@ final class Forwarding {
     let delivery: BlobDelivery?
 
     /// A stale connection, a refused token, and each once more; past that the upstream's own answer or a 502 is the truth.
-    private static let attemptsAtMost = 5
-    /// Manifests up to ECR's own limit (wire 1.3) are read before they are sent, so that they can be replayed.
-    static let manifestAtMost = 4 << 20
+    private static let maxAttempts = 5
+    /// Manifests up to ECR's own limit (ECR 1.3) are read before they are sent, so that they can be replayed.
+    static let maxManifest = 4 << 20
     /// How long a request waits for a token when there is none, or for a newer one (design section 3, step 6).
     private static let tokenWait = Duration.seconds(10)
 
@@ -59,7 +60,7 @@ final class Forwarding {
         if isMonolithic, let digest = call.digest, let repository = route.upstreamRepository {
             session = try await openSession(for: digest.bytes, in: repository)
         }
-        while attempts < Self.attemptsAtMost {
+        while attempts < Self.maxAttempts {
             attempts += 1
             guard !request.connection.isAbandoned else { throw Self.abandoned }
             let token = try await token()
@@ -100,7 +101,7 @@ final class Forwarding {
 
     /// The connection to the registry broke: whether the request, or what is left of its answer, is worth another one.
     private func heals(_ error: RelayError, of upstream: UpstreamConnection) async -> Bool {
-        // wire 1.5: a reset on a reused connection says that it had been closed before the request came. A chunk of an upload is not
+        // ECR 1.5: a reset on a reused connection says that it had been closed before the request came. A chunk of an upload is not
         // sent twice: the upstream may have taken it.
         let wasStale = upstream.isReused && !upstream.hasAnswered && error.side == .upstream && !error.isStall
         guard wasStale, !exchange.hasAnswered, canReplay, request.method.isIdempotent || request.method == .post else {
@@ -137,12 +138,12 @@ final class Forwarding {
             return
         }
         guard case .manifest = call.endpoint else { return }
-        if case .length(let count) = request.head.framing, count > Self.manifestAtMost { return }
+        if case .length(let count) = request.head.framing, count > Self.maxManifest { return }
         var body: [UInt8] = []
         do {
             while case let piece = try await request.read(upTo: scratch.count), !piece.isEmpty {
                 body += piece
-                if body.count > Self.manifestAtMost { break }
+                if body.count > Self.maxManifest { break }
             }
         } catch { throw RelayError(side: .client, cause: error) }
         isWhole = !request.hasUnreadBody
@@ -200,8 +201,8 @@ final class Forwarding {
     func refused(_ token: AuthorizationToken, _ reason: TokenRefusal.Reason) throws {
         note(token, refusedAs: reason)
         guard !canReplay else { return }
-        request.closeAfterAnswer()
-        // Clients try again after 503, and not after ECR's 403 (wire 6).
+        request.closeAfterResponse()
+        // Clients try again after 503, and not after ECR's 403 (ECR 6).
         throw Refusal(.unavailable, "The registry's token was renewed in the middle of this upload; send it again.", retryAfter: 1)
     }
 }

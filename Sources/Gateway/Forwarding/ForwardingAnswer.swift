@@ -1,3 +1,4 @@
+import Configuration
 import AWS
 import HTTP
 import HTTPServer
@@ -32,7 +33,7 @@ extension Forwarding {
     func redirect(_ head: Head) throws -> Outcome? {
         guard (300..<400).contains(head.status), head.status != 304 else { return nil }
         if call.operation == .blobHead, !isProbe {
-            // Storage refuses HEAD where the URL is for GET (wire 1.4): the registry is asked again, for the first byte.
+            // Storage refuses HEAD where the URL is for GET (ECR 1.4): the registry is asked again, for the first byte.
             headIsRedirected = true
             return .again
         }
@@ -50,7 +51,7 @@ extension Forwarding {
             ? nil : .redirect(redirect, digest)
     }
 
-    func collect(_ upstream: UpstreamConnection, upTo limit: Int = TokenRefusal.bodyAtMost) async throws -> [UInt8] {
+    func collect(_ upstream: UpstreamConnection, upTo limit: Int = TokenRefusal.maxBody) async throws -> [UInt8] {
         do {
             guard let body = try await upstream.collect(upTo: limit, scratch: scratch, timeout: site.timeouts.stall) else {
                 throw TransportError(.system, call: "collect", reason: "an answer of the upstream is larger than \(limit) bytes")
@@ -61,14 +62,14 @@ extension Forwarding {
 
     /// An answer nobody needs: read to its end when it is short, so that the connection can be used again.
     func dispose(_ upstream: UpstreamConnection) async {
-        let body = try? await upstream.collect(upTo: TokenRefusal.bodyAtMost, scratch: scratch, timeout: site.timeouts.stall)
+        let body = try? await upstream.collect(upTo: TokenRefusal.maxBody, scratch: scratch, timeout: site.timeouts.stall)
         if body == nil { upstream.stream.close() } else { bench.pool.put(upstream) }
     }
 
     /// Held while the client takes it, so not for those that only an attacker would make; the specification lets them go unnamed.
-    private static let manifestToNameAtMost = 256 << 10
+    private static let maxManifestToName = 256 << 10
 
-    /// A manifest asked for by its tag, whole, where ECR does not say its digest (wire 1.3): it is then named by its bytes. nil: it passes
+    /// A manifest asked for by its tag, whole, where ECR does not say its digest (ECR 1.3): it is then named by its bytes. nil: it passes
     /// as it comes.
     func manifestToName(_ upstream: UpstreamConnection, body: [UInt8]?) async throws -> [UInt8]? {
         let head = upstream.head
@@ -76,7 +77,7 @@ extension Forwarding {
             head.value(of: .dockerContentDigest) == nil,
             case .manifest(_, .tag) = call.endpoint
         else { return body }
-        guard case .length(let count) = head.framing, count <= Self.manifestToNameAtMost else { return nil }
+        guard case .length(let count) = head.framing, count <= Self.maxManifestToName else { return nil }
         return try await collect(upstream, upTo: count)
     }
 
@@ -109,10 +110,10 @@ extension Forwarding {
     func pass(_ upstream: UpstreamConnection, body collected: [UInt8]?) async throws {
         guard !exchange.hasAnswered else { return try await resume(upstream) }
         let head = upstream.head
-        // ECR says 201 to a chunk where the specification says 202, and strict clients stop there (wire 1.5).
+        // ECR says 201 to a chunk where the specification says 202, and strict clients stop there (ECR 1.5).
         let status = call.operation == .uploadChunk && (200...204).contains(head.status) ? 202 : head.status
-        let framing = AnswerFraming(head, status: status, collected: collected, toVersion11: request.head.isVersion11)
-        if framing.endsConnection || request.hasUnreadBody { request.closeAfterAnswer() }
+        let framing = ResponseFraming(head, status: status, collected: collected, toVersion11: request.head.isVersion11)
+        if framing.endsConnection || request.hasUnreadBody { request.closeAfterResponse() }
         exchange.record.status = status
         var bytes = bench.takeHeadBuffer()
         bytes.removeAll(keepingCapacity: true)

@@ -1,3 +1,5 @@
+import Access
+import Configuration
 import AWS
 import HTTP
 import HTTPServer
@@ -71,7 +73,7 @@ extension Forwarding {
         let upstreamRequest = UpstreamRequest(
             head: request.head, method: session == nil ? nil : .put, origin: route.upstream.origin, target: target,
             isProbe: isProbe, owed: delivery?.owed,
-            isPlaceless: (chunkRange?.offsets.count ?? 0) > UploadState.rangedChunkAtMost)
+            isPlaceless: (chunkRange?.offsets.count ?? 0) > UploadState.maxRangedChunk)
         upstreamRequest.registryHead(into: &bytes, token: token.fieldValue, length: length)
         payload = kept?.count ?? 0
         if let kept, !kept.isEmpty {
@@ -88,7 +90,7 @@ extension Forwarding {
         }
         // Only now: connected, and the token good (design section 3, step 7).
         do { try await request.sendContinue() } catch { throw RelayError(side: .client, cause: error) }
-        if kept != nil, (kept?.count ?? 0) > Relay.keptAtMost { kept = nil }
+        if kept != nil, (kept?.count ?? 0) > Relay.maxKept { kept = nil }
         _ = try await relay.body(
             to: upstream, chunked: isChunked, kept: &kept, payload: &payload)
     }

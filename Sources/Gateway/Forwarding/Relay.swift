@@ -1,3 +1,4 @@
+import Crypto
 import HTTP
 import HTTPServer
 import Transport
@@ -27,14 +28,16 @@ struct Relay {
 
     /// What may be read next: as much as the receiver's socket has room for, so that no more than `slowRead` is left for us to keep when it
     /// stops. TLS reads far ahead only while there is room for another read after this one, which then uses up what was read ahead.
-    private func room(from sender: Stream, to receiver: Stream, atLeast slowRead: Int = slowRead) -> UnsafeMutableRawBufferPointer {
+    private func room(from sender: SocketStream, to receiver: SocketStream, atLeast slowRead: Int = slowRead)
+        -> UnsafeMutableRawBufferPointer
+    {
         let space = receiver.roomToSend
         let size = min(max(space, slowRead), scratch.count)
         sender.readsFarAhead = space >= 2 * scratch.count
         return UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(size - 2)])
     }
 
-    private var client: Stream { request.connection.stream }
+    private var client: SocketStream { request.connection.stream }
     private var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
 
     /// The upstream's answer to the client, to its end.
@@ -58,7 +61,7 @@ struct Relay {
         let room = UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<Self.readyBytes])
         do {
             guard !upstream.isBodyDone else { return }
-            if case .payload(let count) = try upstream.readNow(into: room) {
+            if case .payload(let count) = try upstream.tryRead(into: room) {
                 bytes.append(contentsOf: Self.frame(count, in: scratch, chunked: chunked))
             }
             // The whole body was there, its end included: nobody reads on, so the last chunk goes with it.
@@ -76,7 +79,7 @@ struct Relay {
         let room = room(from: upstream.stream, to: client)
         while true {
             do {
-                switch try upstream.readNow(into: room) {
+                switch try upstream.tryRead(into: room) {
                 case .payload(let count):
                     let isEnd = upstream.isBodyDone && !chunked
                     return (Self.frame(count, in: scratch, chunked: chunked), isEnd)
@@ -84,8 +87,8 @@ struct Relay {
                     guard chunked else { return (UnsafeRawBufferPointer(rebasing: scratch.prefix(0)), true) }
                     scratch.copyBytes(from: "0\r\n\r\n".utf8)
                     return (UnsafeRawBufferPointer(rebasing: scratch.prefix(5)), true)
-                case .wantsRead: try await upstream.stream.untilReadable(timeout: stallTimeout)
-                case .wantsWrite: try await upstream.stream.untilWritable(timeout: stallTimeout)
+                case .wantsRead: try await upstream.stream.waitUntilReadable(timeout: stallTimeout)
+                case .wantsWrite: try await upstream.stream.waitUntilWritable(timeout: stallTimeout)
                 }
             } catch { throw RelayError(side: .upstream, cause: error) }
         }
@@ -101,17 +104,17 @@ struct Relay {
         return UnsafeRawBufferPointer(rebasing: scratch[start..<(end + 2)])
     }
 
-    private func write(_ bytes: UnsafeRawBufferPointer, to stream: Stream, _ side: Side) throws(RelayError) -> Int {
-        do { return try stream.writeNow(bytes) } catch { throw RelayError(side: side, cause: error) }
+    private func write(_ bytes: UnsafeRawBufferPointer, to stream: SocketStream, _ side: Side) throws(RelayError) -> Int {
+        do { return try stream.tryWrite(bytes) } catch { throw RelayError(side: side, cause: error) }
     }
 
-    func write(_ bytes: [UInt8], to stream: Stream, _ side: Side) async throws {
+    func write(_ bytes: [UInt8], to stream: SocketStream, _ side: Side) async throws {
         do { try await stream.write(bytes, timeout: stallTimeout) } catch { throw RelayError(side: side, cause: error) }
     }
 
     /// The client's body to the upstream, until its end or until the upstream answers before it.
     /// - Parameters:
-    ///   - kept: what has been taken from the client, for a replay; nil once it is more than `keptAtMost`.
+    ///   - kept: what has been taken from the client, for a replay; nil once it is more than `maxKept`.
     ///   - payload: counts what has been taken from the client.
     func body(
         to upstream: UpstreamConnection, chunked: Bool, kept: inout [UInt8]?, payload: inout Int
@@ -120,13 +123,13 @@ struct Relay {
             if client.loop.isTurnOver { await client.loop.nextTurn() }
             let room = room(from: client, to: upstream.stream, atLeast: Self.slowUploadRead)
             let progress: BodyProgress
-            do { progress = try request.readNow(into: room) } catch { throw RelayError(side: .client, cause: error) }
+            do { progress = try request.tryRead(into: room) } catch { throw RelayError(side: .client, cause: error) }
             switch progress {
             case .payload(let count):
                 payload += count
                 if var bytes = kept {
                     kept = nil  // so that appending does not copy
-                    if bytes.count + count <= Self.keptAtMost {
+                    if bytes.count + count <= Self.maxKept {
                         bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: room.prefix(count)))
                         kept = bytes
                     }
@@ -153,13 +156,13 @@ struct Relay {
     }
 
     /// An upload of at most this size can be sent again after the upstream has refused the token.
-    static let keptAtMost = 64 << 10
+    static let maxKept = 64 << 10
 
     /// false: the upstream has answered.
     private func clientBytes(orAnswerOf upstream: UpstreamConnection) async throws -> Bool {
         guard try !hasAnswered(upstream) else { return false }
         let waiter = client.waiter
-        waiter.forget()
+        waiter.reset()
         client.watchReadable(timeout: stallTimeout)
         upstream.stream.watchReadable(timeout: nil)
         let wake = await waiter.wait()
@@ -175,7 +178,7 @@ struct Relay {
         while true {
             let (taken, failure) = bytes.withUnsafeBytes { all -> (Int, TransportError?) in
                 do throws(TransportError) {
-                    return (try upstream.stream.writeNow(UnsafeRawBufferPointer(rebasing: all[done...])), nil)
+                    return (try upstream.stream.tryWrite(UnsafeRawBufferPointer(rebasing: all[done...])), nil)
                 } catch { return (0, error) }
             }
             if let failure {
@@ -186,7 +189,7 @@ struct Relay {
             if done == bytes.count, !upstream.stream.hasUnsent { return true }
             guard try !hasAnswered(upstream) else { return false }
             let waiter = upstream.stream.waiter
-            waiter.forget()
+            waiter.reset()
             upstream.stream.watchWritable(timeout: stallTimeout)
             upstream.stream.watchReadable(timeout: nil)
             let wake = await waiter.wait()
@@ -196,7 +199,7 @@ struct Relay {
     }
 
     private func hasAnswered(_ upstream: UpstreamConnection) throws(RelayError) -> Bool {
-        do { return try upstream.headNow(toHead: false, scratch: scratch) } catch {
+        do { return try upstream.tryReadHead(toHead: false, scratch: scratch) } catch {
             throw RelayError(side: .upstream, cause: error)
         }
     }

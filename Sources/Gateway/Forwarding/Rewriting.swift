@@ -1,8 +1,8 @@
 import HTTP
 import Registry
 
-/// What an upstream says of itself, said of the gateway: `Location` and `Link` name the registry's host (wire 1.3, 1.5), and a
-/// client that followed them would leave Berth and lose its login (wire 6).
+/// What an upstream says of itself, said of the gateway: `Location` and `Link` name the registry's host (ECR 1.3, 1.5), and a
+/// client that followed them would leave Berth and lose its login (ECR 6).
 ///
 /// The result is relative (RFC 3986 4.2), which every client resolves against the address it used: right behind any load
 /// balancer, whatever scheme and port that has. With `public_url` it is absolute.
@@ -35,7 +35,7 @@ struct Rewriting {
         for scheme in ["https://", "http://"] where value.starts(with: scheme.utf8) {
             let rest = value.dropFirst(scheme.utf8.count)
             let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
-            // ECR builds it from the Host it was sent, with the port when one came (wire 1.5).
+            // ECR builds it from the Host it was sent, with the port when one came (ECR 1.5).
             guard let named = HostName(String(decoding: rest[..<end], as: UTF8.self)), named.name == origin.host,
                 named.port == nil || named.port == origin.port
             else { return nil }

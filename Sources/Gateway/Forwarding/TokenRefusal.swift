@@ -1,7 +1,7 @@
 import HTTP
 
 /// Whether an upstream's answer means that the authorization token is no longer good. ECR says so in ways that no client heals
-/// by itself: 403 without a challenge, or 400 (wire 1.1).
+/// by itself: 403 without a challenge, or 400 (ECR 1.1).
 enum TokenRefusal: Equatable {
     /// The answer has nothing to do with the token: it is the client's.
     case no
@@ -15,7 +15,7 @@ enum TokenRefusal: Equatable {
     enum Reason: String, CaseIterable { case expired, invalid, unauthorized }
 
     /// Error bodies of ECR are a few hundred bytes (an IAM denial's is the longest); past this it is not one.
-    static let bodyAtMost = 64 << 10
+    static let maxBody = 64 << 10
 
     static func judge(status: Int, method: Method) -> TokenRefusal {
         switch status {
@@ -29,10 +29,10 @@ enum TokenRefusal: Equatable {
 
     /// - Parameter body: the answer's, whole.
     static func judge(status: Int, body: [UInt8]) -> TokenRefusal {
-        // wire 1.1: both spellings, private ECR's of today and of 2016, hold these words.
+        // ECR 1.1: both spellings, private ECR's of today and of 2016, hold these words.
         if status == 403, contains(body, "authorization token has expired") { return .yes(.expired) }
         if status == 400, contains(body, "authorization token is invalid") { return .yes(.invalid) }
-        // A malformed token is answered 400 without a registry error in it (wire 1.1); a client's own mistake has one.
+        // A malformed token is answered 400 without a registry error in it (ECR 1.1); a client's own mistake has one.
         if status == 400, !contains(body, "\"errors\"") { return .unclear(.invalid) }
         return .no
     }

@@ -1,3 +1,4 @@
+import Configuration
 import AWS
 import HTTP
 import HTTPServer
@@ -27,14 +28,14 @@ struct UpstreamReply {
 
 /// Questions that Berth asks in the course of an exchange, to answer one that the upstream does not answer itself, or not so.
 extension Forwarding {
-    private static let triesAtMost = 4
+    private static let maxTries = 4
 
     /// A token that is refused is replaced, and a connection that had been closed too, as for a client's own request.
     /// - Parameters:
     ///   - target: path and query there.
     ///   - limit: of the answer's body, in bytes; past it the answer is an error of the upstream's.
     func ask(_ method: Method, _ target: [UInt8], accept: StaticString? = nil, upTo limit: Int) async throws -> UpstreamReply {
-        for number in 1...Self.triesAtMost {
+        for number in 1...Self.maxTries {
             let token = try await token()
             let upstream = try await connect(fresh: number > 1)
             let reply: UpstreamReply
@@ -100,7 +101,7 @@ extension Forwarding {
     /// An upload cannot be taken back from the wire, so its token is asked about first, unless the upstream has just shown it good.
     var needsProof: Bool {
         guard !isWhole, !bench.tokenServedLately(route.upstream) else { return false }
-        if case .length(let count) = request.head.framing { return count > Relay.keptAtMost }
+        if case .length(let count) = request.head.framing { return count > Relay.maxKept }
         return true
     }
 

@@ -46,7 +46,7 @@ struct UpstreamRequest {
         bytes.append("\r\n")
     }
 
-    /// To where a redirect leads: only what chooses the bytes. Never a credential: S3 refuses a request with two (wire 1.4).
+    /// To where a redirect leads: only what chooses the bytes. Never a credential: S3 refuses a request with two (ECR 1.4).
     func redirectedHead(into bytes: inout [UInt8]) {
         start(&bytes)
         if isProbe { bytes.append(Self.asItIs) }

@@ -1,3 +1,4 @@
+import HTTPServer
 import Crypto
 import HTTP
 import Registry
@@ -12,7 +13,7 @@ struct AnswerField {
     init(_ known: FieldName, _ name: StaticString, _ value: [UInt8]) { (self.known, self.name, self.value) = (known, name, value) }
 }
 
-/// What the distribution specification asks of an answer and ECR leaves out (wire 1.3, 1.5).
+/// What the distribution specification asks of an answer and ECR leaves out (ECR 1.3, 1.5).
 extension Forwarding {
     /// - Parameters:
     ///   - rewriting: of what the upstream says of itself.
@@ -89,7 +90,7 @@ extension Forwarding {
 }
 
 /// What a chunk says of its own place, checked before the upstream gets a byte of it: what ECR refuses only when all has been sent, or by a
-/// reset (wire 1.5), the client hears at once.
+/// reset (ECR 1.5), the client hears at once.
 extension Forwarding {
     var chunkRange: ChunkRange? { request.head.value(of: .contentRange).flatMap { ChunkRange($0) } }
 

@@ -5,18 +5,18 @@ import HTTP
 import Registry
 
 /// Lists as the specification has them, in order, `n` of them after `last` (distribution spec, "Listing Tags"), made of the upstream's, which
-/// have an order, bounds and cursors of their own (wire 1.3). Berth's cursors are names: no client can mangle them.
+/// have an order, bounds and cursors of their own (ECR 1.3). Berth's cursors are names: no client can mangle them.
 struct Listing {
     private let exchange: Exchange
     private let call: Call
     private let site: Site
     private let last: String?
 
-    /// What ECR gives at once (wire 1.2).
+    /// What ECR gives at once (ECR 1.2).
     private static let upstreamPage = 1000
-    private static let pageBytesAtMost = 4 << 20
+    private static let maxPageBytes = 4 << 20
     /// Of all the names of one list. ECR's quotas end far below.
-    private static let bytesAtMost = 16 << 20
+    private static let maxBytes = 16 << 20
 
     init(_ exchange: Exchange, call: Call, site: Site) {
         (self.exchange, self.call, self.site) = (exchange, call, site)
@@ -112,8 +112,8 @@ struct Listing {
         var bytes = 0
         var seen = Set<[UInt8]>()
         var target = Array("\(path)?n=\(Self.upstreamPage)".utf8)
-        while seen.insert(target).inserted, bytes < Self.bytesAtMost {
-            let reply = try await forwarding.ask(.get, target, upTo: Self.pageBytesAtMost)
+        while seen.insert(target).inserted, bytes < Self.maxBytes {
+            let reply = try await forwarding.ask(.get, target, upTo: Self.maxPageBytes)
             guard reply.status == 200 else { throw forwarding.refusal(reply.status, reply.body) }
             guard let page = names(Data(reply.body)) else {
                 throw Refusal(.unavailable, "The upstream registry's list is not one.", status: 502, retryAfter: 1)
@@ -156,7 +156,7 @@ struct RecentLists {
 
     private static let most = 16
     /// Longer ones are gone through anew.
-    private static let namesAtMost = 20_000
+    private static let maxNames = 20_000
     private static let lifetime = Duration.seconds(30)
 
     func list(of upstream: Upstream, _ path: String) -> [String]? {
@@ -167,7 +167,7 @@ struct RecentLists {
 
     mutating func remember(_ names: [String], of upstream: Upstream, _ path: String) {
         let key = Key(upstream: ObjectIdentifier(upstream), path: path)
-        guard names.count <= Self.namesAtMost else { return lists[key] = nil }
+        guard names.count <= Self.maxNames else { return lists[key] = nil }
         if lists.count >= Self.most, lists[key] == nil, let oldest = lists.min(by: { $0.value.at < $1.value.at }) {
             lists[oldest.key] = nil
         }

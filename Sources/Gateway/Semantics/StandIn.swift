@@ -1,9 +1,10 @@
+import HTTPServer
 import AWS
 import Foundation
 import HTTP
 import Registry
 
-/// What Berth does itself where the upstream's registry API lacks an endpoint (wire 1.3, 1.5).
+/// What Berth does itself where the upstream's registry API lacks an endpoint (ECR 1.3, 1.5).
 extension Forwarding {
     /// true: the client has its answer. false: the upstream's own error stands.
     func standIn(forStatus status: Int, _ body: [UInt8]) async throws -> Bool {
@@ -56,7 +57,7 @@ extension Forwarding {
     /// tag that clients keep it at ("Referrers Tag Schema").
     func answerReferrers(of digest: Digest, in repository: Repository) async throws {
         let wanted = call.target.parameter("artifactType").map { String(decoding: $0, as: UTF8.self) }
-        let reply = try await ask(.get, route.target(of: call, asSent: request.head.target, mount: nil), upTo: Self.manifestAtMost)
+        let reply = try await ask(.get, route.target(of: call, asSent: request.head.target, mount: nil), upTo: Self.maxManifest)
         var list = reply.body
         var fields = [("Content-Type", Self.indexType), ("Docker-Distribution-Api-Version", "registry/2.0")]
         let hasNone = reply.status == 405 || reply.status == 404 && UpstreamError(status: reply.status, body: list).isOfNoEndpoint
@@ -79,7 +80,7 @@ extension Forwarding {
     private func referrersByTag(of digest: Digest, in repository: Repository) async throws -> [UInt8] {
         let tag = digest.description.replacing(":", with: "-")
         let target = Array("/v2/\(repository)/manifests/\(tag)".utf8)
-        let reply = try await ask(.get, target, accept: "application/vnd.oci.image.index.v1+json", upTo: Self.manifestAtMost)
+        let reply = try await ask(.get, target, accept: "application/vnd.oci.image.index.v1+json", upTo: Self.maxManifest)
         switch reply.status {
         case 200: return reply.body
         // An invalid tag, to those who bound it shorter.
@@ -102,9 +103,9 @@ extension Forwarding {
     /// body goes into it by PUT.
     /// - Returns: path and query there.
     func openSession(for digest: [UInt8], in repository: Repository) async throws -> [UInt8] {
-        var reply = try await ask(.post, Array("/v2/\(repository)/blobs/uploads/".utf8), upTo: TokenRefusal.bodyAtMost)
+        var reply = try await ask(.post, Array("/v2/\(repository)/blobs/uploads/".utf8), upTo: TokenRefusal.maxBody)
         if reply.status == 404, let creation, try await create(by: creation) {
-            reply = try await ask(.post, Array("/v2/\(repository)/blobs/uploads/".utf8), upTo: TokenRefusal.bodyAtMost)
+            reply = try await ask(.post, Array("/v2/\(repository)/blobs/uploads/".utf8), upTo: TokenRefusal.maxBody)
         }
         guard reply.status == 202 else { throw refusal(reply.status, reply.body) }
         let there = Rewriting(

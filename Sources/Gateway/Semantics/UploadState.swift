@@ -2,7 +2,7 @@ import HTTP
 import Registry
 
 /// How far an upload has come. ECR does not tell (its `Range` may stay at the first chunk's, and a session's status cannot be asked for:
-/// wire 1.5), and Berth keeps nothing that a replica lacks (design section 10), so the client carries it: in the query of the `Location`
+/// ECR 1.5), and Berth keeps nothing that a replica lacks (design section 10), so the client carries it: in the query of the `Location`
 /// that it was given, beside what the upstream keeps there.
 struct UploadState: Equatable {
     /// Bytes that the upstream has taken.
@@ -13,10 +13,10 @@ struct UploadState: Equatable {
     static let parameter: StaticString = "_berth"
     static let start = UploadState(offset: 0, endsShort: false)
 
-    /// ECR takes a smaller part only as the last one, and says so when all has been sent (wire 1.5).
+    /// ECR takes a smaller part only as the last one, and says so when all has been sent (ECR 1.5).
     static let partMinimum = 5 << 20
-    /// A larger chunk with a `Content-Range` has its connection reset; without one, any size is taken (wire 1.5).
-    static let rangedChunkAtMost = 10 << 20
+    /// A larger chunk with a `Content-Range` has its connection reset; without one, any size is taken (ECR 1.5).
+    static let maxRangedChunk = 10 << 20
 
     init(offset: Int, endsShort: Bool) { (self.offset, self.endsShort) = (offset, endsShort) }
 

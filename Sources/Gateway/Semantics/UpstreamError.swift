@@ -2,7 +2,7 @@ import Foundation
 import Registry
 
 /// An error answer of the upstream as the client gets it: registry JSON whatever it was, in the client's names, with what to do. ECR's
-/// own texts name its account and the gateway's role (wire 1.1, 1.2), which are nobody's business here; the log has them.
+/// own texts name its account and the gateway's role (ECR 1.1, 1.2), which are nobody's business here; the log has them.
 struct UpstreamError {
     private struct Body: Decodable {
         struct One: Decodable { let code: String?, message: String? }
@@ -14,7 +14,7 @@ struct UpstreamError {
     let message: String?
     private let code: RegistryError.Code?
 
-    /// - Parameter body: of the answer, whole; of any type, since ECR's is not known for sure (wire 1.2).
+    /// - Parameter body: of the answer, whole; of any type, since ECR's is not known for sure (ECR 1.2).
     init(status: Int, body: [UInt8]) {
         self.status = status
         let first = (try? JSONDecoder().decode(Body.self, from: Data(body)))?.errors.first
@@ -22,10 +22,10 @@ struct UpstreamError {
         code = first?.code.flatMap(RegistryError.Code.init)
     }
 
-    /// It names nothing that is missing: the path is nobody's there (wire 1.2).
+    /// It names nothing that is missing: the path is nobody's there (ECR 1.2).
     var isOfNoEndpoint: Bool { code == nil || code == .unsupported }
 
-    /// What ECR says of a chunk out of order: how many bytes of the upload it has (wire 1.5).
+    /// What ECR says of a chunk out of order: how many bytes of the upload it has (ECR 1.5).
     var bytesTaken: Int? {
         message?.firstMatch(of: /First byte of the layer part is [0-9]+ instead of ([0-9]{1,18})/).flatMap { Int($0.1) }
     }
@@ -52,7 +52,7 @@ struct UpstreamError {
                 status: status)
         }
         if let found = message.firstMatch(of: Self.invalidParameter) {
-            // ECR says 405 UNSUPPORTED to whatever it finds wrong (wire 1.2).
+            // ECR says 405 UNSUPPORTED to whatever it finds wrong (ECR 1.2).
             let isManifest = found.name == "ImageManifest"
             return RegistryError(
                 isManifest ? .manifestInvalid : code,
@@ -70,7 +70,7 @@ struct UpstreamError {
     }
 
     /// For an answer that is no registry's: `404 page not found`, or nothing.
-    private static func code(of status: Int, _ operation: Registry.Operation) -> RegistryError.Code {
+    private static func code(of status: Int, _ operation: RegistryOperation) -> RegistryError.Code {
         switch (status, operation) {
         case (401, _), (403, _): .denied
         case (404, .manifestGet), (404, .manifestHead), (404, .manifestDelete): .manifestUnknown

@@ -2,7 +2,7 @@ import HTTP
 import Registry
 import Transport
 
-/// Where a registry's redirect of a blob may lead (wire 1.4). To S3 as a rule, and behind a pull-through cache to the CDNs of other
+/// Where a registry's redirect of a blob may lead (ECR 1.4). To S3 as a rule, and behind a pull-through cache to the CDNs of other
 /// companies, which change: so what counts is what the redirect must not reach, the networks that only Berth can.
 struct BlobHosts: Sendable {
     enum Judgement: Equatable {

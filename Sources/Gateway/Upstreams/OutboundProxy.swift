@@ -36,7 +36,7 @@ struct OutboundProxy: Sendable {
             authorization = nil
         }
         let address = rest.prefix { $0 != "/" }
-        let url = CallURL(scheme + (address.contains(/:[0-9]+$/) ? address : address + ":1080"))  // libcurl's default
+        let url = HTTPClientURL(scheme + (address.contains(/:[0-9]+$/) ? address : address + ":1080"))  // libcurl's default
         guard let url else { throw refused() }
         origin = Origin(host: url.host.trimmingBrackets, port: UInt16(clamping: url.port))
         exceptions = ProxyExceptions(environment: environment)
@@ -46,7 +46,7 @@ struct OutboundProxy: Sendable {
     func serves(_ origin: Origin) -> Bool { !origin.isDialledElsewhere && !exceptions.cover(origin.host, port: origin.port) }
 
     /// Makes a connection to the proxy one to `target`.
-    func tunnel(_ stream: Transport.Stream, to target: Origin, timeout: Duration) async throws {
+    func tunnel(_ stream: SocketStream, to target: Origin, timeout: Duration) async throws {
         var bytes: [UInt8] = []
         bytes.append("CONNECT ")
         bytes += Array("\(target)".utf8)
@@ -58,7 +58,7 @@ struct OutboundProxy: Sendable {
         var reader = HeadReader(limits: Self.limits)
         let head = Head(), deadline = ContinuousClock.now + timeout
         // 200 to CONNECT has no body, whatever it says (RFC 9112 6.3), and TLS waits for our first word.
-        while try !reader.take(head, as: .answer(toHead: true)) {
+        while try !reader.take(head, as: .response(toHead: true)) {
             let scratch = UnsafeMutableRawBufferPointer(rebasing: stream.loop.scratch.prefix(Self.limits.bytes))
             let count = try await stream.read(
                 into: scratch, timeout: max(Duration.zero, ContinuousClock.now.duration(to: deadline)))

@@ -1,26 +1,26 @@
-import AWS
+package import AWS
 import Access
-import Configuration
-import FoundationEssentials
+package import Configuration
+package import FoundationEssentials
 import Registry
-import Telemetry
-import Transport
+package import Telemetry
+package import Transport
 
 /// A registry that Berth stands in front of. One object as long as nothing about it changes, through reloads too: whatever a worker remembers of an
 /// upstream it remembers of this object, so that nothing of one registry is ever taken for another's.
-public final class Upstream: Sendable {
-    public let name: String
-    public let settings: Settings.Upstream
-    public let metrics: UpstreamMetrics
+package final class Upstream: Sendable {
+    package let name: String
+    package let settings: Settings.Upstream
+    package let metrics: UpstreamMetrics
     private let lookUps = Published((failures: 0, reason: ""))
     let origin: Origin
     /// Who keeps its authorization token. One keeper may serve several upstreams.
-    public let keeper: TokenKeeper
+    package let keeper: TokenKeeper
     /// Clients of these networks follow a blob's redirect themselves; nil: nobody does.
     private let redirected: [Network]?
     /// Where the registry may redirect a blob to.
     let blobHosts: BlobHosts
-    /// ECR Public refuses HEAD of every blob (wire 2.2): its size is asked for by the first byte.
+    /// ECR Public refuses HEAD of every blob (ECR 2.2): its size is asked for by the first byte.
     let refusesHeadOfBlobs: Bool
     /// What its API tells or does; nil: it has none that does.
     let directory: RepositoryDirectory?
@@ -33,7 +33,7 @@ public final class Upstream: Sendable {
         let creator: RepositoryCreator
     }
 
-    public init(
+    package init(
         settings: Settings.Upstream, connectTo: [String: String], keeper: TokenKeeper, creator: RepositoryCreator?,
         directory: RepositoryDirectory?, metrics: UpstreamMetrics
     ) {
@@ -50,12 +50,12 @@ public final class Upstream: Sendable {
     }
 
     /// What its counters are labelled with.
-    public static func metrics(of name: String, workers: Int) -> UpstreamMetrics {
+    package static func metrics(of name: String, workers: Int) -> UpstreamMetrics {
         UpstreamMetrics(name: name, workers: workers, replayReasons: ReplayReason.allCases.map(\.rawValue))
     }
 
     /// Why it cannot serve, for people; nil: it can. Each thing that serving takes is asked about here.
-    public func problem(at now: Date) -> String? {
+    package func problem(at now: Date) -> String? {
         let token = keeper.state.current
         guard token.isReady(at: now) else { return "no valid token: \(token.lastError ?? "not fetched yet")" }
         let lookUp = lookUps.current
@@ -64,7 +64,7 @@ public final class Upstream: Sendable {
 
     /// Looks up the name that it is dialled at, as the workers do when they connect, and notes for `problem` what came of it. On the loop's
     /// thread only.
-    public func lookUp(on loop: EventLoop, by outbound: OutboundSettings) async {
+    package func lookUp(on loop: EventLoop, by outbound: OutboundSettings) async {
         let (host, port) = outbound.dialled(origin)
         do {
             _ = try await loop.resolve(host, port: port)

@@ -1,10 +1,11 @@
+import Crypto
 import HTTP
 import HTTPServer
 import Transport
 
 /// A TLS connection to an upstream and the one exchange that is on it. Confined to its worker's loop.
 final class UpstreamConnection {
-    let stream: Stream
+    let stream: SocketStream
     let origin: Origin
     /// The answer's head.
     let head = Head()
@@ -33,7 +34,7 @@ final class UpstreamConnection {
 
     private let count: OpenCount
 
-    init(_ stream: Stream, origin: Origin, counted count: OpenCount) {
+    init(_ stream: SocketStream, origin: Origin, counted count: OpenCount) {
         self.count = count
         count.value += 1
         self.stream = stream
@@ -68,9 +69,9 @@ final class UpstreamConnection {
 
     /// Takes what has come of the answer's head. true when it is whole, however often it is asked: an upload looks for it between two
     /// writes, and what follows is body. Interim responses (1xx) are passed over, up to a bound: without one they could come for ever.
-    func headNow(toHead: Bool, scratch: UnsafeMutableRawBufferPointer) throws -> Bool {
+    func tryReadHead(toHead: Bool, scratch: UnsafeMutableRawBufferPointer) throws -> Bool {
         while !isHeadWhole {
-            while try reader.take(head, as: .answer(toHead: toHead)) {
+            while try reader.take(head, as: .response(toHead: toHead)) {
                 if head.status >= 200 {
                     body = BodyDecoder(head.framing)
                     isHeadWhole = true
@@ -81,7 +82,7 @@ final class UpstreamConnection {
                     throw TransportError(.system, call: "recv", reason: "more than \(Self.maxInterimResponses) interim responses")
                 }
             }
-            switch try stream.readNow(into: UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(16 << 10))) {
+            switch try stream.tryRead(into: UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(16 << 10))) {
             case .bytes(let count):
                 received += count
                 reader.input.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch.prefix(count)))
@@ -95,18 +96,18 @@ final class UpstreamConnection {
     /// Waits for the answer's head.
     func readHead(toHead: Bool, scratch: UnsafeMutableRawBufferPointer, timeout: Duration) async throws {
         let deadline = ContinuousClock.now + timeout
-        while try !headNow(toHead: toHead, scratch: scratch) {
+        while try !tryReadHead(toHead: toHead, scratch: scratch) {
             guard ContinuousClock.now < deadline else {
                 throw TransportError(.timedOut, call: "recv", reason: "no answer in \(timeout)")
             }
-            try await stream.untilReadable(timeout: timeout)
+            try await stream.waitUntilReadable(timeout: timeout)
         }
     }
 
     var isBodyDone: Bool { body.isDone }
 
     /// Payload of the answer that is there now, at the front of `buffer`.
-    func readNow(into buffer: UnsafeMutableRawBufferPointer) throws -> BodyProgress {
+    func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> BodyProgress {
         while !body.isDone {
             let room = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(body.worthReading(atMost: buffer.count)))
             let count: Int
@@ -116,7 +117,7 @@ final class UpstreamConnection {
                 reader.input.removeFirst(count)
                 if reader.input.isEmpty, reader.input.capacity > Self.keptCapacity { reader.releaseBuffer() }
             } else {
-                switch try stream.readNow(into: room) {
+                switch try stream.tryRead(into: room) {
                 case .bytes(let some): count = some
                 case .wantsRead: return .wantsRead
                 case .wantsWrite: return .wantsWrite
@@ -139,13 +140,13 @@ final class UpstreamConnection {
         if case .length(let count) = head.framing, count <= limit { all.reserveCapacity(count) }
         while true {
             if stream.loop.isTurnOver { await stream.loop.nextTurn() }
-            switch try readNow(into: scratch) {
+            switch try tryRead(into: scratch) {
             case .payload(let count):
                 guard all.count + count <= limit else { return nil }
                 all.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch.prefix(count)))
             case .end: return all
-            case .wantsRead: try await stream.untilReadable(timeout: timeout)
-            case .wantsWrite: try await stream.untilWritable(timeout: timeout)
+            case .wantsRead: try await stream.waitUntilReadable(timeout: timeout)
+            case .wantsWrite: try await stream.waitUntilWritable(timeout: timeout)
             }
         }
     }

@@ -16,10 +16,10 @@ final class UpstreamPool {
     private let tally: ByteTally
 
     /// Idle connections of one origin. A burst of a node pool's pulls leaves a few dozen.
-    private static let idleAtMost = 64
+    private static let maxIdle = 64
     /// Hosts remembered: a handful of registries and the buckets and CDNs behind them.
-    private static let originsAtMost = 256
-    /// ECR's own idle timeout is not documented (wire 8); half a minute is below every load balancer's default.
+    private static let maxOrigins = 256
+    /// ECR's own idle timeout is not documented (ECR 8); half a minute is below every load balancer's default.
     private static let idleTime = Duration.seconds(30)
     /// Addresses of a name: for the connections of a burst. S3's records live for a few seconds, and evdns does not say how long.
     private static let addressTime = Duration.seconds(1)
@@ -36,7 +36,7 @@ final class UpstreamPool {
     {
         while !fresh, let connection = idle[origin]?.popLast() {
             // Asked only here: in the middle of an exchange the event may fire once more before its bytes are read.
-            guard connection.isReusable, !connection.stream.wasReadableUnwatched,
+            guard connection.isReusable, !connection.stream.hasUnexpectedInput,
                 ContinuousClock.now - connection.idleSince < Self.idleTime
             else {
                 connection.stream.close()
@@ -50,7 +50,8 @@ final class UpstreamPool {
         var addresses = try await resolve(proxy?.origin ?? origin)
         // What is looked at is what is dialled, so no name can turn it. Through a proxy the name is resolved there: its rules decide.
         if origin.isPublicOnly, proxy == nil { addresses = try Self.publicOnes(of: addresses, origin) }
-        let stream = try await Stream.connect(to: addresses, on: loop, waiter: waiter, timeout: timeouts.connect, tally: tally)
+        let stream = try await SocketStream.connect(
+            to: addresses, on: loop, waiter: waiter, timeout: timeouts.connect, tally: tally)
         do {
             try await proxy?.tunnel(stream, to: origin, timeout: timeouts.tlsHandshake)
             try await stream.connectTLS(tls, name: origin.host, timeout: timeouts.tlsHandshake)
@@ -62,19 +63,19 @@ final class UpstreamPool {
             throw TransportError(error.kind, call: error.call, reason: "\(origin.host): \(error.reason)")
         }
         let count = open[origin] ?? OpenCount()
-        if open.count < Self.originsAtMost { open[origin] = count }
+        if open.count < Self.maxOrigins { open[origin] = count }
         return UpstreamConnection(stream, origin: origin, counted: count)
     }
 
     /// Takes a connection back after its exchange, or closes it when it cannot be used again.
     func put(_ connection: UpstreamConnection) {
-        guard connection.isReusable, idle[connection.origin, default: []].count < Self.idleAtMost else {
+        guard connection.isReusable, idle[connection.origin, default: []].count < Self.maxIdle else {
             connection.stream.close()
             return
         }
         connection.idleSince = ContinuousClock.now
         connection.stream.waiter = Waiter()
-        connection.stream.watchUnattended()
+        connection.stream.watchForClose()
         idle[connection.origin, default: []].append(connection)
     }
 
@@ -82,7 +83,7 @@ final class UpstreamPool {
     func sweep() {
         let now = ContinuousClock.now
         for (origin, connections) in idle {
-            let stale = connections.prefix { now - $0.idleSince >= Self.idleTime || $0.stream.wasReadableUnwatched }
+            let stale = connections.prefix { now - $0.idleSince >= Self.idleTime || $0.stream.hasUnexpectedInput }
             for connection in stale { connection.stream.close() }
             idle[origin] = stale.count == connections.count ? nil : Array(connections.dropFirst(stale.count))
         }
@@ -107,7 +108,7 @@ final class UpstreamPool {
     private func resolve(_ origin: Origin) async throws -> [SocketAddress] {
         if let known = addresses[origin], ContinuousClock.now - known.at < Self.addressTime { return known.found }
         let found = try await loop.resolve(origin.dialHost, port: origin.dialPort)
-        if addresses.count < Self.originsAtMost { addresses[origin] = (found, ContinuousClock.now) }
+        if addresses.count < Self.maxOrigins { addresses[origin] = (found, ContinuousClock.now) }
         return found
     }
 }

@@ -1,3 +1,4 @@
+import HTTPServer
 import Crypto
 import HTTP
 
@@ -69,7 +70,7 @@ extension APIService {
         var authorizationData: Token
     }
 
-    /// ECR Public's API (wire 2.2): an object where ECR's own has a list.
+    /// ECR Public's API (ECR 2.2): an object where ECR's own has a list.
     private func runPublic(_ operation: String, _ exchange: Exchange, _ body: [UInt8]) throws -> [UInt8] {
         guard operation == "GetAuthorizationToken" else { throw APIRefusal("UnknownOperationException", nil) }
         exchange.kind = "PublicGetAuthorizationToken"
@@ -99,7 +100,7 @@ extension ReceivedRequest {
     }
 }
 
-/// An error of the JSON 1.1 protocol (wire 3).
+/// An error of the JSON 1.1 protocol (ECR 3).
 struct APIRefusal: Error {
     struct Body: Encodable {
         var type: String

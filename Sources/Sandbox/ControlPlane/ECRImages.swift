@@ -17,7 +17,7 @@ extension ECROperations {
     struct Failure: Encodable { var imageId: ImageIdentifier, failureCode, failureReason: String }
     struct Deletion: Encodable { var imageIds: [ImageIdentifier] = [], failures: [Failure] = [] }
 
-    /// 200 even where images fail (wire 3).
+    /// 200 even where images fail (ECR 3).
     func batchDeleteImage(_ request: Request) throws -> Deletion {
         let repository = try repository(request)
         guard let images = request.imageIds, (1...100).contains(images.count) else {

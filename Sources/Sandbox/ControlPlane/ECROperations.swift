@@ -1,6 +1,6 @@
 import Crypto
 
-/// The operations of ECR's API that are played (wire 2.1, 3).
+/// The operations of ECR's API that are played (ECR 2.1, 3).
 final class ECROperations {
     enum Name: String {
         case getAuthorizationToken = "GetAuthorizationToken"

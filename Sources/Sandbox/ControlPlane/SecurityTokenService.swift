@@ -1,7 +1,7 @@
 import Crypto
 import HTTP
 
-/// STS (wire 4.3): a form in, XML out.
+/// STS (ECR 4.3): a form in, XML out.
 final class SecurityTokenService {
     private static let namespace = "https://sts.amazonaws.com/doc/2011-06-15/"
     private static let durations = 900...43_200, durationDefault = 3600

@@ -1,6 +1,7 @@
+import Crypto
 import HTTP
 
-/// ECR Public's way in to the same repositories: a token service, bearers, and its own answers (wire 2.2). Chosen by `Host`.
+/// ECR Public's way in to the same repositories: a token service, bearers, and its own answers (ECR 2.2). Chosen by `Host`.
 extension RegistryService {
     /// The port aside.
     static func isPublic(_ exchange: Exchange) -> Bool {
@@ -28,7 +29,7 @@ extension RegistryService {
     /// Whose bearer the request carries; nil: it has been refused.
     func authenticatePublicly(_ exchange: Exchange, isHeadOfBlob: Bool) async throws -> String? {
         let parts = (exchange.field("Authorization") ?? "").split(separator: " ", maxSplits: 1)
-        // HEAD of a blob is refused whoever asks (wire 2.2).
+        // HEAD of a blob is refused whoever asks (ECR 2.2).
         guard parts.count == 2, parts[0].lowercased() == "bearer", !isHeadOfBlob else {
             let isBasic = parts.count == 2 && parts[0].lowercased() == "basic"
             try await refusePublicly(

@@ -1,6 +1,6 @@
 import HTTP
 
-/// Blobs, downwards (wire 1.4).
+/// Blobs, downwards (ECR 1.4).
 extension RegistryService {
     /// Whatever the blob is.
     private static let blobType = "application/vnd.docker.container.image.v1+json"

@@ -1,6 +1,6 @@
 import HTTP
 
-/// Lists, page by page (wire 1.3).
+/// Lists, page by page (ECR 1.3).
 extension RegistryService {
     private static let pageDefault = 100, pageMost = 1000
 

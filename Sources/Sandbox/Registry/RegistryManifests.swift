@@ -1,6 +1,6 @@
 import HTTP
 
-/// Manifests (wire 1.3). Not played: the conversion of a tag's manifest to an older type.
+/// Manifests (ECR 1.3). Not played: the conversion of a tag's manifest to an older type.
 extension RegistryService {
     static let manifestBytes = 4_194_304
     private static let putsASecond = 10

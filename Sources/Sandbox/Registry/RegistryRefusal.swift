@@ -1,4 +1,4 @@
-/// An answer that is an error, in the registry's JSON (wire 1.2).
+/// An answer that is an error, in the registry's JSON (ECR 1.2).
 struct RegistryRefusal: Error {
     var status: Int
     var code: String
@@ -36,5 +36,5 @@ struct RegistryRefusal: Error {
     }
 }
 
-/// Go's answer to a route nobody registered, which ECR's front end gives too (wire 1.2).
+/// Go's answer to a route nobody registered, which ECR's front end gives too (ECR 1.2).
 struct RouteUnknown: Error {}

@@ -43,7 +43,7 @@ enum RegistryRoute {
         }
     }
 
-    /// The kind of request, for the counters, and the IAM action behind it (wire 1).
+    /// The kind of request, for the counters, and the IAM action behind it (ECR 1).
     func operation(_ method: Method) -> (kind: String, action: String)? {
         switch (self, method) {
         case (.ping, .get), (.ping, .head): ("ping", "ecr:GetAuthorizationToken")

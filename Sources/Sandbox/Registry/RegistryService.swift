@@ -1,7 +1,8 @@
+import HTTPServer
 import Crypto
 import HTTP
 
-/// `<account>.dkr.ecr.<region>.amazonaws.com` (wire 1). Its halves are in `RegistryBlobs`, `RegistryUploads`,
+/// `<account>.dkr.ecr.<region>.amazonaws.com` (ECR 1). Its halves are in `RegistryBlobs`, `RegistryUploads`,
 /// `RegistryManifests` and `RegistryLists`.
 final class RegistryService {
     let account: Account
@@ -18,7 +19,7 @@ final class RegistryService {
             let route = RegistryRoute(path: exchange.path)
             let operation = route?.operation(exchange.method)
             exchange.kind = operation?.kind ?? "other"
-            // Before anything else: without a login no path is told from another (wire 1.1).
+            // Before anything else: without a login no path is told from another (ECR 1.1).
             let arn: String
             if Self.isPublic(exchange) {
                 if exchange.path == "/token/" { return try await answerTokenRequest(exchange) }
@@ -66,7 +67,7 @@ final class RegistryService {
         }
     }
 
-    // MARK: The login (wire 1.1)
+    // MARK: The login (ECR 1.1)
 
     private struct Challenge: Error { var value: String }
 
@@ -120,7 +121,7 @@ final class RegistryService {
         [Self.version] + (exchange.request.keepsAlive ? [("Connection", "keep-alive")] : [])
     }
 
-    /// Absolute by the `Host` that the client sent, whatever it was (wire 1.5).
+    /// Absolute by the `Host` that the client sent, whatever it was (ECR 1.5).
     func url(_ path: String, _ exchange: Exchange, absolute: Bool) -> String {
         absolute ? "https://\(exchange.field("Host") ?? account.registryHost)\(path)" : path
     }

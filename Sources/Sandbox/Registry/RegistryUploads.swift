@@ -1,6 +1,6 @@
 import HTTP
 
-/// Blobs, upwards (wire 1.5).
+/// Blobs, upwards (ECR 1.5).
 extension RegistryService {
     /// What `OCI-Chunk-Min-Length` says, and the largest chunk with a `Content-Range` that is taken.
     static let chunkBytes = 10 << 20

@@ -36,14 +36,14 @@ final class KeyRing {
     private var keys: [String: SigningKeys] = [:]
     private var sessions: [String] = []
     /// Role sessions kept at once; the oldest are forgotten, as if they had never been.
-    private static let sessionsAtMost = 10_000
+    private static let maxSessions = 10_000
 
     init(user: SigningKeys) { keys[user.accessKeyID] = user }
 
     subscript(_ accessKeyID: String) -> SigningKeys? { keys[accessKeyID] }
 
     func add(session: SigningKeys) {
-        if sessions.count == Self.sessionsAtMost { keys[sessions.removeFirst()] = nil }
+        if sessions.count == Self.maxSessions { keys[sessions.removeFirst()] = nil }
         sessions.append(session.accessKeyID)
         keys[session.accessKeyID] = session
     }

@@ -1,6 +1,6 @@
 import Crypto
 
-/// Issues and checks the presigned URLs of the layer bucket (wire 1.4, 5): only those issued here are ever good.
+/// Issues and checks the presigned URLs of the layer bucket (ECR 1.4, 5): only those issued here are ever good.
 final class PresignedURLs {
     enum Refusal: Error, Equatable {
         case unsigned
@@ -13,7 +13,7 @@ final class PresignedURLs {
         case sessionEnded
     }
 
-    /// What every sample shows (wire 1.4).
+    /// What every sample shows (ECR 1.4).
     static let lifetime = 3600
 
     private let region: String

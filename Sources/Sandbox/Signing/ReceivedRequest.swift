@@ -1,6 +1,6 @@
 import Crypto
 
-/// A request as its signature sees it (wire 5). Written from the receiver's side: out of what came over the wire, never out of
+/// A request as its signature sees it (ECR 5). Written from the receiver's side: out of what came over the wire, never out of
 /// what a client meant to send.
 struct ReceivedRequest {
     var method: String

@@ -1,6 +1,6 @@
 import Crypto
 
-/// Why a signature is refused. The texts are AWS's (wire 3); each protocol has its own codes for them.
+/// Why a signature is refused. The texts are AWS's (ECR 3); each protocol has its own codes for them.
 enum SignatureError: Error, Equatable {
     case missing
     case incomplete(String)
@@ -13,11 +13,11 @@ enum SignatureError: Error, Equatable {
             + "signing method. Consult the service documentation for details.")
 }
 
-/// Checks `Authorization: AWS4-HMAC-SHA256 …` (wire 5).
+/// Checks `Authorization: AWS4-HMAC-SHA256 …` (ECR 5).
 struct SignatureCheck {
     let region: String
     let service: String
-    /// ECR's window to either side; other services use 5 minutes (wire 3).
+    /// ECR's window to either side; other services use 5 minutes (ECR 3).
     static let window = 15 * 60
 
     private static let scheme = "AWS4-HMAC-SHA256"
@@ -96,7 +96,7 @@ struct SignatureCheck {
         }
     }
 
-    /// A field of AWS's own that is not signed could have been added on the way. The security token alone may be (wire 5).
+    /// A field of AWS's own that is not signed could have been added on the way. The security token alone may be (ECR 5).
     private func checkSigned(_ signed: [String], of request: ReceivedRequest) throws(SignatureError) {
         let required =
             ["host"] + request.fields.map { $0.name.lowercased() }.filter { $0.hasPrefix("x-amz-") && $0 != "x-amz-security-token" }

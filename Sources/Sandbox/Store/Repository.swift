@@ -76,8 +76,8 @@ final class Repository {
     }
 
     /// ECR's quota of images is ten times this; layers have none there.
-    private static let imagesAtMost = 10_000, layersAtMost = 100_000
-    var isFull: Bool { max(manifests.count, tags.count) >= Self.imagesAtMost || layers.count >= Self.layersAtMost }
+    private static let maxImages = 10_000, maxLayers = 100_000
+    var isFull: Bool { max(manifests.count, tags.count) >= Self.maxImages || layers.count >= Self.maxLayers }
 
     func has(layer: ContentDigest) -> Bool { layers.contains(layer) }
     /// Whether some manifest here refers to it.
@@ -100,7 +100,7 @@ final class Repository {
         try Files.write(Array(digest.description.utf8), to: "\(directory)/tags/\(tag)")
     }
 
-    /// The image goes with its last tag (wire 1.3).
+    /// The image goes with its last tag (ECR 1.3).
     func remove(tag: String) {
         guard let digest = tags.removeValue(forKey: tag) else { return }
         Files.removeAll("\(directory)/tags/\(tag)")
@@ -147,7 +147,7 @@ final class Repositories {
         return repository
     }
 
-    /// 2–256 characters of `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`, in one or more parts between slashes (wire 3).
+    /// 2–256 characters of `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`, in one or more parts between slashes (ECR 3).
     static func isName(_ text: String) -> Bool {
         (2...256).contains(text.utf8.count) && text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(isPart)
     }

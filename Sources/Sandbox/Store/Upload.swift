@@ -10,7 +10,7 @@ final class Upload {
     private(set) var size = 0
     /// Bytes of each request's body, empty ones left out: ECR's layer parts.
     private(set) var parts: [Int] = []
-    /// Last byte of the first part, which `Range` may stay at (wire 1.5).
+    /// Last byte of the first part, which `Range` may stay at (ECR 1.5).
     private(set) var firstRangeEnd: Int?
     /// A request is on it whose body has not ended.
     private(set) var isReceiving = false
@@ -49,7 +49,7 @@ final class Uploads {
     private let directory: String
     private var open: [String: Upload] = [:]
     private var order: [String] = []
-    /// Sessions at once; the oldest ends when one more begins. How long ECR keeps them is not known (wire 8).
+    /// Sessions at once; the oldest ends when one more begins. How long ECR keeps them is not known (ECR 8).
     private static let most = 10_000
 
     init(directory: String) throws {

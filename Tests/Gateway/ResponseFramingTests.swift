@@ -7,7 +7,7 @@ struct AnswerFramingTests {
     /// The head that the client gets of an upstream's.
     private static func client(_ lines: String..., status: Int, toVersion11: Bool = true) throws -> String {
         let upstream = try head(lines)
-        let framing = AnswerFraming(upstream, status: status, toVersion11: toVersion11)
+        let framing = ResponseFraming(upstream, status: status, toVersion11: toVersion11)
         var bytes: [UInt8] = []
         ClientAnswer(
             head: upstream, status: status, body: framing.body, requestID: Array("id".utf8), date: Array("now".utf8),

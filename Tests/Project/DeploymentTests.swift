@@ -5,7 +5,7 @@ import Testing
 
 /// What is written more than once about building and installing, and must agree.
 struct DeploymentTests {
-    private static func text(_ path: String) throws -> String { try HouseTests.text(path) }
+    private static func text(_ path: String) throws -> String { try ProjectTests.text(path) }
 
     @Test func `each package is pinned to the version that the README names`() throws {
         let package = try Self.text("Package.swift")

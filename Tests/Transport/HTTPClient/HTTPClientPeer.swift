@@ -1,14 +1,14 @@
 import Foundation
 import Testing
 
-/// `calls-peer.py` for the length of a test.
-final class CallPeer {
+/// `http-client-peer.py` for the length of a test.
+final class HTTPClientPeer {
     let port: Int
     private let process: Process
 
     /// `tls`: paths of the certificate and its key.
     init(tls: (certificate: String, key: String)? = nil) throws {
-        let script = try #require(Bundle.module.url(forResource: "calls-peer", withExtension: "py"))
+        let script = try #require(Bundle.module.url(forResource: "http-client-peer", withExtension: "py"))
         process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = ["python3", script.path] + (tls.map { [$0.certificate, $0.key] } ?? [])
@@ -19,7 +19,7 @@ final class CallPeer {
         var line = ""
         while !line.hasSuffix("\n") {
             let bytes = output.fileHandleForReading.availableData
-            try #require(!bytes.isEmpty, "calls-peer.py did not start")
+            try #require(!bytes.isEmpty, "http-client-peer.py did not start")
             line += String(decoding: bytes, as: UTF8.self)
         }
         port = try #require(Int(line.trimmingCharacters(in: .newlines)))

@@ -3,22 +3,23 @@ import Testing
 
 @testable import Transport
 
-@Suite final class HTTPCallerTests {
+@Suite final class HTTPClientTests {
     private let loop = EventLoop()
 
     init() { loop.start(named: "calls") }
     deinit { loop.stop() }
 
-    private func caller(trust: CallTrust = .system) -> HTTPCaller { HTTPCaller(loop: loop, trust: trust) }
+    private func caller(trust: HTTPClientTrust = .system) -> HTTPClient { HTTPClient(loop: loop, trust: trust) }
 
-    private func request(_ port: Int, _ path: String, method: String = "GET", body: [UInt8]? = nil) throws -> CallRequest {
-        var request = CallRequest("test", method: method, url: try #require(CallURL("http://127.0.0.1:\(port)\(path)")), body: body)
+    private func request(_ port: Int, _ path: String, method: String = "GET", body: [UInt8]? = nil) throws -> HTTPClientRequest {
+        var request = HTTPClientRequest(
+            "test", method: method, url: try #require(HTTPClientURL("http://127.0.0.1:\(port)\(path)")), body: body)
         request.mayUseProxy = false
         return request
     }
 
     @Test func answerArrivesWholeWithItsFieldsAndAddress() async throws {
-        let peer = try CallPeer()
+        let peer = try HTTPClientPeer()
         let caller = self.caller()
         let answer = try await caller.call(request(peer.port, "/ok"))
         #expect(answer.status == 200)
@@ -28,7 +29,7 @@ import Testing
     }
 
     @Test func requestGoesOutAsGivenAndNothingIsAdded() async throws {
-        let peer = try CallPeer()
+        let peer = try HTTPClientPeer()
         let caller = self.caller()
         var put = try request(peer.port, "/echo?b=2&a=1", method: "PUT", body: [])
         put.fields = [("X-Test", "")]
@@ -43,16 +44,16 @@ import Testing
     }
 
     @Test func redirectIsAnAnswer() async throws {
-        let peer = try CallPeer()
+        let peer = try HTTPClientPeer()
         #expect(try await caller().call(request(peer.port, "/away")).status == 302)
     }
 
     @Test func answerIsBounded() async throws {
-        let peer = try CallPeer()
+        let peer = try HTTPClientPeer()
         let caller = self.caller()
-        #expect(try await caller.call(request(peer.port, "/full")).body.count == CallResponse.bodyLimit)
+        #expect(try await caller.call(request(peer.port, "/full")).body.count == HTTPClientResponse.bodyLimit)
         for path in ["/large", "/many"] {
-            let error = await #expect(throws: CallError.self) { try await caller.call(request(peer.port, path)) }
+            let error = await #expect(throws: HTTPClientError.self) { try await caller.call(request(peer.port, path)) }
             #expect(error?.kind == .tooLarge, "\(path)")
         }
     }
@@ -60,38 +61,38 @@ import Testing
     @Test func refusedConnectionSaysWhoAndWhereButNotTheQuery() async throws {
         let port = try freePort()
         let caller = self.caller()
-        let error = await #expect(throws: CallError.self) { try await caller.call(request(port, "/ok?token=hidden")) }
+        let error = await #expect(throws: HTTPClientError.self) { try await caller.call(request(port, "/ok?token=hidden")) }
         #expect(error?.kind == .connect)
         let text = try #require(error).description
         #expect(text.hasPrefix("test at 127.0.0.1:\(port): ") && !text.contains("hidden"))
     }
 
     @Test func slowAnswerEndsAtTheTimeout() async throws {
-        let peer = try CallPeer()
+        let peer = try HTTPClientPeer()
         let caller = self.caller()
         var slow = try request(peer.port, "/slow")
         slow.timeout = .milliseconds(200)
         let start = ContinuousClock.now
-        let error = await #expect(throws: CallError.self) { try await caller.call(slow) }
+        let error = await #expect(throws: HTTPClientError.self) { try await caller.call(slow) }
         #expect(error?.kind == .timeout)
         #expect(.now - start < .seconds(30))
     }
 
     @Test(.timeLimit(.minutes(1))) func cancelledTaskEndsItsTransferAndNoOther() async throws {
-        let peer = try CallPeer()
+        let peer = try HTTPClientPeer()
         let caller = self.caller()
         let slow = try request(peer.port, "/slow")
         let waiting = Task { try await caller.call(slow) }
         while await caller.transfersUnderWay == 0 { await Task.yield() }
         waiting.cancel()
         let outcome = await waiting.result
-        #expect { try outcome.get() } throws: { ($0 as? CallError)?.kind == .cancelled }
+        #expect { try outcome.get() } throws: { ($0 as? HTTPClientError)?.kind == .cancelled }
         #expect(await caller.transfersUnderWay == 0)
         #expect(try await caller.call(request(peer.port, "/ok")).status == 200)
     }
 
     @Test func manyCallsAtOnceAllEndAndLeaveNothingBehind() async throws {
-        let peer = try CallPeer()
+        let peer = try HTTPClientPeer()
         let caller = self.caller()
         let ok = try request(peer.port, "/ok")
         let fine = await withTaskGroup(of: Int.self) { group in
@@ -104,25 +105,26 @@ import Testing
 
     @Test func certificateAndNameAreVerifiedWhileDialledElsewhere() async throws {
         let certificate = try TestCertificate()
-        let peer = try CallPeer(tls: (certificate.certificate, certificate.key))
-        func call(_ caller: HTTPCaller, _ host: String) async throws -> String {
-            var request = CallRequest("test", url: try #require(CallURL("https://\(host)/echo")))
+        let peer = try HTTPClientPeer(tls: (certificate.certificate, certificate.key))
+        func call(_ caller: HTTPClient, _ host: String) async throws -> String {
+            var request = HTTPClientRequest("test", url: try #require(HTTPClientURL("https://\(host)/echo")))
             request.dial = "127.0.0.1:\(peer.port)"
             request.mayUseProxy = false
             return String(decoding: try await caller.call(request).body, as: UTF8.self)
         }
         for trust in [
-            CallTrust(files: [certificate.certificate]), CallTrust(includesSystem: false, files: [certificate.certificate]),
+            HTTPClientTrust(files: [certificate.certificate]),
+            HTTPClientTrust(includesSystem: false, files: [certificate.certificate]),
         ] {
             let caller = self.caller(trust: trust)
             #expect(try await call(caller, "peer.test").contains("Host=peer.test "))
-            let error = await #expect(throws: CallError.self) { try await call(caller, "other.test") }
+            let error = await #expect(throws: HTTPClientError.self) { try await call(caller, "other.test") }
             #expect(error?.kind == .tls)
         }
-        let stranger = await #expect(throws: CallError.self) { try await call(self.caller(), "peer.test") }
+        let stranger = await #expect(throws: HTTPClientError.self) { try await call(self.caller(), "peer.test") }
         #expect(stranger?.kind == .tls, "a stranger's certificate was believed")
-        let careless = self.caller(trust: CallTrust(files: ["/nonexistent/ca.pem"]))
-        let error = await #expect(throws: CallError.self) { try await call(careless, "peer.test") }
+        let careless = self.caller(trust: HTTPClientTrust(files: ["/nonexistent/ca.pem"]))
+        let error = await #expect(throws: HTTPClientError.self) { try await call(careless, "peer.test") }
         #expect(error?.detail.contains("/nonexistent/ca.pem") == true)
     }
 
@@ -130,7 +132,7 @@ import Testing
         let caller = self.caller()
         var request = try request(1, "/")
         request.fields = [("X-Test", "a\r\nHost: b")]
-        await #expect(throws: CallError.self) { try await caller.call(request) }
+        await #expect(throws: HTTPClientError.self) { try await caller.call(request) }
     }
 
     /// Bound and closed again: nobody listens there.

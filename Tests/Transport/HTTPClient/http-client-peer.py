@@ -1,6 +1,6 @@
 """An HTTP peer with manners by path, on a free port that it prints. Ends when told to, or with the process that started it.
 
-    python3 calls-peer.py [CERTIFICATE KEY]
+    python3 http-client-peer.py [CERTIFICATE KEY]
 """
 import os
 import signal

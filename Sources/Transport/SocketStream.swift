@@ -1,5 +1,5 @@
 import CLibevent
-import Crypto
+package import Crypto
 import Glibc
 import HTTP
 
@@ -7,9 +7,9 @@ import HTTP
 ///
 /// The read event stays registered between waits and is taken off only when it fires while nobody waits: a connection of small
 /// requests then never calls epoll_ctl(2), and a slow receiver costs one pair of calls a pause.
-public final class Stream {
-    public let descriptor: Int32
-    public let loop: EventLoop
+package final class SocketStream {
+    package let descriptor: Int32
+    package let loop: EventLoop
     private var tls: TLSSession?
     private let tally: ByteTally?
     private let readEvent: OpaquePointer
@@ -17,13 +17,13 @@ public final class Stream {
     private var reader: Waiter?, writer: Waiter?
     private var isClosed = false
     /// Where this stream's own waits happen. A task that serves two streams gives both the same one.
-    public var waiter = Waiter()
+    package var waiter = Waiter()
     /// Became readable while nobody waited: for an idle connection of a pool that means it is over.
-    public private(set) var wasReadableUnwatched = false
+    package private(set) var hasUnexpectedInput = false
 
     /// Owns the descriptor from here on.
     /// - Parameter tally: what its bytes are counted in.
-    public init(_ descriptor: Int32, on loop: EventLoop, tally: ByteTally? = nil) {
+    package init(_ descriptor: Int32, on loop: EventLoop, tally: ByteTally? = nil) {
         self.descriptor = descriptor
         self.tally = tally
         self.loop = loop
@@ -31,60 +31,60 @@ public final class Stream {
         readEvent = event_new(loop.base, descriptor, 0, { _, _, _ in }, nil)
         writeEvent = event_new(loop.base, descriptor, 0, { _, _, _ in }, nil)
         let this = Unmanaged.passUnretained(self).toOpaque()
-        event_assign(readEvent, loop.base, descriptor, Int16(EV_READ | EV_PERSIST), { Stream.readable($1, $2) }, this)
-        event_assign(writeEvent, loop.base, descriptor, Int16(EV_WRITE), { Stream.writable($1, $2) }, this)
+        event_assign(readEvent, loop.base, descriptor, Int16(EV_READ | EV_PERSIST), { SocketStream.readable($1, $2) }, this)
+        event_assign(writeEvent, loop.base, descriptor, Int16(EV_WRITE), { SocketStream.writable($1, $2) }, this)
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
     }
 
     deinit { close() }
 
-    public var isTLS: Bool { tls != nil }
-    public var isOpen: Bool { !isClosed }
+    package var isTLS: Bool { tls != nil }
+    package var isOpen: Bool { !isClosed }
 
     /// Bytes written so far, above TLS.
-    public private(set) var sent = 0
+    package private(set) var sent = 0
 
     /// TLS takes several records off the socket at once, and keeps 64 KiB meanwhile: for a stream of many bytes whose receiver is fast.
-    public var readsFarAhead = false {
+    package var readsFarAhead = false {
         didSet { if readsFarAhead != oldValue { tls?.setReadAhead(far: readsFarAhead) } }
     }
 
     /// Bytes lie decrypted or read ahead, which the socket does not show: read before waiting.
-    public var hasPending: Bool { tls?.hasPending ?? false }
+    package var hasPending: Bool { tls?.hasPending ?? false }
 
     // MARK: Waiting
 
     private static func readable(_ what: Int16, _ this: UnsafeMutableRawPointer?) {
         guard let this else { return }
-        let stream = Unmanaged<Stream>.fromOpaque(this).takeUnretainedValue()
+        let stream = Unmanaged<SocketStream>.fromOpaque(this).takeUnretainedValue()
         if let waiter = stream.reader {
             stream.reader = nil
             waiter.wake(what & Int16(EV_READ) != 0 ? .ready : .timedOut)
         } else if what & Int16(EV_READ) != 0 {
             event_del(stream.readEvent)
-            stream.wasReadableUnwatched = true
+            stream.hasUnexpectedInput = true
         }
     }
 
     private static func writable(_ what: Int16, _ this: UnsafeMutableRawPointer?) {
         guard let this else { return }
-        let stream = Unmanaged<Stream>.fromOpaque(this).takeUnretainedValue()
+        let stream = Unmanaged<SocketStream>.fromOpaque(this).takeUnretainedValue()
         guard let waiter = stream.writer else { return }
         stream.writer = nil
         waiter.wake(what & Int16(EV_WRITE) != 0 ? .ready : .timedOut)
     }
 
     /// Asks that `waiter` be woken when bytes (or the end) have come. `timeout` nil: without limit.
-    public func watchReadable(timeout: Duration?) {
+    package func watchReadable(timeout: Duration?) {
         guard isOpen else { return waiter.wake(.cancelled) }
         reader = waiter
-        wasReadableUnwatched = false
+        hasUnexpectedInput = false
         add(readEvent, timeout)
     }
 
     /// Asks that `waiter` be woken when the socket takes bytes again.
-    public func watchWritable(timeout: Duration?) {
+    package func watchWritable(timeout: Duration?) {
         guard isOpen else { return waiter.wake(.cancelled) }
         writer = waiter
         add(writeEvent, timeout)
@@ -105,7 +105,7 @@ public final class Stream {
     }
 
     /// Nobody waits on this stream any more: what it asked for is taken back.
-    public func unwatch() {
+    package func unwatch() {
         reader = nil
         if writer != nil {
             writer = nil
@@ -113,24 +113,24 @@ public final class Stream {
         }
     }
 
-    /// Keeps an idle connection of a pool under watch: `wasReadableUnwatched` then says that its peer has ended it.
-    public func watchUnattended() {
+    /// Keeps an idle connection of a pool under watch: `hasUnexpectedInput` then says that its peer has ended it.
+    package func watchForClose() {
         reader = nil
-        wasReadableUnwatched = false
+        hasUnexpectedInput = false
         event_remove_timer(readEvent)
         event_add(readEvent, nil)
     }
 
-    public func untilReadable(timeout: Duration?) async throws {
+    package func waitUntilReadable(timeout: Duration?) async throws {
         guard isOpen else { throw TransportError(.cancelled, call: "read", reason: "the connection has been closed") }
-        waiter.forget()
+        waiter.reset()
         watchReadable(timeout: timeout)
         try await settle(call: "read")
     }
 
-    public func untilWritable(timeout: Duration?) async throws {
+    package func waitUntilWritable(timeout: Duration?) async throws {
         guard isOpen else { throw TransportError(.cancelled, call: "write", reason: "the connection has been closed") }
-        waiter.forget()
+        waiter.reset()
         watchWritable(timeout: timeout)
         try await settle(call: "write")
     }
@@ -148,7 +148,7 @@ public final class Stream {
     // MARK: Bytes
 
     /// As much as is there now. The buffer holds it until the next `await` only, when it is a loop's scratch.
-    public func readNow(into buffer: UnsafeMutableRawBufferPointer) throws(TransportError) -> IOProgress {
+    package func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws(TransportError) -> IOProgress {
         guard isOpen else { throw Self.closed("recv") }
         loop.spend()
         if let tls {
@@ -171,14 +171,14 @@ public final class Stream {
     }
 
     /// Waits when there is nothing, or when others are to have a turn first. 0 at the end.
-    public func read(into buffer: UnsafeMutableRawBufferPointer, timeout: Duration?) async throws -> Int {
+    package func read(into buffer: UnsafeMutableRawBufferPointer, timeout: Duration?) async throws -> Int {
         if loop.isTurnOver { await loop.nextTurn() }
         while true {
-            switch try readNow(into: buffer) {
+            switch try tryRead(into: buffer) {
             case .bytes(let count): return count
             case .end: return 0
-            case .wantsRead: try await untilReadable(timeout: timeout)
-            case .wantsWrite: try await untilWritable(timeout: timeout)
+            case .wantsRead: try await waitUntilReadable(timeout: timeout)
+            case .wantsWrite: try await waitUntilWritable(timeout: timeout)
             }
         }
     }
@@ -189,7 +189,7 @@ public final class Stream {
     }
 
     /// What is taken without waiting, which may be 0. All is on its way only when all was taken and nothing is `hasUnsent`.
-    public func writeNow(_ buffer: UnsafeRawBufferPointer) throws(TransportError) -> Int {
+    package func tryWrite(_ buffer: UnsafeRawBufferPointer) throws(TransportError) -> Int {
         guard isOpen else { throw Self.closed("send") }
         loop.spend()
         if let tls {
@@ -220,7 +220,7 @@ public final class Stream {
 
     /// How many bytes the socket takes for sure before it makes us wait: what its buffer may grow to, half of which the kernel keeps for its
     /// own records (socket(7), SO_SNDBUF), less what the peer has not acknowledged (tcp(7), SIOCOUTQ).
-    public var roomToSend: Int {
+    package var roomToSend: Int {
         var size: Int32 = 0, queued: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         guard getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length) == 0,
@@ -230,31 +230,31 @@ public final class Stream {
     }
 
     /// TLS has taken bytes that the socket has not: wait until it is writable, and write on, if only nothing.
-    public var hasUnsent: Bool { tls?.hasUnsent ?? false }
+    package var hasUnsent: Bool { tls?.hasUnsent ?? false }
 
     /// All of it, waiting as often as the peer is slow, and when others are to have a turn first.
-    public func write(_ bytes: [UInt8], timeout: Duration?) async throws {
+    package func write(_ bytes: [UInt8], timeout: Duration?) async throws {
         if loop.isTurnOver { await loop.nextTurn() }
         var done = 0
         while true {
             let (sent, failure) = bytes.withUnsafeBytes { all -> (Int, TransportError?) in
-                do throws(TransportError) { return (try writeNow(.init(rebasing: all[done...])), nil) } catch { return (0, error) }
+                do throws(TransportError) { return (try tryWrite(.init(rebasing: all[done...])), nil) } catch { return (0, error) }
             }
             if let failure { throw failure }
             done += sent
             if done == bytes.count, !hasUnsent { return }
-            try await untilWritable(timeout: timeout)
+            try await waitUntilWritable(timeout: timeout)
         }
     }
 
     // MARK: TLS
 
     /// - Throws: of kind `.notTLS` when the client speaks something else; what it sent is still to be read then.
-    public func acceptTLS(_ server: TLSServer, timeout: Duration) async throws {
+    package func acceptTLS(_ server: TLSServer, timeout: Duration) async throws {
         let deadline = ContinuousClock.now + timeout
         var first: UInt8 = 0
         while recv(descriptor, &first, 1, Int32(MSG_PEEK)) < 0, errno == EAGAIN || errno == EINTR {
-            try await untilReadable(timeout: timeout)
+            try await waitUntilReadable(timeout: timeout)
         }
         // 0: the client has left, which the handshake tells. RFC 8446 5.1: a handshake record begins with 22.
         guard first == 0 || first == 22 else {
@@ -266,7 +266,7 @@ public final class Stream {
         try await handshake(timeout: ContinuousClock.now.duration(to: deadline))
     }
 
-    public func connectTLS(_ client: TLSClient, name: String, timeout: Duration) async throws {
+    package func connectTLS(_ client: TLSClient, name: String, timeout: Duration) async throws {
         // RFC 6066 3: without a trailing dot, which no certificate has either.
         let name = HostName.normalized(name)
         do { tls = try TLSSession(client: client, name: name, descriptor: descriptor, batch: loop.records) } catch {
@@ -285,8 +285,8 @@ public final class Stream {
             let left = ContinuousClock.now.duration(to: deadline)
             guard left > .zero else { throw TransportError(.timedOut, call: "SSL_do_handshake", reason: "not done in \(timeout)") }
             switch progress {
-            case .wantsRead: try await untilReadable(timeout: left)
-            case .wantsWrite: try await untilWritable(timeout: left)
+            case .wantsRead: try await waitUntilReadable(timeout: left)
+            case .wantsWrite: try await waitUntilWritable(timeout: left)
             case .bytes, .end: return
             }
         }
@@ -295,7 +295,7 @@ public final class Stream {
     // MARK: The end
 
     /// Ends the connection in order. Whoever waits on it is woken.
-    public func close() {
+    package func close() {
         guard !isClosed else { return }
         isClosed = true
         event_free(readEvent)
@@ -308,7 +308,7 @@ public final class Stream {
     }
 
     /// Ends it with a reset, so that the peer cannot take what it got for the whole.
-    public func reset() {
+    package func reset() {
         guard !isClosed else { return }
         var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
@@ -318,7 +318,7 @@ public final class Stream {
 
     /// Ends our side and hears the peer out, within bounds: closing with unread bytes resets the connection, and may take what was
     /// written last with it (RFC 9112 9.6). The caller closes.
-    public func linger(for time: Duration) async {
+    package func linger(for time: Duration) async {
         tls?.shutDown()
         shutdown(descriptor, Int32(SHUT_WR))
         let deadline = ContinuousClock.now + time
@@ -333,7 +333,7 @@ public final class Stream {
     private static let lingerBytes = 8 << 20
 
     /// Last words to somebody who is not to be served.
-    public func close(saying words: [UInt8]) async {
+    package func close(saying words: [UInt8]) async {
         do {
             try await write(words, timeout: .seconds(1))
             await linger(for: .seconds(1))

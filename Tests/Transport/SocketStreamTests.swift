@@ -13,7 +13,7 @@ private actor Source: ConnectionHost {
     init(_ payload: [UInt8], tls: TLSServer?) { (self.payload, self.tls) = (payload, tls) }
 
     func serve(_ socket: AcceptedSocket) async {
-        let stream = Stream(socket.descriptor, on: loop)
+        let stream = SocketStream(socket.descriptor, on: loop)
         do {
             if let tls { try await stream.acceptTLS(tls, timeout: .seconds(60)) }
             try await stream.write(payload, timeout: .seconds(60))
@@ -29,7 +29,7 @@ private actor Sink {
 
     /// - Parameter pause: between two reads: a slow receiver.
     func take(from address: SocketAddress, tls: TLSClient?, name: String, pause: Duration?) async throws -> [UInt8] {
-        let stream = try await Stream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(60))
+        let stream = try await SocketStream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(60))
         if let tls { try await stream.connectTLS(tls, name: name, timeout: .seconds(60)) }
         var all: [UInt8] = []
         while case let count = try await stream.read(into: loop.scratch, timeout: .seconds(60)), count > 0 {
@@ -40,7 +40,7 @@ private actor Sink {
     }
 }
 
-struct StreamTests {
+struct SocketStreamTests {
     private static func transfer(
         _ payload: [UInt8], encrypted: Bool, name: String = "127.0.0.1", pause: Duration? = nil, isPreferred: Bool = false
     )

@@ -3,7 +3,7 @@ import CCurl
 /// Owns a libcurl easy handle for one call. Confined to the loop of its `CurlMulti`.
 final class CurlTransfer {
     let handle: UnsafeMutableRawPointer
-    private let request: CallRequest
+    private let request: HTTPClientRequest
     private var fieldLines: UnsafeMutablePointer<curl_slist>?
     private var connectTo: UnsafeMutablePointer<curl_slist>?
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -12,7 +12,7 @@ final class CurlTransfer {
     private var body: [UInt8] = []
     private var excess: String?
 
-    init(_ request: CallRequest, trust: CallTrust, userAgent: String) throws(CallError) {
+    init(_ request: HTTPClientRequest, trust: HTTPClientTrust, userAgent: String) throws(HTTPClientError) {
         guard let handle = curl_easy_init() else { fatalError("curl_easy_init failed") }  // fails only without memory
         self.handle = handle
         self.request = request
@@ -33,7 +33,7 @@ final class CurlTransfer {
     private func set(_ option: CURLoption, _ value: String?) { _ = berth_easy_string(handle, option, value) }
     private func set(_ option: CURLoption, _ value: Int) { _ = berth_easy_long(handle, option, value) }
 
-    private func setRequest(userAgent: String) throws(CallError) {
+    private func setRequest(userAgent: String) throws(HTTPClientError) {
         set(CURLOPT_URL, request.url.whole)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
         set(CURLOPT_PATH_AS_IS, 1)  // the signature covers the path as it stands
@@ -78,7 +78,7 @@ final class CurlTransfer {
 
     /// `CURLOPT_CAINFO` takes one file, and in the place of the system's bundle. So all files go in as one blob in that place, and
     /// the system's come from its hashed directory: OpenSSL looks a certificate up in both.
-    private func setTrust(_ trust: CallTrust) throws(CallError) {
+    private func setTrust(_ trust: HTTPClientTrust) throws(HTTPClientError) {
         set(CURLOPT_CAPATH, trust.includesSystem ? "/etc/ssl/certs" : nil)
         guard !trust.files.isEmpty else {
             if !trust.includesSystem { throw error(.tls, "no certificate to believe: neither the system's nor a file") }
@@ -86,8 +86,8 @@ final class CurlTransfer {
         }
         var certificates: [UInt8] = []
         for path in trust.files {
-            guard let file = readFile(path, limit: CallTrust.fileLimit) else {
-                throw error(.tls, "the CA file \(path) cannot be read, or is over \(CallTrust.fileLimit >> 20) MiB")
+            guard let file = readFile(path, limit: HTTPClientTrust.fileLimit) else {
+                throw error(.tls, "the CA file \(path) cannot be read, or is over \(HTTPClientTrust.fileLimit >> 20) MiB")
             }
             certificates += file + [UInt8(ascii: "\n")]
         }
@@ -117,8 +117,8 @@ final class CurlTransfer {
 
     /// False ends the transfer.
     private func receive(body bytes: UnsafeRawBufferPointer) -> Bool {
-        guard body.count + bytes.count <= CallResponse.bodyLimit else {
-            excess = "the answer is over \(CallResponse.bodyLimit >> 20) MiB"
+        guard body.count + bytes.count <= HTTPClientResponse.bodyLimit else {
+            excess = "the answer is over \(HTTPClientResponse.bodyLimit >> 20) MiB"
             return false
         }
         body += bytes
@@ -127,8 +127,8 @@ final class CurlTransfer {
 
     private func receive(line bytes: UnsafeRawBufferPointer) -> Bool {
         fieldsSize += bytes.count
-        guard fieldsSize <= CallResponse.fieldsLimit else {
-            excess = "the answer's head is over \(CallResponse.fieldsLimit >> 10) KiB"
+        guard fieldsSize <= HTTPClientResponse.fieldsLimit else {
+            excess = "the answer's head is over \(HTTPClientResponse.fieldsLimit >> 10) KiB"
             return false
         }
         // A status line begins a head: what stood before belonged to a 1xx.
@@ -142,11 +142,11 @@ final class CurlTransfer {
         return true
     }
 
-    func outcome(_ code: CURLcode) -> Result<CallResponse, CallError> {
+    func outcome(_ code: CURLcode) -> Result<HTTPClientResponse, HTTPClientError> {
         if let excess { return .failure(error(.tooLarge, excess)) }
         guard code == CURLE_OK else {
             let text = String(cString: errorText)
-            return .failure(error(CallError.Kind(code), text.isEmpty ? String(cString: curl_easy_strerror(code)) : text))
+            return .failure(error(HTTPClientError.Kind(code), text.isEmpty ? String(cString: curl_easy_strerror(code)) : text))
         }
         var status = 0, port = 0
         var address: UnsafeMutablePointer<CChar>?
@@ -154,7 +154,7 @@ final class CurlTransfer {
         _ = berth_easy_get_long(handle, CURLINFO_PRIMARY_PORT, &port)
         _ = berth_easy_get_string(handle, CURLINFO_PRIMARY_IP, &address)
         let host = address.map { String(cString: $0) } ?? ""
-        var response = CallResponse(
+        var response = HTTPClientResponse(
             status: status, fields: fields, body: body, address: host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)")
         if request.wantsCertificate { response.certificate = certificate }
         return .success(response)
@@ -176,12 +176,12 @@ final class CurlTransfer {
         return "\(subject), issued by \(issuer), until \(end)"
     }
 
-    func error(_ kind: CallError.Kind, _ detail: String) -> CallError {
-        CallError(kind: kind, call: request.name, host: request.url.hostField, detail: detail)
+    func error(_ kind: HTTPClientError.Kind, _ detail: String) -> HTTPClientError {
+        HTTPClientError(kind: kind, call: request.name, host: request.url.hostField, detail: detail)
     }
 }
 
-extension CallError.Kind {
+extension HTTPClientError.Kind {
     fileprivate init(_ code: CURLcode) {
         switch code {
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: self = .resolve

@@ -1,10 +1,10 @@
 /// What a principal may be allowed to do with a repository.
-public enum Action: String, Sendable, CaseIterable {
+package enum Action: String, Sendable, CaseIterable {
     case pull, push, delete, list
 }
 
 /// What a request does: its endpoint and method. The names are labels of metrics and of the log.
-public enum Operation: String, Sendable, CaseIterable {
+package enum RegistryOperation: String, Sendable, CaseIterable {
     case ping, catalog, tags
     case manifestGet = "manifest_get", manifestHead = "manifest_head", manifestPut = "manifest_put", manifestDelete =
         "manifest_delete"
@@ -16,10 +16,10 @@ public enum Operation: String, Sendable, CaseIterable {
     case other
 
     /// Its place in `allCases`: what counters are indexed by.
-    public var index: Int { Self.allCases.firstIndex(of: self) ?? Self.allCases.count - 1 }
+    package var index: Int { Self.allCases.firstIndex(of: self) ?? Self.allCases.count - 1 }
 
     /// The methods of an endpoint and what each does there (distribution spec, "Endpoints").
-    public static func all(of endpoint: Endpoint) -> [(method: StaticString, operation: Operation)] {
+    package static func all(of endpoint: Endpoint) -> [(method: StaticString, operation: RegistryOperation)] {
         switch endpoint {
         case .ping: [("GET", .ping), ("HEAD", .ping)]
         case .catalog: [("GET", .catalog)]
@@ -33,7 +33,7 @@ public enum Operation: String, Sendable, CaseIterable {
     }
 
     /// What it does, for people: "may not …".
-    public var deed: String {
+    package var phrase: String {
         switch self {
         case .ping, .other: "do this"
         case .catalog: "list repositories"
@@ -45,7 +45,7 @@ public enum Operation: String, Sendable, CaseIterable {
     }
 
     /// Any one of these is enough.
-    public var actions: [Action] {
+    package var actions: [Action] {
         switch self {
         case .ping, .other: []
         case .catalog: [.list]

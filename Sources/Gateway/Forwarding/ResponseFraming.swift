@@ -2,7 +2,7 @@ import HTTP
 
 /// How an upstream's body is framed for the client (RFC 9112 6): as it came, unless its length is not known, or the client's status or
 /// method has another framing than the upstream's.
-struct AnswerFraming {
+struct ResponseFraming {
     let body: ClientAnswer.Body
     /// Nothing but the connection's end can tell this client where the body ends.
     let endsConnection: Bool

@@ -1,14 +1,14 @@
 /// Calls over libcurl on a loop: robust against proxies, many addresses and slow names, where the cost of a byte does not count.
-public actor HTTPCaller {
-    public nonisolated let loop: EventLoop
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+package actor HTTPClient {
+    package nonisolated let loop: EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    private let trust: CallTrust
+    private let trust: HTTPClientTrust
     private let userAgent: String
     private var multi: CurlMulti?
     private var lastNumber = 0
 
-    public init(loop: EventLoop, trust: CallTrust = .system, userAgent: String = "berth") {
+    package init(loop: EventLoop, trust: HTTPClientTrust = .system, userAgent: String = "berth") {
         self.loop = loop
         self.trust = trust
         self.userAgent = userAgent
@@ -18,7 +18,7 @@ public actor HTTPCaller {
     isolated deinit {}
 
     /// The answer, of whatever status. Cancelling the task ends the transfer.
-    public func call(_ request: CallRequest) async throws(CallError) -> CallResponse {
+    package func call(_ request: HTTPClientRequest) async throws(HTTPClientError) -> HTTPClientResponse {
         lastNumber += 1
         let number = lastNumber
         let outcome = await withTaskCancellationHandler {
@@ -31,10 +31,10 @@ public actor HTTPCaller {
 
     /// A method of its own: in a closure that does not name the actor, `withCheckedContinuation` leaves the actor's thread
     /// (its `#isolation` is nil there), and libcurl and libevent would be entered beside the loop.
-    private func perform(_ request: CallRequest, number: Int) async -> CurlMulti.Outcome {
+    private func perform(_ request: HTTPClientRequest, number: Int) async -> CurlMulti.Outcome {
         let multi = self.multi ?? CurlMulti(loop: loop)
         self.multi = multi
-        do throws(CallError) {
+        do throws(HTTPClientError) {
             let transfer = try CurlTransfer(request, trust: trust, userAgent: userAgent)
             // A cancellation from here on queues behind this method, and finds the transfer started.
             guard !Task.isCancelled else { throw transfer.error(.cancelled, "cancelled") }

@@ -7,7 +7,7 @@ import Yams
 @testable import Configuration
 
 /// Rules of the house that no compiler keeps.
-struct HouseTests {
+struct ProjectTests {
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     static func text(_ path: String) throws -> String { try String(contentsOf: root.appending(path: path), encoding: .utf8) }
@@ -79,7 +79,7 @@ struct HouseTests {
             )
             .replacingOccurrences(of: "{digest}", with: digest).replacingOccurrences(of: "{session}", with: "u")
             let endpoint = try Endpoint(path: Array(concrete.utf8))
-            served[path] = Set(Operation.all(of: endpoint).map { "\($0.method)" })
+            served[path] = Set(RegistryOperation.all(of: endpoint).map { "\($0.method)" })
             #expect(item.isEmpty == false)
         }
         // HEAD of the API's root is answered like GET and needs no entry.

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Transport
 
-@Suite struct CallURLTests {
+@Suite struct HTTPClientURLTests {
     @Test(arguments: [
         ("https://api.ecr.eu-west-1.amazonaws.com", "https://api.ecr.eu-west-1.amazonaws.com/", "api.ecr.eu-west-1.amazonaws.com"),
         ("HTTP://LocalHost:4566/base", "http://localhost:4566/base", "localhost:4566"),
@@ -10,7 +10,7 @@ import Testing
         ("https://h:443/", "https://h/", "h"),
         ("http://h:443?q", "http://h:443/", "h:443"),
     ]) func addressIsReadAndShownWithoutItsQuery(_ text: String, _ shown: String, _ hostField: String) throws {
-        let url = try #require(CallURL(text))
+        let url = try #require(HTTPClientURL(text))
         #expect(url.description == shown)
         #expect(url.hostField == hostField)
     }
@@ -20,6 +20,6 @@ import Testing
         "https://h:65536/",
         "https://h:/", "https://h h/", "https://h/a b", "https://h/#f", "https://[::1", "https://[h]/", "https://h/\r\nX: y",
     ]) func anythingElseIsRefused(_ text: String) {
-        #expect(CallURL(text) == nil)
+        #expect(HTTPClientURL(text) == nil)
     }
 }

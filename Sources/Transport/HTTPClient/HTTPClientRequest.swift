@@ -1,28 +1,29 @@
 import CCurl
 
 /// One call to a service of AWS or of the machine: small, whole in memory, never on the data path.
-public struct CallRequest: Sendable {
+package struct HTTPClientRequest: Sendable {
     /// What is called, for people: `ecr:GetAuthorizationToken`, `instance metadata token`.
-    public var name: String
-    public var method: String
-    public var url: CallURL
+    package var name: String
+    package var method: String
+    package var url: HTTPClientURL
     /// Sent besides `Host`, `Content-Length` and `User-Agent`.
-    public var fields: [(name: String, value: String)]
-    public var body: [UInt8]?
+    package var fields: [(name: String, value: String)]
+    package var body: [UInt8]?
     /// To a connection with its TLS handshake.
-    public var connectTimeout = Duration.seconds(5)
+    package var connectTimeout = Duration.seconds(5)
     /// From the start to the last byte of the answer, the connection included.
-    public var timeout = Duration.seconds(15)
+    package var timeout = Duration.seconds(15)
     /// `host:port` to dial instead; `Host`, SNI and the certificate's name stay those of the URL.
-    public var dial: String?
+    package var dial: String?
     /// Through `HTTPS_PROXY` and `HTTP_PROXY`, as libcurl reads them, and around `NO_PROXY`. Never for addresses of the machine itself, and
     /// not where `dial` says where to.
-    public var mayUseProxy = true
+    package var mayUseProxy = true
     /// The answer tells whose certificate was seen.
-    public var wantsCertificate = false
+    package var wantsCertificate = false
 
-    public init(
-        _ name: String, method: String = "GET", url: CallURL, fields: [(name: String, value: String)] = [], body: [UInt8]? = nil
+    package init(
+        _ name: String, method: String = "GET", url: HTTPClientURL, fields: [(name: String, value: String)] = [],
+        body: [UInt8]? = nil
     ) {
         self.name = name
         self.method = method
@@ -33,20 +34,20 @@ public struct CallRequest: Sendable {
 }
 
 /// An answer of any status; redirects are answers too, they are never followed.
-public struct CallResponse: Sendable {
-    public static let bodyLimit = 1 << 20  // bytes; a page of 1,000 repositories, the largest answer asked for, is near 600 KB
+package struct HTTPClientResponse: Sendable {
+    package static let bodyLimit = 1 << 20  // bytes; a page of 1,000 repositories, the largest answer asked for, is near 600 KB
     static let fieldsLimit = 64 << 10  // bytes of the head; AWS sends 1 to 2 KB
 
-    public var status: Int
+    package var status: Int
     /// Names in lower case, in the order received.
-    public var fields: [(name: String, value: String)]
-    public var body: [UInt8]
+    package var fields: [(name: String, value: String)]
+    package var body: [UInt8]
     /// The address that was dialled, or the proxy's: `127.0.0.1:4566`.
-    public var address: String
+    package var address: String
     /// Of a call that `wantsCertificate`: `CN = x, issued by CN = y, until Jan  1 00:00:00 2027 GMT`.
-    public var certificate: String?
+    package var certificate: String?
 
-    public init(status: Int, fields: [(name: String, value: String)], body: [UInt8], address: String) {
+    package init(status: Int, fields: [(name: String, value: String)], body: [UInt8], address: String) {
         self.status = status
         self.fields = fields
         self.body = body
@@ -54,10 +55,10 @@ public struct CallResponse: Sendable {
     }
 
     /// The first field of that (lower-case) name.
-    public subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
+    package subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
 
     /// The peer's clock, in seconds since 1970, when it told it.
-    public var date: Int? {
+    package var date: Int? {
         guard let text = self["date"] else { return nil }
         let seconds = curl_getdate(text, nil)
         return seconds >= 0 ? seconds : nil
@@ -65,30 +66,30 @@ public struct CallResponse: Sendable {
 }
 
 /// Why a call brought no answer. Holds no query, no field and no body: fit for a log.
-public struct CallError: Error, Sendable, Equatable, CustomStringConvertible {
-    public enum Kind: String, Sendable {
+package struct HTTPClientError: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Kind: String, Sendable {
         case resolve, connect, tls, timeout, tooLarge, cancelled, other
     }
 
-    public var kind: Kind
-    /// `CallRequest.name`.
-    public var call: String
+    package var kind: Kind
+    /// `HTTPClientRequest.name`.
+    package var call: String
     /// With the port where it is not the scheme's.
-    public var host: String
+    package var host: String
     /// libcurl's own words, or ours where it has none.
-    public var detail: String
+    package var detail: String
 
-    public init(kind: Kind, call: String, host: String, detail: String) {
+    package init(kind: Kind, call: String, host: String, detail: String) {
         self.kind = kind
         self.call = call
         self.host = host
         self.detail = detail
     }
 
-    public var description: String { "\(call) at \(host): \(detail)" }
+    package var description: String { "\(call) at \(host): \(detail)" }
 
     /// Worth another try: nothing says that the next one meets the same end.
-    public var isTransient: Bool {
+    package var isTransient: Bool {
         switch kind {
         case .resolve, .connect, .timeout, .other: true
         case .tls, .tooLarge, .cancelled: false
@@ -97,16 +98,16 @@ public struct CallError: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 /// Whose certificates a call believes.
-public struct CallTrust: Sendable, Hashable {
-    public static let system = CallTrust()
+package struct HTTPClientTrust: Sendable, Hashable {
+    package static let system = HTTPClientTrust()
     static let fileLimit = 4 << 20  // bytes; the system's whole bundle is about 220 KB
 
     /// The system's store. False with `AWS_CA_BUNDLE`, which stands in its place for every SDK.
-    public var includesSystem: Bool
+    package var includesSystem: Bool
     /// PEM files. Read anew for each call, so a renewed one needs no restart.
-    public var files: [String]
+    package var files: [String]
 
-    public init(includesSystem: Bool = true, files: [String] = []) {
+    package init(includesSystem: Bool = true, files: [String] = []) {
         self.includesSystem = includesSystem
         self.files = files
     }

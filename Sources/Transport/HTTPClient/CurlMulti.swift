@@ -4,7 +4,7 @@ import CLibevent
 /// Owns a libcurl multi handle: libcurl says which sockets and what time it waits for, libevent tells it when they come
 /// (`curl_multi_socket_action`). Confined to its loop.
 final class CurlMulti {
-    typealias Outcome = Result<CallResponse, CallError>
+    typealias Outcome = Result<HTTPClientResponse, HTTPClientError>
 
     private struct Running {
         let transfer: CurlTransfer

@@ -1,22 +1,22 @@
 import HTTP
 
 /// The address of a call, parsed once: `https://api.ecr.eu-west-1.amazonaws.com/`, `http://[fd00:ec2::254]/latest/api/token`.
-public struct CallURL: Sendable, Hashable, CustomStringConvertible {
-    public enum Scheme: String, Sendable, Hashable {
+package struct HTTPClientURL: Sendable, Hashable, CustomStringConvertible {
+    package enum Scheme: String, Sendable, Hashable {
         case http, https
-        public var port: Int { self == .http ? 80 : 443 }
+        package var port: Int { self == .http ? 80 : 443 }
     }
 
-    public var scheme: Scheme
+    package var scheme: Scheme
     /// Lower case, without a trailing dot; an IPv6 address in its brackets.
-    public var host: String
-    public var port: Int
+    package var host: String
+    package var port: Int
     /// Starts with `/`; percent-encoded, as it goes on the request line.
-    public var path: String
+    package var path: String
     /// Encoded, without the `?`. May hold what must not be shown: `description` leaves it out.
-    public var query: String?
+    package var query: String?
 
-    public init(scheme: Scheme, host: String, port: Int? = nil, path: String = "/", query: String? = nil) {
+    package init(scheme: Scheme, host: String, port: Int? = nil, path: String = "/", query: String? = nil) {
         self.scheme = scheme
         self.host = HostName.normalized(host)
         self.port = port ?? scheme.port
@@ -25,7 +25,7 @@ public struct CallURL: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Nil for anything but `http` or `https`, a host, an optional port and path: no user, no fragment, no blanks.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         guard let colon = text.range(of: "://"), let scheme = Scheme(rawValue: text[..<colon.lowerBound].lowercased()) else {
             return nil
         }
@@ -56,10 +56,10 @@ public struct CallURL: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// What the `Host` field says, and a signature covers: the port only where it is not the scheme's.
-    public var hostField: String { port == scheme.port ? host : "\(host):\(port)" }
+    package var hostField: String { port == scheme.port ? host : "\(host):\(port)" }
 
     /// Without the query.
-    public var description: String { "\(scheme)://\(hostField)\(path)" }
+    package var description: String { "\(scheme)://\(hostField)\(path)" }
 
     var whole: String { description + (query.map { "?" + $0 } ?? "") }
 }
