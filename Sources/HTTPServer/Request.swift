@@ -148,28 +148,24 @@ package final class Request {
 
     /// The head of an answer whose body follows by `send`. `length` nil: chunked, or to the connection's end for HTTP/1.0.
     package func begin(_ status: Int, fields: [(String, String)] = [], length: Int?) async throws {
-        var bytes: [UInt8] = []
-        bytes.appendStatusLine(status)
+        var response = ResponseHeadWriter(status: status)
         // The sandbox has a clock of its own.
-        if !fields.contains(where: { $0.0 == "Date" }) { bytes.appendField("Date", connection.stream.loop.date.now()) }
-        bytes.append(fields)
+        if !fields.contains(where: { $0.0 == "Date" }) { response.field("Date", connection.stream.loop.date.now()) }
+        response.fields(fields)
         let hasBody = status >= 200 && status != 204 && status != 304
-        if let length {
-            responseFraming = length == 0 ? .none : .length(length)
-            if hasBody { bytes.appendField("Content-Length", decimal: length) }
-        } else if !hasBody {
-            responseFraming = .none
+        let framing: ResponseHeadWriter.Framing
+        if !hasBody {
+            (framing, responseFraming) = (.none, .none)
+        } else if let length {
+            (framing, responseFraming) = (.length(length), length == 0 ? .none : .length(length))
         } else if head.isVersion11 {
-            responseFraming = .chunked
-            bytes.append("Transfer-Encoding: chunked\r\n")
+            (framing, responseFraming) = (.chunked, .chunked)
         } else {
-            responseFraming = .untilClose
+            (framing, responseFraming) = (.untilClose, .untilClose)
             closes = true
         }
-        if head.method == .head || !hasBody { responseFraming = .none }
-        bytes.append(connectionField())
-        bytes.append("\r\n")
-        try await write(bytes)
+        if head.method == .head { responseFraming = .none }
+        try await write(response.finish(framing, date: nil, connection: connectionField()))
     }
 
     /// A piece of the answer's body. Left out where the answer has none (HEAD).
