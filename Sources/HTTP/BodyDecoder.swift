@@ -30,10 +30,8 @@ package struct BodyDecoder: Sendable {
         if case .untilClose = rest { true } else { isDone }
     }
 
-    /// How many bytes are worth reading at once: not beyond the end, where it is known.
-    package func worthReading(atMost: Int) -> Int {
-        if case .length(let count) = rest { min(count, atMost) } else { atMost }
-    }
+    /// Bytes still to come; nil: the framing does not say.
+    package var remainingLength: Int? { if case .length(let count) = rest { count } else { nil } }
 
     /// Moves the payload to the front of `buffer` and returns its length, and how many bytes belonged to this body.
     package mutating func decode(_ buffer: UnsafeMutableRawBufferPointer) throws(HeadError) -> (payload: Int, taken: Int) {

@@ -2,22 +2,13 @@ package import HTTP
 import Crypto
 import Transport
 
-/// What a read of a body came to. The payload lies at the front of the buffer that was read into.
-package enum BodyProgress {
-    case payload(Int)
-    case end
-    case wantsRead, wantsWrite
-}
-
 /// A request and the answer to it. One object a connection, reused from request to request.
 package final class Request {
     package let head = Head()
     /// Its connection outlives it: the request is a part of the connection.
     package unowned let connection: ServerConnection
+    private let reader: MessageReader
 
-    private var body = BodyDecoder(.none)
-    /// Bytes of the body so far, with its framing.
-    package private(set) var bodyReceived = 0
     private var isContinuePending = false
     /// How the answer's body is framed, from `begin` to `end`.
     private var responseFraming = BodyFraming.none
@@ -25,12 +16,11 @@ package final class Request {
     private var closes = false
     private(set) var isOpen = false
 
-    init(_ connection: ServerConnection) { self.connection = connection }
+    init(_ connection: ServerConnection) { (self.connection, reader) = (connection, connection.reader) }
 
     func begin() {
-        body = BodyDecoder(head.framing)
-        bodyReceived = 0
-        isContinuePending = head.expectsContinue && !body.isDone
+        reader.beginBody(head.framing)
+        isContinuePending = head.expectsContinue && !reader.isBodyDone
         closes = !head.keepsAlive
         responseFraming = .none
         isOpen = true
@@ -47,44 +37,22 @@ package final class Request {
 
     // MARK: The body
 
-    package var hasUnreadBody: Bool { isOpen && !body.isDone }
+    /// Bytes of the body so far, with its framing.
+    package var bodyReceived: Int { reader.bodyReceived }
+    package var hasUnreadBody: Bool { isOpen && !reader.isBodyDone }
     /// The client waits for `100 Continue` before it sends the body (RFC 9110 10.1.1).
-    package var awaitsContinue: Bool { isContinuePending && connection.reader.input.isEmpty }
+    package var awaitsContinue: Bool { isContinuePending && !reader.hasBufferedInput }
 
     /// Lets a client that waits for it send its body.
     package func sendContinue() async throws {
         guard isContinuePending else { return }
         isContinuePending = false
-        guard connection.reader.input.isEmpty else { return }
+        guard !reader.hasBufferedInput else { return }
         try await connection.stream.write(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8), timeout: connection.settings.stallTimeout)
     }
 
     /// Payload that is there now. What comes after the body stays with the connection.
-    package func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> BodyProgress {
-        while !body.isDone {
-            let room = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(body.worthReading(atMost: buffer.count)))
-            let count: Int
-            if !connection.reader.input.isEmpty {
-                count = min(connection.reader.input.count, room.count)
-                connection.reader.input.withUnsafeBytes {
-                    room.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(count)))
-                }
-                connection.reader.input.removeFirst(count)
-            } else {
-                switch try connection.stream.tryRead(into: room) {
-                case .bytes(let some): count = some
-                case .wantsRead: return .wantsRead
-                case .wantsWrite: return .wantsWrite
-                case .end: throw TransportError(.closed, call: "recv", reason: "the client closed in the middle of its request")
-                }
-            }
-            let (payload, taken) = try body.decode(UnsafeMutableRawBufferPointer(rebasing: room.prefix(count)))
-            bodyReceived += taken
-            if taken < count { connection.reader.input.insert(contentsOf: room[taken..<count], at: 0) }
-            if payload > 0 { return .payload(payload) }
-        }
-        return .end
-    }
+    package func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> BodyProgress { try reader.tryRead(into: buffer) }
 
     /// The next piece of the payload, of at most `count` bytes; empty at the end.
     package func read(upTo count: Int) async throws -> [UInt8] {
@@ -105,13 +73,8 @@ package final class Request {
     /// The whole payload when it has at most `limit` bytes; nil when it has more.
     package func collect(upTo limit: Int) async throws -> [UInt8]? {
         if case .length(let count) = head.framing, count > limit { return nil }
-        var all: [UInt8] = []
-        while true {
-            let piece = try await read(upTo: connection.scratch.count)
-            if piece.isEmpty { return all }
-            guard all.count + piece.count <= limit else { return nil }
-            all += piece
-        }
+        if awaitsContinue { try await sendContinue() }
+        return try await reader.collect(upTo: limit, scratch: connection.scratch, timeout: connection.settings.stallTimeout)
     }
 
     // MARK: The answer
@@ -122,8 +85,7 @@ package final class Request {
     /// Whether another request may follow the answer that is about to be written. Decides `Connection: close`.
     package var keepsAlive: Bool {
         guard !closes, !connection.isDraining, !awaitsContinue else { return false }
-        return body.isDone
-            || body.worthReading(atMost: Self.passedOverBytes + 1) <= Self.passedOverBytes && head.framing != .chunked
+        return reader.isBodyDone || (reader.remainingLength ?? .max) <= Self.passedOverBytes
     }
 
     /// What the response's head has to say of the connection, which then is so: that it ends, or to HTTP/1.0, which takes silence for that,
@@ -202,14 +164,15 @@ package final class Request {
 
     /// Makes the connection ready for the next request. false: there can be none.
     func finish() async -> Bool {
-        defer { if body.isDone { isOpen = false } }
-        guard !closes, responseFraming == .none, connection.stream.isOpen, !awaitsContinue, body.isDone || !connection.isDraining
+        defer { if reader.isBodyDone { isOpen = false } }
+        guard !closes, responseFraming == .none, connection.stream.isOpen, !awaitsContinue,
+            reader.isBodyDone || !connection.isDraining
         else {
             return false
         }
         isContinuePending = false  // it has its answer: an interim one would be taken for the next request's
         var passedOver = 0
-        while !body.isDone {
+        while !reader.isBodyDone {
             guard passedOver <= Self.passedOverBytes, let piece = try? await read(upTo: Self.passedOverBytes) else { return false }
             passedOver += piece.count
         }

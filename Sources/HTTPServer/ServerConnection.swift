@@ -23,7 +23,7 @@ package final class ServerConnection {
     package typealias Rejection = (HeadError, ServerConnection) -> [UInt8]
 
     private let rejection: Rejection?
-    var reader: HeadReader
+    let reader: MessageReader
     /// nil while the connection is idle.
     private var request: Request?
     private var isIdle = false
@@ -37,7 +37,7 @@ package final class ServerConnection {
         stream = SocketStream(socket.descriptor, on: loop, tally: tally)
         peer = socket.peer
         scratch = loop.scratch
-        reader = HeadReader(limits: settings.limits)
+        reader = MessageReader(stream, limits: settings.limits, truncation: "the client closed in the middle of its request")
         (self.settings, self.rejection) = (settings, rejection)
     }
 
@@ -79,7 +79,7 @@ package final class ServerConnection {
                 await close()
                 return .end
             }
-            if parkedUntil == nil, reader.input.isEmpty, !stream.hasPending, try await !hasArrived() {
+            if parkedUntil == nil, !reader.hasBufferedInput, !stream.hasPending, try await !hasArrived() {
                 request = nil
                 reader.releaseBuffer()
                 return .idle
@@ -146,16 +146,16 @@ package final class ServerConnection {
     }
 
     private func readHead(into head: Head) async throws -> Bool {
-        if reader.input.isEmpty {
+        if !reader.hasBufferedInput {
             guard try await receive(timeout: settings.headTimeout) else { return false }
             // RFC 8446 5.1: a handshake record. No method begins so.
-            if !stream.isTLS, reader.input.first == 22 { throw HeadError.tlsRecord }
+            if !stream.isTLS, reader.firstBufferedByte == 22 { throw HeadError.tlsRecord }
         }
         reader.skipEmptyLine()
         // Requests that have come already are taken without a wait, as many as a client sends: the others have their turn in between.
         stream.loop.spend()
         if stream.loop.isTurnOver { await stream.loop.nextTurn() }
-        if try reader.take(head, as: .request) { return true }
+        if try reader.tryTakeHead(head, as: .request) { return true }
         let deadline = ContinuousClock.now + settings.headTimeout
         repeat {
             let left = ContinuousClock.now.duration(to: deadline)
@@ -166,16 +166,14 @@ package final class ServerConnection {
                 throw HeadError.timedOut
             }
             reader.skipEmptyLine()
-        } while try !reader.take(head, as: .request)
+        } while try !reader.tryTakeHead(head, as: .request)
         return true
     }
 
     /// More bytes into the reader. Never more at once than a head may have, so that a flood is refused before it is stored.
     private func receive(timeout: Duration) async throws -> Bool {
         let room = UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(settings.limits.bytes))
-        let count = try await stream.read(into: room, timeout: timeout)
-        reader.input.append(contentsOf: UnsafeRawBufferPointer(rebasing: room.prefix(count)))
-        return count > 0
+        return try await reader.receive(through: room, timeout: timeout)
     }
 
     private func refuse(_ error: HeadError) async {

@@ -13,11 +13,7 @@ final class UpstreamConnection {
     var isReused = false
     /// Since when it lies in the pool.
     var idleSince = ContinuousClock.now
-    /// Bytes of this exchange's answer, head and body, as they came.
-    private(set) var received = 0
-
-    private var reader: HeadReader
-    private var body = BodyDecoder(.none)
+    private let reader: MessageReader
     /// Bytes of a request or of its answer are still to come: nothing else may be sent on it.
     private var isMidExchange = false
 
@@ -29,8 +25,6 @@ final class UpstreamConnection {
     private static let maxInterimResponses = 16
     /// ECR's own heads are under 2 KiB and S3's under 1; a redirect carries a URL with a session token of several.
     private static let limits = HeadLimits(bytes: 64 << 10, fields: 200)
-    /// Room for heads that a connection keeps. The first bytes of a blob come with its head, and may be followed by hours of waiting.
-    private static let keptCapacity = 8 << 10
 
     private let count: OpenCount
 
@@ -39,7 +33,7 @@ final class UpstreamConnection {
         count.value += 1
         self.stream = stream
         self.origin = origin
-        reader = HeadReader(limits: Self.limits)
+        reader = MessageReader(stream, limits: Self.limits, truncation: "the upstream closed in the middle of its response")
     }
 
     deinit { count.value -= 1 }
@@ -47,21 +41,21 @@ final class UpstreamConnection {
     /// A request begins: nothing of the last answer counts any more.
     func begin() {
         isMidExchange = true
-        received = 0
+        reader.beginMessage()
         isHeadWhole = false
         interimResponses = 0
         head.removeAll()
     }
 
     /// Any byte of the answer has come: the upstream has seen the request.
-    var hasAnswered: Bool { received > 0 }
+    var hasAnswered: Bool { reader.received > 0 }
 
     /// Seconds, of the answer.
     var retryAfter: Int? { head.value(of: .retryAfter).flatMap { Int(String(decoding: $0, as: UTF8.self)) } }
 
     /// The body's end has been reached and the peer goes on.
     var isReusable: Bool {
-        !isMidExchange && body.isDone && head.keepsAlive && reader.input.isEmpty && stream.isOpen && !stream.hasPending
+        !isMidExchange && reader.isBodyDone && head.keepsAlive && !reader.hasBufferedInput && stream.isOpen && !stream.hasPending
     }
 
     /// The request is sent whole: the answer decides when the connection is free again.
@@ -71,9 +65,9 @@ final class UpstreamConnection {
     /// writes, and what follows is body. Interim responses (1xx) are passed over, up to a bound: without one they could come for ever.
     func tryReadHead(toHead: Bool, scratch: UnsafeMutableRawBufferPointer) throws -> Bool {
         while !isHeadWhole {
-            while try reader.take(head, as: .response(toHead: toHead)) {
+            while try reader.tryTakeHead(head, as: .response(toHead: toHead)) {
                 if head.status >= 200 {
-                    body = BodyDecoder(head.framing)
+                    reader.beginBody(head.framing)
                     isHeadWhole = true
                     return true
                 }
@@ -82,10 +76,8 @@ final class UpstreamConnection {
                     throw TransportError(.system, call: "recv", reason: "more than \(Self.maxInterimResponses) interim responses")
                 }
             }
-            switch try stream.tryRead(into: UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(16 << 10))) {
-            case .bytes(let count):
-                received += count
-                reader.input.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch.prefix(count)))
+            switch try reader.tryReceive(through: UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(16 << 10))) {
+            case .bytes: break
             case .end: throw TransportError(.closed, call: "recv", reason: "the upstream closed before it answered")
             case .wantsRead, .wantsWrite: return false
             }
@@ -104,50 +96,13 @@ final class UpstreamConnection {
         }
     }
 
-    var isBodyDone: Bool { body.isDone }
+    var isBodyDone: Bool { reader.isBodyDone }
 
     /// Payload of the answer that is there now, at the front of `buffer`.
-    func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> BodyProgress {
-        while !body.isDone {
-            let room = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(body.worthReading(atMost: buffer.count)))
-            let count: Int
-            if !reader.input.isEmpty {
-                count = min(reader.input.count, room.count)
-                reader.input.withUnsafeBytes { room.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(count))) }
-                reader.input.removeFirst(count)
-                if reader.input.isEmpty, reader.input.capacity > Self.keptCapacity { reader.releaseBuffer() }
-            } else {
-                switch try stream.tryRead(into: room) {
-                case .bytes(let some): count = some
-                case .wantsRead: return .wantsRead
-                case .wantsWrite: return .wantsWrite
-                case .end:
-                    if body.mayEndWithConnection { return .end }
-                    throw TransportError(.closed, call: "recv", reason: "the upstream closed in the middle of its answer")
-                }
-                received += count
-            }
-            let (payload, taken) = try body.decode(UnsafeMutableRawBufferPointer(rebasing: room.prefix(count)))
-            if taken < count { reader.input.insert(contentsOf: room[taken..<count], at: 0) }
-            if payload > 0 { return .payload(payload) }
-        }
-        return .end
-    }
+    func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> BodyProgress { try reader.tryRead(into: buffer) }
 
     /// The whole body when it is no larger than `limit`; nil when it is, and the connection is then of no more use.
     func collect(upTo limit: Int, scratch: UnsafeMutableRawBufferPointer, timeout: Duration) async throws -> [UInt8]? {
-        var all: [UInt8] = []
-        if case .length(let count) = head.framing, count <= limit { all.reserveCapacity(count) }
-        while true {
-            if stream.loop.isTurnOver { await stream.loop.nextTurn() }
-            switch try tryRead(into: scratch) {
-            case .payload(let count):
-                guard all.count + count <= limit else { return nil }
-                all.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch.prefix(count)))
-            case .end: return all
-            case .wantsRead: try await stream.waitUntilReadable(timeout: timeout)
-            case .wantsWrite: try await stream.waitUntilWritable(timeout: timeout)
-            }
-        }
+        try await reader.collect(upTo: limit, scratch: scratch, timeout: timeout)
     }
 }
