@@ -1,7 +1,8 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-/// Strict concurrency comes with the language mode; an async function stays on its caller's loop unless it says otherwise.
+/// Strict concurrency comes with the language mode. An async function runs on its caller's loop unless it says otherwise. Imports are
+/// internal, and members are visible only where their module is imported.
 let settings: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableUpcomingFeature("ExistentialAny"),
@@ -10,7 +11,7 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// A room of the house. `imports` are the rooms below it: what is not listed cannot be imported, so the compiler keeps the layers.
+/// A target of the program. `imports` are targets below it: the build rejects imports that are not listed, so the compiler keeps the layers.
 func layer(_ name: String, imports: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: imports, swiftSettings: settings)
 }
@@ -26,17 +27,17 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let package = Package(
     name: "berth",
     products: [.executable(name: "berth", targets: ["berth"])],
-    // What was tested, and no other: also in the image and on everybody's machine.
+    // Exact versions: what was tested is what everybody builds, also in the image.
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
-        // What swift-subprocess depends on, here to be pinned.
+        // A dependency of swift-subprocess, listed to pin its version.
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
     ],
     targets: [
-        // One C library each, imported by one room.
+        // One C library each, imported by one target.
         .systemLibrary(name: "CLibevent", pkgConfig: "libevent", providers: [.apt(["libevent-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -48,16 +49,20 @@ let package = Package(
         layer("Transport", imports: ["CLibevent", "CCurl", "Crypto", "HTTP"]),
         layer("Telemetry", imports: [logging]),
         layer("HTTPServer", imports: ["HTTP", "Transport", "Crypto"]),
-        layer("Registry"),
-        layer("Configuration", imports: ["Registry", "Transport", "Crypto", "HTTP", .product(name: "Yams", package: "Yams")]),
+        layer("Registry", imports: ["HTTP"]),
+        layer("Access", imports: ["Registry", "Transport", "Crypto", "HTTP", "CCrypt"]),
+        layer(
+            "Configuration",
+            imports: [
+                "Access", "Registry", "Telemetry", "Transport", "Crypto", "HTTP", logging, .product(name: "Yams", package: "Yams"),
+            ]),
         layer(
             "AWS",
             imports: [
-                "Configuration", "Registry", "Telemetry", "Transport", "Crypto", logging,
+                "Configuration", "Registry", "Transport", "Crypto", "HTTP", logging,
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
-        layer("Access", imports: ["Registry", "Transport", "Crypto", "HTTP", "CCrypt"]),
         layer("Sandbox", imports: ["HTTPServer", "HTTP", "Transport", "Crypto", logging]),
         layer(
             "Gateway",
@@ -68,9 +73,7 @@ let package = Package(
         .executableTarget(
             name: "berth",
             dependencies: [
-                "Gateway", "Admin", "Sandbox", "Access", "AWS", "Configuration", "Registry", "Telemetry", "HTTPServer", "HTTP",
-                "Transport",
-                "Crypto",
+                "Gateway", "Admin", "Sandbox", "Access", "AWS", "Configuration", "Registry", "Telemetry", "Transport", "Crypto",
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -81,7 +84,7 @@ let package = Package(
         tests(of: "Telemetry", imports: [logging]),
         tests(of: "HTTPServer", imports: ["HTTP", "Transport"]),
         tests(of: "Registry"),
-        tests(of: "Configuration", imports: ["Registry", "Transport", "Crypto"]),
+        tests(of: "Configuration", imports: ["Access", "Registry", "Telemetry", "Transport", "Crypto", "HTTP", logging]),
         tests(
             of: "AWS", imports: ["Configuration", "Registry", "Transport", "Crypto"],
             resources: [
@@ -95,7 +98,8 @@ let package = Package(
         tests(of: "Gateway", imports: ["AWS", "Access", "Configuration", "Registry", "HTTP", "Transport", "Crypto", logging]),
         tests(of: "Admin", imports: ["HTTPServer", "Transport"]),
         .testTarget(
-            name: "ProjectTests", dependencies: ["Configuration", "Registry", "Crypto", .product(name: "Yams", package: "Yams")],
+            name: "ProjectTests",
+            dependencies: ["Access", "Configuration", "Registry", "Crypto", .product(name: "Yams", package: "Yams")],
             path: "Tests/Project",
             swiftSettings: settings),
     ],

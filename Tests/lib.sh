@@ -1,16 +1,16 @@
-# What Tests/run needs besides the toolchain, and how it counts. Sourced by bash, never run.
+# What Tests/run needs besides the toolchain, and how it counts results. Source this file in bash; do not run it.
 
-# Programs that the acceptance tests drive, as command:Debian package. Standard tools come first, then the real clients and peers.
+# Programs that the acceptance tests use, as command:Debian package: standard tools, then clients and other registries.
 readonly TEST_PROGRAMS=(
     curl:curl openssl:openssl htpasswd:apache2-utils python3:python3
     docker:docker.io dockerd:docker.io containerd:containerd ctr:containerd runc:runc skopeo:skopeo buildah:buildah podman:podman
     docker-registry:docker-registry
 )
-# What only Tests/Benchmarks/run drives.
+# Programs that Tests/Benchmarks/run uses.
 readonly BENCHMARK_PROGRAMS=(nginx:nginx-light haproxy:haproxy wrk:wrk curl:curl openssl:openssl python3:python3)
 
-# pytest runs the acceptance tests; moto is an ECR API that nobody here wrote; boto3 signs and speaks to it and to the sandbox; docker
-# and oras are clients.
+# pytest runs the acceptance tests. moto is an ECR API written independently of Berth. boto3 calls moto and the emulator. docker and oras are
+# clients.
 readonly PYTHON_PACKAGES=("moto[server]==5.2.*" boto3 "pytest>=8" "docker==7.*" "oras==0.2.*")
 readonly PYTHON_IMPORTS="import moto.server, boto3, pytest, docker, oras.client"
 
@@ -22,7 +22,7 @@ missing_programs() {
     done | sort -u
 }
 
-# install_programs COMMAND:PACKAGE...
+# install_programs COMMAND:PACKAGE...: installs the packages of the commands that are not on PATH.
 install_programs() {
     local missing
     PATH=$PATH:/usr/sbin:/sbin
@@ -30,8 +30,8 @@ install_programs() {
     [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}"
 }
 
-# python_for_tests BUILD: prints a Python that has what the tests import: the system's if it does, else one in a virtual
-# environment under BUILD, made once.
+# python_for_tests BUILD: prints the path of a Python that has all imports of the tests: that of the virtual environment under BUILD, else the
+# system's if it has them, else a new virtual environment under BUILD.
 python_for_tests() {
     local own="$1/python/bin/python3"
     local candidate
@@ -43,7 +43,7 @@ python_for_tests() {
     done
     install_programs python3:python3 || return 1
     if ! python3 -m venv "$1/python" >/dev/null 2>&1; then
-        # Debian ships venv apart from Python.
+        # In Debian, venv is a separate package.
         apt_install python3-venv && python3 -m venv --clear "$1/python" >&2 || return 1
     fi
     say "installing with pip: ${PYTHON_PACKAGES[*]}"
@@ -53,7 +53,7 @@ python_for_tests() {
 
 passed=0 failed=0 skipped=0
 
-# step NAME COMMAND...: runs it with its output in $logs/NAME.log; on failure the end of the log is shown.
+# step NAME COMMAND...: runs the command with its output in $logs/NAME.log. On failure, prints the end of the log.
 step() {
     local name=$1 started=$SECONDS
     shift
@@ -61,18 +61,18 @@ step() {
         say "ok      $name ($((SECONDS - started)) s)"
         return 0
     fi
-    say "FAILED  $name ($((SECONDS - started)) s), see $logs/$name.log; it ends:"
+    say "FAILED  $name ($((SECONDS - started)) s), see $logs/$name.log. Its last lines:"
     tail -n "${BERTH_TEST_TAIL:-60}" "$logs/$name.log" >&2
     return 1
 }
 
-# check NAME COMMAND...: a step that is itself one test.
+# check NAME COMMAND...: a step that counts as one test.
 check() {
     if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); return 1; fi
 }
 
-# suite NAME JUNIT_XML COMMAND...: a step that reports its tests in a JUnit file. One that dies without a report, or reports no
-# failure though it failed, is one failure: a crash must not look like a quiet success.
+# suite NAME JUNIT_XML COMMAND...: a step that reports its tests in a JUnit file. If the command fails without reporting a failure, that counts
+# as one failure, so that a crash does not look like success.
 suite() {
     local name=$1 report=$2 status=0 tests failures errors skips
     shift 2
@@ -86,7 +86,7 @@ suite() {
     [[ $bad -eq 0 ]]
 }
 
-# junit_totals FILE: prints tests, failures, errors and skipped, summed over its suites; zeros where there is no file.
+# junit_totals FILE: prints the numbers of tests, failures, errors and skipped tests over all suites; zeros if there is no file.
 junit_totals() {
     local key
     for key in tests failures errors skipped; do

@@ -1,17 +1,20 @@
 package import Crypto
 
-/// A name and a password out of `Authorization: Basic …` (RFC 7617).
+/// User name and password of `Authorization: Basic …` (RFC 7617).
 package struct BasicCredentials: Sendable {
+    /// The user name as sent, in any encoding; it may be empty.
     package let user: [UInt8]
+    /// The password as sent; it may be empty.
     package let password: Secret<[UInt8]>
 
-    /// Of the field's value. A password of 4 KiB is more than anybody types or generates.
+    /// Of the field's value: room for a password of about 6 KiB.
     package static let maxFieldBytes = 8 << 10
 
-    /// What some clients send when they have no login: skopeo, an empty name and an empty password.
+    /// Whether name and password are empty, which skopeo sends when it has no credentials.
     package var isEmpty: Bool { user.isEmpty && password.reveal.isEmpty }
 
-    /// nil: another scheme, or not base64 of `user:password`.
+    /// nil: another scheme, longer than `maxFieldBytes`, or not base64 of `user:password`.
+    /// - Parameter field: the value of `Authorization`.
     package init?(field: some Collection<UInt8>) {
         guard field.count <= Self.maxFieldBytes else { return nil }
         let scheme = field.prefix { $0 != 32 }
@@ -25,7 +28,7 @@ package struct BasicCredentials: Sendable {
     }
 }
 
-/// RFC 4648 4. nil for what is not in the alphabet; padding may be missing, as some clients leave it out.
+/// Decodes base64 (RFC 4648 4); nil: invalid. Padding may be missing, since some clients omit it.
 private func decodedBase64(_ text: some Collection<UInt8>) -> [UInt8]? {
     var decoded: [UInt8] = []
     decoded.reserveCapacity(text.count * 3 / 4)

@@ -1,25 +1,27 @@
 import Crypto
 
-/// Credentials that were verified a short while ago, under a keyed hash: the common request costs one HMAC, and memory holds no
-/// password. A worker's own.
+/// Recently verified credentials, by a keyed hash of the `Authorization` field: most requests cost one HMAC, and no password stays in memory.
+/// Each worker has its own.
 package final class CredentialCache {
     private struct Key: Hashable {
         let words: (UInt64, UInt64)
         static func == (a: Key, b: Key) -> Bool { a.words == b.words }
-        // The words are an HMAC's: spread as evenly as any hash of them.
+        // Part of an HMAC is already evenly distributed.
         func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
     }
 
     private let hash = KeyedHash(key: randomBytes(32))
     private var entries: [Key: (principal: Principal, until: ContinuousClock.Instant, generation: Int)] = [:]
 
-    /// Credentials in use at once; a site has dozens.
+    /// More credentials than are in use at once: usually a few dozen are.
     private static let maxEntries = 4096
-    /// How long a password that was taken back can still be used by who used it just before.
+    /// How long an entry is valid.
     package static let lifetime = Duration.seconds(300)
 
     package init() {}
 
+    /// The principal of these credentials; nil: unknown, expired, or verified against users of another generation.
+    /// - Parameter field: the value of `Authorization`.
     package func lookup(_ field: ArraySlice<UInt8>, generation: Int, now: ContinuousClock.Instant) -> Principal? {
         guard !entries.isEmpty, let entry = entries[key(field)], entry.until > now, entry.generation == generation else {
             return nil
@@ -27,7 +29,9 @@ package final class CredentialCache {
         return entry.principal
     }
 
-    /// - Parameter lifetime: of what ends before others do.
+    /// - Parameters:
+    ///   - field: the value of `Authorization`.
+    ///   - lifetime: shorter for a token that expires earlier; at most `CredentialCache.lifetime`.
     package func insert(
         _ principal: Principal, for field: ArraySlice<UInt8>, generation: Int, now: ContinuousClock.Instant,
         lifetime: Duration = lifetime

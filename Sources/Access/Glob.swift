@@ -1,11 +1,18 @@
-/// A pattern of repository names: `*` stands for any characters within a segment, `**` for any across segments.
-package struct Glob: Sendable, Hashable {
+/// A pattern of repository names: `*` matches any characters within a segment, `**` any characters across segments.
+package struct Glob: Sendable, Hashable, CustomStringConvertible {
     private enum Part: Sendable, Hashable {
         case literal(UInt8), withinSegment, acrossSegments
     }
     private let parts: [Part]
 
-    package init(_ pattern: String) {
+    /// `**`: every repository.
+    package static let everything = Glob(parts: [.acrossSegments])
+
+    private init(parts: [Part]) { self.parts = parts }
+
+    /// nil: an empty pattern, or one with characters that no repository name has (distribution spec, "Pulling manifests").
+    package init?(_ pattern: String) {
+        guard !pattern.isEmpty, pattern.utf8.allSatisfy(Self.isAllowed) else { return nil }
         var parts: [Part] = []
         var rest = Array(pattern.utf8)[...]
         while let byte = rest.popFirst() {
@@ -23,8 +30,30 @@ package struct Glob: Sendable, Hashable {
         self.parts = parts
     }
 
-    /// In time of pattern times name at worst: of stars that could still take more, only the last of each kind is gone back to.
-    /// A `**` takes what a `*` before it would, so a mismatch inside a segment goes back to the `*`, and past its end to the `**`.
+    private static func isAllowed(_ byte: UInt8) -> Bool {
+        byte &- 97 < 26 || byte &- 48 < 10 || "._-/*".utf8.contains(byte)
+    }
+
+    /// Whether it consists of stars and slashes only, as `**` and `*/*`: it names no repository in particular.
+    package var isUnspecific: Bool {
+        parts.allSatisfy { part in
+            if case .literal(let byte) = part { byte == UInt8(ascii: "/") } else { true }
+        }
+    }
+
+    /// The pattern, with `**` for any longer run of stars.
+    package var description: String {
+        parts.map { part in
+            switch part {
+            case .literal(let byte): String(UnicodeScalar(byte))
+            case .withinSegment: "*"
+            case .acrossSegments: "**"
+            }
+        }.joined()
+    }
+
+    /// Takes at most pattern times name steps, since a mismatch backtracks only to the last star of each kind: inside a segment to the last
+    /// `*`, and past the segment's end to the last `**`, which can match all that an earlier star could.
     package func matches(_ name: [UInt8]) -> Bool {
         var part = 0, at = 0
         var star: (part: Int, at: Int)?, doubleStar: (part: Int, at: Int)?

@@ -1,7 +1,7 @@
 import Glibc
 
-/// A thread for one piece of slow work: Swift's pool has a thread for each core and everything asynchronous needs them, so what
-/// takes tens of milliseconds by design stays off it.
+/// Runs one slow function on a thread of its own. Swift's pool has one thread for each core, which all asynchronous code shares, so a hash
+/// that takes tens of milliseconds must not run there.
 final class HashingThread: Sendable {
     private let work: @Sendable () -> Bool
     private let continuation: CheckedContinuation<Bool, Never>
@@ -10,6 +10,7 @@ final class HashingThread: Sendable {
         (self.work, self.continuation) = (work, continuation)
     }
 
+    /// Returns what `work` returns.
     static func run(_ work: @escaping @Sendable () -> Bool) async -> Bool {
         await withCheckedContinuation { continuation in
             let box = Unmanaged.passRetained(HashingThread(work, continuation))
@@ -23,7 +24,7 @@ final class HashingThread: Sendable {
                     return nil
                 }, box.toOpaque())
             guard code != 0 else { return _ = pthread_detach(thread) }
-            // No thread to be had: late is better than never.
+            // No thread could be created: run it here.
             box.release()
             continuation.resume(returning: work())
         }

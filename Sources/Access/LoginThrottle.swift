@@ -1,35 +1,37 @@
 package import Transport
 
-/// Failed logins of the last minute, so that passwords cannot be guessed at the speed of the network: counted for each user from each
-/// client, and for each client over all users. Credentials that are being checked count as failed until they prove right: trying
-/// many at once gains nothing. Credentials that proved wrong are remembered: bringing them again costs no hash and is no further
-/// guess, so a client with an old password locks nobody out.
+/// Limits failed logins, so that passwords cannot be guessed quickly: per minute, for each user from each client, and for each client over all
+/// users. Credentials that are being verified count as failed until they prove right, so sending many at once gains nothing. Wrong
+/// credentials are remembered: sending them again costs no hash and does not count, so a client with an old password does not lock out others
+/// at its address.
 package struct LoginThrottle: Sendable {
-    /// What a check came to.
+    /// The result of verifying credentials.
     package enum Outcome: Sendable {
         case right
         case wrong(LoginFailure)
+        /// They were not verified, since the verifier was busy.
         case unchecked
     }
 
+    /// Whether credentials may be verified.
     package enum Permission: Sendable, Equatable {
         case check
-        /// These credentials have proved wrong before, for this reason.
+        /// They were verified before and are wrong, for this reason.
         case knownWrong(LoginFailure)
-        /// Seconds until another try is worth it.
+        /// Too many logins failed; the seconds until another may be verified.
         case wait(Int)
     }
 
     private struct Failure {
-        /// Of the name, which may be long.
+        /// The name's hash value, since the name may be long.
         let user: Int
         let at: ContinuousClock.Instant
     }
 
     private struct Entry {
-        /// The oldest first.
+        /// Oldest first.
         var failures: [Failure] = []
-        /// Tags of the credentials being checked, each with its user and how many connections wait for it.
+        /// Credentials being verified, by tag: their user, and the number of connections that wait for the result.
         var underWay: [[UInt8]: (user: Int, waiting: Int)] = [:]
 
         func tries(of user: Int?) -> Int {
@@ -46,22 +48,24 @@ package struct LoginThrottle: Sendable {
 
     private let failuresPerMinute: Int
     private var entries: [ClientNetwork: Entry] = [:]
-    /// By tag.
+    /// By tag, a keyed hash of the credentials.
     private var wrong: [[UInt8]: Wrong] = [:]
     private var swept = ContinuousClock.now
 
-    /// Clients remembered. Whoever has so many networks can guess that many times as fast; forgetting the stalest costs them most.
+    /// Clients remembered; beyond this the least recent are forgotten. A guesser with so many networks is faster by that factor anyway.
     private static let maxClients = 16_384
     private static let maxWrong = 16_384
     private static let window = Duration.seconds(60)
-    /// A client's bound over all users, in bounds of one user.
-    private static let usersAtOnce = 10
+    /// A client's limit over all users, as a multiple of the limit for one user.
+    private static let clientFactor = 10
 
-    /// - Parameter failuresPerMinute: of one user from one client; ten times as many of one client.
+    /// - Parameter failuresPerMinute: of one user from one client; for all users of a client ten times as many.
     package init(failuresPerMinute: Int) { self.failuresPerMinute = failuresPerMinute }
 
-    /// A check of the credentials with this tag is to begin.
-    /// - Parameter generation: of the users that they are checked against.
+    /// Asks whether credentials may be verified. After `check`, call `end`.
+    /// - Parameters:
+    ///   - tag: a keyed hash of the credentials.
+    ///   - generation: of the user directory.
     package mutating func begin(
         _ client: ClientNetwork, user: [UInt8], tag: [UInt8], generation: Int, now: ContinuousClock.Instant
     ) -> Permission {
@@ -71,9 +75,9 @@ package struct LoginThrottle: Sendable {
         let user = user.hashValue
         var entry = entries[client] ?? Entry()
         entry.failures.removeAll { now - $0.at >= Self.window }
-        // The same credentials on many connections are one try.
+        // The same credentials on many connections count once.
         if entry.underWay[tag] == nil {
-            for (user, limit) in [(user, failuresPerMinute), (nil, failuresPerMinute * Self.usersAtOnce)] as [(Int?, Int)]
+            for (user, limit) in [(user, failuresPerMinute), (nil, failuresPerMinute * Self.clientFactor)] as [(Int?, Int)]
             where entry.tries(of: user) >= limit {
                 let oldest = entry.failures.first { user == nil || $0.user == user }
                 return .wait(oldest.map { max(1, Int((Self.window - (now - $0.at)).components.seconds) + 1) } ?? 1)
@@ -84,7 +88,7 @@ package struct LoginThrottle: Sendable {
         return .check
     }
 
-    /// The check is over. With the last connection that waited for it, a failure counts: once.
+    /// Records the result. A failure counts once, when the last of the connections that waited for it calls this.
     package mutating func end(
         _ client: ClientNetwork, tag: [UInt8], _ outcome: Outcome, generation: Int, now: ContinuousClock.Instant
     ) {
@@ -102,7 +106,7 @@ package struct LoginThrottle: Sendable {
         wrong[tag] = failure
     }
 
-    /// Whoever comes once and not again is forgotten after the window.
+    /// Forgets clients without failures in the last minute.
     private mutating func sweep(_ now: ContinuousClock.Instant) {
         swept = now
         entries = entries.filter { !$0.value.underWay.isEmpty || now - ($0.value.failures.last?.at ?? now) < Self.window }

@@ -2,33 +2,41 @@ import CCrypt
 import Crypto
 import Glibc
 
-/// A password's hash in a format of crypt(5) that is slow enough to be worth having: bcrypt, yescrypt, SHA-512, SHA-256.
+/// A password hash in one of the slow formats of crypt(5): bcrypt, yescrypt, SHA-512, SHA-256.
 package struct PasswordHash: Sendable, Equatable {
     private let setting: Secret<String>
 
-    /// What `password_hash` may begin with.
-    package static let prefixes = ["$2a$", "$2b$", "$2y$", "$y$", "$6$", "$5$"]
     private static let maxBytes = 384  // CRYPT_OUTPUT_SIZE
 
+    /// nil: another format, an incomplete hash, or characters that `crypt` rejects. Such a hash would match no password.
     package init?(_ text: String) {
-        guard text.utf8.count < Self.maxBytes, Self.prefixes.contains(where: text.hasPrefix), !text.utf8.contains(0) else {
-            return nil
-        }
+        guard text.utf8.allSatisfy(Self.isAllowed), Self.isComplete(text) else { return nil }
         setting = Secret(text)
     }
 
-    /// What a token of its user is bound to.
+    /// crypt(5): printable ASCII, without what separates fields in /etc/shadow or marks a locked account.
+    private static func isAllowed(_ byte: UInt8) -> Bool { (0x21...0x7E).contains(byte) && !"!*:;\\".utf8.contains(byte) }
+
+    /// crypt(5), "AVAILABLE HASHING METHODS".
+    private static func isComplete(_ text: String) -> Bool {
+        text.wholeMatch(of: #/\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[.\/A-Za-z0-9]{53}/#) != nil
+            || text.wholeMatch(of: #/\$y\$[.\/A-Za-z0-9]{1,32}\$[.\/A-Za-z0-9]{1,86}\$[.\/A-Za-z0-9]{43}/#) != nil
+            || text.wholeMatch(of: #/\$6\$(rounds=[1-9][0-9]{3,8}\$)?[^$:\n]{1,16}\$[.\/A-Za-z0-9]{86}/#) != nil
+            || text.wholeMatch(of: #/\$5\$(rounds=[1-9][0-9]{3,8}\$)?[^$:\n]{1,16}\$[.\/A-Za-z0-9]{43}/#) != nil
+    }
+
+    /// The hash as text, for the signatures of bearer tokens.
     var bytes: [UInt8] { Array(setting.reveal.utf8) }
 
-    /// About how long `verify` takes, in microseconds of a core of 2024. By it hashes of different formats are compared; crypt(5) has what
-    /// the parameters mean, and the factors are measured.
+    /// About how long `verify` takes, in microseconds on a core of 2024, to compare hashes of different formats. The parameters' meaning is
+    /// from crypt(5); the factors are measured.
     var cost: Double {
         let parts = setting.reveal.split(separator: "$").map(String.init)
         guard parts.count > 1 else { return 0 }
         switch parts[0] {
         case "5", "6": return 0.3 * (parts[1].hasPrefix("rounds=") ? Double(parts[1].dropFirst(7)) ?? 5000 : 5000)
         case "y":
-            // yescrypt: flags, the logarithm of N less one, and r less one, a character each.
+            // yescrypt's parameters are one character each: flags, log2(N) - 1, r - 1.
             let alphabet = Array("./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
             let values = parts[1].map { Double(alphabet.firstIndex(of: $0) ?? 0) }
             return values.count > 2 ? 0.13 * pow(2, values[1] + 1) * (values[2] + 1) : 0
@@ -36,13 +44,13 @@ package struct PasswordHash: Sendable, Equatable {
         }
     }
 
-    /// Takes tens of milliseconds by design: never on a loop.
+    /// Takes tens of milliseconds by design: do not call it on an event loop.
     package func verify(_ password: [UInt8]) -> Bool {
         guard let hash = Self.crypt(password, setting.reveal) else { return false }
         return constantTimeEqual(hash, Array(setting.reveal.utf8))
     }
 
-    /// bcrypt at cost 12, which htpasswd's users know. nil when the password holds a NUL.
+    /// A bcrypt hash of cost 12; nil: the password contains a NUL.
     package static func make(password: [UInt8]) -> String? {
         var setting = [CChar](repeating: 0, count: maxBytes)
         let random = randomBytes(16).map { CChar(bitPattern: $0) }
@@ -51,14 +59,14 @@ package struct PasswordHash: Sendable, Equatable {
         return crypt(password, text).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// crypt_r(3). nil when it refuses the setting, or the password cannot be a C string.
+    /// Calls crypt_rn(3). nil: it rejects the setting, or the password contains a NUL.
     private static func crypt(_ password: [UInt8], _ setting: String) -> [UInt8]? {
         guard !password.contains(0) else { return nil }
-        // 32 KiB: too much for the stack of a pool's thread.
+        // 32 KiB is too much for the stack of a pool's thread.
         let work = UnsafeMutablePointer<crypt_data>.allocate(capacity: 1)
         work.initialize(to: crypt_data())
         defer {
-            work.initialize(to: crypt_data())  // what it holds of the password goes
+            work.initialize(to: crypt_data())  // erases what it holds of the password
             work.deallocate()
         }
         let phrase = password.map { CChar(bitPattern: $0) } + [0]

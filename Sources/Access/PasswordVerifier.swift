@@ -1,42 +1,43 @@
 import Crypto
 package import Transport
 
-/// Verifies passwords off the loops. Hashing takes tens of milliseconds by design, so it is bounded in number, and however many
-/// connections bring the same credentials at once, they are hashed once.
+/// Verifies passwords outside the event loops. Hashing takes tens of milliseconds by design, so only a few hashes run at once, and
+/// credentials that many connections send at the same time are hashed once.
 package actor PasswordVerifier {
     private var underWay: [[UInt8]: Task<Bool, Never>] = [:]
     private var hashing = 0
-    /// Those that wait, by client, and the clients in the order of their turns: one that brings many waits for its own.
+    /// Logins that wait, by client, and the clients in the order of their turns: a client with many logins delays only itself.
     private var waiting: [ClientNetwork: [CheckedContinuation<Void, Never>]] = [:]
     private var turns: [ClientNetwork] = []
     private var queued: [ClientNetwork: Int] = [:]
     private let secret = randomBytes(32)
     private let hash: @Sendable (PasswordHash, [UInt8]) -> Bool
 
-    /// Hashes at a time: the data plane needs the cores more.
-    private static let hashesAtOnce = 2
-    /// Credentials waiting to be hashed; more are told to come again.
+    /// Few, since the data plane needs the cores.
+    private static let maxHashesAtOnce = 2
+    /// Credentials waiting to be hashed; beyond this a login fails with `busy`.
     private static let maxWaiting = 256
-    /// Of one client, so that it takes many of them to fill the queue.
+    /// Of one client, so that one client cannot fill the queue.
     private static let maxWaitingPerClient = 8
 
     package init() { hash = { $0.verify($1) } }
     init(hash: @escaping @Sendable (PasswordHash, [UInt8]) -> Bool) { self.hash = hash }
 
+    /// - Returns: `principal` or `invalid`.
     package func verify(_ credentials: BasicCredentials, from client: ClientNetwork, in users: UserDirectory) async -> Login {
         let user = users.user(credentials.user)
         let isRight: Bool
         if case .hash(let stored) = user?.credential {
             guard let result = await hashed(stored, credentials, client, users.generation) else { return .invalid(.busy) }
             isRight = result
-            // A hash that is cheaper than the dearest would tell by its time that there is such a user.
+            // The shorter time of a cheaper hash would tell that this user exists.
             if !isRight, let decoy = users.decoy, stored.cost < decoy.cost / 2,
                 await hashed(decoy, credentials, client, users.generation) == nil
             {
                 return .invalid(.busy)
             }
         } else {
-            // Nothing to hash: hashed all the same where others' are, or the time would tell who is known.
+            // There is nothing to hash, but the shorter time would tell whether this user exists.
             if let decoy = users.decoy, await hashed(decoy, credentials, client, users.generation) == nil { return .invalid(.busy) }
             guard let user, case .plain(let password) = user.credential else { return .invalid(.unknownUser) }
             isRight = constantTimeEqual(
@@ -46,11 +47,11 @@ package actor PasswordVerifier {
         return .principal(user.principal)
     }
 
-    /// nil: too many wait.
+    /// Whether the password matches; nil: too many logins wait.
     private func hashed(
         _ stored: PasswordHash, _ credentials: BasicCredentials, _ client: ClientNetwork, _ generation: Int
     ) async -> Bool? {
-        // A length before each part, so that no two credentials share a key.
+        // The length before the user name keeps two different credentials from having the same key.
         let key = HMAC.sha256(
             key: secret,
             Array("\(generation) \(stored.cost) \(credentials.user.count) ".utf8) + credentials.user + credentials.password.reveal)
@@ -72,8 +73,8 @@ package actor PasswordVerifier {
     }
 
     private func takeTurn(_ client: ClientNetwork) async {
-        guard hashing >= Self.hashesAtOnce else { return hashing += 1 }
-        // Whoever ends hands its turn over.
+        guard hashing >= Self.maxHashesAtOnce else { return hashing += 1 }
+        // `endTurn` passes the turn on.
         await withCheckedContinuation { continuation in
             if waiting[client] == nil { turns.append(client) }
             waiting[client, default: []].append(continuation)

@@ -1,37 +1,58 @@
 package import Crypto
 
-/// What proves a user.
-package enum Credential: Sendable, Equatable {
-    case hash(PasswordHash)
-    /// From a file or the environment: compared, not hashed.
-    case plain(Secret<[UInt8]>)
-}
-
-/// Everybody the gateway knows. A reload makes a new one; its generation tells caches that what they hold is of the old.
+/// All users. A reload makes a new directory with a new generation, which tells caches that their entries belong to the old one.
 package struct UserDirectory: Sendable {
-    /// Of a user's name; the configuration takes no longer one.
+    /// Of a user's name.
     package static let maxNameBytes = 256
+    /// How long a bearer token is valid, in seconds: enough for a client to pull an image's manifests before it asks for another. What its
+    /// user may do is looked up at each use.
+    package static let tokenLifetime = 300
 
+    /// Grows with each reload that changes users.
     package let generation: Int
-    /// Who comes without credentials; nil: nobody may.
+    /// The user of requests without credentials; nil: all requests need credentials.
     package let anonymous: Principal?
-    /// What the password of somebody unknown is hashed against, so that the response takes as long as for a known name: the dearest
-    /// hash there is. nil: nobody's password is hashed, and no name takes longer than another.
+    /// An unknown user's password is hashed against this one, the most expensive hash of all users, so that the time to the response does
+    /// not tell which users exist. nil: no user has a hash.
     let decoy: PasswordHash?
-    /// What bearer tokens are signed with.
-    let tokenKey: Secret<[UInt8]>
+    /// The key that signs bearer tokens.
+    private let tokenKey: Secret<[UInt8]>
     private let users: [[UInt8]: (credential: Credential, principal: Principal)]
 
-    /// - Parameter tokenKey: of 32 bytes at least.
+    /// - Parameters:
+    ///   - users: with different names; of two with one name the first counts.
+    ///   - tokenKey: 32 bytes or more.
     package init(
         generation: Int, users: [(credential: Credential, principal: Principal)], anonymous: Principal?,
         tokenKey: Secret<[UInt8]> = Secret(randomBytes(32))
     ) {
         (self.generation, self.anonymous, self.tokenKey) = (generation, anonymous, tokenKey)
         decoy = users.lazy.compactMap { if case .hash(let hash) = $0.credential { hash } else { nil } }.max { $0.cost < $1.cost }
-        // The configuration has refused doubles; were there one, the first would count.
         self.users = Dictionary(users.map { (Array($0.principal.name.utf8), $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     func user(_ name: [UInt8]) -> (credential: Credential, principal: Principal)? { users[name] }
+
+    /// A bearer token for this user, without its scheme.
+    /// - Parameter now: seconds since 1970.
+    package func token(for principal: Principal, now: Double) -> [UInt8] {
+        let end = Int(now.rounded(.up)) + Self.tokenLifetime
+        if principal === anonymous { return BearerToken.make(name: [], end: end, for: nil, by: tokenKey) }
+        let name = Array(principal.name.utf8)
+        return BearerToken.make(name: name, end: end, for: user(name)?.credential, by: tokenKey)
+    }
+
+    /// The user of a bearer token, and when the token expires, in seconds since 1970. nil: the token is not one of this gateway's, or has
+    /// expired; its user is gone or has another password; or there is no anonymous user: then no tokens are issued, and none are accepted.
+    /// - Parameters:
+    ///   - field: the value of `Authorization`.
+    ///   - now: seconds since 1970.
+    package func login(withToken field: ArraySlice<UInt8>, now: Double) -> (principal: Principal, end: Int)? {
+        guard let anonymous, let token = BearerToken(field: field), Double(token.end) > now else { return nil }
+        guard !token.name.isEmpty else {
+            return token.isSigned(for: nil, by: tokenKey) ? (anonymous, token.end) : nil
+        }
+        guard let user = user(token.name), token.isSigned(for: user.credential, by: tokenKey) else { return nil }
+        return (user.principal, token.end)
+    }
 }

@@ -3,19 +3,22 @@ import HTTP
 import HTTPServer
 package import Transport
 
-/// The admin listener (design section 9), on the control loop. It has no login: it is bound to loopback unless told otherwise, and
-/// what changes something cannot be asked for by a page that a browser has open.
+/// The admin listener, on the control loop: health, metrics, and an API and page for operators. It has no authentication. By default it is
+/// bound to loopback, and it accepts no changes from web pages that a browser has open.
 package actor AdminHost: ConnectionHost {
+    /// The control loop.
     package nonisolated let loop: EventLoop
+    /// Runs the actor on `loop`.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     private let sources: AdminSources
     private let started = Date()
 
+    /// - Parameter loop: the control loop.
     package init(loop: EventLoop, sources: AdminSources) { (self.loop, self.sources) = (loop, sources) }
 
     private var connections = AdminConnections()
 
-    /// Its clients ask, and are done: who keeps it waiting is let go soon.
+    /// Clients send one request and leave, so the timeouts are short.
     private static let settings = {
         var settings = ServerSettings()
         let patience = Duration.seconds(5)
@@ -23,19 +26,20 @@ package actor AdminHost: ConnectionHost {
         return settings
     }()
 
+    /// Serves a connection until it ends, or closes it when there are too many.
     package func serve(_ socket: AcceptedSocket) async {
-        guard connections.makeRoom(for: socket.peer) else { return socket.refuse() }
+        guard connections.makeRoom(for: socket.peer) else { return socket.close() }
         let connection = ServerConnection(socket, on: loop, settings: Self.settings)
         connections.add(connection)
         while let request = await connection.nextRequest() {
-            connections.isWaiting(connection, false)
-            do { try await answer(request) } catch { request.abort() }
-            connections.isWaiting(connection, true)
+            connections.setIdle(connection, false)
+            do { try await respond(to: request) } catch { request.abort() }
+            connections.setIdle(connection, true)
         }
         connections.remove(connection)
     }
 
-    private func answer(_ request: Request) async throws {
+    private func respond(to request: Request) async throws {
         guard HostRule.allows(request.field("Host"), from: request.connection.peer) else {
             return try await problem(request, 421, "From this machine, ask for localhost or an IP address.")
         }
@@ -50,12 +54,12 @@ package actor AdminHost: ConnectionHost {
         case "/": try await get(request) { (200, .page, AdminPage(await status()).html) }
         case "/api/v1/reload": try await post(request) { await reload() }
         case "refresh" where path.hasPrefix("/api/v1/") && segments[4] == "refresh":
-            try await post(request) { await refresh(segments[3].removingPercentEncoding ?? segments[3]) }
+            try await post(request) { await refresh(PercentEncoding.decodeStrictly(segments[3]) ?? segments[3]) }
         default: try await problem(request, 404, "There is nothing at \(path).")
         }
     }
 
-    private typealias Answer = (status: Int, type: ContentType, body: String)
+    private typealias Response = (status: Int, type: ContentType, body: String)
 
     private enum ContentType: String {
         case text = "text/plain; charset=utf-8"
@@ -64,40 +68,40 @@ package actor AdminHost: ConnectionHost {
         case page = "text/html; charset=utf-8"
     }
 
-    private func get(_ request: Request, _ answer: () async -> Answer) async throws {
+    private func get(_ request: Request, _ makeResponse: () async -> Response) async throws {
         guard request.method == .get || request.method == .head else {
             return try await problem(request, 405, "Only GET and HEAD are allowed here.", fields: [("Allow", "GET, HEAD")])
         }
-        try await respond(request, await answer())
+        try await respond(request, await makeResponse())
     }
 
-    /// A page of another origin can send a POST without asking first, but not without saying so: browsers put `Origin` on it.
-    private func post(_ request: Request, _ answer: () async -> Answer) async throws {
+    /// Web pages of other origins can send a POST without a preflight request, but browsers then add `Origin`.
+    private func post(_ request: Request, _ makeResponse: () async -> Response) async throws {
         guard request.method == .post else {
             return try await problem(request, 405, "Only POST is allowed here.", fields: [("Allow", "POST")])
         }
         guard request.field("Origin") == nil, request.field("Sec-Fetch-Site") == nil else {
             return try await problem(request, 403, "Requests from web pages are not accepted here; use curl -X POST.")
         }
-        try await respond(request, await answer())
+        try await respond(request, await makeResponse())
     }
 
-    private func respond(_ request: Request, _ answer: Answer, fields: [(String, String)] = []) async throws {
+    private func respond(_ request: Request, _ response: Response, fields: [(String, String)] = []) async throws {
         let safety = [
-            ("Content-Type", answer.type.rawValue), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
+            ("Content-Type", response.type.rawValue), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
             ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
         ]
-        try await request.respond(answer.status, fields: safety + fields, body: Array(answer.body.utf8))
+        try await request.respond(response.status, fields: safety + fields, body: Array(response.body.utf8))
     }
 
     private func problem(_ request: Request, _ status: Int, _ message: String, fields: [(String, String)] = []) async throws {
         try await respond(request, json(["message": message], status: status), fields: fields)
     }
 
-    private func json(_ value: some Encodable, status: Int = 200) -> Answer {
+    private func json(_ value: some Encodable, status: Int = 200) -> Response {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-        // What is encoded here are strings, numbers and flags of our own types.
+        // Encoding strings, numbers and flags does not fail.
         let text = (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
         return (status, .json, text + "\n")
     }
@@ -110,7 +114,7 @@ package actor AdminHost: ConnectionHost {
             upstreams: upstreams)
     }
 
-    private func ready(_ query: String?) async -> Answer {
+    private func ready(_ query: String?) async -> Response {
         guard let query = ReadinessQuery(query) else {
             return (400, .text, "unknown parameter: use all, or upstream=NAME\n")
         }
@@ -121,7 +125,7 @@ package actor AdminHost: ConnectionHost {
         return (readiness.isReady ? 200 : 503, .text, readiness.text)
     }
 
-    private func refresh(_ name: String) async -> Answer {
+    private func refresh(_ name: String) async -> Response {
         switch await sources.refresh(name) {
         case nil: json(["message": "There is no upstream named '\(name)'."], status: 404)
         case true?: json(["message": "A new token was fetched."])
@@ -129,22 +133,8 @@ package actor AdminHost: ConnectionHost {
         }
     }
 
-    private func reload() async -> Answer {
+    private func reload() async -> Response {
         let problems = await sources.reload()
         return problems.isEmpty ? json(["message": "Reloaded."]) : json(["problems": problems], status: 422)
-    }
-}
-
-/// `/api/v1/status`.
-struct GatewayStatus: Encodable {
-    let version: String
-    let ready: Bool
-    let uptimeSeconds: Int
-    let upstreams: [UpstreamStatus]
-
-    enum CodingKeys: String, CodingKey {
-        case version, ready
-        case uptimeSeconds = "uptime_seconds"
-        case upstreams
     }
 }

@@ -1,4 +1,4 @@
-/// The page for people: whether Berth serves, and if not, why. No script, nothing loaded from elsewhere.
+/// The status page: whether Berth is ready, and if not, why. Has no script and loads nothing.
 struct AdminPage {
     private let status: GatewayStatus
 
@@ -43,7 +43,7 @@ struct AdminPage {
             """
     }
 
-    /// By scalars: a `<` with an accent on it would be a `Character` of its own.
+    /// Works on Unicode scalars, as a `<` with a combining mark is another `Character`.
     private func escaped(_ text: String) -> String {
         text.unicodeScalars.reduce(into: "") { result, scalar in
             switch scalar {

@@ -1,17 +1,19 @@
-/// What the admin listener shows and does, as closures: it knows nothing of how the gateway does it.
+/// What the admin listener shows and does. These are closures, so that this target does not depend on the gateway.
 package struct AdminSources: Sendable {
+    /// Berth's version.
     package var version: String
-    /// The gateway takes no new exchanges: it is on its way out.
+    /// Whether the gateway is draining: it takes no new exchanges.
     package var isDraining: @Sendable () async -> Bool
-    /// Those of the configuration in use, as they are now.
+    /// The current state of each upstream in the configuration.
     package var upstreams: @Sendable () async -> [UpstreamStatus]
     /// Prometheus text, format 0.0.4.
     package var metrics: @Sendable () async -> [UInt8]
-    /// Fetches a new token. nil: there is no upstream of this name; otherwise whether the fetch succeeded.
+    /// Fetches a new token for an upstream. Returns whether that succeeded; nil when there is no upstream of this name.
     package var refresh: @Sendable (_ upstream: String) async -> Bool?
-    /// Reads the configuration again. Empty: done; otherwise every problem found, and nothing has changed.
+    /// Loads the configuration again. Returns every problem; when there are any, nothing has changed.
     package var reload: @Sendable () async -> [String]
 
+    /// Each closure may be called at any time, on the control loop.
     package init(
         version: String, isDraining: @escaping @Sendable () async -> Bool,
         upstreams: @escaping @Sendable () async -> [UpstreamStatus],
@@ -20,30 +22,5 @@ package struct AdminSources: Sendable {
     ) {
         self.isDraining = isDraining
         (self.version, self.upstreams, self.metrics, self.refresh, self.reload) = (version, upstreams, metrics, refresh, reload)
-    }
-}
-
-/// An upstream as the admin listener shows it. The token is not in it.
-package struct UpstreamStatus: Sendable, Codable {
-    package var name: String
-    package var registry: String
-    /// It can serve.
-    package var ready: Bool
-    /// Where the AWS credentials came from; nil before the first fetch.
-    package var credentials: String?
-    /// RFC 3339; nil without a token.
-    package var tokenExpires: String?
-    /// Why it cannot serve; where it can, why the last fetch of a token failed. With what to do. nil: nothing is wrong.
-    package var problem: String?
-
-    enum CodingKeys: String, CodingKey {
-        case name, registry, ready, credentials
-        case tokenExpires = "token_expires"
-        case problem
-    }
-
-    package init(name: String, registry: String, ready: Bool, credentials: String?, tokenExpires: String?, problem: String?) {
-        (self.name, self.registry, self.ready) = (name, registry, ready)
-        (self.credentials, self.tokenExpires, self.problem) = (credentials, tokenExpires, problem)
     }
 }

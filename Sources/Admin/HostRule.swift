@@ -1,9 +1,9 @@
 import HTTP
 import Transport
 
-/// A page that a browser has open can make its own name lead to this listener (DNS rebinding), and the browser then lets it read
-/// the answers. That name is in `Host`. A listener on loopback is reached by browsers of this machine only, so they must say
-/// `localhost` or an address, which no DNS decides; others, as monitors in a cluster, may use the names that lead to them.
+/// Protects against DNS rebinding: a web page can make its own name resolve to this listener, and the browser then lets the page read the
+/// responses. `Host` has that name. Requests over loopback, where browsers of this machine are, must therefore name `localhost` or an IP
+/// address, which DNS cannot change. Others, such as monitors in a cluster, may use any name.
 enum HostRule {
     static func allows(_ host: String?, from peer: SocketAddress) -> Bool {
         guard let host, isLoopback(peer) else { return true }

@@ -1,15 +1,15 @@
-import Foundation
+import HTTP
 
-/// What `/readyz` is asked (design section 9): whether some upstream can serve, whether all can, or one.
+/// The query of `/readyz`: whether any upstream is ready, whether all are, or whether a certain one is.
 struct ReadinessQuery {
     private var isOfAll = false
     private var upstream: String?
 
-    /// nil: a parameter that there is not. Taken for none, it would be answered as another question.
+    /// Returns nil for an unknown parameter. Ignoring it would turn the query into a different one.
     init?(_ query: String?) {
         for pair in (query ?? "").split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            switch (parts[0], parts.count > 1 ? String(parts[1]).removingPercentEncoding : nil) {
+            switch (parts[0], parts.count > 1 ? PercentEncoding.decodeStrictly(parts[1]) : nil) {
             case ("all", nil), ("all", "true"): isOfAll = true
             case ("upstream", let name?): upstream = name
             default: return nil
@@ -17,12 +17,12 @@ struct ReadinessQuery {
         }
     }
 
-    /// nil: there is no upstream of the name.
+    /// Returns nil when there is no upstream of the name.
     func evaluate(_ upstreams: [UpstreamStatus]) -> (isReady: Bool, text: String)? {
-        let asked = upstreams.filter { upstream == nil || $0.name == upstream }
-        guard !asked.isEmpty else { return nil }
-        let waiting = asked.filter { !$0.ready }
-        let isReady = isOfAll ? waiting.isEmpty : waiting.count < asked.count
-        return (isReady, (isReady ? "ready\n" : "") + waiting.map { "\($0.name): \($0.problem ?? "cannot serve")\n" }.joined())
+        let selected = upstreams.filter { upstream == nil || $0.name == upstream }
+        guard !selected.isEmpty else { return nil }
+        let failing = selected.filter { !$0.ready }
+        let isReady = isOfAll ? failing.isEmpty : failing.count < selected.count
+        return (isReady, (isReady ? "ready\n" : "") + failing.map { "\($0.name): \($0.problem ?? "cannot serve")\n" }.joined())
     }
 }

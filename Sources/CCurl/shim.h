@@ -1,7 +1,7 @@
 #pragma once
 #include <curl/curl.h>
 
-// curl_easy_setopt, curl_easy_getinfo and curl_multi_setopt are variadic, which Swift cannot call: one for each type of argument.
+// curl_easy_setopt, curl_easy_getinfo and curl_multi_setopt are variadic, which Swift cannot call. One function for each type of argument.
 typedef size_t (*berth_curl_data)(char *, size_t, size_t, void *);
 typedef int (*berth_curl_socket)(CURL *, curl_socket_t, int, void *, void *);
 typedef int (*berth_curl_timer)(CURLM *, long, void *);

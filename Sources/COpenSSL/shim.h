@@ -8,14 +8,14 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-// Macros, which Swift cannot see.
+// Most of the functions below wrap macros, which Swift cannot see.
 
-// Read-ahead: one recv() takes a whole record, or several, instead of two calls for each (5-byte header, then body).
+// Read-ahead: one recv() takes a whole record or several, instead of two calls for each (5-byte header, then body).
 static inline void berth_read_ahead(SSL_CTX *context) { SSL_CTX_set_read_ahead(context, 1); }
 static inline void berth_non_blocking_modes(SSL_CTX *context) {
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
 }
-// A client may send handshake messages (KeyUpdate, RFC 8446 4.6.3) for ever. Without AUTO_RETRY SSL_read comes back when what it read ahead is
+// A client could send handshake messages (KeyUpdate, RFC 8446 4.6.3) without end. Without AUTO_RETRY, SSL_read returns when what it has read ahead is
 // used up, and the callback counts the messages in the session's application data.
 static inline intptr_t berth_message_count(const SSL *ssl) { return (intptr_t)SSL_get_app_data(ssl); }
 static inline void berth_set_message_count(SSL *ssl, intptr_t count) { SSL_set_app_data(ssl, (void *)count); }

@@ -1,31 +1,47 @@
 import HTTP
 
-/// The configuration's `connect_to`: `host:port` or `*.domain:port` → `address:port`.
-package struct ConnectTo: Sendable {
-    private let exact: [HostName: (String, UInt16)]
-    /// Longest domain first, so that the most precise entry decides.
-    private let domains: [(domain: HostName, target: (String, UInt16))]
+/// `connect_to`: where connections to a host are dialled instead. Host, SNI and the certificate's name stay.
+package struct ConnectTo: Sendable, Equatable {
+    /// One line of it.
+    package struct Entry: Sendable, Hashable {
+        let pattern: HostPattern
+        let target: Target
 
-    /// - Parameter table: keys and values as `host:port`, a key's host perhaps with a leading `*.`.
-    package init(_ table: [String: String]) {
-        var exact: [HostName: (String, UInt16)] = [:]
-        var domains: [(domain: HostName, target: (String, UInt16))] = []
-        for (key, value) in table {
-            // Left out, an entry would let a call reach AWS that was to stay in a private network.
-            let value = HostName(checked: value)
-            guard let port = value.port else { preconditionFailure("connect_to has been checked by who read it") }
-            if key.hasPrefix("*.") {
-                domains.append((HostName(checked: String(key.dropFirst(2))), (value.name, port)))
-            } else {
-                exact[HostName(checked: key)] = (value.name, port)
-            }
+        /// nil: one of the two is not what it must be.
+        /// - Parameters:
+        ///   - name: `host:port` or `*.domain:port`.
+        ///   - target: `host:port`.
+        package init?(_ name: String, _ target: String) {
+            guard let pattern = HostPattern(name), pattern.port != nil, let host = ConfiguredHost.parse(target),
+                let port = host.port
+            else { return nil }
+            (self.pattern, self.target) = (pattern, Target(host: host.name, port: port))
         }
-        self.exact = exact
-        self.domains = domains.sorted { ($0.domain.name.count, $0.domain.name) > ($1.domain.name.count, $1.domain.name) }
     }
 
-    package func target(of host: String, _ port: UInt16) -> (String, UInt16)? {
-        guard let name = HostName(host, port: port) else { return nil }
-        return exact[name] ?? domains.first { name.isBelow($0.domain) && $0.domain.port == port }?.target
+    /// What is dialled.
+    package struct Target: Sendable, Hashable, CustomStringConvertible {
+        /// A name or an address, an IPv6 address without brackets.
+        package let host: String
+        /// 1 to 65535.
+        package let port: UInt16
+        /// `host:port`, an IPv6 address in brackets.
+        package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    }
+
+    /// The most precise first: the first that matches decides.
+    private let entries: [Entry]
+
+    /// - Parameter entries: in any order, each pattern once.
+    package init(_ entries: [Entry] = []) { self.entries = entries.sorted { $0.pattern < $1.pattern } }
+
+    /// Whether no host is dialled elsewhere.
+    package var isEmpty: Bool { entries.isEmpty }
+
+    /// - Parameter host: without a port; an IPv6 address with or without brackets.
+    /// - Returns: nil: the host itself is dialled.
+    package func target(of host: String, _ port: UInt16) -> Target? {
+        guard !entries.isEmpty, let name = HostName(host, port: port) else { return nil }
+        return entries.first { $0.pattern.matches(name) }?.target
     }
 }

@@ -1,18 +1,18 @@
 import Yams
 
-/// A file's YAML as nodes that know their lines. A key that comes twice does not end the reading: it is marked in the text, so
-/// that the rest of the file is looked at too.
+/// Parses YAML into nodes with their lines. Yams stops at a repeated key; here such a key is marked in the text and the parse repeated, so that
+/// problems further down are found too.
 enum Document {
     enum Problem: Error {
-        /// - Parameter line: 0 when it is not known.
+        /// - Parameter line: 0: unknown.
         case notYAML(line: Int, String)
     }
 
-    /// Put before a repeated key; of Unicode's private use, so that no key of ours has it.
+    /// Put before a repeated key: a private-use character, which no key of Berth's has.
     private static let mark: Unicode.Scalar = "\u{E000}"
     private static let maxRepeatedKeys = 100
 
-    /// nil for a file that says nothing.
+    /// nil: the document is empty.
     static func compose(_ text: String) throws(Problem) -> Node? {
         var text = text
         for _ in 0...maxRepeatedKeys {
@@ -20,7 +20,7 @@ enum Document {
                 let node = try Yams.compose(yaml: text)
                 return node?.null == nil ? node : nil
             } catch YamlError.duplicatedKeysInMapping(let names, let first) {
-                // Its own description quotes the file, passwords and all.
+                // The error's own description quotes the file, which may hold passwords.
                 guard let name = names.first, let marked = marking(name, at: first.mark, in: text) else {
                     throw .notYAML(line: first.mark.line, "a key is here more than once")
                 }
@@ -32,13 +32,14 @@ enum Document {
         throw .notYAML(line: 0, "more than \(maxRepeatedKeys) keys are here more than once")
     }
 
-    /// The key without its marks; nil when it has none.
+    /// A marked key without its marks; nil for a key that has none.
     static func repeatedKey(_ key: String) -> String? {
         let bare = key.unicodeScalars.drop { $0 == mark }
         return bare.count < key.unicodeScalars.count ? String(bare) : nil
     }
 
-    /// - Parameter place: of the key's first letter or quote. Lines and columns count from 1, columns in scalars.
+    /// The text with a mark before this key; nil if the key is not there.
+    /// - Parameter place: of the key's first character or quote. Lines and columns count from 1; a column is a Unicode scalar.
     private static func marking(_ name: String, at place: Mark, in text: String) -> String? {
         var scalars = Array(text.unicodeScalars)
         let lineStarts = [0] + scalars.indices.filter { scalars[$0] == "\n" }.map { $0 + 1 }

@@ -1,4 +1,4 @@
-/// The variables that Berth reads (design section 5). All but `config` count only where no configuration file is found.
+/// The variables that Berth reads. All but `config` count only when there is no configuration file.
 enum EnvironmentVariable: String, CaseIterable {
     case config = "BERTH_CONFIG"
     case registry = "BERTH_REGISTRY"
@@ -12,10 +12,10 @@ enum EnvironmentVariable: String, CaseIterable {
     case tlsPrivateKey = "BERTH_TLS_PRIVATE_KEY"
     case blobs = "BERTH_BLOBS"
 
-    /// Names that begin like this are Berth's own: an unknown one is a mistake.
+    /// A variable with this prefix that is unknown is a mistake.
     private static let prefix = "BERTH_"
 
-    /// nil where it is not set. Set to nothing is not set: compose files and manifests cannot unset a variable.
+    /// nil: not set, or empty: compose files and Kubernetes manifests cannot unset a variable.
     func value(in environment: [String: String]) -> String? { Self.value(of: rawValue, in: environment) }
 
     private static func value(of name: String, in environment: [String: String]) -> String? {
@@ -23,20 +23,20 @@ enum EnvironmentVariable: String, CaseIterable {
     }
 
     /// Adds a problem for each variable with Berth's prefix that neither Berth nor the file knows.
-    /// - Parameter references: the names that the file refers to.
-    static func refuseUnknown(in environment: [String: String], references: Set<String> = [], problems: ProblemList) {
+    /// - Parameter references: the variables that the file refers to.
+    static func reportUnknown(in environment: [String: String], references: Set<String> = [], to problems: ProblemList) {
         let links = serviceLinks(in: environment)
         for name in environment.keys.sorted() where name.hasPrefix(prefix) && value(of: name, in: environment) != nil {
             guard EnvironmentVariable(rawValue: name) == nil, !references.contains(name), !links.contains(where: name.hasPrefix)
             else { continue }
             problems.add(
-                Place(file: "environment", line: 0, key: name),
+                KeyLocation(file: "environment", line: 0, key: name),
                 "unknown variable; unset it or correct its name: \(suggestion(for: name, among: allCases.map(\.rawValue)))")
         }
     }
 
-    /// How the variables begin that Kubernetes sets in each pod for a Service whose name begins with `berth`:
-    /// `BERTH_SERVICE_HOST`, `BERTH_SERVICE_PORT_REGISTRY`, `BERTH_PORT_443_TCP_ADDR`. Nobody has written them.
+    /// Prefixes of the variables that Kubernetes sets in each pod for a Service whose name starts with `berth`:
+    /// `BERTH_SERVICE_HOST`, `BERTH_SERVICE_PORT_REGISTRY`, `BERTH_PORT_443_TCP_ADDR`.
     private static func serviceLinks(in environment: [String: String]) -> [String] {
         let suffix = "_SERVICE_HOST"
         return environment.keys.filter { $0.hasSuffix(suffix) }.map { $0.dropLast(suffix.count) }.flatMap { name in
@@ -44,8 +44,10 @@ enum EnvironmentVariable: String, CaseIterable {
         }
     }
 
-    /// A file was found, and these are set all the same; nil where none is.
-    /// - Parameter file: its path.
+    /// Names the variables that are set but have no effect, since there is a file; nil: there are none.
+    /// - Parameters:
+    ///   - file: the path.
+    ///   - references: the variables that the file refers to.
     static func warningOfUnused(in environment: [String: String], file: String, references: Set<String>) -> String? {
         let unused = allCases.filter { variable in
             guard let value = variable.value(in: environment), !references.contains(variable.rawValue) else { return false }

@@ -1,29 +1,30 @@
 import Foundation
 
-/// Files that the configuration names, looked at while it is read: a path that cannot be used is a problem of its key.
+/// Reads the files that the configuration names. A path that cannot be used is a problem of its key.
 enum Files {
-    /// A file of thousands of users, a policy or a configuration is far smaller.
+    /// Far more than a file of thousands of users, a policy or a configuration needs.
     private static let maxBytes = 4 << 20
-    static let bound = "a file of text, of at most 4MiB, that Berth's user may read"
+    static let allowed = "a file of text, of at most 4MiB, that Berth's user may read"
 
-    /// nil when it cannot be read, is too long, or is not UTF-8. It need not be a regular file: no more is read than is allowed.
+    /// nil: it cannot be read, is longer than 4 MiB, or is not UTF-8. The path may name a pipe or a device: no more than the bound is read.
     static func text(_ path: String) -> String? { bytes(path).flatMap { String(data: $0, encoding: .utf8) } }
 
+    /// nil: it cannot be read, or is longer than 4 MiB.
     static func bytes(_ path: String) -> Data? {
         guard let file = FileHandle(forReadingAtPath: path) else { return nil }
         defer { try? file.close() }
-        // At its end a file reads as nil.
+        // `read` returns nil at the end of the file.
         guard let bytes = try? file.read(upToCount: maxBytes + 1) ?? Data(), bytes.count <= maxBytes else { return nil }
         return bytes
     }
 
-    /// Why a file cannot be used, after its name.
-    static func fault(of path: String) -> String {
+    /// Why a file cannot be used; to be written after its name.
+    static func problem(with path: String) -> String {
         var isDirectory: ObjCBool = false
         guard !path.isEmpty else { return "cannot be read" }
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-            return
-                "cannot be read: there is no such file\(path.hasPrefix("/") ? "" : " in \(FileManager.default.currentDirectoryPath)")"
+            let place = path.hasPrefix("/") ? "" : " in \(FileManager.default.currentDirectoryPath)"
+            return "cannot be read: there is no such file\(place)"
         }
         return isDirectory.boolValue ? "cannot be read: it is a directory" : "cannot be read"
     }
@@ -34,7 +35,7 @@ enum Files {
             && FileManager.default.isReadableFile(atPath: path)
     }
 
-    /// Nil when nothing is left.
+    /// A file's text without a line end at its end; nil: it cannot be read, or is empty.
     static func password(_ path: String) -> String? {
         guard let password = text(path)?.withoutLineEnd else { return nil }
         return password.isEmpty ? nil : password
@@ -42,27 +43,6 @@ enum Files {
 }
 
 extension String {
-    /// Without the one line end that editors and `echo` add. CR and LF together are one `Character`.
+    /// Without one line end at the end, which editors and `echo` add. CR and LF together are one `Character`.
     var withoutLineEnd: String { last?.isNewline == true ? String(dropLast()) : self }
-}
-
-extension Section {
-    /// The path of a file that can be read.
-    func path(_ key: String) -> String? { usable(key, string(key)) { Files.isReadable($0) ? $0 : nil } }
-
-    /// What is in the file that the key names.
-    func fileText(_ key: String, isSecret: Bool = false) -> String? { usable(key, string(key), isSecret: isSecret, Files.text) }
-
-    func requiredPath(_ key: String, _ allowed: String) -> String? {
-        usable(key, required(key, allowed)) { Files.isReadable($0) ? $0 : nil }
-    }
-
-    private func usable(_ key: String, _ path: String?, isSecret: Bool = false, _ use: (String) -> String?) -> String? {
-        guard let path else { return nil }
-        if let result = use(path) { return result }
-        // A secret that stands where its file's name belongs is not shown.
-        let shown = isSecret ? "this file" : written(key)
-        problem(key, "\(shown) \(Files.fault(of: path)); name \(Files.bound)")
-        return nil
-    }
 }

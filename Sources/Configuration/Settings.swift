@@ -1,82 +1,95 @@
+package import Access
 package import Crypto
+package import HTTP
+package import Logging
 package import Registry
+package import Telemetry
 package import Transport
 
-/// What Berth was told to do: one immutable value in which every key has been checked (design section 6).
+/// A configuration: every key checked, and parsed into the type that the gateway works with. The README's table of keys says what each means.
 package struct Settings: Sendable {
-    package var listeners = [Listener(address: Address(host: "0.0.0.0", port: 5000))]
-    package var admin = Address(host: "127.0.0.1", port: 5001)
+    /// At least one, at different addresses.
+    package var listeners = [Listener(address: SocketAddress(ipv4: (0, 0, 0, 0), port: 5000))]
+    /// The address of the admin listener.
+    package var admin = SocketAddress(ipv4: (127, 0, 0, 1), port: 5001)
+    /// At least one, with different names.
     package var upstreams: [Upstream] = []
     /// Empty: every repository goes to the first upstream under its own name.
     package var routes: [Route] = []
+    /// With different names. Those of `users_file` come last.
     package var users: [User] = []
-    /// What may be done without logging in; nil: nothing.
+    /// What may be done without credentials; nil: nothing, and everybody must log in.
     package var anonymous: [AccessRule]?
-    /// What bearer tokens are signed with, of `tokenKeyBytesAtLeast`; nil: what is random at each start.
+    /// The key that signs bearer tokens, of `minTokenKeyBytes` or more; nil: a random one at each start.
     package var tokenKey: Secret<[UInt8]>?
-    package static let tokenKeyBytesAtLeast = 32
-    /// `host:port`, the host perhaps beginning with `*.` → `host:port` to dial instead.
-    package var connectTo: [String: String] = [:]
-    /// Path of a PEM file, trusted besides the system's store.
+    /// As many as the HMAC that signs has.
+    package static let minTokenKeyBytes = 32
+    /// Other addresses to dial for some hosts.
+    package var connectTo = ConnectTo()
+    /// The path of a PEM file of CA certificates, trusted besides the system's; nil: only the system's.
     package var caFile: String?
+    /// Bounds of requests, connections and logins.
     package var limits = Limits()
+    /// How long Berth waits, for what.
     package var timeouts = Timeouts()
+    /// What is logged, and in which format.
     package var log = Log()
     /// nil: one for each core.
     package var workers: Int?
-    /// The environment as it was when this was read; the AWS_* variables are read from it.
+    /// The environment when this was read: AWS_* and proxy variables are taken from here.
     package var environment: [String: String] = [:]
     /// Where this was read from: a file's path, or `environment`.
-    package var origin = "environment"
-    /// What is allowed and perhaps not meant, a sentence each: told at start and by `check`.
+    package internal(set) var origin = fromEnvironment
+    /// The `origin` of a configuration without a file.
+    static let fromEnvironment = "environment"
+    /// What is valid but perhaps not intended, a line each; logged at start and at reloads, and shown by `check`.
     package var warnings: [String] = []
 
-    package struct Address: Sendable, Equatable, CustomStringConvertible {
-        /// An IP address, without brackets.
-        package var host: String
-        /// 0: one that is free.
-        package var port: UInt16
-        package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    // MARK: Sections
 
-        package init(host: String, port: UInt16) { (self.host, self.port) = (host, port) }
-
-        package var socketAddress: SocketAddress {
-            get throws(TransportError) {
-                if let address = SocketAddress(host: host, port: port) { return address }
-                throw TransportError(.unresolved, call: "listen", reason: "\(self) is not an IP address and a port")
-            }
-        }
-    }
-
+    /// An address at which clients reach the registry.
     package struct Listener: Sendable, Equatable {
-        package var address: Address
-        /// nil: plain HTTP.
+        /// Port 0: any free port.
+        package var address: SocketAddress
+        /// nil: the listener speaks plain HTTP.
         package var tls: TLSFiles?
-        /// `https://registry.example.com`, without a slash at the end.
-        package var publicURL: String?
-        /// Whose `X-Forwarded-*` is believed.
+        /// What `Location`, `Link` and challenges name; nil: the host that the client used.
+        package var publicURL: PublicURL?
+        /// The proxies whose `X-Forwarded-*` fields are trusted.
         package var trustedProxies: [Network] = []
     }
 
+    /// A registry of ECR that Berth stands in front of.
     package struct Upstream: Sendable, Equatable {
+        /// For routes, metrics and the log: 1 to 64 characters.
         package var name: String
+        /// Its host, which says account, region and partition.
         package var registry: ECRHost
+        /// Who follows redirects of blobs.
         package var blobs = BlobMode.stream
-        /// Networks whose clients follow a redirect themselves where `blobs` says so; nil: everybody's.
+        /// With `blobs: redirect`, the networks whose clients are redirected; nil: all.
         package var redirectClients: [Network]?
-        /// Where alone the registry may redirect a blob to, a host perhaps beginning with `*.`; nil: to AWS, and to public addresses.
-        package var blobHosts: [String]?
+        /// The only hosts that the registry may redirect a blob to; nil: AWS's, and those at public addresses.
+        package var blobHosts: [HostPattern]?
+        /// nil: `automatic`.
         package var credentials: Credentials?
+        /// nil: a push to a repository that does not exist fails.
         package var createRepositories: RepositoryCreation?
     }
 
+    /// Who follows the registry's redirect of a blob: Berth (`stream`) or the client.
     package enum BlobMode: String, Sendable, CaseIterable { case stream, redirect }
 
+    /// The AWS credentials of an upstream.
     package struct Credentials: Sendable, Equatable {
+        /// Where the credentials are searched for.
         package var source = Source.automatic
+        /// A profile of the shared AWS files; nil: `AWS_PROFILE`, or `default`.
         package var profile: String?
-        package var assumeRole: AssumeRole?
+        /// nil: the credentials are used as they are.
+        package var assumeRole: AssumedRole?
 
+        /// `automatic` searches in the order of the AWS SDKs (ECR 4.1).
         package enum Source: String, Sendable, CaseIterable {
             case automatic, environment, profile
             case webIdentity = "web_identity"
@@ -84,81 +97,85 @@ package struct Settings: Sendable {
         }
     }
 
-    package struct AssumeRole: Sendable, Equatable {
-        package var arn: String
-        package var externalID: String?
-        package var sessionName = "berth"
-        package var duration = Duration.seconds(3600)
-    }
-
+    /// How repositories are created that a push needs; nil leaves a setting to ECR.
     package struct RepositoryCreation: Sendable, Equatable {
-        /// Patterns of names.
-        package var match: [String]
+        /// Of the names at the upstream; one that matches is enough.
+        package var match: [Glob]
+        /// `MUTABLE` or `IMMUTABLE`.
         package var tagMutability: String?
+        /// Whether ECR scans images when they are pushed.
         package var scanOnPush: Bool?
+        /// An alias, a key id or an ARN; nil: ECR's own encryption.
         package var kmsKey: String?
+        /// Tags of the repository, key to value.
         package var tags: [String: String] = [:]
-        /// JSON texts.
+        /// The repository policy, in JSON.
         package var policy: String?
+        /// The lifecycle policy, in JSON.
         package var lifecyclePolicy: String?
     }
 
+    /// Where the repositories go whose names start with a prefix.
     package struct Route: Sendable, Equatable {
-        package var host: String?
-        package var namespace: String?
-        package var prefix = ""
+        /// The host that the client must address, on any port; nil: any.
+        package var host: HostName?
+        /// The registry that the client must mean (containerd's `ns`, ECR 6); nil: any, and none.
+        package var namespace: HostName?
+        /// How the repository's name must start.
+        package var prefix: [UInt8] = []
         /// The name of one of `upstreams`.
         package var upstream: String
-        package var upstreamPrefix = ""
+        /// What the prefix becomes there.
+        package var upstreamPrefix: [UInt8] = []
     }
 
+    /// A user who can log in.
     package struct User: Sendable, Equatable {
+        /// 1 to 256 bytes without a colon.
         package var name: String
-        package var password: PasswordSource
+        /// What the password is compared with.
+        package var credential: Credential
+        /// What the user may do; empty: nothing.
         package var access: [AccessRule]
     }
 
-    package enum PasswordSource: Sendable, Equatable {
-        /// Of crypt(5).
-        case hash(Secret<String>)
-        case plain(Secret<String>)
-    }
-
-    package struct AccessRule: Sendable, Equatable {
-        /// `*` within a segment, `**` across.
-        package var repositories: [String]
-        package var actions: Set<Action>
-        /// Where the client must have addressed the gateway, without a port; nil: anywhere.
-        package var host: String?
-        /// The registry that the client must mean (containerd's `ns`); nil: any, and none.
-        package var namespace: String?
-    }
-
-    /// Bytes and counts.
+    /// Bounds on what clients can use.
     package struct Limits: Sendable, Equatable {
+        /// Bytes of a request's head.
         package var head = 32 << 10
+        /// Fields of a request's head.
         package var headFields = 100
+        /// Connections of all clients.
         package var connections = 10_000
+        /// A client is an IPv4 address, or a /64 of IPv6.
         package var connectionsPerClient = 1_000
+        /// Of one user from one client.
         package var failedLoginsPerMinute = 10
     }
 
+    /// Bounds on waiting.
     package struct Timeouts: Sendable, Equatable {
+        /// To the end of a request's head.
         package var head = Duration.seconds(10)
+        /// To the end of a client's TLS handshake.
         package var tlsHandshake = Duration.seconds(10)
+        /// Between two requests on a connection.
         package var idle = Duration.seconds(75)
+        /// Without progress of a body, on either side.
         package var stall = Duration.seconds(60)
+        /// To each address of an upstream.
         package var connect = Duration.seconds(5)
+        /// From the end of a request to the head of the upstream's response.
         package var response = Duration.seconds(120)
+        /// For exchanges in progress after SIGTERM.
         package var drain = Duration.seconds(1800)
     }
 
+    /// The process's log.
     package struct Log: Sendable, Equatable {
-        package var level = Level.info
+        /// The lowest level that is logged; access lines are at `info`.
+        package var level = Logger.Level.info
         /// nil: text on a terminal, JSON elsewhere.
-        package var format: Format?
-
-        package enum Level: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }
-        package enum Format: String, Sendable, CaseIterable { case json, text }
+        package var format: LogFormat?
     }
 }

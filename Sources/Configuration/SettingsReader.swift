@@ -1,17 +1,20 @@
-import Yams
 import Crypto
-import Registry
+import Logging
+import Telemetry
+import Yams
 
-/// Reads a file's sections into `Settings`. It goes on after a problem, so that all of them are told at once.
+/// Reads a configuration file into `Settings`. It continues after a problem, so that all problems are reported at once.
 struct SettingsReader {
+    /// The path, as messages name it.
     let file: String
     let environment: [String: String]
-    let refusesUnknownVariables: Bool
-    let problems: ProblemList
+    /// Whether unknown `BERTH_*` variables are problems.
+    let rejectsUnknownVariables: Bool
+    private let problems: ProblemList
 
-    init(file: String, environment: [String: String], refusesUnknownVariables: Bool = true) {
+    init(file: String, environment: [String: String], rejectsUnknownVariables: Bool = true) {
         (self.file, self.environment, problems) = (file, environment, ProblemList(file: file))
-        self.refusesUnknownVariables = refusesUnknownVariables
+        self.rejectsUnknownVariables = rejectsUnknownVariables
     }
 
     func read(_ text: String) throws(ConfigurationProblems) -> Settings {
@@ -19,21 +22,22 @@ struct SettingsReader {
         settings.environment = environment
         settings.origin = file
         let references = Set(text.matches(of: #/\$\{([^}]*)\}/#).map { String($0.1) })
-        if refusesUnknownVariables {
-            EnvironmentVariable.refuseUnknown(in: environment, references: references, problems: problems)
+        if rejectsUnknownVariables {
+            EnvironmentVariable.reportUnknown(in: environment, references: references, to: problems)
         }
         if let warning = EnvironmentVariable.warningOfUnused(in: environment, file: file, references: references) {
             settings.warnings.append(warning)
         }
         do throws(Document.Problem) {
-            // A file that says nothing still lacks what must be said.
+            // Required keys are also missing from an empty file.
             let node = try Document.compose(text) ?? [:]
-            let root = Section(node, at: Place(file: file, line: 1, key: ""), problems: problems, environment: environment)
+            let root = Section(node, at: KeyLocation(file: file, line: 1, key: ""), problems: problems, environment: environment)
             fill(&settings, from: root)
             root.finish()
         } catch {
             switch error {
-            case .notYAML(let line, let what): problems.add(Place(file: file, line: line, key: ""), "this is not YAML: \(what)")
+            case .notYAML(let line, let what):
+                problems.add(KeyLocation(file: file, line: line, key: ""), "this is not YAML: \(what)")
             }
         }
         try problems.check()
@@ -41,25 +45,21 @@ struct SettingsReader {
     }
 
     private func fill(_ settings: inout Settings, from root: Section) {
-        listeners(&settings, root)
-        upstreams(&settings, root)
-        users(&settings, root)
-        settings.connectTo = root.table("connect_to") { name, target in
-            Addresses.isHostAndPort(name, wildcard: true) && Addresses.isHostAndPort(target)
-                ? nil : "is not host:port for a host:port; write \"api.ecr.eu-west-1.amazonaws.com:443\": \"127.0.0.1:8445\""
-        }
+        ListenerReader(root: root).read(into: &settings)
+        let upstreams = UpstreamReader(root: root).read(into: &settings)
+        settings.routes = RouteReader(root: root, upstreams: upstreams).read()
+        UserReader(root: root, problems: problems).read(into: &settings)
+        settings.connectTo = connectTo(root)
         settings.caFile = authority(root)
         if let limits = root.section("limits") { fill(&settings.limits, from: limits) }
         if let timeouts = root.section("timeouts") { fill(&settings.timeouts, from: timeouts) }
         if let log = root.section("log") {
-            settings.log.level = log.one("level", of: Settings.Log.Level.self) ?? .info
-            settings.log.format = log.one("format", of: Settings.Log.Format.self)
+            settings.log.level = log.choice("level", of: Logger.Level.self) ?? .info
+            settings.log.format = log.choice("format", of: LogFormat.self)
             log.finish()
         }
         settings.workers = root.count("workers", in: 1...256)
     }
-
-    // MARK: Bounds
 
     private func fill(_ limits: inout Settings.Limits, from section: Section) {
         if let value = section.size("head", in: (4 << 10)...(1 << 20)) { limits.head = value }
@@ -86,39 +86,24 @@ struct SettingsReader {
         guard let path = root.path("ca_file") else { return nil }
         do throws(TLSError) { _ = try TLSClient(authority: path) } catch {
             root.problem(
-                "ca_file", "\(root.written("ca_file")) holds no certificate (\(error.reason)); name a PEM file of authorities")
+                "ca_file", "\(root.quoted("ca_file")) holds no certificate (\(error.reason)); name a PEM file of CA certificates")
         }
         return path
     }
 
-    // MARK: What several sections hold
-
-    func address(_ section: Section, _ key: String) -> Settings.Address? {
-        guard let text = section.string(key) else { return nil }
-        if let address = Addresses.parse(text) { return address }
-        section.problem(key, "\(section.written(key)) is not an IP address and a port; write one like \(Addresses.examples)")
-        return nil
-    }
-
-    /// Patterns of repositories' names.
-    func patterns(_ section: Section, _ key: String) -> [String] {
-        let example = "a list of names, * within a segment, ** across: [\"team-a/**\"]"
-        if !section.has(key) { section.problem(key, "missing; write \(example)") }
-        let patterns = section.strings(key) { pattern in
-            !pattern.isEmpty && pattern.utf8.allSatisfy { $0 &- 97 < 26 || $0 &- 48 < 10 || "._-/*".utf8.contains($0) }
-                ? nil : "holds what no repository's name does; names are lower-case letters, digits, . _ - and /"
-        }
-        if patterns?.isEmpty == true { section.problem(key, "this is empty; write \(example)") }
-        return patterns ?? []
-    }
-
-    /// Names must differ: the second of two is told.
-    func distinct(_ sections: [Section], by key: String) {
-        var seen: Set<String> = []
-        for section in sections {
-            if let text = section.text(key), !seen.insert(text).inserted {
-                section.problem(key, "\(section.written(key)) is here more than once; names must differ")
+    private func connectTo(_ root: Section) -> ConnectTo {
+        var entries: [HostPattern: ConnectTo.Entry] = [:]
+        root.table("connect_to") { name, target in
+            guard let entry = ConnectTo.Entry(name, target) else {
+                return
+                    "and its key must both be host:port; write them like \"api.ecr.eu-west-1.amazonaws.com:443\": \"127.0.0.1:8445\""
             }
+            // Hosts are compared without regard to case and a trailing dot, so two keys can mean the same host.
+            guard entries.updateValue(entry, forKey: entry.pattern) == nil else {
+                return "is for a host and port that another key means too; keep one"
+            }
+            return nil
         }
+        return ConnectTo(Array(entries.values))
     }
 }

@@ -1,4 +1,4 @@
-/// What to say to a name that is not known: the nearest that is, or all of them.
+/// A hint for an unknown name: the nearest known one, or a list of all of them.
 func suggestion(for name: String, among known: [String]) -> String {
     let known = known.sorted()
     let nearest = known.min { distance($0, name) < distance($1, name) }
@@ -6,7 +6,7 @@ func suggestion(for name: String, among known: [String]) -> String {
     return isNear ? "did you mean '\(nearest ?? "")'?" : "known here: \(known.joined(separator: ", "))"
 }
 
-/// Levenshtein's: how many letters are between two names.
+/// The Levenshtein distance.
 private func distance(_ a: String, _ b: String) -> Int {
     let (a, b) = (Array(a), Array(b))
     var row = Array(0...b.count)

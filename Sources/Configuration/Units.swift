@@ -3,17 +3,17 @@ enum UnitError: Error {
     case noUnit, unknown
 }
 
-/// `30s` and `64KiB`. A number without its unit says nothing, so it is refused.
+/// Reads a number with its unit, as `30s` or `64KiB`. A number without a unit is ambiguous and rejected.
 struct Units<Value: Sendable>: Sendable {
     private let makers: [(name: String, make: @Sendable (Int) -> Value)]
-    /// What a number without a unit was most likely meant in.
+    /// The unit to suggest for a number without one.
     let usual: String
 
     var names: String { makers.map(\.name).joined(separator: ", ") }
 
     func parse(_ text: String) -> Result<Value, UnitError> {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
-        // A billion of any unit is past every bound, and far from overflowing.
+        // A billion of any unit is above every bound, and cannot overflow.
         guard let number = Int(digits), number <= 1_000_000_000 else { return .failure(.unknown) }
         let unit = text.dropFirst(digits.count)
         if let known = makers.first(where: { $0.name == unit }) { return .success(known.make(number)) }

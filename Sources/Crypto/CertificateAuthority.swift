@@ -1,14 +1,14 @@
 import COpenSSL
 import Glibc
 
-/// A certificate authority of our own, made anew each time: for the sandbox, the demo and tests. P-256 throughout.
+/// A certificate authority with a new key each time: for the sandbox, the demo and tests. All keys are P-256.
 package final class CertificateAuthority {
     private let key: PrivateKey
     private let certificate: Certificate
 
     /// - Parameters:
-    ///   - name: what people see in a client's list of authorities.
-    ///   - days: how long it, and all it issues, is valid.
+    ///   - name: the common name, shown in a client's list of authorities.
+    ///   - days: how long the authority and all its certificates are valid.
     package init(name: String, days: Int = 365) throws(TLSError) {
         self.days = days
         key = try PrivateKey()
@@ -25,15 +25,19 @@ package final class CertificateAuthority {
 
     private let days: Int
 
-    /// What clients are to trust.
+    /// The authority's certificate, for clients to trust.
     package func certificatePEM() throws(TLSError) -> [UInt8] { try certificate.pem() }
 
-    /// A server's certificate.
-    /// - Parameter names: DNS names, `*.` allowed as their first label, and IP addresses. At least one.
+    /// Writes the authority's certificate to a file.
+    package func write(to path: String) throws(TLSError) { try writeFile(try certificatePEM(), at: path, mode: 0o644) }
+
+    /// Issues a server's certificate.
+    /// - Parameter names: at least one DNS name, whose first label may be `*`, or IP address.
+    /// - Throws: when a name is neither.
     package func issue(for names: [String]) throws(TLSError) -> IssuedCertificate {
         let alternatives = try names.map { name throws(TLSError) in try Self.alternativeName(name) }.joined(separator: ",")
         let leafKey = try PrivateKey()
-        // The subject's common name is for people: clients look at the alternative names alone (RFC 9525 2).
+        // The subject's common name is for people: clients only look at the alternative names (RFC 9525 2).
         let leaf = try Certificate(subject: String(names.first?.prefix(64) ?? ""), key: leafKey, days: days)
         try leaf.sign(issuer: certificate, with: key) {
             [
@@ -48,11 +52,11 @@ package final class CertificateAuthority {
         return IssuedCertificate(chainPEM: try leaf.pem() + certificate.pem(), privateKeyPEM: Secret(try leafKey.pem()))
     }
 
-    /// OpenSSL's configuration syntax; a comma in a name would start another one.
+    /// In OpenSSL's configuration syntax, where a comma in a name would begin another name.
     private static func alternativeName(_ name: String) throws(TLSError) -> String {
         let isPlain = name.utf8.allSatisfy { ($0 | 0x20) &- 97 < 26 || $0 &- 48 < 10 || "-_.:*".utf8.contains($0) }
         guard isPlain, !name.isEmpty else {
-            throw TLSError(call: "X509V3_EXT_conf_nid", reason: "'\(name)' is no DNS name or IP address")
+            throw TLSError(call: "X509V3_EXT_conf_nid", reason: "'\(name)' is neither a DNS name nor an IP address")
         }
         var octets = in6_addr()
         let isAddress = inet_pton(AF_INET, name, &octets) == 1 || inet_pton(AF_INET6, name, &octets) == 1
@@ -60,24 +64,25 @@ package final class CertificateAuthority {
     }
 }
 
-/// A server's certificate with its issuer behind it, and its key, both PEM.
+/// A server's certificate and its key, both PEM.
 package struct IssuedCertificate: Sendable {
+    /// The server's certificate, then its issuer's.
     package let chainPEM: [UInt8]
+    /// Not encrypted.
     package let privateKeyPEM: Secret<[UInt8]>
 
-    /// Two files, the key's readable by its owner alone.
+    /// Writes two files. Only the owner can read the key's.
+    /// - Parameters:
+    ///   - chain: path of the certificates.
+    ///   - privateKey: path of the key.
     package func write(chain: String, privateKey: String) throws(TLSError) {
         try writeFile(chainPEM, at: chain, mode: 0o644)
         try writeFile(privateKeyPEM.reveal, at: privateKey, mode: 0o600)
     }
 }
 
-extension CertificateAuthority {
-    package func write(to path: String) throws(TLSError) { try writeFile(try certificatePEM(), at: path, mode: 0o644) }
-}
-
 private func writeFile(_ bytes: [UInt8], at path: String, mode: mode_t) throws(TLSError) {
-    unlink(path)  // an old file would keep its own mode
+    unlink(path)  // an existing file would keep its mode
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
     guard descriptor >= 0 else { throw TLSError(call: "open", reason: "\(path): \(String(cString: strerror(errno)))") }
     defer { close(descriptor) }
@@ -109,9 +114,9 @@ private final class Certificate {
         ERR_clear_error()
         guard let certificate = X509_new() else { throw .taken(after: "X509_new") }
         self.certificate = certificate
-        X509_set_version(certificate, 2)  // counted from 0: version 3
+        X509_set_version(certificate, 2)  // counted from 0: this is version 3
         ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), UInt64.random(in: 1...(1 << 62)))
-        // An hour back: the clocks of a container and its host may differ.
+        // An hour ago: the clocks of a container and its host may differ.
         X509_gmtime_adj(X509_getm_notBefore(certificate), -3600)
         X509_gmtime_adj(X509_getm_notAfter(certificate), days * 86400)
         X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", berth_utf8_string, subject, -1, -1, 0)

@@ -1,10 +1,12 @@
 import COpenSSL
 
-/// SHA-256 (FIPS 180-4), whole or in parts. 32 bytes.
+/// SHA-256 (FIPS 180-4), of a whole message or in parts.
 package struct SHA256: ~Copyable {
+    /// Bytes of a digest.
     package static let byteCount = 32
     private let context: OpaquePointer
 
+    /// The digest of no bytes yet.
     package init() {
         // EVP_MD_CTX_new fails only without memory, where Swift itself traps too.
         context = EVP_MD_CTX_new()
@@ -13,15 +15,17 @@ package struct SHA256: ~Copyable {
 
     deinit { EVP_MD_CTX_free(context) }
 
+    /// Adds bytes to what is hashed.
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
     }
 
+    /// Adds bytes to what is hashed.
     package mutating func update(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { update($0) }
     }
 
-    /// The digest of what was given so far; more may follow.
+    /// The 32 bytes of the digest of all bytes so far. More may follow.
     package func digest() -> [UInt8] {
         let copy = EVP_MD_CTX_new()
         defer { EVP_MD_CTX_free(copy) }
@@ -32,6 +36,7 @@ package struct SHA256: ~Copyable {
         }
     }
 
+    /// The 32 bytes of the digest of a whole message.
     package static func digest(of bytes: some Collection<UInt8>) -> [UInt8] {
         let bytes = ContiguousArray(bytes)
         return [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
@@ -41,8 +46,9 @@ package struct SHA256: ~Copyable {
     }
 }
 
-/// SHA-1, for names that others have chosen so; 20 bytes. Nothing is protected by it.
+/// SHA-1, for names that other programs form with it. Nothing is protected by it.
 package enum SHA1 {
+    /// The 20 bytes of the digest.
     package static func digest(of bytes: [UInt8]) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 20) { buffer, count in
             _ = EVP_Digest(bytes, bytes.count, buffer.baseAddress, nil, EVP_sha1(), nil)
@@ -51,8 +57,9 @@ package enum SHA1 {
     }
 }
 
-/// HMAC-SHA-256 (RFC 2104). 32 bytes.
+/// HMAC-SHA-256 (RFC 2104).
 package enum HMAC {
+    /// The 32 bytes of the code of a message under a key of any length.
     package static func sha256(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: SHA256.byteCount) { buffer, count in
             _ = COpenSSL.HMAC(EVP_sha256(), key, Int32(key.count), message, message.count, buffer.baseAddress, nil)
@@ -61,13 +68,14 @@ package enum HMAC {
     }
 }
 
-/// HMAC-SHA-256 under one key that is set up once, without allocating: for a look-up on every request. OpenSSL looks the algorithm up
-/// by name in each call of `HMAC`, which costs four times the hash itself. Confined to one thread.
+/// HMAC-SHA-256 under one key, which is set up once. Does not allocate: for a lookup on every request. OpenSSL's `HMAC` looks the algorithm up by
+/// name in each call, which costs four times the hash itself. Confined to one thread.
 package final class KeyedHash {
     private let context: OpaquePointer
 
+    /// - Parameter key: of any length.
     package init(key: [UInt8]) {
-        // These fail only without memory or without SHA-256, where nothing else of Berth works either.
+        // These fail only without memory or without SHA-256, and then nothing else works either.
         guard let mac = EVP_MAC_fetch(nil, "HMAC", nil), let context = EVP_MAC_CTX_new(mac) else { fatalError("no HMAC") }
         EVP_MAC_free(mac)
         self.context = context
@@ -82,11 +90,11 @@ package final class KeyedHash {
 
     deinit { EVP_MAC_CTX_free(context) }
 
-    /// The 32 bytes as four words.
+    /// The 32 bytes of the code as four words, in the machine's byte order.
     package func words(of message: UnsafeRawBufferPointer) -> (UInt64, UInt64, UInt64, UInt64) {
         var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
         withUnsafeMutableBytes(of: &words) { digest in
-            // Without a key: begins anew under the one that is set.
+            // Without a key: starts again under the key that is set.
             EVP_MAC_init(context, nil, 0, nil)
             EVP_MAC_update(context, message.baseAddress?.assumingMemoryBound(to: UInt8.self), message.count)
             EVP_MAC_final(context, digest.baseAddress?.assumingMemoryBound(to: UInt8.self), nil, digest.count)
@@ -95,8 +103,9 @@ package final class KeyedHash {
     }
 }
 
+/// Lower-case hexadecimal text.
 package enum Hexadecimal {
-    /// A digit of its value.
+    /// The digit of a value below 16.
     @inlinable static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
 
     /// Lower case, two characters a byte.
@@ -110,7 +119,7 @@ package enum Hexadecimal {
         }
     }
 
-    /// The bytes again; nil: an odd number of characters, or one that `bytes(of:)` does not write.
+    /// The bytes that `bytes(of:)` was given; nil: an odd number of characters, or one that is not a lower-case digit.
     package static func decoded(_ text: some Collection<UInt8>) -> [UInt8]? {
         guard text.count % 2 == 0 else { return nil }
         var bytes: [UInt8] = []
@@ -124,24 +133,24 @@ package enum Hexadecimal {
         return bytes
     }
 
+    /// Lower case, two characters a byte.
     package static func string(of bytes: some Collection<UInt8>) -> String {
         String(decoding: self.bytes(of: bytes), as: UTF8.self)
     }
 }
 
-/// Equal without telling by its time where two secrets differ. Lengths are no secret.
+/// Compares in a time that does not depend on where two secrets differ. Their lengths are not secret.
 package func constantTimeEqual(_ a: [UInt8], _ b: [UInt8]) -> Bool {
     a.count == b.count && CRYPTO_memcmp(a, b, a.count) == 0
 }
 
-/// OpenSSL frees what it shares when the process ends (atexit), whatever threads still do with it; not any more after this, if it comes
-/// before OpenSSL's first use.
-package func leaveCleaningUpToTheSystem() { OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil) }
+/// Keeps OpenSSL from freeing its shared memory at exit while threads still use it. Only before OpenSSL's first use.
+package func disableOpenSSLExitHandler() { OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil) }
 
-/// Bytes from the system's generator, fit for keys.
+/// Random bytes from OpenSSL's generator, which is seeded by the system; fit for keys.
 package func randomBytes(_ count: Int) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-        // Without randomness no secret is one: stopping is the only safe answer.
+        // Without randomness no secret is safe: stopping is the only choice.
         precondition(RAND_bytes(buffer.baseAddress, Int32(count)) == 1, "the system's random generator failed")
         filled = count
     }

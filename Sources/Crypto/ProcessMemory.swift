@@ -1,8 +1,8 @@
 import COpenSSL
 
-/// Keys, tokens and passwords lie in this process's memory: from now on no core file is written of it, and no other process of the same
-/// user may read it (prctl(2), PR_SET_DUMPABLE). What /proc/PID holds then belongs to root.
-package func keepMemoryToOurselves() {
-    // It fails for no value but a wrong one.
+/// Keeps the keys, tokens and passwords in this process's memory from others: from now on the kernel writes no core file of it, and no other process
+/// of the same user may read it (prctl(2), PR_SET_DUMPABLE). The files in /proc/PID then belong to root.
+package func protectProcessMemory() {
+    // Fails only for an invalid value.
     _ = berth_set_undumpable()
 }

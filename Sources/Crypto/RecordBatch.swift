@@ -1,26 +1,27 @@
 import COpenSSL
 import Glibc
 
-/// Sealed records of one write, gathered so that they leave in one send(2): OpenSSL makes a call for each record of 16 KiB, and on
-/// the way each costs a walk through the TCP stack and a wake-up of the peer. One for a loop, used within one call at a time.
+/// The TLS records of one write, gathered so that they leave in one send(2). OpenSSL makes a call for each record of 16 KiB, and each call costs a
+/// pass through the TCP stack and a wake-up of the peer. One per loop, used within one call at a time.
 package final class RecordBatch {
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 4096)
     var count = 0
 
-    /// A scratch buffer of 256 KiB in records of 16 KiB with their 22 to 64 bytes of head, tag and padding.
+    /// Bytes: a scratch buffer of 256 KiB in records of 16 KiB, with 22 to 64 bytes of header, tag and padding each.
     private static let capacity = (256 << 10) + (4 << 10)
 
+    /// Allocates the buffer.
     package init() {}
     deinit { bytes.deallocate() }
 }
 
-/// The way out of a TLS session: a BIO of OpenSSL over a non-blocking socket, which gathers records while a batch is open and
-/// keeps what the socket does not take.
+/// Where a TLS session writes: an OpenSSL BIO over a non-blocking socket. Gathers records while a batch is open, and keeps what the socket does not
+/// take.
 final class RecordSink {
     private let descriptor: Int32
     private let batch: RecordBatch
     private var isBatching = false
-    /// Sealed, and not taken by the socket yet.
+    /// Records that the socket has not taken yet.
     private var unsent: [UInt8] = []
     private var unsentStart = 0
 
@@ -37,7 +38,7 @@ final class RecordSink {
     }
 
     /// Process-wide and never freed, as OpenSSL's own methods are.
-    private nonisolated(unsafe) static let method: OpaquePointer? = {  // set up once, read-only from then on
+    private nonisolated(unsafe) static let method: OpaquePointer? = {  // set up once, then read-only
         guard let method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "record sink") else { return nil }
         BIO_meth_set_write(method) { bio, data, count in
             berth_bio_clear_retry(bio)
@@ -51,7 +52,7 @@ final class RecordSink {
         return method
     }()
 
-    /// From OpenSSL. How much was taken; 0: try again later; below 0: the socket is broken.
+    /// Called by OpenSSL. Returns the bytes taken; 0: try again later; below 0: the socket is broken.
     private func take(_ record: UnsafeRawBufferPointer) -> Int {
         if isBatching {
             guard batch.count + record.count <= batch.bytes.count else { return 0 }
@@ -59,11 +60,12 @@ final class RecordSink {
             batch.count += record.count
             return record.count
         }
-        // Handshakes and alerts; behind what waits, never before it.
+        // Handshakes and alerts, after the records that wait.
         guard !hasUnsent || flush() else { return hasFailed ? -1 : 0 }
         return send(record)
     }
 
+    /// send(2) has failed: the connection is lost.
     private(set) var hasFailed = false
 
     private func send(_ bytes: UnsafeRawBufferPointer) -> Int {
@@ -78,12 +80,13 @@ final class RecordSink {
         }
     }
 
+    /// Gathers records until `closeBatch`.
     func openBatch() {
         batch.count = 0
         isBatching = true
     }
 
-    /// Sends what was gathered, and keeps what the socket does not take.
+    /// Sends what was gathered, and keeps what the socket does not take in `unsent`.
     func closeBatch() {
         isBatching = false
         let gathered = UnsafeRawBufferPointer(rebasing: batch.bytes.prefix(batch.count))
@@ -95,7 +98,7 @@ final class RecordSink {
         unsentStart = 0
     }
 
-    /// true: nothing waits any more.
+    /// Sends what waits. Returns true when nothing waits any more.
     func flush() -> Bool {
         while hasUnsent {
             let count = unsent.withUnsafeBytes { send(UnsafeRawBufferPointer(rebasing: $0[unsentStart...])) }

@@ -1,18 +1,21 @@
 import COpenSSL
 
-/// What went wrong inside TLS, in OpenSSL's words: the call, and the reason a person can look up.
+/// Why a TLS call failed.
 package struct TLSError: Error, CustomStringConvertible {
+    /// The OpenSSL or system call, as `SSL_do_handshake`.
     package let call: StaticString
+    /// OpenSSL's reason, which can be looked up, or ours.
     package let reason: String
-    /// The one that could not be used, where it was a file's fault.
+    /// The file that could not be used; nil: no file was involved.
     package let file: String?
 
+    /// An error that is not in OpenSSL's queue.
     package init(call: StaticString, reason: String, file: String? = nil) {
         (self.call, self.reason, self.file) = (call, reason, file)
     }
 
-    /// Takes the first of the thread's queued errors and empties the queue: it belongs to the thread, and what stays in it
-    /// is taken for the next connection's.
+    /// Takes the first of the thread's queued errors and empties the queue. The queue belongs to the thread: an error left in it would be taken for the
+    /// next connection's.
     static func taken(after call: StaticString, file: String? = nil) -> TLSError {
         let code = ERR_get_error()
         ERR_clear_error()
@@ -20,5 +23,6 @@ package struct TLSError: Error, CustomStringConvertible {
         return TLSError(call: call, reason: reason, file: file)
     }
 
+    /// `SSL_CTX_use_PrivateKey_file: tls.key: key values mismatch`.
     package var description: String { "\(call): \(file.map { "\($0): " } ?? "")\(reason)" }
 }

@@ -1,18 +1,19 @@
 import COpenSSL
 import Glibc
 
-/// The listening side's TLS: a certificate chain, its key, and whom to ask for a certificate.
+/// TLS settings of a listener: a certificate chain, its key, and whether clients must show a certificate.
 ///
 /// `@unchecked Sendable`: an SSL_CTX is reference-counted and may make sessions on any thread once it is set up (SSL_CTX_new(3)).
 package final class TLSServer: @unchecked Sendable {
     let context: OpaquePointer
-    /// When the first certificate of the chain ends. Seconds since 1970.
+    /// When the first certificate of the chain expires, in seconds since 1970.
     package let expiresAt: Int
 
     /// - Parameters:
     ///   - certificateChain: path of a PEM file, leaf first.
     ///   - privateKey: path of a PEM file, not encrypted.
     ///   - clientAuthority: path of a PEM file; when given, clients must show a certificate that it issued.
+    /// - Throws: when a file cannot be used; it is then in `TLSError.file`.
     package init(certificateChain: String, privateKey: String, clientAuthority: String? = nil) throws(TLSError) {
         ERR_clear_error()
         guard let context = SSL_CTX_new(TLS_server_method()) else { throw .taken(after: "SSL_CTX_new") }
@@ -23,12 +24,12 @@ package final class TLSServer: @unchecked Sendable {
         berth_count_messages(context)
         SSL_CTX_set_options(context, berth_server_options)
         SSL_CTX_set_alpn_select_cb(context, selectHTTP11, nil)
-        // Else a key that is encrypted is asked about at the terminal.
+        // Otherwise OpenSSL asks at the terminal for the password of an encrypted key.
         SSL_CTX_set_default_passwd_cb(context) { _, _, _, _ in 0 }
         guard SSL_CTX_use_certificate_chain_file(context, certificateChain) == 1 else {
             throw .taken(after: "SSL_CTX_use_certificate_chain_file", file: certificateChain)
         }
-        expiresAt = Self.firstEnd(of: context)
+        expiresAt = Self.firstExpiry(of: context)
         guard SSL_CTX_use_PrivateKey_file(context, privateKey, SSL_FILETYPE_PEM) == 1 else {
             throw .taken(after: "SSL_CTX_use_PrivateKey_file", file: privateKey)
         }
@@ -46,7 +47,7 @@ package final class TLSServer: @unchecked Sendable {
 
     deinit { SSL_CTX_free(context) }
 
-    private static func firstEnd(of context: OpaquePointer) -> Int {
+    private static func firstExpiry(of context: OpaquePointer) -> Int {
         var first = Int.max
         for index in Int32(0)... {
             guard let certificate = berth_chain_certificate(context, index) else { break }
@@ -57,7 +58,7 @@ package final class TLSServer: @unchecked Sendable {
     }
 }
 
-/// RFC 7301. Berth speaks HTTP/1.1 only; a client that offers something else alone goes on without ALPN, as most servers do.
+/// Selects `http/1.1` by ALPN (RFC 7301). The connection of a client that offers only other protocols goes on without ALPN, as with most servers.
 private func selectHTTP11(
     _: OpaquePointer?, _ selected: UnsafeMutablePointer<UnsafePointer<UInt8>?>?, _ selectedLength: UnsafeMutablePointer<UInt8>?,
     _ offered: UnsafePointer<UInt8>?, _ offeredLength: UInt32, _: UnsafeMutableRawPointer?

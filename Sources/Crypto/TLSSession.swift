@@ -1,23 +1,26 @@
 import COpenSSL
 
-/// What a non-blocking call came to.
+/// The result of a non-blocking call.
 package enum IOProgress {
+    /// So many bytes were read or written.
     case bytes(Int)
     /// The peer has closed in order: no more will come.
     case end
+    /// Call again when the socket is readable, or writable.
     case wantsRead, wantsWrite
 }
 
-/// One TLS connection over a non-blocking socket that somebody else owns. Confined to one loop.
+/// One TLS connection over a non-blocking socket, which it does not own. Confined to one loop.
 ///
-/// `ERR_clear_error()` stands before every call whose result is asked for with `SSL_get_error`: the error queue belongs to the
-/// thread, and a client that resets its connection would otherwise break its neighbours' transfers.
+/// `ERR_clear_error()` comes before every call whose result is examined with `SSL_get_error`: the error queue belongs to the thread, and a client
+/// that resets its connection would otherwise break other connections' transfers.
 package final class TLSSession {
     private let ssl: OpaquePointer
     private let sink: RecordSink
     /// After a fatal error OpenSSL forbids SSL_shutdown (SSL_shutdown(3)).
     private var isBroken = false
 
+    /// The listener's side.
     /// - Parameter batch: the loop's.
     package init(server: TLSServer, descriptor: Int32, batch: RecordBatch) throws(TLSError) {
         sink = RecordSink(descriptor: descriptor, batch: batch)
@@ -25,7 +28,10 @@ package final class TLSSession {
         SSL_set_accept_state(ssl)
     }
 
-    /// - Parameter name: whose certificate is expected: a DNS name, which is also sent as SNI, or an IP address.
+    /// The side that connects.
+    /// - Parameters:
+    ///   - name: the DNS name, which is also sent as SNI, or IP address that the certificate must be for.
+    ///   - batch: the loop's.
     package init(client: TLSClient, name: String, descriptor: Int32, batch: RecordBatch) throws(TLSError) {
         sink = RecordSink(descriptor: descriptor, batch: batch)
         ssl = try Self.session(of: client.context, descriptor, sink)
@@ -52,7 +58,7 @@ package final class TLSSession {
 
     deinit { SSL_free(ssl) }
 
-    /// A step of the handshake. `.bytes(0)` when it is done.
+    /// Does a step of the handshake. Returns `.bytes(0)` when it is complete.
     package func handshake() throws(TLSError) -> IOProgress {
         ERR_clear_error()
         let result = SSL_do_handshake(ssl)
@@ -78,37 +84,37 @@ package final class TLSSession {
         }
     }
 
-    /// How much one recv() takes off the socket at most, from when the bytes that it took before have been read: the buffer is given back
-    /// then. Not far: about a record.
+    /// Sets how much one recv() takes off the socket at most: four records, or about one. Takes effect when the bytes read ahead have been used up,
+    /// since OpenSSL frees the buffer then.
     package func setReadAhead(far: Bool) { SSL_set_default_read_buffer_len(ssl, far ? Self.farReadAhead : 0) }
 
-    /// Four whole records of 16 KiB as TLS 1.2 sends them with AES-GCM (13 bytes before and 16 after), and the 3 bytes that OpenSSL leaves
-    /// before the first. What is cut within a record costs a recv() for its rest.
+    /// Bytes: four whole records of 16 KiB as TLS 1.2 sends them with AES-GCM (13 bytes before and 16 after), and the 3 bytes that OpenSSL leaves before
+    /// the first. A record that is cut costs another recv().
     private static let farReadAhead = 4 * 16_413 + 3
 
-    /// RFC 8446 5.1.
+    /// Bytes of payload in a full record (RFC 8446 5.1).
     private static let recordBytes = 16 << 10
-    /// Opened in one call: 16 full ones fill a loop's scratch buffer. A peer that sends a few bytes in each must not hold the loop up.
+    /// Decrypted in one call: 16 full ones fill a loop's scratch buffer. A peer that sends a few bytes in each must not occupy the loop.
     private static let maxRecordsPerRead = 64
-    /// A key is good for 2^24 full records (RFC 8446 5.5), so a client has a reason to renew it every quarter of a tebibyte.
+    /// Handshake messages after the handshake. A key is good for 2^24 full records (RFC 8446 5.5), so a client has a reason to renew it every quarter of
+    /// a tebibyte.
     private static let maxMessages = 32
 
-    /// As much as is there now, up to the buffer's size: read-ahead holds records that the socket no longer shows as readable,
-    /// so a reader drains it before it waits.
+    /// Reads what is there now, up to the buffer's size. OpenSSL may hold records that the socket no longer shows as readable, so a reader must read
+    /// until `.wantsRead` before it waits.
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(TLSError) -> IOProgress {
         guard let start = buffer.baseAddress else { return .bytes(0) }
         var got = 0
         for _ in 0..<Self.maxRecordsPerRead where got < buffer.count {
             ERR_clear_error()
             let count = SSL_read(ssl, start + got, Int32(clamping: buffer.count - got))
-            // Whatever came with them: bytes in between make them no cheaper.
+            // Checked also when payload has come with them.
             guard berth_message_count(ssl) <= Self.maxMessages else {
                 throw failed("SSL_read", "more than \(Self.maxMessages) handshake messages after the handshake")
             }
             if count > 0 {
                 got += Int(count)
-                // Read-ahead takes all that is there: less than a record's worth says that the socket is empty, and asking it
-                // again would only be told so.
+                // Read-ahead takes all that is there: less than a record means that the socket is empty, and another call would only say so.
                 if got < Self.recordBytes, SSL_has_pending(ssl) == 0 { break }
                 continue
             }
@@ -128,8 +134,8 @@ package final class TLSSession {
         return .bytes(got)
     }
 
-    /// Seals as much as fits one batch and sends it. What was sealed and not taken by the socket is `hasUnsent`: the next call, or
-    /// one with an empty buffer, goes on with it.
+    /// Encrypts as much as fits one batch and sends it. Records that the socket did not take are kept (`hasUnsent`): the next call, perhaps with an empty
+    /// buffer, goes on with them.
     package func write(_ buffer: UnsafeRawBufferPointer) throws(TLSError) -> IOProgress {
         guard sink.flush() else {
             if sink.hasFailed { throw failed("send", "the peer reset the connection") }
@@ -141,7 +147,7 @@ package final class TLSSession {
         sink.closeBatch()
         if sink.hasFailed { throw failed("send", "the peer reset the connection") }
         switch code {
-        // The batch was full.
+        // The batch is full.
         case SSL_ERROR_NONE, SSL_ERROR_WANT_WRITE: return done > 0 ? .bytes(done) : .wantsWrite
         case SSL_ERROR_WANT_READ: return done > 0 ? .bytes(done) : .wantsRead
         case SSL_ERROR_SYSCALL: throw failed("SSL_write", "the peer reset the connection")
@@ -167,13 +173,13 @@ package final class TLSSession {
         return TLSError(call: call, reason: reason)
     }
 
-    /// Sealed bytes wait for the socket to take them.
+    /// Encrypted records wait for the socket to take them.
     package var hasUnsent: Bool { sink.hasUnsent }
 
-    /// Records lie decrypted or read ahead: do not wait for the socket.
+    /// OpenSSL holds bytes, decrypted or read ahead: read before waiting for the socket.
     package var hasPending: Bool { SSL_has_pending(ssl) == 1 }
 
-    /// Sends close_notify if the socket takes it; the peer's is not waited for (RFC 8446 6.1 allows it).
+    /// Sends close_notify if the socket takes it. Does not wait for the peer's (allowed by RFC 8446 6.1).
     package func shutDown() {
         guard !isBroken, sink.flush() else { return }
         ERR_clear_error()

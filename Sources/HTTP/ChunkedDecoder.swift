@@ -1,6 +1,6 @@
-/// Takes the payload out of a chunked body (RFC 9112 7.1) as its pieces come. Extensions and trailers are dropped; both are
-/// bounded, since nothing else bounds them, and must be what the grammar says: blanks around a chunk's size and its extensions, which
-/// RFC 9112 7.1.1 calls bad, and lines that are no fields are read differently by different parsers.
+/// Takes the payload out of a chunked body (RFC 9112 7.1) as its pieces come. Drops extensions and trailers. Both are bounded, since nothing
+/// else bounds them, and must follow the grammar: different parsers read blanks around a chunk's size or extensions (bad whitespace in
+/// RFC 9112 7.1.1) and trailer lines that are not fields differently.
 package struct ChunkedDecoder: Sendable {
     private enum State {
         case size, extensionName, extensionValue, quoted, quotedPair, afterQuoted, sizeLineFeed
@@ -12,22 +12,24 @@ package struct ChunkedDecoder: Sendable {
     private var digits = 0
     /// Bytes of extensions of this chunk, or of the trailer section.
     private var overhead = 0
-    /// A name or a value has begun.
+    /// The name or the value that is being read has at least one character.
     private var isTokenBegun = false
     /// The line of the trailer section that is being read.
     private var trailer: [UInt8] = []
 
-    /// Bytes of extensions a chunk, and of trailers a body. No registry client sends either.
+    /// Bytes of extensions per chunk, and of trailers per body. No registry client sends either.
     private static let maxOverhead = 4 << 10
-    /// 2⁶⁰ bytes in one chunk are more than there are.
+    /// Hexadecimal digits of a chunk's size: 2⁶⁰ bytes are more than any chunk has, and do not overflow.
     private static let maxDigits = 15
 
+    /// At the start of a body.
     package init() {}
 
+    /// The last chunk and the trailer section have been read.
     package var isDone: Bool { state == .done }
 
-    /// Moves the payload to the front of `buffer` and returns its length, and how many bytes were taken: fewer than all only
-    /// when the body's end lies before the buffer's.
+    /// Moves the payload to the front of `buffer`.
+    /// - Returns: the payload's length, and how many bytes were taken: fewer than all only when the body ends before the buffer does.
     package mutating func decode(_ buffer: UnsafeMutableRawBufferPointer) throws(HeadError) -> (payload: Int, taken: Int) {
         var at = 0
         var payload = 0
@@ -102,7 +104,7 @@ package struct ChunkedDecoder: Sendable {
         }
     }
 
-    /// What follows a size or an extension.
+    /// The byte after a chunk's size or an extension: the end of the line or the next extension.
     private mutating func endPart(_ byte: UInt8) throws(HeadError) {
         switch byte {
         case 13: state = .sizeLineFeed
@@ -116,11 +118,11 @@ package struct ChunkedDecoder: Sendable {
             endOfName(all, 0..<all.count).map { FieldName(UnsafeRawBufferPointer(rebasing: all[..<$0])) }
         }
         trailer.removeAll(keepingCapacity: true)
-        guard let name, !name.isHopByHop, !Self.ofHeads.contains(name) else { throw .badTrailer }
+        guard let name, !name.isHopByHop, !Self.headOnly.contains(name) else { throw .badTrailer }
     }
 
-    /// RFC 9110 6.5.1: framing, routing, what is asked and who asks belong in the head.
-    private static let ofHeads: [FieldName] = [
+    /// RFC 9110 6.5.1: fields for framing, routing, request modifiers and authentication belong in the head.
+    private static let headOnly: [FieldName] = [
         .authorization, .contentEncoding, .contentLength, .contentRange, .contentType, .expect, .host, .range,
     ]
 }

@@ -1,4 +1,4 @@
-/// The fields that something here decides by; all others are `other` and pass as they are.
+/// The fields that some code decides by. All others are `other` and pass unchanged.
 package enum FieldName: UInt8, Sendable, CaseIterable {
     case other
     case acceptEncoding, authorization, connection, contentEncoding, contentLength, contentRange, contentType, date,
@@ -7,6 +7,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         server
     case te, trailer, transferEncoding, upgrade, wwwAuthenticate, xForwardedFor, xForwardedHost, xForwardedProto
 
+    /// The name on the wire, in lower case; empty for `other`.
     package var lowercased: StaticString {
         switch self {
         case .other: ""
@@ -43,7 +44,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// RFC 9110 7.6.1: means something to the next hop alone and is never forwarded.
+    /// The field is for the next hop only and is never forwarded (RFC 9110 7.6.1).
     package var isHopByHop: Bool {
         switch self {
         case .connection, .keepAlive, .proxyAuthenticate, .proxyAuthorization, .proxyConnection, .te, .trailer, .transferEncoding,
@@ -53,7 +54,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Candidates by length: a head has a dozen fields, most of them known by their length not to be ours.
+    /// Candidates by length: a head has a dozen fields, and the length alone rules most of them out.
     private static let byLength: [[FieldName]] = {
         let longest = allCases.map(\.lowercased.utf8CodeUnitCount).max() ?? 0
         var table = [[FieldName]](repeating: [], count: longest + 1)
@@ -61,6 +62,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         return table
     }()
 
+    /// - Parameter token: a field's name, in any case.
     package init(_ token: UnsafeRawBufferPointer) {
         self = .other
         guard token.count < Self.byLength.count else { return }

@@ -1,50 +1,76 @@
-import Glibc
-
-/// The head of a request or an answer: the bytes as they came, and where in them the fields lie. Reused from one exchange to
-/// the next, so a small request allocates nothing. Nothing is copied or turned into a `String` unless asked for.
+/// The head of a request or a response: the bytes as they came, and where in them the fields lie. Reused from one exchange to the next, so a
+/// small request allocates nothing. Nothing is copied or turned into a `String` unless asked for.
 package final class Head {
+    /// Which start line a head begins with.
+    package enum Kind: Sendable {
+        case request
+        /// `toHead`: to a HEAD request, whose response has no body whatever its fields say (RFC 9112 6.3).
+        case response(toHead: Bool)
+    }
+
     /// A field line. Offsets into `bytes`; heads are bounded far below 2³¹.
     package struct Field: Sendable {
+        /// `other` unless some code decides by the field.
         package let name: FieldName
         /// First byte of the line, end of the name, the value without surrounding blanks, and the first byte after CRLF.
         package let start: Int32, nameEnd: Int32, valueStart: Int32, valueEnd: Int32, end: Int32
 
+        /// Without the colon.
         package var nameRange: Range<Int> { Int(start)..<Int(nameEnd) }
+        /// Without surrounding blanks.
         package var valueRange: Range<Int> { Int(valueStart)..<Int(valueEnd) }
+        /// With its CRLF.
         package var lineRange: Range<Int> { Int(start)..<Int(end) }
     }
 
-    /// The head from its first byte to the empty line, and nothing behind it.
+    /// The head from its first byte to the empty line, and nothing after it.
     package internal(set) var bytes: [UInt8] = []
+    /// The field lines in the order received.
     package internal(set) var fields: [Field] = []
-    /// HTTP/1.0 otherwise.
+    /// HTTP/1.1; HTTP/1.0 otherwise.
     package internal(set) var isVersion11 = true
+    /// How the end of the body that follows is known.
     package internal(set) var framing = BodyFraming.none
-    /// RFC 9112 9.3: whether the sender means to go on using the connection.
+    /// The sender means to go on using the connection (RFC 9112 9.3).
     package internal(set) var keepsAlive = true
+    /// The `Connection` field holds something other than `close` and `keep-alive`, which is rare.
+    var connectionListsNames = false
 
     // Of a request.
+    /// `other` for a token that is not a method of a registry.
     package internal(set) var method = Method.get
-    /// In origin form, whatever form it came in (RFC 9112 3.2.1).
+    /// In origin form, whatever form the target came in (RFC 9112 3.2.1).
     var targetRange = 0..<0
-    /// Of a target in absolute form; empty: it came in another.
+    /// Of a target in absolute form; empty: the target came in another form.
     var authorityRange = 0..<0
+    /// `Expect: 100-continue`, from an HTTP/1.1 client.
     package internal(set) var expectsContinue = false
 
-    // Of an answer.
+    // Of a response.
+    /// 100...599; 0 before a head has been parsed.
     package internal(set) var status = 0
 
+    /// An empty head, for `HeadReader.take` to fill.
     package init() { fields.reserveCapacity(24) }
 
+    /// Empties the head and keeps its capacity.
+    package func removeAll() {
+        bytes.removeAll(keepingCapacity: true)
+        fields.removeAll(keepingCapacity: true)
+        (isVersion11, framing, keepsAlive, connectionListsNames) = (true, .none, true, false)
+        (method, targetRange, authorityRange, expectsContinue, status) = (.get, 0..<0, 0..<0, false, 0)
+    }
+
+    /// Path and query in origin form, percent-encoded as sent.
     package var target: ArraySlice<UInt8> { bytes[targetRange] }
 
-    /// The one value of a field that may come once; nil when it is absent. The first when it came more than once.
+    /// The value of a field that may come once; the first when it came more than once. nil: absent.
     package func value(of name: FieldName) -> ArraySlice<UInt8>? {
         for field in fields where field.name == name { return bytes[field.valueRange] }
         return nil
     }
 
-    /// The body is in a content coding (RFC 9110 8.4): its bytes are not those that a digest or a length is of.
+    /// The body is in a content coding (RFC 9110 8.4): digests and lengths of the content do not apply to its bytes.
     package var isEncoded: Bool {
         fields.contains { field in
             field.name == .contentEncoding && !field.valueRange.isEmpty
@@ -52,19 +78,35 @@ package final class Head {
         }
     }
 
+    /// How many field lines have this name.
     package func count(of name: FieldName) -> Int { fields.reduce(0) { $0 + ($1.name == name ? 1 : 0) } }
 
-    /// A field by any name, for the control plane and tests: values joined with a comma (RFC 9110 5.3).
+    /// A field by any name, in any case: its values joined with a comma (RFC 9110 5.3). nil: absent. Slow: not for the data path.
     package func string(_ name: String) -> String? {
         let wanted = Array(name.lowercased().utf8)
         let values = fields.filter { field in
-            field.nameRange.count == wanted.count
-                && zip(bytes[field.nameRange], wanted).allSatisfy { ($0 &- 65 < 26 ? $0 | 0x20 : $0) == $1 }
+            field.nameRange.count == wanted.count && zip(bytes[field.nameRange], wanted).allSatisfy { lower($0) == $1 }
         }
         return values.isEmpty ? nil : values.map { String(decoding: bytes[$0.valueRange], as: UTF8.self) }.joined(separator: ", ")
     }
 
-    /// Whether a field of the connection's own `Connection` lists says that `field` is for this hop only (RFC 9110 7.6.1).
+    /// Appends the field lines that `include` selects, byte for byte: neighbours in one piece. Leaves out hop-by-hop fields and those that a
+    /// `Connection` field names (RFC 9110 7.6.1).
+    package func appendFields(to bytes: inout [UInt8], where include: (Field) -> Bool) {
+        var run = 0..<0
+        for field in fields where !field.name.isHopByHop && include(field) && !isNominatedHopByHop(field) {
+            let line = field.lineRange
+            if line.lowerBound == run.upperBound {
+                run = run.lowerBound..<line.upperBound
+            } else {
+                bytes.append(contentsOf: self.bytes[run])
+                run = line
+            }
+        }
+        bytes.append(contentsOf: self.bytes[run])
+    }
+
+    /// A `Connection` field names `field` as meant for this hop only (RFC 9110 7.6.1).
     package func isNominatedHopByHop(_ field: Field) -> Bool {
         guard connectionListsNames else { return false }
         return bytes.withUnsafeBytes { all in
@@ -77,15 +119,6 @@ package final class Head {
             }
         }
     }
-    /// The `Connection` field holds something else than `close` and `keep-alive`, which is rare.
-    var connectionListsNames = false
-
-    package func removeAll() {
-        bytes.removeAll(keepingCapacity: true)
-        fields.removeAll(keepingCapacity: true)
-        (isVersion11, framing, keepsAlive, connectionListsNames) = (true, .none, true, false)
-        (method, targetRange, authorityRange, expectsContinue, status) = (.get, 0..<0, 0..<0, false, 0)
-    }
 }
 
 /// How the end of a body is known (RFC 9112 6.3).
@@ -93,13 +126,14 @@ package enum BodyFraming: Sendable, Equatable {
     case none
     case length(Int)
     case chunked
-    /// An answer's only: the body ends with the connection.
+    /// A response's only: the body ends with the connection.
     case untilClose
 }
 
+/// ASCII only.
 func lower(_ byte: UInt8) -> UInt8 { byte &- 65 < 26 ? byte | 0x20 : byte }
 
-/// Calls `body` with each member of a comma-separated list (RFC 9110 5.6.1) until it says true.
+/// Calls `body` with each member of a comma-separated list (RFC 9110 5.6.1) until it returns true.
 func forEachListed(_ all: UnsafeRawBufferPointer, _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> Bool) -> Bool {
     var start = range.lowerBound
     while start < range.upperBound {

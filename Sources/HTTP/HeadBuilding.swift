@@ -1,7 +1,9 @@
-/// Heads are built by appending to a `[UInt8]` that is reused: no intermediate value.
+/// Heads are built by appending to a `[UInt8]` that is reused, without intermediate values.
 extension Array<UInt8> {
+    /// The literal's bytes.
     @inlinable package mutating func append(_ literal: StaticString) { append(contentsOf: literal.utf8Bytes) }
 
+    /// In decimal digits, with a minus sign for negative values.
     package mutating func append(decimal value: Int) {
         // 20 bytes hold any Int; digits come from the right.
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
@@ -17,7 +19,7 @@ extension Array<UInt8> {
         }
     }
 
-    /// `name: value CRLF`. The caller vouches that the value holds no line end.
+    /// `name: value CRLF`. The caller makes sure that the value holds no line end.
     @inlinable package mutating func appendField(_ name: StaticString, _ value: some Collection<UInt8>) {
         append(name)
         append(": ")
@@ -25,6 +27,7 @@ extension Array<UInt8> {
         append("\r\n")
     }
 
+    /// `name: value CRLF`.
     package mutating func appendField(_ name: StaticString, decimal value: Int) {
         append(name)
         append(": ")
@@ -41,18 +44,21 @@ extension Array<UInt8> {
         append("\r\n")
     }
 
-    /// Header and payload of one chunk go out in one write: `prefix` is what stands before the payload, CRLF follows it.
+    /// A chunk's size and CRLF (RFC 9112 7.1). The payload and another CRLF follow.
     package mutating func appendChunkSize(_ count: Int) {
         append(contentsOf: String(count, radix: 16).utf8)
         append("\r\n")
     }
 }
 
-/// Room for `FFFFFFFF CRLF` before a payload.
+/// Bytes to leave free before a payload for its chunk header: `FFFFFFFF CRLF`.
 package let chunkHeaderRoom = 10
 
-/// Writes a chunk's size line so that it ends where the payload starts, and returns where it begins. `room` are the
-/// `chunkHeaderRoom` bytes before the payload; `count` is below 2³².
+/// Writes a chunk's size line so that it ends where the payload starts.
+/// - Parameters:
+///   - count: bytes of payload, below 2³².
+///   - room: the `chunkHeaderRoom` bytes before the payload.
+/// - Returns: where in `room` the line begins.
 package func writeChunkHeader(_ count: Int, into room: UnsafeMutableRawBufferPointer) -> Int {
     var at = room.count
     at -= 1
@@ -69,7 +75,7 @@ package func writeChunkHeader(_ count: Int, into room: UnsafeMutableRawBufferPoi
     return at
 }
 
-/// RFC 9110 15, for people who read wires; clients decide by the number.
+/// The reason phrase of a status (RFC 9110 15), for people who read traces. Clients decide by the number.
 package func reasonPhrase(_ status: Int) -> StaticString {
     switch status {
     case 100: "Continue"
@@ -101,4 +107,9 @@ package func reasonPhrase(_ status: Int) -> StaticString {
     case 505: "HTTP Version Not Supported"
     default: "Unnamed"
     }
+}
+
+extension StaticString {
+    /// The literal's bytes, where they lie.
+    @inlinable package var utf8Bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount) }
 }

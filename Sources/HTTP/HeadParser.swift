@@ -1,109 +1,108 @@
 import Glibc
 
-extension Head {
-    package enum Kind: Sendable {
-        case request
-        /// `toHead`: to a HEAD request, whose answer has no body whatever it says (RFC 9112 6.3).
-        case response(toHead: Bool)
-    }
+/// Parses the bytes of a whole head and fills in the rest of it. Whatever two parsers could read differently is an error (RFC 9112).
+struct HeadParser {
+    private let head: Head
+    private let all: UnsafeRawBufferPointer
 
-    /// Parses `bytes`, a whole head.
-    func parse(as kind: Kind, maxFields: Int) throws(HeadError) {
-        let failure = bytes.withUnsafeBytes { all -> HeadError? in
+    /// Names that the `Connection` fields may list: each is looked for among all fields. `close`, `keep-alive`, `te` and `upgrade` are common.
+    private static let maxOptions = 64
+
+    /// - Parameter head: emptied but for its `bytes`, which end with the empty line.
+    static func parse(_ head: Head, as kind: Head.Kind, maxFields: Int) throws(HeadError) {
+        let failure = head.bytes.withUnsafeBytes { all -> HeadError? in
             do throws(HeadError) {
+                let parser = HeadParser(head: head, all: all)
                 let fieldsStart: Int
                 switch kind {
-                case .request: fieldsStart = try parseRequestLine(all)
-                case .response: fieldsStart = try parseStatusLine(all)
+                case .request: fieldsStart = try parser.parseRequestLine()
+                case .response: fieldsStart = try parser.parseStatusLine()
                 }
-                try parseFields(all, from: fieldsStart, atMost: maxFields)
-                try settle(all, as: kind)
+                try parser.parseFields(from: fieldsStart, maxFields: maxFields)
+                try parser.interpretFields(as: kind)
                 return nil
             } catch { return error }
         }
         if let failure { throw failure }
     }
 
-    /// RFC 9112 3: `METHOD SP target SP HTTP/1.x CRLF`, single spaces, visible ASCII.
-    private func parseRequestLine(_ all: UnsafeRawBufferPointer) throws(HeadError) -> Int {
-        let lineEnd = endOfLine(all, from: 0)
+    // MARK: The start line
+
+    /// RFC 9112 3: `METHOD SP target SP HTTP/1.x CRLF`, single spaces, visible ASCII. Returns where the fields begin.
+    private func parseRequestLine() throws(HeadError) -> Int {
+        let lineEnd = endOfLine(from: 0)
         var at = 0
         while at < lineEnd, isTokenCharacter(all[at]) { at += 1 }
         guard at > 0, at < lineEnd, all[at] == 32 else { throw .badRequestLine }
-        method = Method(UnsafeRawBufferPointer(rebasing: all[0..<at]))
+        head.method = Method(UnsafeRawBufferPointer(rebasing: all[0..<at]))
         let targetStart = at + 1
         at = targetStart
         while at < lineEnd, all[at] > 32, all[at] < 127 { at += 1 }
         guard at > targetStart, at < lineEnd, all[at] == 32 else { throw .badRequestLine }
-        targetRange = targetStart..<at
+        head.targetRange = targetStart..<at
         let version = UnsafeRawBufferPointer(rebasing: all[(at + 1)..<lineEnd])
         if version.elementsEqual("HTTP/1.1".utf8) {
-            isVersion11 = true
+            head.isVersion11 = true
         } else if version.elementsEqual("HTTP/1.0".utf8) {
-            isVersion11 = false
+            head.isVersion11 = false
         } else if version.starts(with: "HTTP/".utf8) {
             throw .unsupportedVersion
         } else {
             throw .badRequestLine
         }
         let first = all[targetStart]
-        if first != UInt8(ascii: "/"), first != UInt8(ascii: "*") || method != .options { try takeAbsoluteForm(all) }
+        if first != UInt8(ascii: "/"), first != UInt8(ascii: "*") || head.method != .options { try parseAbsoluteForm() }
         return lineEnd + 2
     }
 
-    /// RFC 9112 3.2.2: `http://HOST/path`, as a client sends it that takes this for its proxy. What is behind sees the path alone; that the
-    /// authority is the one of `Host` is seen to when that is known.
-    private func takeAbsoluteForm(_ all: UnsafeRawBufferPointer) throws(HeadError) {
-        let target = UnsafeRawBufferPointer(rebasing: all[targetRange])
+    /// RFC 9112 3.2.2: `http://HOST/path`, as a client sends it that takes this server for its proxy. The target becomes the path alone. Whether
+    /// the authority is the one of `Host` is checked once that is known.
+    private func parseAbsoluteForm() throws(HeadError) {
+        let range = head.targetRange
+        let target = UnsafeRawBufferPointer(rebasing: all[range])
         let schemes: [StaticString] = ["http://", "https://"]
         let scheme = schemes.first { equalIgnoringCase(.init(rebasing: target.prefix($0.utf8CodeUnitCount)), $0) }
-        // CONNECT is among the others.
-        guard let scheme, method != .other else { throw .badRequestLine }
-        let start = targetRange.lowerBound + scheme.utf8CodeUnitCount
+        // CONNECT is `other`.
+        guard let scheme, head.method != .other else { throw .badRequestLine }
+        let start = range.lowerBound + scheme.utf8CodeUnitCount
         var end = start
-        while end < targetRange.upperBound, all[end] != UInt8(ascii: "/") { end += 1 }
-        authorityRange = start..<end
-        guard Authority(all, authorityRange) != nil else { throw .badRequestLine }
-        // RFC 9110 4.2.3: an empty path is `/`, and the scheme's second slash stands for it.
-        targetRange = end == targetRange.upperBound ? (start - 1)..<start : end..<targetRange.upperBound
+        while end < range.upperBound, all[end] != UInt8(ascii: "/") { end += 1 }
+        head.authorityRange = start..<end
+        guard Authority(all, start..<end) != nil else { throw .badRequestLine }
+        // RFC 9110 4.2.3: an empty path means `/`, for which the scheme's second slash is used.
+        head.targetRange = end == range.upperBound ? (start - 1)..<start : end..<range.upperBound
     }
 
-    /// Whether the target's authority is the one of the `Host` field: on the scheme's port where none is named.
-    private func names(_ host: Range<Int>, _ all: UnsafeRawBufferPointer) -> Bool {
-        guard let target = Authority(all, authorityRange), let host = Authority(all, host) else { return false }
-        // `https://`: its s is four bytes before the authority.
-        let usual: UInt16 = lower(all[authorityRange.lowerBound - 4]) == UInt8(ascii: "s") ? 443 : 80
-        return (target.port ?? usual) == (host.port ?? usual) && target.name.count == host.name.count
-            && zip(all[target.name], all[host.name]).allSatisfy { lower($0) == lower($1) }
-    }
-
-    /// RFC 9112 4: `HTTP/1.x SP 3DIGIT [SP reason] CRLF`.
-    private func parseStatusLine(_ all: UnsafeRawBufferPointer) throws(HeadError) -> Int {
-        let lineEnd = endOfLine(all, from: 0)
+    /// RFC 9112 4: `HTTP/1.x SP 3DIGIT [SP reason] CRLF`. Returns where the fields begin.
+    private func parseStatusLine() throws(HeadError) -> Int {
+        let lineEnd = endOfLine(from: 0)
         let line = UnsafeRawBufferPointer(rebasing: all[0..<lineEnd])
         guard line.count >= 12, line.starts(with: "HTTP/1.".utf8), line[7] == 48 || line[7] == 49, line[8] == 32,
             line.count == 12 || line[12] == 32
         else { throw .badStatusLine }
-        isVersion11 = line[7] == 49
-        status = 0
+        head.isVersion11 = line[7] == 49
+        var status = 0
         for index in 9..<12 {
             guard line[index] &- 48 < 10 else { throw .badStatusLine }
             status = status * 10 + Int(line[index] - 48)
         }
         guard (100...599).contains(status) else { throw .badStatusLine }
+        head.status = status
         return lineEnd + 2
     }
 
-    private func parseFields(_ all: UnsafeRawBufferPointer, from start: Int, atMost: Int) throws(HeadError) {
+    // MARK: The fields
+
+    private func parseFields(from start: Int, maxFields: Int) throws(HeadError) {
         var start = start
         while true {
-            let end = endOfLine(all, from: start)
+            let end = endOfLine(from: start)
             if end == start { return }
-            guard fields.count < atMost else { throw .tooManyFields }
+            guard head.fields.count < maxFields else { throw .tooManyFields }
             guard let nameEnd = endOfName(all, start..<end) else { throw .badFieldLine }
             let value = trimmed(all, (nameEnd + 1)..<end)
-            fields.append(
-                Field(
+            head.fields.append(
+                Head.Field(
                     name: FieldName(UnsafeRawBufferPointer(rebasing: all[start..<nameEnd])), start: Int32(start),
                     nameEnd: Int32(nameEnd),
                     valueStart: Int32(value.lowerBound), valueEnd: Int32(value.upperBound), end: Int32(end + 2)))
@@ -111,24 +110,21 @@ extension Head {
         }
     }
 
-    /// Names that the `Connection` fields may list: each is looked for among all fields. `close`, `keep-alive`, `te` and `upgrade` are common.
-    private static let maxOptions = 64
-
     /// What the fields mean together: framing, persistence, host, expectation.
-    private func settle(_ all: UnsafeRawBufferPointer, as kind: Kind) throws(HeadError) {
+    private func interpretFields(as kind: Head.Kind) throws(HeadError) {
         var length: Int?
         var isChunked = false, closes = false, keeps = false
         var hosts = 0, options = 0
-        var isOwn = authorityRange.isEmpty
-        for field in fields {
+        var isForHost = head.authorityRange.isEmpty
+        for field in head.fields {
             switch field.name {
             case .contentLength:
-                // Twice is refused even when equal: a list of lengths is read differently by different parsers.
+                // Twice is refused even when equal: different parsers read a list of lengths differently.
                 guard length == nil, let value = decimal(all, field.valueRange) else { throw .badContentLength }
                 length = value
             case .transferEncoding:
                 let value = UnsafeRawBufferPointer(rebasing: all[field.valueRange])
-                guard !isChunked, isVersion11, equalIgnoringCase(value, "chunked") else { throw .unsupportedTransferEncoding }
+                guard !isChunked, head.isVersion11, equalIgnoringCase(value, "chunked") else { throw .unsupportedTransferEncoding }
                 isChunked = true
             case .connection:
                 _ = forEachListed(all, field.valueRange) { token in
@@ -137,7 +133,7 @@ extension Head {
                     } else if equalIgnoringCase(token, "keep-alive") {
                         keeps = true
                     } else {
-                        connectionListsNames = true
+                        head.connectionListsNames = true
                     }
                     options += 1
                     return options > Self.maxOptions
@@ -146,34 +142,43 @@ extension Head {
             case .host:
                 hosts += 1
                 guard Authority(all, field.valueRange) != nil else { throw .badHost }
-                isOwn = isOwn || names(field.valueRange, all)
+                isForHost = isForHost || targetNames(field.valueRange)
             case .expect:
                 guard equalIgnoringCase(UnsafeRawBufferPointer(rebasing: all[field.valueRange]), "100-continue") else {
                     throw .unsupportedExpectation
                 }
-                expectsContinue = isVersion11
+                head.expectsContinue = head.isVersion11
             default: break
             }
         }
         guard length == nil || !isChunked else { throw .conflictingFraming }
-        keepsAlive = !closes && (isVersion11 || keeps)
-        framing = isChunked ? .chunked : length.map { $0 == 0 ? .none : .length($0) } ?? .none
+        head.keepsAlive = !closes && (head.isVersion11 || keeps)
+        head.framing = isChunked ? .chunked : length.map { $0 == 0 ? .none : .length($0) } ?? .none
         switch kind {
         case .request:
-            guard hosts == 1 || (hosts == 0 && !isVersion11) else { throw .badHost }
-            guard isOwn else { throw .foreignTarget }
+            guard hosts == 1 || (hosts == 0 && !head.isVersion11) else { throw .badHost }
+            guard isForHost else { throw .foreignTarget }
         case .response(let toHead):
-            if toHead || status < 200 || status == 204 || status == 304 {
-                framing = .none
+            if toHead || head.status < 200 || head.status == 204 || head.status == 304 {
+                head.framing = .none
             } else if length == nil && !isChunked {
-                framing = .untilClose
-                keepsAlive = false
+                head.framing = .untilClose
+                head.keepsAlive = false
             }
         }
     }
 
-    /// The offset of the CRLF that ends the line; every head ends with one, which the reader has made sure of.
-    private func endOfLine(_ all: UnsafeRawBufferPointer, from start: Int) -> Int {
+    /// The authority of a target in absolute form is the one of the `Host` field. Without a port, the scheme's port counts.
+    private func targetNames(_ host: Range<Int>) -> Bool {
+        guard let target = Authority(all, head.authorityRange), let host = Authority(all, host) else { return false }
+        // `https://`: its s is four bytes before the authority.
+        let schemePort: UInt16 = lower(all[head.authorityRange.lowerBound - 4]) == UInt8(ascii: "s") ? 443 : 80
+        return (target.port ?? schemePort) == (host.port ?? schemePort) && target.name.count == host.name.count
+            && zip(all[target.name], all[host.name]).allSatisfy { lower($0) == lower($1) }
+    }
+
+    /// The offset of the CRLF that ends the line. Every head ends with one, which the reader has made sure of.
+    private func endOfLine(from start: Int) -> Int {
         guard start < all.count, let base = all.baseAddress, let found = memchr(base + start, 10, all.count - start) else {
             return all.count
         }
@@ -192,8 +197,8 @@ private func decimal(_ all: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int?
     return value
 }
 
-/// The colon of a field line; nil: the line is none. A blank before the colon, a folded line and a line without a name all end here
-/// (RFC 9112 5.1, 5.2).
+/// The offset of the colon of a field line; nil: the line is not one. Rejects a blank before the colon, a folded line, a line without a name
+/// (RFC 9112 5.1, 5.2), and control characters in the value.
 func endOfName(_ all: UnsafeRawBufferPointer, _ line: Range<Int>) -> Int? {
     var nameEnd = line.lowerBound
     while nameEnd < line.upperBound, isTokenCharacter(all[nameEnd]) { nameEnd += 1 }

@@ -1,18 +1,21 @@
 import Glibc
 
-/// Gathers the bytes of a head as they come, and finds its end in one pass over them however small the pieces are.
+/// Gathers the bytes of a head as they come, and finds its end in one pass over them, however small the pieces are.
 package struct HeadReader {
-    /// Bytes that came and belong to no head yet. After a head: the start of its body, or the next request.
+    /// Bytes that have come and belong to no head yet. After a head: the start of its body, or the next message.
     package var input: [UInt8] = []
+    /// Bytes of `input` already searched for the end of the head.
     private var scanned = 0
     private let limits: HeadLimits
 
+    /// - Parameter limits: past them `take` throws.
     package init(limits: HeadLimits) { self.limits = limits }
 
-    /// Gives the buffer back, which has the room of the largest head so far. For when `input` is empty.
+    /// Frees the buffer, which has the capacity of the largest input so far. To be called when `input` is empty.
     package mutating func releaseBuffer() { input = [] }
 
-    /// Moves the next head out of `input` into `head`, and leaves what follows it. false: more bytes are needed.
+    /// Moves the next head out of `input` into `head`, and leaves what follows it.
+    /// - Returns: false: more bytes are needed.
     package mutating func take(_ head: Head, as kind: Head.Kind) throws(HeadError) -> Bool {
         guard let end = try endOfHead() else {
             guard input.count < limits.bytes else { throw .headTooLarge }
@@ -23,24 +26,24 @@ package struct HeadReader {
         if end == input.count {
             swap(&head.bytes, &input)
         } else {
-            // What follows is the larger part: it stays where it is, and the head does not keep its room.
+            // What follows is the larger part: it stays where it is, and the head does not keep its capacity.
             head.bytes.append(contentsOf: input[..<end])
             input.removeFirst(end)
         }
         scanned = 0
-        try head.parse(as: kind, maxFields: limits.fields)
+        try HeadParser.parse(head, as: kind, maxFields: limits.fields)
         return true
     }
 
-    /// RFC 9112 2.2 lets a server ignore an empty line before a request line: some old clients send one after a body.
+    /// Drops an empty line before a request line, which some old clients send after a body (RFC 9112 2.2).
     package mutating func skipEmptyLine() {
-        // Its carriage return may have come alone, and been looked at.
+        // Its carriage return may have come alone and been scanned already.
         guard scanned <= 1, input.starts(with: [13, 10]) else { return }
         input.removeFirst(2)
         scanned = 0
     }
 
-    /// The offset behind the empty line. Every line feed before it must follow a carriage return.
+    /// The offset after the empty line; nil: it has not come. Every line feed before it must follow a carriage return.
     private mutating func endOfHead() throws(HeadError) -> Int? {
         let (end, bare, upTo) = input.withUnsafeBytes { all -> (Int?, Bool, Int) in
             var at = scanned

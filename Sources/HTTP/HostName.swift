@@ -1,12 +1,13 @@
-/// A host as it is compared wherever a name decides something: in lower case, without the trailing dot of a fully qualified name (RFC 1034
-/// 3.1), an IPv6 address without its brackets; and the port, where one is named.
+/// A host in the form in which names are compared, and its port. The name is in lower case and without the trailing dot of a fully qualified
+/// name (RFC 1034 3.1); an IPv6 address is without its brackets.
 package struct HostName: Sendable, Hashable, CustomStringConvertible {
+    /// In lower case, without a trailing dot or brackets.
     package let name: String
-    /// nil: none is named.
+    /// nil: not given.
     package let port: UInt16?
     private let bytes: [UInt8]
 
-    /// - Parameter text: `host`, `host:port`, `[address]`, `[address]:port`, or an IPv6 address without brackets. nil: none of these.
+    /// - Parameter text: `host`, `host:port`, `[address]`, `[address]:port`, or an IPv6 address without brackets. Anything else gives nil.
     package init?(_ text: some StringProtocol) {
         let written = Array(text.utf8)
         let isBareAddress = written.first != UInt8(ascii: "[") && written.count(where: { $0 == UInt8(ascii: ":") }) > 1
@@ -17,53 +18,48 @@ package struct HostName: Sendable, Hashable, CustomStringConvertible {
         port = parts.port
     }
 
-    /// Of the configuration, where it has been made sure that it is a host. One left out would be any host where it was to be this one.
-    package init(checked text: String) {
-        guard let host = HostName(text) else { preconditionFailure("'\(text)' has passed for a host and is none") }
-        self = host
-    }
-
     /// - Parameter host: without a port; an IPv6 address with or without brackets.
     package init?(_ host: String, port: UInt16) {
         let isBareAddress = host.contains(":") && !host.hasPrefix("[")
         self.init(isBareAddress ? "[\(host)]:\(port)" : "\(host):\(port)")
     }
 
-    /// A name without a port as it is compared. What is no host stays one that equals none.
+    /// A name without a port, in the form in which names are compared. What is not a host stays unequal to every host.
     package static func normalized(_ name: some StringProtocol) -> String {
         let name = name.lowercased()
         return name.hasSuffix(".") ? String(name.dropLast()) : name
     }
 
-    /// Whether a `Host` field or the like holds a host, and perhaps a port.
+    /// The value of a `Host` field, or of a field like it, is a host and perhaps a port.
     package static func isAuthority(_ field: ArraySlice<UInt8>) -> Bool {
         field.withUnsafeBytes { Authority($0, 0..<$0.count) != nil }
     }
 
-    /// Whether a `Host` field or the like means this host: on the port that this names, or on any.
-    package func isMeant(by field: ArraySlice<UInt8>) -> Bool {
+    /// The value of a `Host` field, or of a field like it, names this host: on this port, or on any where this has none.
+    package func matches(_ field: ArraySlice<UInt8>) -> Bool {
         field.withUnsafeBytes { all in
             guard let parts = Authority(all, 0..<all.count), port == nil || port == parts.port else { return false }
             return parts.name.count == bytes.count && zip(all[parts.name], bytes).allSatisfy { lower($0) == $1 }
         }
     }
 
-    /// A name under that domain, and not the domain itself.
+    /// A name under that domain, but not the domain itself.
     package func isBelow(_ domain: HostName) -> Bool { name.count > domain.name.count && name.hasSuffix("." + domain.name) }
 
+    /// `name`, `name:port`, `[address]:port`.
     package var description: String {
         let name = name.contains(":") ? "[\(name)]" : name
         return port.map { "\(name):\($0)" } ?? name
     }
 }
 
-/// Where in an authority (RFC 3986 3.2) its host and port are: nothing is copied. One with user information is none.
+/// Where in an authority (RFC 3986 3.2) the host is, and its port. Nothing is copied. nil for anything else, user information included.
 struct Authority {
     /// Without an address's brackets, and without a name's trailing dot.
     let name: Range<Int>
     let port: UInt16?
 
-    /// A DNS name has 253 characters at most (RFC 1035 3.1); with a trailing dot, or an address's brackets, and a port.
+    /// A DNS name has at most 253 characters (RFC 1035 3.1); then a trailing dot, or an address's brackets, and a port.
     private static let maxBytes = 253 + 2 + 6
 
     init?(_ all: UnsafeRawBufferPointer, _ range: Range<Int>) {
@@ -98,5 +94,5 @@ struct Authority {
 }
 
 private func isHexadecimal(_ byte: UInt8) -> Bool { byte &- 48 < 10 || (byte | 0x20) &- 97 < 6 }
-/// Letters, digits, and what stands between them; `_` is in names of compose's and Kubernetes' making.
+/// Letters, digits, and what may stand between them. Names made by compose and Kubernetes contain `_`.
 private func isNameCharacter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 97 < 26 || byte &- 48 < 10 || "-._".utf8.contains(byte) }

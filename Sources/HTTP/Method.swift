@@ -1,11 +1,13 @@
-/// The methods a registry knows (distribution spec, section "Endpoints"); any other token is `other`.
+/// The methods that a registry knows (distribution spec, section "Endpoints"). Any other token is `other`.
 package enum Method: UInt8, Sendable, CaseIterable {
     case get, head, put, post, patch, delete, options, other
 
+    /// - Parameter token: case-sensitive (RFC 9110 9.1).
     package init(_ token: UnsafeRawBufferPointer) {
         self = Self.allCases.first { $0 != .other && token.elementsEqual($0.token.utf8Bytes) } ?? .other
     }
 
+    /// The method on the wire.
     package var token: StaticString {
         switch self {
         case .get: "GET"
@@ -19,16 +21,11 @@ package enum Method: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// RFC 9110 9.2.2: sending it twice does no more than sending it once.
+    /// Sending the request twice has the same effect as sending it once (RFC 9110 9.2.2).
     package var isIdempotent: Bool {
         switch self {
         case .get, .head, .put, .delete, .options: true
         case .post, .patch, .other: false
         }
     }
-}
-
-extension StaticString {
-    /// The literal's bytes, where they lie.
-    @inlinable package var utf8Bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount) }
 }

@@ -1,4 +1,4 @@
-/// Writes the head of a response: the status line, the fields, and what ends the head. The one place that does.
+/// Writes the head of a response: the status line, the fields, and the end of the head. Every response's head is written here.
 ///
 /// Appends straight into one buffer and allocates nothing per field. Not copyable, so that the buffer has one owner: a second reference to it
 /// would make the next append copy the whole head.
@@ -26,24 +26,21 @@ package struct ResponseHeadWriter: ~Copyable {
         self.buffer = consume buffer
         self.buffer.removeAll(keepingCapacity: true)
         self.buffer.reserveCapacity(Self.initialCapacity)
-        self.buffer.append("HTTP/1.1 ")
-        self.buffer.append(decimal: status)
-        self.buffer.append(" ")
-        self.buffer.append(reasonPhrase(status))
-        self.buffer.append("\r\n")
+        self.buffer.appendStatusLine(status)
     }
 
     /// The head so far.
     package var bytes: [UInt8] { buffer }
 
-    /// The caller makes sure that the value holds no line end.
+    /// `name: value CRLF`. The caller makes sure that the value holds no line end.
     @inlinable package mutating func field(_ name: StaticString, _ value: some Collection<UInt8>) {
         buffer.appendField(name, value)
     }
 
+    /// `name: value CRLF`.
     package mutating func field(_ name: StaticString, decimal value: Int) { buffer.appendField(name, decimal: value) }
 
-    /// Control characters in values become blanks, so that a value cannot end its line early.
+    /// Writes one line for each. Control characters in values become blanks, so that a value cannot end its line early.
     package mutating func fields(_ fields: [(String, String)]) {
         for (name, value) in fields {
             buffer.append(contentsOf: name.utf8)

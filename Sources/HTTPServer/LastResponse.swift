@@ -3,6 +3,7 @@ package import Transport
 
 /// A whole response after which the connection ends: to a malformed request, or to a client that is not served.
 package enum LastResponse {
+    /// The whole response, with `Date`, `Content-Length` and `Connection: close`.
     package static func bytes(_ status: Int, fields: [(String, String)], body: [UInt8], on loop: EventLoop) -> [UInt8] {
         var head = ResponseHeadWriter(status: status)
         head.field("Date", loop.date.now())

@@ -4,9 +4,11 @@ package import Transport
 
 /// What a read of a body came to. The payload lies at the front of the buffer that was read into.
 package enum BodyProgress {
-    /// So many bytes of payload, never 0.
+    /// So many bytes of payload, at least 1.
     case payload(Int)
+    /// The body is complete.
     case end
+    /// Nothing is there now: wait until the stream is readable, or, with TLS, writable.
     case wantsRead, wantsWrite
 }
 
@@ -52,7 +54,8 @@ package final class MessageReader {
     /// Starts counting `received` anew.
     package func beginMessage() { received = 0 }
 
-    /// Moves the next head out of the buffered input. false: more bytes are needed.
+    /// Moves the next head out of the buffered input.
+    /// - Returns: false: more bytes are needed.
     package func tryTakeHead(_ head: Head, as kind: Head.Kind) throws(HeadError) -> Bool { try self.head.take(head, as: kind) }
 
     /// Drops an empty line before a request line (RFC 9112 2.2).
@@ -86,6 +89,7 @@ package final class MessageReader {
         bodyReceived = 0
     }
 
+    /// The end of the body has been read. Never for a body that ends with the connection.
     package var isBodyDone: Bool { body.isDone }
     /// Bytes of the body that are still to be read; nil: its framing does not say.
     package var remainingLength: Int? { body.remainingLength }
@@ -94,12 +98,12 @@ package final class MessageReader {
     /// - Throws: `HeadError` for malformed chunks; `TransportError` of kind `.closed` when the stream ends before the body.
     package func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> BodyProgress {
         while !body.isDone {
-            let room = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(body.remainingLength ?? buffer.count))
+            let target = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(body.remainingLength ?? buffer.count))
             let count: Int
             if !head.input.isEmpty {
-                count = takeBuffered(room)
+                count = takeBuffered(into: target)
             } else {
-                switch try stream.tryRead(into: room) {
+                switch try stream.tryRead(into: target) {
                 case .bytes(let some): count = some
                 case .wantsRead: return .wantsRead
                 case .wantsWrite: return .wantsWrite
@@ -109,17 +113,17 @@ package final class MessageReader {
                 }
                 received += count
             }
-            let (payload, taken) = try body.decode(UnsafeMutableRawBufferPointer(rebasing: room.prefix(count)))
+            let (payload, taken) = try body.decode(UnsafeMutableRawBufferPointer(rebasing: target.prefix(count)))
             bodyReceived += taken
-            if taken < count { head.input.insert(contentsOf: room[taken..<count], at: 0) }
+            if taken < count { head.input.insert(contentsOf: target[taken..<count], at: 0) }
             if payload > 0 { return .payload(payload) }
         }
         return .end
     }
 
-    private func takeBuffered(_ room: UnsafeMutableRawBufferPointer) -> Int {
-        let count = min(head.input.count, room.count)
-        head.input.withUnsafeBytes { room.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(count))) }
+    private func takeBuffered(into target: UnsafeMutableRawBufferPointer) -> Int {
+        let count = min(head.input.count, target.count)
+        head.input.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(count))) }
         head.input.removeFirst(count)
         if head.input.isEmpty, head.input.capacity > Self.keptCapacity { head.releaseBuffer() }
         return count

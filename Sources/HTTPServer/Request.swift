@@ -2,48 +2,58 @@ package import HTTP
 import Crypto
 import Transport
 
-/// A request and the answer to it. One object a connection, reused from request to request.
+/// A request and the response to it. One object per connection, reused from request to request.
 package final class Request {
+    /// The request's head. Overwritten by the next request's.
     package let head = Head()
-    /// Its connection outlives it: the request is a part of the connection.
+    /// Outlives the request, which is a part of it.
     package unowned let connection: ServerConnection
     private let reader: MessageReader
 
+    /// `100 Continue` was asked for and not sent yet.
     private var isContinuePending = false
-    /// How the answer's body is framed, from `begin` to `end`.
+    /// How the rest of the response's body is framed, from `begin` to `end`.
     private var responseFraming = BodyFraming.none
-    /// The answer cannot be followed by another one on this connection.
+    /// What the stream will have sent when the response's head has gone out; nil: the response has not started.
+    private var bodyStart: Int?
+    /// No other response can follow this one on the connection.
     private var closes = false
+    /// From the request's head until `finish` has read the last of the body.
     private(set) var isOpen = false
 
     init(_ connection: ServerConnection) { (self.connection, reader) = (connection, connection.reader) }
 
+    /// A new head has been read into `head`.
     func begin() {
         reader.beginBody(head.framing)
         isContinuePending = head.expectsContinue && !reader.isBodyDone
         closes = !head.keepsAlive
         responseFraming = .none
+        bodyStart = nil
         isOpen = true
     }
 
+    /// Of the request line.
     package var method: Method { head.method }
-    /// The path as it was sent, percent-encoded.
+    /// The path as sent, percent-encoded.
     package var path: String { String(decoding: head.target.prefix { $0 != UInt8(ascii: "?") }, as: UTF8.self) }
-    /// What follows the question mark, as it was sent.
+    /// What follows the question mark, as sent; nil: there is none.
     package var query: String? {
         head.target.firstIndex(of: UInt8(ascii: "?")).map { String(decoding: head.target[($0 + 1)...], as: UTF8.self) }
     }
+    /// A request field by any name, in any case: its values joined with a comma. nil: absent.
     package func field(_ name: String) -> String? { head.string(name) }
 
     // MARK: The body
 
-    /// Bytes of the body so far, with its framing.
+    /// Bytes of the body read so far, with its framing.
     package var bodyReceived: Int { reader.bodyReceived }
+    /// The end of the body has not been read.
     package var hasUnreadBody: Bool { isOpen && !reader.isBodyDone }
     /// The client waits for `100 Continue` before it sends the body (RFC 9110 10.1.1).
     package var awaitsContinue: Bool { isContinuePending && !reader.hasBufferedInput }
 
-    /// Lets a client that waits for it send its body.
+    /// Sends `100 Continue` to a client that waits for it; once, and not to one that already sends its body.
     package func sendContinue() async throws {
         guard isContinuePending else { return }
         isContinuePending = false
@@ -51,18 +61,19 @@ package final class Request {
         try await connection.stream.write(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8), timeout: connection.settings.stallTimeout)
     }
 
-    /// Payload that is there now. What comes after the body stays with the connection.
+    /// Reads payload that is there now. What comes after the body stays with the connection.
+    /// - Throws: as `MessageReader.tryRead`.
     package func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> BodyProgress { try reader.tryRead(into: buffer) }
 
-    /// The next piece of the payload, of at most `count` bytes; empty at the end.
+    /// Reads the next piece of the payload, of at most `count` bytes; empty at the end. Sends `100 Continue` first where the client waits for it.
     package func read(upTo count: Int) async throws -> [UInt8] {
         if awaitsContinue { try await sendContinue() }
-        let room = UnsafeMutableRawBufferPointer(rebasing: connection.scratch.prefix(count))
+        let buffer = UnsafeMutableRawBufferPointer(rebasing: connection.scratch.prefix(count))
         let loop = connection.stream.loop
         if loop.isTurnOver { await loop.nextTurn() }
         while true {
-            switch try tryRead(into: room) {
-            case .payload(let payload): return [UInt8](UnsafeRawBufferPointer(rebasing: room.prefix(payload)))
+            switch try tryRead(into: buffer) {
+            case .payload(let payload): return [UInt8](UnsafeRawBufferPointer(rebasing: buffer.prefix(payload)))
             case .end: return []
             case .wantsRead: try await connection.stream.waitUntilReadable(timeout: connection.settings.stallTimeout)
             case .wantsWrite: try await connection.stream.waitUntilWritable(timeout: connection.settings.stallTimeout)
@@ -70,26 +81,27 @@ package final class Request {
         }
     }
 
-    /// The whole payload when it has at most `limit` bytes; nil when it has more.
+    /// Reads the whole payload when it has at most `limit` bytes; nil when it has more. A length that is too large is refused before the client
+    /// is told to send the body.
     package func collect(upTo limit: Int) async throws -> [UInt8]? {
         if case .length(let count) = head.framing, count > limit { return nil }
         if awaitsContinue { try await sendContinue() }
         return try await reader.collect(upTo: limit, scratch: connection.scratch, timeout: connection.settings.stallTimeout)
     }
 
-    // MARK: The answer
+    // MARK: The response
 
-    /// An unread body of at most this size is passed over to keep the connection; past it, closing is cheaper.
-    private static let passedOverBytes = 64 << 10
+    /// Bytes of an unread body that are read and dropped to keep the connection. Past it, closing is cheaper.
+    private static let maxDiscardedBytes = 64 << 10
 
-    /// Whether another request may follow the answer that is about to be written. Decides `Connection: close`.
+    /// Another request may follow the response that is about to be written.
     package var keepsAlive: Bool {
         guard !closes, !connection.isDraining, !awaitsContinue else { return false }
-        return reader.isBodyDone || (reader.remainingLength ?? .max) <= Self.passedOverBytes
+        return reader.isBodyDone || (reader.remainingLength ?? .max) <= Self.maxDiscardedBytes
     }
 
-    /// What the response's head has to say of the connection, which then is so: that it ends, or to HTTP/1.0, which takes silence for that,
-    /// that it persists (RFC 9112 9.3).
+    /// The whole `Connection` line of the response's head, or nothing. `Connection: close` commits to closing after this response. HTTP/1.0 clients
+    /// are told when the connection persists (RFC 9112 9.3).
     package func connectionField() -> StaticString {
         guard keepsAlive else {
             closes = true
@@ -98,20 +110,21 @@ package final class Request {
         return head.isVersion11 ? "" : "Connection: keep-alive\r\n"
     }
 
-    /// The answer ends with the connection, or is unfinished: nothing may follow it.
+    /// Closes the connection after this response, which ends with the connection or is incomplete.
     package func closeAfterResponse() { closes = true }
 
-    /// A whole answer. `Content-Length`, and `Connection` where needed, are added; to HEAD the body is left out.
+    /// Sends a whole response. Adds `Date`, `Content-Length`, and `Connection` where needed; leaves out the body for HEAD.
     package func respond(_ status: Int, fields: [(String, String)] = [], body payload: [UInt8] = []) async throws {
         try await begin(status, fields: fields, length: payload.count)
         try await send(payload)
         try await end()
     }
 
-    /// The head of an answer whose body follows by `send`. `length` nil: chunked, or to the connection's end for HTTP/1.0.
+    /// Sends the head of a response whose body follows by `send`.
+    /// - Parameter length: of the body; nil: chunked, or to the connection's end for HTTP/1.0.
     package func begin(_ status: Int, fields: [(String, String)] = [], length: Int?) async throws {
         var response = ResponseHeadWriter(status: status)
-        // The sandbox has a clock of its own.
+        // The sandbox sets its own Date.
         if !fields.contains(where: { $0.0 == "Date" }) { response.field("Date", connection.stream.loop.date.now()) }
         response.fields(fields)
         let hasBody = status >= 200 && status != 204 && status != 304
@@ -127,14 +140,22 @@ package final class Request {
             closes = true
         }
         if head.method == .head { responseFraming = .none }
-        try await write(response.finish(framing, date: nil, connection: connectionField()))
+        let bytes = response.finish(framing, date: nil, connection: connectionField())
+        startResponse(headCount: bytes.count)
+        try await write(bytes)
     }
 
-    /// A piece of the answer's body. Left out where the answer has none (HEAD).
+    /// A head of `headCount` bytes is about to be written to the stream, by `begin` or by somebody who writes the response there themselves.
+    package func startResponse(headCount: Int) { bodyStart = connection.stream.sent + headCount }
+
+    /// Bytes of the response's body that have been sent, with their framing; nil: the response has not started.
+    package var responseBodySent: Int? { bodyStart.map { max(0, connection.stream.sent - $0) } }
+
+    /// Sends a piece of the response's body, unless the response has none (HEAD).
     package func send(_ piece: [UInt8]) async throws {
         guard responseFraming != .none, !piece.isEmpty else { return }
         if case .length(let rest) = responseFraming {
-            guard piece.count <= rest else { preconditionFailure("an answer's body is longer than its Content-Length") }
+            guard piece.count <= rest else { preconditionFailure("a response body is longer than its Content-Length") }
             responseFraming = piece.count == rest ? .none : .length(rest - piece.count)
         }
         guard responseFraming == .chunked else { return try await write(piece) }
@@ -145,6 +166,7 @@ package final class Request {
         try await write(chunk)
     }
 
+    /// Ends the response's body. To be called once, after the last `send`.
     package func end() async throws {
         if responseFraming == .chunked {
             try await write(Array("0\r\n\r\n".utf8))
@@ -156,13 +178,13 @@ package final class Request {
         try await connection.stream.write(bytes, timeout: connection.settings.stallTimeout)
     }
 
-    /// Ends the connection at once with a reset: the client cannot take what it has got for the whole.
+    /// Resets the connection at once, so that the client cannot take what it has got for the whole.
     package func abort() {
         closes = true
         connection.stream.reset()
     }
 
-    /// Makes the connection ready for the next request. false: there can be none.
+    /// Makes the connection ready for the next request. false: the connection must be closed.
     func finish() async -> Bool {
         defer { if reader.isBodyDone { isOpen = false } }
         guard !closes, responseFraming == .none, connection.stream.isOpen, !awaitsContinue,
@@ -170,11 +192,13 @@ package final class Request {
         else {
             return false
         }
-        isContinuePending = false  // it has its answer: an interim one would be taken for the next request's
-        var passedOver = 0
+        isContinuePending = false  // after the final response, the client would take 100 for the next request's
+        var discarded = 0
         while !reader.isBodyDone {
-            guard passedOver <= Self.passedOverBytes, let piece = try? await read(upTo: Self.passedOverBytes) else { return false }
-            passedOver += piece.count
+            guard discarded <= Self.maxDiscardedBytes, let piece = try? await read(upTo: Self.maxDiscardedBytes) else {
+                return false
+            }
+            discarded += piece.count
         }
         return true
     }

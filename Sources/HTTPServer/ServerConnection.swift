@@ -2,24 +2,27 @@ package import Crypto
 package import HTTP
 package import Transport
 
-/// A client's connection, from its first byte to its last: requests come out of it in order, one at a time, and each is
-/// answered before the next is read, so pipelined requests are answered in order too. Confined to its loop.
+/// A client's connection, from its first byte to its last. Requests come out of it one at a time: each gets its response before the next is read,
+/// so pipelined requests get theirs in order. Confined to its loop.
 package final class ServerConnection {
+    /// The client's socket, plain or TLS.
     package let stream: SocketStream
+    /// The socket's other end: the client, or a proxy before us.
     package let peer: SocketAddress
-    /// The peer's address without its port, as text for the log: made once a connection.
+    /// The peer's address without its port, as text for the log: formatted once per connection.
     package private(set) lazy var peerText = Array(peer.host.utf8)
+    /// The bounds of this connection.
     package let settings: ServerSettings
-    /// The loop's scratch buffer: what is in it is good until the next `await`.
+    /// The loop's scratch buffer: its content is valid until the next `await`.
     package let scratch: UnsafeMutableRawBufferPointer
-    /// The head that ended the connection; it has been answered.
-    private var refusal: HeadError?
-    /// No further request is read after the one being answered.
+    /// A malformed head, whose error response has been sent, ended the connection.
+    private var wasRejected = false
+    /// No further request is read after the current one.
     package private(set) var isDraining = false
-    /// It was ended in the middle of an exchange, by us.
+    /// `abandon` ended the connection, perhaps in the middle of an exchange.
     package private(set) var isAbandoned = false
 
-    /// What a malformed head is answered with, whole; it is logged there as well.
+    /// Makes the whole response to a malformed head, and logs it.
     package typealias Rejection = (HeadError, ServerConnection) -> [UInt8]
 
     private let rejection: Rejection?
@@ -27,10 +30,12 @@ package final class ServerConnection {
     /// nil while the connection is idle.
     private var request: Request?
     private var isIdle = false
-    /// What ended the time without a task.
-    private var parkedUntil: Wake?
+    /// What ended the last `park`; nil: the connection was not parked.
+    private var parkWake: Wake?
 
-    /// - Parameter rejection: nil: the reason as plain text.
+    /// - Parameters:
+    ///   - tally: what the connection's bytes are counted in.
+    ///   - rejection: nil: the reason as plain text.
     package init(
         _ socket: AcceptedSocket, on loop: EventLoop, settings: ServerSettings, tally: ByteTally? = nil, rejection: Rejection? = nil
     ) {
@@ -41,22 +46,23 @@ package final class ServerConnection {
         (self.settings, self.rejection) = (settings, rejection)
     }
 
-    /// The TLS handshake, where the listener has one. false: it failed and the connection is closed.
+    /// Does the TLS handshake where the listener has TLS. The caller closes when it throws.
     package func secure(_ server: TLSServer?) async throws {
         guard let server else { return }
         try await stream.acceptTLS(server, timeout: settings.tlsHandshakeTimeout)
     }
 
-    /// What a connection has next.
+    /// What comes next on a connection.
     package enum Next {
         case request(Request)
-        /// Nothing for a while: what it held is given back. To be followed by `park`.
+        /// No request for a while: the buffers have been freed. To be followed by `park`.
         case idle
-        /// It is closed.
+        /// The connection is closed.
         case end
     }
 
-    /// The next request, its head parsed; nil when the connection is over. For hosts of few connections; others use `next`.
+    /// Reads the head of the next request; nil when the connection is over. Keeps the task while the connection is idle: for hosts of few
+    /// connections. Others use `next`.
     package func nextRequest() async -> Request? {
         while true {
             switch await next() {
@@ -67,24 +73,24 @@ package final class ServerConnection {
         }
     }
 
-    /// The next request, its head parsed. What is malformed is answered, and ends the connection. The request before it is
-    /// finished first: its unread body is passed over, within bounds.
+    /// Finishes the current request, dropping its unread body within bounds, and reads the head of the next. A malformed head gets an error
+    /// response and ends the connection.
     package func next() async -> Next {
         if let request, request.isOpen, await !request.finish() {
             await close()
             return .end
         }
         do {
-            guard !isDraining, parkedUntil != .timedOut else {
+            guard !isDraining, parkWake != .timedOut else {
                 await close()
                 return .end
             }
-            if parkedUntil == nil, !reader.hasBufferedInput, !stream.hasPending, try await !hasArrived() {
+            if parkWake == nil, !reader.hasBufferedInput, !stream.hasPending, try await !hasArrived() {
                 request = nil
                 reader.releaseBuffer()
                 return .idle
             }
-            parkedUntil = nil
+            parkWake = nil
             let request = request ?? Request(self)
             self.request = request
             guard try await readHead(into: request.head) else {
@@ -94,28 +100,28 @@ package final class ServerConnection {
             request.begin()
             return .request(request)
         } catch {
-            if let error = error as? HeadError { await refuse(error) }
+            if let error = error as? HeadError { await reject(error) }
             await close()
             return .end
         }
     }
 
-    /// Waits without a task after `next` said `idle`. `resume` is called once, on the loop: when bytes have come, when the idle time is
-    /// over, or when the connection is to end. `next` then says which.
+    /// Waits without a task after `next` has returned `idle`. `resume` is called once, on the loop: when bytes have come, when the idle time is
+    /// over, or when the connection is to end. The next call of `next` tells which.
     package func park(_ resume: @escaping () -> Void) {
         guard !isDraining else { return resume() }
         isIdle = true
         stream.waiter.reset()
-        stream.waiter.whenWoken { [unowned self] wake in  // the connection owns the stream and its waiter
+        stream.waiter.onNextWake { [unowned self] wake in  // the connection owns the stream and its waiter
             isIdle = false
-            parkedUntil = wake
+            parkWake = wake
             stream.unwatch()
             resume()
         }
         stream.watchReadable(timeout: settings.parkedTimeout)
     }
 
-    /// Waits for the first byte of a request for as long as an idle connection may hold memory. false: none has come.
+    /// Waits for the first byte of a request for as long as an idle connection keeps its memory. false: none has come.
     private func hasArrived() async throws -> Bool {
         isIdle = true
         defer { isIdle = false }
@@ -125,34 +131,34 @@ package final class ServerConnection {
         return true
     }
 
-    /// Ends the connection as soon as no exchange is on it: at once when it is idle.
+    /// Ends the connection after the current exchange: at once when it is idle.
     package func drain() {
         isDraining = true
         if isIdle { stream.waiter.wake(.cancelled) }
     }
 
-    /// Ends it whatever is on it: the drain's time is up.
+    /// Resets the connection, also in the middle of an exchange: the drain's time is over.
     package func abandon() {
         isAbandoned = true
         stream.waiter.cancel()
         stream.reset()
     }
 
-    /// In order; a client that still sends is heard out for a moment, since closing with unread bytes resets the connection
-    /// and may take the answer with it (RFC 9112 9.6).
+    /// Closes in order. Reads from a client that still sends for a moment first: closing with unread bytes resets the connection, and the client
+    /// may then lose the response (RFC 9112 9.6).
     private func close() async {
-        if stream.isOpen, request?.hasUnreadBody == true || refusal != nil { await stream.linger(for: Self.lingerTime) }
+        if stream.isOpen, request?.hasUnreadBody == true || wasRejected { await stream.linger(for: Self.lingerTime) }
         stream.close()
     }
 
     private func readHead(into head: Head) async throws -> Bool {
         if !reader.hasBufferedInput {
             guard try await receive(timeout: settings.headTimeout) else { return false }
-            // RFC 8446 5.1: a handshake record. No method begins so.
+            // A TLS handshake record begins with 22 (RFC 8446 5.1). No method does.
             if !stream.isTLS, reader.firstBufferedByte == 22 { throw HeadError.tlsRecord }
         }
         reader.skipEmptyLine()
-        // Requests that have come already are taken without a wait, as many as a client sends: the others have their turn in between.
+        // Pipelined requests are taken without a wait, as many as a client sends: other connections have their turn in between.
         stream.loop.spend()
         if stream.loop.isTurnOver { await stream.loop.nextTurn() }
         if try reader.tryTakeHead(head, as: .request) { return true }
@@ -170,14 +176,14 @@ package final class ServerConnection {
         return true
     }
 
-    /// More bytes into the reader. Never more at once than a head may have, so that a flood is refused before it is stored.
+    /// Reads more bytes. Never more at once than a head may have, so that a flood is refused before it is stored.
     private func receive(timeout: Duration) async throws -> Bool {
-        let room = UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(settings.limits.bytes))
-        return try await reader.receive(through: room, timeout: timeout)
+        let buffer = UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(settings.limits.bytes))
+        return try await reader.receive(through: buffer, timeout: timeout)
     }
 
-    private func refuse(_ error: HeadError) async {
-        refusal = error
+    private func reject(_ error: HeadError) async {
+        wasRejected = true
         let response =
             rejection?(error, self)
             ?? LastResponse.bytes(
@@ -186,6 +192,6 @@ package final class ServerConnection {
         try? await stream.write(response, timeout: settings.stallTimeout)
     }
 
-    /// Bound of hearing out a client whose connection is to be closed.
+    /// How long a client may go on sending before the connection is closed on it.
     private static let lingerTime = Duration.seconds(2)
 }

@@ -1,23 +1,26 @@
 package import HTTP
 
-/// The bounds of a connection. The defaults are the contract's.
+/// The bounds of a client's connection.
 package struct ServerSettings: Sendable {
+    /// Of a request's head.
     package var limits = HeadLimits()
     /// From a request's first byte to the end of its head.
     package var headTimeout = Duration.seconds(10)
+    /// For the whole handshake.
     package var tlsHandshakeTimeout = Duration.seconds(10)
     /// Between two requests.
     package var idleTimeout = Duration.seconds(75)
-    /// Without a byte moving, in a body or an answer.
+    /// Without a byte moving, in a request's body or a response.
     package var stallTimeout = Duration.seconds(60)
 
+    /// The defaults of the configuration file.
     package init() {}
 
     /// How long an idle connection keeps its buffers and its task: most clients that send another request do so sooner.
     var heldTimeout: Duration { min(idleTimeout, .seconds(1)) }
-    /// The rest of the idle time.
+    /// The rest of the idle time, without buffers and task.
     var parkedTimeout: Duration { idleTimeout - heldTimeout }
 
-    /// The durations that every connection of a loop waits with: worth a queue of their own there.
+    /// The durations that every connection of a loop waits with, for `EventLoop.keepTimeouts`.
     package var timeouts: [Duration] { [heldTimeout, parkedTimeout, stallTimeout] }
 }

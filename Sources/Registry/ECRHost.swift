@@ -1,19 +1,23 @@
-/// A registry of Amazon ECR by its host: account, region and partition are read from it (ECR 1.7).
+/// The host of an Amazon ECR registry, from which its account, region and partition are read (ECR 1.7).
 package struct ECRHost: Sendable, Equatable {
     /// In lower case.
     package let host: String
     /// Twelve digits; nil for ECR Public.
     package let account: String?
+    /// `eu-west-1`; `us-east-1` for ECR Public.
     package let region: String
+    /// Whether the host is a FIPS endpoint.
     package let isFIPS: Bool
+    /// Whether the host has IPv6 addresses too.
     package let isDualStack: Bool
     private let partition: Partition
 
+    /// For error messages.
     package static let allowed = "an ECR host such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com, or public.ecr.aws"
-    /// ECR Public, by its classic name and by the one that is reached over IPv6 too.
+    /// ECR Public's classic host and its dual-stack host.
     private static let publicHost = "public.ecr.aws", publicDualStackHost = "ecr-public.aws.com"
 
-    /// nil for any other host.
+    /// Returns nil for any other host. The case of letters does not matter.
     package init?(_ text: String) {
         host = text.lowercased()
         if host == Self.publicHost || host == Self.publicDualStackHost {
@@ -39,25 +43,31 @@ package struct ECRHost: Sendable, Equatable {
         isFIPS = service == "ecr-fips"
     }
 
+    /// Whether this is ECR Public.
     package var isPublic: Bool { account == nil }
 
-    /// Where `GetAuthorizationToken` is asked. The environment may ask for FIPS or dual-stack endpoints where the host does not.
+    /// The host of the API that has GetAuthorizationToken.
+    /// - Parameters:
+    ///   - fips: requests a FIPS endpoint even where the registry's host is none.
+    ///   - dualStack: likewise for dual-stack endpoints.
     package func apiHost(fips: Bool = false, dualStack: Bool = false) -> String {
         partition.host(
             of: isPublic ? .ecrPublic : .ecr, in: region, fips: isFIPS || fips, dualStack: isDualStack || dualStack)
     }
 
-    /// Of the same region, and reached in the same ways.
+    /// The host of STS in the same region, of the same kind.
+    /// - Parameters: as for `apiHost`.
     package func stsHost(fips: Bool = false, dualStack: Bool = false) -> String {
         partition.host(of: .sts, in: region, fips: isFIPS || fips, dualStack: isDualStack || dualStack)
     }
 
-    /// `aws`, `aws-cn`, …: as it stands in ARNs.
+    /// As in ARNs: `aws`, `aws-cn`.
     package var partitionName: String { partition.name }
-    /// What the partition's hosts end in: `amazonaws.com`.
+    /// The domain of the partition's hosts: `amazonaws.com`.
     package var partitionSuffix: String { partition.suffix }
 
-    /// Whether a host is one of AWS's own in this registry's partition: its S3, and what else it names itself.
+    /// Whether a host is in a domain of AWS's in this registry's partition, such as its S3.
+    /// - Parameter host: in lower case, without a port.
     package func isBesideAWS(_ host: String) -> Bool {
         [partition.suffix, partition.dualStackSuffix, partition.dualStackRegistrySuffix].contains { host.hasSuffix("." + $0) }
     }

@@ -1,15 +1,23 @@
-/// A place of the registry API (distribution spec, "Endpoints"). A path that is none of these is never forwarded.
+/// An endpoint of the registry API (distribution spec, "Endpoints"). Paths that are none of these are never forwarded.
 package enum Endpoint: Sendable, Hashable {
+    /// `/v2/`
     case ping
+    /// `/v2/_catalog`
     case catalog
+    /// `/v2/<name>/tags/list`
     case tags(Repository)
+    /// `/v2/<name>/manifests/<reference>`
     case manifest(Repository, Reference)
+    /// `/v2/<name>/blobs/<digest>`
     case blob(Repository, Digest)
+    /// `/v2/<name>/blobs/uploads/`, where uploads begin.
     case uploads(Repository)
-    /// An upload session; its name is the upstream's and means nothing here.
+    /// `/v2/<name>/blobs/uploads/<session>`, an upload session. The upstream chooses its name, which has no meaning here.
     case upload(Repository, session: [UInt8])
+    /// `/v2/<name>/referrers/<digest>`
     case referrers(Repository, Digest)
 
+    /// nil for endpoints outside of repositories.
     package var repository: Repository? {
         switch self {
         case .ping, .catalog: nil
@@ -19,10 +27,11 @@ package enum Endpoint: Sendable, Hashable {
         }
     }
 
-    /// A session's name: bounded, and of characters that no reader takes for anything else.
+    /// The longest name of an upload session. ECR's have 36 bytes.
     static let maxSessionBytes = 512
 
     /// - Parameter path: decoded.
+    /// - Throws: the error response for a path that is not an endpoint, or whose name, reference, digest or session is invalid.
     package init(path: [UInt8]) throws(RegistryError) {
         guard path.starts(with: "/v2".utf8) else { throw .notAnEndpoint }
         let rest = path.dropFirst(3)
@@ -37,7 +46,7 @@ package enum Endpoint: Sendable, Hashable {
         }
     }
 
-    /// Names may hold `blobs`, `manifests` and the like as components of their own, so the end of the path decides.
+    /// Repository names may have components such as `blobs` and `manifests`, so the path is read from its end.
     private static func inRepository(_ segments: [ArraySlice<UInt8>]) throws(RegistryError) -> Endpoint {
         func word(_ back: Int, _ text: StaticString) -> Bool {
             segments.count > back
@@ -69,7 +78,7 @@ package enum Endpoint: Sendable, Hashable {
         throw .notAnEndpoint
     }
 
-    /// RFC 3986's unreserved characters and the padding of base64.
+    /// RFC 3986's unreserved characters and the padding of base64, which no parser takes for a delimiter.
     private static func isSessionCharacter(_ byte: UInt8) -> Bool {
         (byte | 0x20) &- 97 < 26 || byte &- 48 < 10 || "-._~=".utf8.contains(byte)
     }

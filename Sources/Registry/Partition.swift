@@ -1,19 +1,19 @@
-/// A partition of AWS: regions that share the names of their hosts (ECR 1.7). The hosts are those of botocore's endpoint rules.
+/// A partition of AWS: regions whose hosts share a domain (ECR 1.7). The hosts follow botocore's endpoint rules.
 package struct Partition: Sendable, Equatable {
-    /// The services that have hosts here. `sso` is the portal that gives role credentials.
+    /// The services that Berth calls. `sso` is the portal that gives role credentials.
     package enum Service: String, Sendable, CaseIterable { case ecr, ecrPublic, sts, sso, ssoOIDC }
 
-    /// As it stands in ARNs: `aws`, `aws-cn`.
+    /// As in ARNs: `aws`, `aws-cn`.
     package let name: String
-    /// What its hosts end in: `amazonaws.com`.
+    /// The domain of its hosts: `amazonaws.com`.
     package let suffix: String
     let dualStackSuffix: String
     /// Registries have a dual-stack suffix of their own.
     let dualStackRegistrySuffix: String
-    /// What its regions begin with; two words follow, as in `us-gov-west-1`.
+    /// The starts of its regions' names; two words follow, as in `us-gov-west-1`.
     private let regions: [String]
 
-    /// nil when no partition has regions of such a name.
+    /// Returns nil when no partition has regions with such a name.
     package init?(ofRegion region: String) {
         let words = region.split(separator: "-", omittingEmptySubsequences: false)
         guard words.count > 2, words.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(Self.isLetterOrDigit) }),
@@ -27,7 +27,10 @@ package struct Partition: Sendable, Equatable {
     private static func isDigit(_ byte: UInt8) -> Bool { byte &- 48 < 10 }
     private static func isLetterOrDigit(_ byte: UInt8) -> Bool { byte &- 97 < 26 || isDigit(byte) }
 
-    /// AWS's own host of a service in one of the partition's regions.
+    /// AWS's host of a service in one of the partition's regions.
+    /// - Parameters:
+    ///   - fips: the FIPS endpoint.
+    ///   - dualStack: the endpoint with IPv6 addresses too.
     package func host(of service: Service, in region: String, fips: Bool = false, dualStack: Bool = false) -> String {
         let isGovernment = name == "aws-us-gov"
         let isClassicFIPS = fips && !dualStack
@@ -40,7 +43,7 @@ package struct Partition: Sendable, Equatable {
             case .sso: "portal.sso"
             case .ssoOIDC: "oidc"
             }
-        // GovCloud's hosts of these services are FIPS hosts without saying so.
+        // GovCloud's hosts of these services are FIPS endpoints without `-fips` in their name.
         let isPlain = isClassicFIPS && isGovernment && [.sts, .sso, .ssoOIDC].contains(service)
         return "\(label)\(fips && !isPlain ? "-fips" : "").\(region).\(dualStack ? dualStackSuffix : suffix)"
     }

@@ -1,24 +1,25 @@
-/// What a principal may be allowed to do with a repository.
-package enum Action: String, Sendable, CaseIterable {
-    case pull, push, delete, list
-}
-
-/// What a request does: its endpoint and method. The names are labels of metrics and of the log.
+/// What a request does, by its endpoint and method. The raw values are labels in metrics and in the access log.
 package enum RegistryOperation: String, Sendable, CaseIterable {
+    /// The endpoints that have only one operation; HEAD of `/v2/` is `ping` too.
     case ping, catalog, tags
+    /// On a manifest, by tag or digest.
     case manifestGet = "manifest_get", manifestHead = "manifest_head", manifestPut = "manifest_put", manifestDelete =
         "manifest_delete"
+    /// On a blob.
     case blobGet = "blob_get", blobHead = "blob_head", blobDelete = "blob_delete"
+    /// POST, PATCH and PUT of an upload.
     case uploadStart = "upload_start", uploadChunk = "upload_chunk", uploadFinish = "upload_finish"
+    /// GET and DELETE of an upload session.
     case uploadStatus = "upload_status", uploadCancel = "upload_cancel"
+    /// The list of manifests that refer to a subject.
     case referrers
-    /// What was refused before it was known what it would have been.
+    /// A request that was rejected before its operation was known.
     case other
 
-    /// Its place in `allCases`: what counters are indexed by.
+    /// The position in `allCases`, which counters are indexed by.
     package var index: Int { Self.allCases.firstIndex(of: self) ?? Self.allCases.count - 1 }
 
-    /// The methods of an endpoint and what each does there (distribution spec, "Endpoints").
+    /// The methods of an endpoint and their operations (distribution spec, "Endpoints"). Any other method is a 405.
     package static func all(of endpoint: Endpoint) -> [(method: StaticString, operation: RegistryOperation)] {
         switch endpoint {
         case .ping: [("GET", .ping), ("HEAD", .ping)]
@@ -32,7 +33,7 @@ package enum RegistryOperation: String, Sendable, CaseIterable {
         }
     }
 
-    /// What it does, for people: "may not …".
+    /// Completes the sentence "The user may not …".
     package var phrase: String {
         switch self {
         case .ping, .other: "do this"
@@ -44,14 +45,14 @@ package enum RegistryOperation: String, Sendable, CaseIterable {
         }
     }
 
-    /// Any one of these is enough.
+    /// The actions of which any one must be allowed; empty when none is needed.
     package var actions: [Action] {
         switch self {
         case .ping, .other: []
         case .catalog: [.list]
         case .tags: [.list, .pull]
         case .manifestGet, .manifestHead, .blobGet, .referrers: [.pull]
-        // A push asks with HEAD whether a layer is there before it sends it.
+        // Before a push sends a layer, it checks with HEAD whether the layer exists.
         case .blobHead: [.pull, .push]
         case .manifestPut, .uploadStart, .uploadChunk, .uploadFinish, .uploadStatus, .uploadCancel: [.push]
         case .manifestDelete, .blobDelete: [.delete]

@@ -1,23 +1,28 @@
 /// A repository's name (distribution spec, "Pulling manifests"; ECR's own grammar is the same, ECR 3):
 /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/…)*`, 255 bytes at most.
 package struct Repository: Hashable, Sendable, CustomStringConvertible {
+    /// The whole name, in ASCII.
     package let bytes: [UInt8]
 
+    /// As distribution limits it. ECR allows 256.
     package static let maxBytes = 255
 
+    /// Returns nil for any other text.
     package init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count <= Self.maxBytes, Self.isName(bytes) else { return nil }
         self.bytes = Array(bytes)
     }
 
+    /// Returns nil for any other text.
     package init?(_ string: String) { self.init(Array(string.utf8)) }
 
-    /// With `prefix` at its start replaced; nil when it does not start so, or when the result is no name.
+    /// The name with `other` in place of `prefix`; nil when it does not start with `prefix`, or when the result is not a valid name.
     package func replacing(prefix: [UInt8], with other: [UInt8]) -> Repository? {
         guard bytes.starts(with: prefix) else { return nil }
         return Repository(other + bytes.dropFirst(prefix.count))
     }
 
+    /// The whole name.
     package var description: String { String(decoding: bytes, as: UTF8.self) }
 
     private enum Last { case start, letter, dot, underscore, underscores, dash }

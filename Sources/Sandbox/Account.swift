@@ -1,6 +1,6 @@
 import Crypto
 
-/// The AWS account that the sandbox plays: everything its services share. Confined to the sandbox's loop.
+/// The emulated AWS account: the state that all services share. Confined to the sandbox's loop.
 final class Account {
     let id: String
     let region: String
@@ -13,7 +13,7 @@ final class Account {
     let blobs: BlobStore
     let uploads: Uploads
     let repositories: Repositories
-    /// IAM says no: to the APIs, and to the registry.
+    /// Whether IAM denies every API call, and every registry request.
     var isAPIDenied = false, isRegistryDenied = false
 
     init(_ settings: SandboxSettings, user: SigningKeys, directory: String) throws {
@@ -27,8 +27,8 @@ final class Account {
         repositories = try Repositories(directory: "\(directory)/repositories")
     }
 
-    var registryHost: String { Names(account: id, region: region).registry }
-    var bucketHost: String { Names(account: id, region: region).bucket }
+    var registryHost: String { AWSHosts(account: id, region: region).registry }
+    var bucketHost: String { AWSHosts(account: id, region: region).bucket }
 
     func repositoryARN(_ name: String) -> String { "arn:aws:ecr:\(region):\(id):repository/\(name)" }
 
@@ -41,12 +41,13 @@ final class Account {
         "The repository with name '\(name)' does not exist in the registry with id '\(registry ?? id)'"
     }
 
-    /// A token of ECR's own for the next page: opaque, and good for nothing else (ECR 1.3).
+    /// An opaque token for the next page, as ECR gives one (ECR 1.3).
+    /// - Parameter last: the key of the last element on this page.
     func pageToken(after last: String) -> String {
         Hexadecimal.string(of: Array(last.utf8)) + Hexadecimal.string(of: HMAC.sha256(key: pageKey, Array(last.utf8)).prefix(8))
     }
 
-    /// nil: not one of ours.
+    /// The key in a page token; nil when the sandbox did not issue it.
     func last(in pageToken: String) -> String? {
         let digits = Array(pageToken.utf8.dropLast(16))
         guard digits.count % 2 == 0, digits.count <= 1024 else { return nil }
@@ -58,17 +59,4 @@ final class Account {
     }
 
     private let pageKey = randomBytes(32)
-}
-
-/// A part of a list, and where the next begins.
-struct Page<Element> {
-    var elements: ArraySlice<Element>
-    var next: String?
-
-    /// - Parameter all: in an order that does not change when others are added.
-    init(of all: [Element], key: (Element) -> String, after last: String?, most: Int) {
-        let start = last.map { last in (all.firstIndex { key($0) == last } ?? all.count - 1) + 1 } ?? 0
-        elements = all[min(start, all.count)...].prefix(most)
-        next = elements.endIndex < all.count ? elements.last.map(key) : nil
-    }
 }

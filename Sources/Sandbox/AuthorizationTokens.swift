@@ -1,12 +1,12 @@
 import Crypto
 import FoundationEssentials
 
-/// ECR's authorization tokens (ECR 2.1): issued by the API, taken by the registry. A token carries its own claims under a
-/// MAC, so any number of them may be live and nothing is kept for them.
+/// ECR's authorization tokens (ECR 2.1): the API issues them, the registry checks them. A token contains its claims, protected by a MAC, so
+/// any number may be valid and none has to be stored.
 final class AuthorizationTokens {
     enum Verdict {
         case good(Claims)
-        /// Over its time, or of another region: ECR says the same to both (ECR 1.1).
+        /// Expired, or of another region, for which ECR's response is the same (ECR 1.1).
         case expired
         case malformed
     }
@@ -14,7 +14,7 @@ final class AuthorizationTokens {
     struct Claims: Codable {
         var region, arn: String
         var generation, expiration: Int
-        /// Makes the password as long as ECR's, some 2 kB.
+        /// Makes the password as long as ECR's, about 2 kB.
         var padding: String
     }
 
@@ -25,22 +25,22 @@ final class AuthorizationTokens {
 
     static let lifetime = 12 * 3600
     private static let paddingBytes = 630
-    /// Passwords longer than this are not looked at.
-    private static let passwordBytes = 8192
+    /// Longer tokens are malformed.
+    private static let maxTokenBytes = 8192
 
     private let region: String
     private let key = randomBytes(32)
-    /// Grows with each `expireAll`: those of an earlier one are over.
+    /// Grows with each `expireAll`, which expires the tokens of earlier generations.
     private var generation = 0
-    /// Verdicts on the tokens in use, since decoding one costs more than a small request.
-    private var remembered: [String: Claims] = [:]
-    private static let maxRemembered = 64
+    /// The claims of tokens in use, as decoding them costs more than a small request.
+    private var cached: [String: Claims] = [:]
+    private static let maxCached = 64
 
     init(region: String) { self.region = region }
 
     func expireAll() { generation += 1 }
 
-    /// base64 of `AWS:` and a password, and its end.
+    /// Returns base64 of `AWS:` and a password, and its expiry in seconds since 1970.
     func issue(to caller: Caller, now: Int) throws -> (token: Secret<String>, expiration: Int) {
         let expiration = now + Self.lifetime
         let claims = Claims(
@@ -56,24 +56,24 @@ final class AuthorizationTokens {
 
     /// - Parameter token: what follows `Basic ` in the request.
     func check(_ token: String, now: Int) -> Verdict {
-        guard let claims = remembered[token] ?? readAnew(token) else { return .malformed }
+        guard let claims = cached[token] ?? decodeAndCache(token) else { return .malformed }
         if claims.region != region || claims.generation != generation || claims.expiration <= now { return .expired }
         return .good(claims)
     }
 
-    private func readAnew(_ token: String) -> Claims? {
+    private func decodeAndCache(_ token: String) -> Claims? {
         guard let claims = read(token) else { return nil }
-        if remembered.count >= Self.maxRemembered { remembered = [:] }
-        remembered[token] = claims
+        if cached.count >= Self.maxCached { cached = [:] }
+        cached[token] = claims
         return claims
     }
 
     private func read(_ token: String) -> Claims? {
-        guard token.utf8.count <= Self.passwordBytes, let text = Data(base64Encoded: token), text.starts(with: "AWS:".utf8),
+        guard token.utf8.count <= Self.maxTokenBytes, let text = Data(base64Encoded: token), text.starts(with: "AWS:".utf8),
             let json = Data(base64Encoded: text.dropFirst(4)), let password = try? JSON.decode(Password.self, from: Array(json)),
             let payload = Data(base64Encoded: password.payload), let claims = try? JSON.decode(Claims.self, from: Array(payload))
         else { return nil }
-        // Another region's token is not ours to verify, and is not good here whoever made it.
+        // Another region's token cannot be verified here, and is rejected anyway.
         if claims.region != region { return claims }
         let mac = Data(base64Encoded: password.datakey).map(Array.init) ?? []
         return constantTimeEqual(mac, HMAC.sha256(key: key, Array(password.payload.utf8))) ? claims : nil

@@ -1,14 +1,14 @@
 import Crypto
 import HTTP
 
-/// The agent that hands a container its role's credentials, as those of ECS and of EKS Pod Identity do (ECR 4.4): one path, and an
-/// authorization token that the container finds in a file. On the port of the instance metadata.
+/// The agent that gives a container its role's credentials, as in ECS and EKS Pod Identity (ECR 4.4): one path, and an authorization token
+/// that the container finds in a file. Shares the listener of the instance metadata.
 final class ContainerAgent {
     static let role = "sandbox-container", path = "/v1/credentials"
-    /// What `Authorization` must say; `sandbox.json` tells it.
+    /// The required value of `Authorization`; `sandbox.json` has it.
     let token = SigningKeys.randomText(40, from: "abcdefghijklmnopqrstuvwxyz0123456789")
     private static let lifetime = 6 * 3600
-    /// Credentials this near to their end are replaced.
+    /// Credentials are replaced this many seconds before they expire.
     private static let renewal = 15 * 60
 
     private let account: Account
@@ -16,7 +16,7 @@ final class ContainerAgent {
 
     init(account: Account) { self.account = account }
 
-    func answer(_ exchange: Exchange) async throws {
+    func respond(to exchange: Exchange) async throws {
         exchange.kind = "container"
         guard exchange.method == .get else { return try await exchange.respond(405) }
         guard let sent = exchange.field("Authorization"), constantTimeEqual(Array(sent.utf8), Array(token.utf8)) else {

@@ -3,10 +3,7 @@ import HTTP
 import HTTPServer
 import Transport
 
-/// A fault has ended the exchange: there is nothing left to answer.
-struct FaultStruck: Error {}
-
-/// One request to the sandbox and its answer. Every byte of their bodies passes here, so this is where faults strike.
+/// One request to the sandbox and its response. Every byte of their bodies passes here, so this is where faults are injected.
 final class Exchange {
     let request: Request
     let method: Method
@@ -15,12 +12,13 @@ final class Exchange {
     /// As sent.
     let rawQuery: String?
     private(set) var status = 0
-    /// What the request was for, for the counters and the log.
+    /// The kind of request, for the counters.
     var kind = "other"
 
     private let clock: Clock
     private let loop: EventLoop
     private var fault: Fault?
+    /// Bytes of the current body so far.
     private var moved = 0
 
     init(_ request: Request, fault: Fault?, clock: Clock, loop: EventLoop) {
@@ -31,12 +29,12 @@ final class Exchange {
 
     /// The values of the query, decoded once.
     lazy var query: [String: String] = Dictionary(
-        PercentEncoding.pairs(of: rawQuery ?? "").map { (PercentEncoding.decode($0), PercentEncoding.decode($1)) },
+        QueryPairs.split(rawQuery ?? "").map { (PercentEncoding.decode($0), PercentEncoding.decode($1)) },
         uniquingKeysWith: { first, _ in first })
 
     func field(_ name: String) -> String? { request.field(name) }
 
-    // MARK: The request's body
+    // MARK: Request body
 
     /// Pieces of an upload: large enough for the disk, small enough to hold hundreds.
     static let pieceBytes = 256 << 10
@@ -45,13 +43,13 @@ final class Exchange {
     func read() async throws -> [UInt8] {
         let piece = try await request.read(upTo: Self.pieceBytes)
         if let fault, fault.kind == .reset || fault.kind == .stall, moved + piece.count > fault.afterBytes ?? 0, !piece.isEmpty {
-            try await strike(fault)
+            try await inject(fault)
         }
         moved += piece.count
         return piece
     }
 
-    /// The whole body; nil when it is longer than `limit`.
+    /// The whole body; nil when it is longer than `limit` bytes.
     func collect(upTo limit: Int) async throws -> [UInt8]? {
         var all: [UInt8] = []
         while case let piece = try await read(), !piece.isEmpty {
@@ -62,7 +60,7 @@ final class Exchange {
         return all
     }
 
-    // MARK: The answer
+    // MARK: Response
 
     func respond(_ status: Int, fields: [(String, String)] = [], body: [UInt8] = []) async throws {
         try await begin(status, fields: fields, length: body.count)
@@ -90,16 +88,16 @@ final class Exchange {
             return try await request.send(piece)
         }
         try await request.send(Array(piece[..<at]))
-        try await strike(fault)
+        try await inject(fault)
         try await request.send(Array(piece[at...]))
     }
 
     func end() async throws { try await request.end() }
 
-    /// Drops the connection without an answer.
+    /// Drops the connection without a response.
     func drop() throws -> Never {
         request.abort()
-        throw FaultStruck()
+        throw InjectedFault()
     }
 
     /// JSON as ECR sends it.
@@ -111,40 +109,28 @@ final class Exchange {
 
     // MARK: Faults
 
-    /// What happens before anything is answered. The status to answer, when the fault is that.
-    func strikeAtOnce() async throws -> Int? {
+    /// Injects a fault that comes before the response. Returns the status to respond with when the fault is of that kind.
+    func injectEarlyFault() async throws -> Int? {
         guard let fault else { return nil }
         switch fault.kind {
         case .status:
             self.fault = nil
             return fault.status ?? 500
-        case .reset, .stall: if fault.afterBytes == nil { try await strike(fault) }
+        case .reset, .stall: if fault.afterBytes == nil { try await inject(fault) }
         case .truncate, .corrupt: break
         }
         return nil
     }
 
-    private func strike(_ fault: Fault) async throws {
+    private func inject(_ fault: Fault) async throws {
         self.fault = nil
         switch fault.kind {
         case .reset: try drop()
         case .truncate:
             request.closeAfterResponse()
-            throw FaultStruck()
-        case .stall: await loop.sleep(for: .seconds(fault.seconds ?? Fault.longStall))
+            throw InjectedFault()
+        case .stall: await loop.sleep(for: .seconds(fault.seconds ?? Fault.defaultStallSeconds))
         case .status, .corrupt: break
         }
-    }
-}
-
-enum JSON {
-    static func bytes(of value: some Encodable) throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
-        return Array(try encoder.encode(value))
-    }
-
-    static func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
-        try JSONDecoder().decode(type, from: Data(bytes))
     }
 }

@@ -1,24 +1,17 @@
 import HTTP
 
-/// Which of the sandbox's listeners.
-enum Service: String, Codable, CaseIterable {
-    case registry, api, s3, metadata, control
-    var number: Int { Self.allCases.firstIndex(of: self) ?? 0 }
-    var speaksTLS: Bool { self == .registry || self == .api || self == .s3 }
-}
-
-/// Something that goes wrong on demand: the body of `POST /faults`.
+/// A fault to inject: the body of `POST /faults`.
 struct Fault: Codable {
     enum Kind: String, Codable {
-        /// The connection is reset: before the answer, or after `after_bytes` of the request's or the answer's body.
+        /// Resets the connection: before the response, or after `after_bytes` of the request's or the response's body.
         case reset
-        /// Nothing moves for `seconds`, at the same places; then all goes on.
+        /// Pauses for `seconds` at the same places, then continues.
         case stall
-        /// The answer ends in order after `after_bytes` of its body, whatever its length was said to be.
+        /// Closes the connection in order after `after_bytes` of the response's body, whatever its `Content-Length`.
         case truncate
-        /// `status` is answered, in the service's own error format.
+        /// Responds with `status`, in the service's own error format.
         case status
-        /// The byte of the answer's body at `after_bytes` is another one.
+        /// Changes the byte of the response's body at `after_bytes`.
         case corrupt
     }
     struct Match: Codable {
@@ -36,7 +29,7 @@ struct Fault: Codable {
     var status: Int?
     var afterBytes: Int?
     var seconds: Double?
-    /// How many requests it strikes; 1 when absent, negative for all.
+    /// How many requests it affects; 1 when absent, negative for all.
     var times: Int?
 
     enum CodingKeys: String, CodingKey {
@@ -44,36 +37,12 @@ struct Fault: Codable {
         case afterBytes = "after_bytes"
     }
 
-    func strikes(_ service: Service, method: Method, path: String) -> Bool {
+    func matches(_ service: Service, method: Method, path: String) -> Bool {
         guard service == self.where else { return false }
         if let wanted = match?.method, wanted != "\(method.token)" { return false }
         return path.hasPrefix(match?.pathPrefix ?? "")
     }
 
-    /// What a stall lasts when it was not said.
-    static let longStall = 3600.0
-}
-
-/// The faults that wait for a request to strike. Confined to the sandbox's loop.
-final class Faults {
-    private(set) var pending: [Fault] = []
-    static let most = 1000
-
-    /// false: there are too many already.
-    func add(_ fault: Fault) -> Bool {
-        guard pending.count < Self.most else { return false }
-        pending.append(fault)
-        return true
-    }
-
-    func removeAll() { pending = [] }
-
-    /// The first that strikes this request, counted down.
-    func take(for service: Service, method: Method, path: String) -> Fault? {
-        guard let index = pending.firstIndex(where: { $0.strikes(service, method: method, path: path) }) else { return nil }
-        let fault = pending[index]
-        let times = (fault.times ?? 1) - 1
-        if times == 0 { pending.remove(at: index) } else { pending[index].times = max(times, -1) }
-        return fault
-    }
+    /// The length of a stall without `seconds`.
+    static let defaultStallSeconds = 3600.0
 }

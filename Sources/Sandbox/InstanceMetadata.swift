@@ -1,12 +1,12 @@
 import Crypto
 import HTTP
 
-/// The instance metadata service (ECR 4.5): a session token first, then the role's credentials.
+/// The instance metadata service (ECR 4.5): gives session tokens and, for these, the role's credentials.
 final class InstanceMetadata {
     static let role = "sandbox-instance"
     private static let prefix = "/latest/meta-data/"
     private static let lifetime = 6 * 3600
-    /// Credentials this near to their end are replaced, as AWS does well before.
+    /// Credentials are replaced this many seconds before they expire. AWS replaces them earlier.
     private static let renewal = 15 * 60
 
     private let account: Account
@@ -15,7 +15,7 @@ final class InstanceMetadata {
 
     init(account: Account) { self.account = account }
 
-    func answer(_ exchange: Exchange) async throws {
+    func respond(to exchange: Exchange) async throws {
         if exchange.method == .put, exchange.path == "/latest/api/token" {
             exchange.kind = "token"
             guard let seconds = exchange.field("x-aws-ec2-metadata-token-ttl-seconds").flatMap(Int.init),
@@ -68,7 +68,7 @@ final class InstanceMetadata {
         return made
     }
 
-    // MARK: Session tokens: an end under a MAC, so none is kept.
+    // MARK: Session tokens. A token is its expiry and a MAC, so none is stored.
 
     private func token(until end: Int) -> String { "\(end)." + Hexadecimal.string(of: HMAC.sha256(key: key, Array("\(end)".utf8))) }
 

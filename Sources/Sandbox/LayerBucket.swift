@@ -1,14 +1,14 @@
 import HTTP
 
-/// The S3 bucket that layers come from (ECR 1.4): only presigned GETs are answered, and errors are XML.
+/// The S3 bucket that serves layers (ECR 1.4). It accepts only presigned GETs; errors are XML.
 final class LayerBucket {
     private let account: Account
 
     init(account: Account) { self.account = account }
 
-    /// `/<4hex>-<account>-<uuid>/<uuid>`, as ECR's are. The two UUIDs are the digest's halves, so nothing needs to be kept.
+    /// `/<4hex>-<account>-<uuid>/<uuid>`, like ECR's. The two UUIDs are the digest's halves, so nothing has to be stored.
     static func path(of digest: ContentDigest, account: Account) -> String {
-        "/\(digest.hex.prefix(4))-\(account.id)-\(dashed(digest.hex.prefix(32)))/\(dashed(digest.hex.suffix(32)))"
+        "/\(digest.hex.prefix(4))-\(account.id)-\(UUIDText.grouped(digest.hex.prefix(32)))/\(UUIDText.grouped(digest.hex.suffix(32)))"
     }
 
     private func digest(of path: String) -> ContentDigest? {
@@ -18,17 +18,19 @@ final class LayerBucket {
         return digest.flatMap { Self.path(of: $0, account: account) == path ? $0 : nil }
     }
 
-    func answer(_ exchange: Exchange) async throws {
+    func respond(to exchange: Exchange) async throws {
         exchange.kind = "\(exchange.method.token)".lowercased()
         do {
             try check(exchange)
             guard let digest = digest(of: exchange.path), let size = account.blobs.size(of: digest) else {
-                throw S3Refusal(404, "NoSuchKey", "The specified key does not exist.", [("Key", String(exchange.path.dropFirst()))])
+                throw S3ErrorResponse(
+                    404, "NoSuchKey", "The specified key does not exist.", [("Key", String(exchange.path.dropFirst()))])
             }
             account.counters.blobGets += 1
             try await send(digest, size, exchange)
-        } catch let refusal as S3Refusal {
-            try await exchange.respond(refusal.status, fields: [("Content-Type", "application/xml"), server], body: refusal.body)
+        } catch let errorResponse as S3ErrorResponse {
+            try await exchange.respond(
+                errorResponse.status, fields: [("Content-Type", "application/xml"), server], body: errorResponse.body)
         }
     }
 
@@ -45,12 +47,12 @@ final class LayerBucket {
             return try await exchange.respond(304, fields: [("ETag", tag), server])
         }
         guard exchange.field("If-Match").map({ $0 == tag }) ?? true else {
-            throw S3Refusal(
+            throw S3ErrorResponse(
                 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold",
                 [("Condition", "If-Match")])
         }
-        guard try await file.sendWhatIsAsked(of: size, fields: fields, to: exchange) else {
-            throw S3Refusal(
+        guard try await FileResponse(file: file, size: size).send(fields: fields, to: exchange) else {
+            throw S3ErrorResponse(
                 416, "InvalidRange", "The requested range is not satisfiable",
                 [("RangeRequested", exchange.field("Range") ?? ""), ("ActualObjectSize", String(size))])
         }
@@ -58,7 +60,7 @@ final class LayerBucket {
 
     private func check(_ exchange: Exchange) throws {
         if let authorization = exchange.field("Authorization") {
-            throw S3Refusal(
+            throw S3ErrorResponse(
                 400, "InvalidArgument",
                 "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the "
                     + "Authorization header should be specified",
@@ -68,30 +70,8 @@ final class LayerBucket {
         let request = ReceivedRequest(
             method: "\(exchange.method.token)", path: exchange.path, query: exchange.rawQuery ?? "",
             fields: [("host", exchange.field("Host") ?? "")])
-        do throws(PresignedURLs.Refusal) { try account.urls.check(request, now: now) } catch {
-            throw S3Refusal(error, now: now, saysExpiredToken: account.quirks[.s3ExpiredToken])
-        }
-    }
-}
-
-/// One range of `Range`; more of them, or what is no range, mean the whole, as S3 reads it.
-enum ByteRange: Equatable {
-    case whole
-    case part(Range<Int>)
-    case unsatisfiable
-
-    init(_ field: String?, of size: Int) {
-        self = .whole
-        guard let field, field.hasPrefix("bytes="), !field.contains(",") else { return }
-        let bounds = field.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
-        guard bounds.count == 2 else { return }
-        switch (Int(bounds[0]), Int(bounds[1])) {
-        case (let first?, let last?) where first <= last:
-            self = first < size ? .part(first..<min(last, size - 1) + 1) : .unsatisfiable
-        case (let first?, nil) where bounds[1].isEmpty: self = first < size ? .part(first..<size) : .unsatisfiable
-        case (nil, let count?) where bounds[0].isEmpty:
-            self = count > 0 && size > 0 ? .part(max(size - count, 0)..<size) : .unsatisfiable
-        default: break
+        do throws(PresignedURLs.Problem) { try account.urls.check(request, now: now) } catch {
+            throw S3ErrorResponse(error, now: now, saysExpiredToken: account.quirks[.s3ExpiredToken])
         }
     }
 }

@@ -1,16 +1,17 @@
-/// How a sandbox is reached: what `sandbox.json` holds. `registry`, `api` and `s3` speak TLS with a certificate that `caFile`
-/// vouches for; `metadata` and `control` are plain HTTP.
+/// Where a sandbox listens: the content of `sandbox.json`. `registry`, `api` and `s3` use TLS with a certificate of the CA in `caFile`;
+/// `metadata` and `control` are plain HTTP.
 package struct SandboxAddresses: Sendable, Codable {
-    /// The names that requests must carry, and `address:port` where they are answered.
+    /// The host names that requests must carry, and the `address:port` where these services listen.
     package var registryHost, registry, api, s3Host, s3: String
     /// URLs.
     package var metadata, control: String
-    /// The URL of container credentials, plain HTTP, and what `Authorization` must say there.
+    /// The URL of container credentials, plain HTTP, and the required value of `Authorization` there.
     package var container, containerToken: String
-    /// The authority's certificate, PEM.
+    /// The path of the CA's certificate, PEM.
     package var caFile: String
+    /// The emulated account, and the keys of its user.
     package var region, account, accessKeyID, secretAccessKey: String
-    /// For the gateway's `connect_to` and for `curl --connect-to`: `name:port` → `address:port`.
+    /// `name:port` → `address:port`, for the gateway's `connect_to` and for `curl --connect-to`.
     package var connectTo: [String: String]
 
     enum CodingKeys: String, CodingKey {

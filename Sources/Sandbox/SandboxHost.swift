@@ -1,11 +1,11 @@
-import HTTP
 import Crypto
+import HTTP
 import HTTPServer
 import Logging
 import Transport
 
-/// The sandbox's loop and everything confined to it. Blocking file calls on it are a choice: pieces are small, and its clients
-/// are tests.
+/// The sandbox's loop and all that is confined to it. File calls block the loop, which is acceptable: pieces are small and the clients are
+/// tests.
 actor SandboxHost: ConnectionHost {
     nonisolated let loop = EventLoop()
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -23,7 +23,7 @@ actor SandboxHost: ConnectionHost {
     private let logger: Logger
     private let settings = ServerSettings()
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
-    /// Past it a connection is closed as soon as it is accepted.
+    /// Further connections are closed as soon as they are accepted.
     private static let maxConnections = 10_000
 
     init(_ settings: SandboxSettings, user: SigningKeys, directory: String, tls: TLSServer, logger: Logger) throws {
@@ -40,42 +40,42 @@ actor SandboxHost: ConnectionHost {
     }
 
     func serve(_ socket: AcceptedSocket) async {
-        guard connections.count < Self.maxConnections else { return socket.refuse() }
+        guard connections.count < Self.maxConnections else { return socket.close() }
         let service = Service.allCases[socket.listener]
         let connection = ServerConnection(socket, on: loop, settings: settings)
         connections[ObjectIdentifier(connection)] = connection
         defer { connections[ObjectIdentifier(connection)] = nil }
-        do { try await connection.secure(service.speaksTLS ? tls : nil) } catch {
+        do { try await connection.secure(service.usesTLS ? tls : nil) } catch {
             logger.debug("handshake failed", metadata: ["service": "\(service.rawValue)", "error": "\(error)"])
             return connection.stream.close()
         }
-        while let request = await connection.nextRequest() { await answer(request, as: service) }
+        while let request = await connection.nextRequest() { await respond(to: request, as: service) }
     }
 
-    private func answer(_ request: Request, as service: Service) async {
+    private func respond(to request: Request, as service: Service) async {
         let fault = faults.take(for: service, method: request.method, path: request.path)
         let exchange = Exchange(request, fault: fault, clock: account.clock, loop: loop)
         do {
-            if let status = try await exchange.strikeAtOnce() {
-                try await exchange.respond(status, of: service)
+            if let status = try await exchange.injectEarlyFault() {
+                try await FaultResponse(status: status, service: service).send(to: exchange)
             } else {
                 switch service {
-                case .registry: try await registry.answer(exchange)
-                case .api: try await api.answer(exchange)
-                case .s3: try await bucket.answer(exchange)
-                case .metadata where exchange.path == ContainerAgent.path: try await container.answer(exchange)
-                case .metadata: try await metadata.answer(exchange)
-                case .control: try await control.answer(exchange, openConnections: connections.count)
+                case .registry: try await registry.respond(to: exchange)
+                case .api: try await api.respond(to: exchange)
+                case .s3: try await bucket.respond(to: exchange)
+                case .metadata where exchange.path == ContainerAgent.path: try await container.respond(to: exchange)
+                case .metadata: try await metadata.respond(to: exchange)
+                case .control: try await control.respond(to: exchange, openConnections: connections.count)
                 }
             }
-        } catch is FaultStruck {
-            // As it was asked for.
+        } catch is InjectedFault {
+            // The fault was requested.
         } catch {
             logger.debug("exchange failed", metadata: ["service": "\(service.rawValue)", "error": "\(error)"])
             request.abort()
         }
         if service != .control { account.counters.count("\(service.rawValue).\(exchange.kind)") }
-        // The path alone: queries hold presigned URLs' signatures.
+        // Without the query, which holds the signatures of presigned URLs.
         logger.debug(
             "request",
             metadata: [
@@ -86,37 +86,5 @@ actor SandboxHost: ConnectionHost {
 
     func closeConnections() {
         for connection in connections.values { connection.stream.close() }
-    }
-}
-
-extension Exchange {
-    /// A fault's status, in the service's own error format.
-    fileprivate func respond(_ status: Int, of service: Service) async throws {
-        kind = "fault"
-        let isThrottling = status == 429
-        switch service {
-        case .registry:
-            let refusal =
-                isThrottling
-                ? RegistryRefusal.throttled
-                : RegistryRefusal(status: status, code: status == 403 ? "DENIED" : "UNKNOWN", message: "Fault on demand")
-            try await respond(
-                status, type: "application/json; charset=utf-8",
-                json: RegistryRefusal.Body(errors: [.init(code: refusal.code, message: refusal.message)]))
-        case .api:
-            // Throttling is a 400 there (ECR 3).
-            let refusal =
-                isThrottling
-                ? APIRefusal("ThrottlingException", "Rate exceeded") : APIRefusal("ServerException", "Server fault", status: status)
-            try await respond(refusal.status, type: "application/x-amz-json-1.1", json: refusal.body)
-        case .s3:
-            let refusal =
-                isThrottling || status == 503
-                ? S3Refusal(503, "SlowDown", "Please reduce your request rate.")
-                : S3Refusal(status, "InternalError", "We encountered an internal error. Please try again.")
-            try await respond(refusal.status, fields: [("Content-Type", "application/xml")], body: refusal.body)
-        case .metadata, .control:
-            try await respond(status)
-        }
     }
 }

@@ -1,25 +1,30 @@
 package import Crypto
 import Transport
 
-/// What a sandbox is: where it keeps its things, where it listens, and who it pretends to be.
+/// A sandbox's directory, listeners and emulated account.
 package struct SandboxSettings: Sendable {
-    /// Made when missing. nil: a directory of its own under `$TMPDIR`, removed by `stop()`.
+    /// Created when missing. nil: a new directory under `$TMPDIR`, which `stop()` removes.
     package var directory: String?
-    /// The IP address of all listeners. Nothing here is meant to be reached from elsewhere; the control endpoint has no login.
+    /// The IP address of all listeners. Not meant to be reached from other machines, as the control endpoint has no authentication.
     package var address = "127.0.0.1"
     /// 0 picks a free port.
     package var ports = Ports()
     /// Twelve digits.
     package var account = "123456789012"
+    /// Of a partition whose hosts end in `amazonaws.com`.
     package var region = "eu-west-1"
-    /// nil: made up at start; `sandbox.json` tells them.
+    /// nil: made at start; `sandbox.json` has them.
     package var accessKeyID: String?
+    /// nil: made at start; `sandbox.json` has them.
     package var secretAccessKey: Secret<String>?
-    /// Switched away from ECR's behaviour at start, by the names of `Quirk`.
+    /// Quirks that differ from their default at start.
     package var quirks: [Quirk: Bool] = [:]
 
+    /// The port of each listener; 0 picks a free one.
     package struct Ports: Sendable {
+        /// 0 picks a free port.
         package var registry: UInt16 = 0, api: UInt16 = 0, s3: UInt16 = 0, metadata: UInt16 = 0, control: UInt16 = 0
+        /// All are free ports.
         package init() {}
 
         subscript(_ service: Service) -> UInt16 {
@@ -33,23 +38,24 @@ package struct SandboxSettings: Sendable {
         }
     }
 
+    /// - Parameter directory: nil for a new one that `stop()` removes.
     package init(directory: String? = nil) { self.directory = directory }
 
-    /// What cannot be played, by the name of its property, and what can; nil: nothing is wrong.
+    /// The first invalid property and what is allowed; nil when all are valid.
     package var problem: (property: String, text: String)? {
         if account.utf8.count != 12 || !account.utf8.allSatisfy({ $0 &- 48 < 10 }) {
-            return ("account", "'\(account)' is no AWS account; write twelve digits, like 123456789012")
+            return ("account", "'\(account)' is not an AWS account; write twelve digits, like 123456789012")
         }
         if !Self.isRegion(region) {
-            return ("region", "'\(region)' is no region whose hosts end in amazonaws.com; write one like eu-west-1")
+            return ("region", "'\(region)' is not a region whose hosts end in amazonaws.com; write one like eu-west-1")
         }
         if SocketAddress(host: address, port: 0) == nil {
-            return ("address", "'\(address)' is no IP address; write 127.0.0.1 or ::1, without a port")
+            return ("address", "'\(address)' is not an IP address; write 127.0.0.1 or ::1, without a port")
         }
         return nil
     }
 
-    /// `eu-west-1`, `us-gov-west-1`: words and a number. China and the isolated partitions have other hosts (ECR 1.7).
+    /// Whether this is words and a number, as `eu-west-1` or `us-gov-west-1`. China and the isolated partitions have other hosts (ECR 1.7).
     private static func isRegion(_ text: String) -> Bool {
         let words = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false).map(Array.init)
         guard words.count >= 3, words.allSatisfy({ !$0.isEmpty }), words[words.count - 1].allSatisfy({ $0 &- 48 < 10 }) else {

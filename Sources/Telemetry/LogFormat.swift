@@ -1,20 +1,22 @@
 import Glibc
 
-/// One line an event, either way.
-package enum LogFormat: String, Sendable {
+/// How log lines are written: one line per event in both.
+package enum LogFormat: String, Sendable, CaseIterable {
     case json, text
 
-    /// Text for people at a terminal, JSON for machines.
+    /// Text when standard error is a terminal, otherwise JSON.
     package static var automatic: LogFormat { isatty(STDERR_FILENO) == 1 ? .text : .json }
 }
 
-/// RFC 3339 in UTC with milliseconds. The seconds' text is kept, since thousands of lines share it.
+/// Formats log times: RFC 3339 in UTC with milliseconds. Keeps the text of the second, which thousands of lines share.
 package struct LogClock {
     private var second = 0
     private var text: [UInt8] = []
 
+    /// Formats nothing until `append` is called.
     package init() {}
 
+    /// Appends the current time: `2026-01-31T12:00:00.000Z`.
     package mutating func append(to line: inout [UInt8]) {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)

@@ -1,13 +1,15 @@
-/// A line under construction: its fields in order, in either format. Whatever a value holds, the line stays one line, and a value
-/// cannot pass for another field.
+/// Builds a log line: its fields in order, in either format. Whatever a value holds, the line stays one line, and a value cannot look like another
+/// field.
 package struct LogLine {
+    /// The line so far.
     package private(set) var bytes: [UInt8]
     private let format: LogFormat
 
-    /// The longest level, `critical`, and a blank.
+    /// Width of the level in text: the longest, `critical`, and a blank.
     private static let levelColumn = 9
 
-    /// - Parameter buffer: an empty one to build in, with the room of earlier lines.
+    /// Begins with time, level and message.
+    /// - Parameter buffer: empty; its capacity is reused.
     package init(
         _ format: LogFormat, level: StaticString, message: some Collection<UInt8>, clock: inout LogClock,
         in buffer: consuming [UInt8] = []
@@ -32,17 +34,18 @@ package struct LogLine {
         }
     }
 
+    /// Text.
     @inlinable package mutating func field(_ name: StaticString, _ value: some Collection<UInt8>) {
         value.withBytes { field(name, $0) }
     }
 
-    /// What the others come to. Not generic: an access line has a dozen fields.
+    /// Text. Not generic, so that the code exists once: an access line has a dozen fields.
     package mutating func field(_ name: StaticString, _ value: UnsafeBufferPointer<UInt8>) {
         begin(name)
         append(value: value)
     }
 
-    /// In text, quoted only where it could be read as something else.
+    /// In the text format, quoted only where it could be misread.
     private mutating func append(value: UnsafeBufferPointer<UInt8>) {
         if format == .json || value.isEmpty
             || value.contains(where: { $0 <= 32 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "=") || $0 >= 127 })
@@ -55,16 +58,18 @@ package struct LogLine {
         }
     }
 
+    /// Text.
     package mutating func field(_ name: StaticString, _ value: StaticString) {
         field(name, UnsafeBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
     }
 
+    /// A number.
     package mutating func field(_ name: StaticString, _ value: Int) {
         begin(name)
         append(decimal: value, width: 1)
     }
 
-    /// Seconds with six decimals.
+    /// A number: seconds with six decimals.
     package mutating func field(_ name: StaticString, nanoseconds: Int) {
         begin(name)
         append(decimal: nanoseconds / 1_000_000_000, width: 1)
@@ -72,24 +77,26 @@ package struct LogLine {
         append(decimal: nanoseconds / 1000 % 1_000_000, width: 6)
     }
 
-    /// A name that is only known at run time.
+    /// Text, with a name that is only known at run time.
     package mutating func field(named name: String, _ value: some Collection<UInt8>) {
         begin(named: name)
         value.withBytes { append(value: $0) }
     }
 
+    /// A number.
     /// - Parameter number: as JSON writes it (RFC 8259 6).
     package mutating func field(named name: String, number: some Collection<UInt8>) {
         begin(named: name)
         bytes.append(contentsOf: number)
     }
 
+    /// `true` or `false`.
     package mutating func field(named name: String, _ flag: Bool) {
         begin(named: name)
         append(flag ? "true" : "false")
     }
 
-    /// The line with its end; the value is then used up.
+    /// The whole line, with its line feed.
     package consuming func finished() -> [UInt8] {
         append(format == .json ? "}\n" : "\n")
         return bytes
@@ -125,8 +132,8 @@ package struct LogLine {
         }
     }
 
-    /// RFC 8259 7. The line is ASCII in either format: what is beyond it is `\uXXXX`, so that no control character, and nothing that
-    /// changes the direction of writing, reaches a terminal. What is not UTF-8 becomes U+FFFD.
+    /// Escapes as JSON (RFC 8259 7). The line is ASCII in either format: everything else becomes `\uXXXX`, so that no control character, and nothing that
+    /// changes the direction of text, reaches a terminal. What is not UTF-8 becomes U+FFFD.
     private mutating func appendEscaped(_ value: UnsafeBufferPointer<UInt8>) {
         if value.allSatisfy({ $0 >= 32 && $0 < 127 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
             bytes.append(contentsOf: value)
@@ -135,7 +142,7 @@ package struct LogLine {
         }
     }
 
-    /// One unit of UTF-16, which is what JSON escapes.
+    /// Escapes a UTF-16 unit, as JSON does.
     private mutating func appendEscaped(_ unit: UInt16) {
         switch unit {
         case 32..<127:
@@ -153,7 +160,7 @@ package struct LogLine {
 }
 
 extension Collection<UInt8> {
-    /// The bytes where they lie; a copy of them only where they lie apart.
+    /// Calls `body` with the bytes; with a copy only when they are not contiguous.
     @inlinable func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
         withContiguousStorageIfAvailable(body) ?? Array(self).withUnsafeBufferPointer(body)
     }

@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// Where log lines go: into memory at once, and from there to a descriptor by a thread of its own. A pipe that nobody reads never
-/// holds a loop up, and a busy data plane does not wake a thread for each line.
+/// Writes log lines to a descriptor from its own thread; `append` only copies to memory. Logging never blocks a loop: beyond 1 MiB of backlog, lines are
+/// dropped and counted. A busy data plane does not wake the thread for each line.
 package final class LogSink: Sendable {
     private struct Buffer {
         var bytes: [UInt8] = []
@@ -13,16 +13,16 @@ package final class LogSink: Sendable {
     private let buffer = Mutex(Buffer())
     private let descriptor: Int32
     private let format: LogFormat
-    /// A pipe: one byte in it while the thread has been woken and has not looked yet.
+    /// A pipe: holds one byte from when the thread is woken until it reads the buffer.
     private let wakeInput: Int32, wakeOutput: Int32
     private let isWriting = Atomic(false)
 
-    /// Past it lines are dropped and counted: a log that cannot be written must not become the memory's end.
+    /// Bytes of backlog. Past it lines are dropped and counted: a log that cannot be written must not use up the memory.
     private static let maxBytes = 1 << 20
-    /// Lines are gathered this long before they are written. Microseconds.
-    private static let gathering: UInt32 = 20_000
+    /// How long lines are gathered before they are written, in microseconds.
+    private static let gatheringTime: UInt32 = 20_000
 
-    /// - Parameter format: of the sink's own line, which tells how many were dropped.
+    /// - Parameter format: of the sink's own line, which says how many lines were dropped.
     package init(descriptor: Int32 = STDERR_FILENO, format: LogFormat = .automatic) {
         (self.descriptor, self.format) = (descriptor, format)
         var ends: [Int32] = [-1, -1]
@@ -44,7 +44,7 @@ package final class LogSink: Sendable {
         pthread_detach(thread)
     }
 
-    /// A whole line, with its line feed.
+    /// Adds a whole line, with its line feed. From any thread.
     package func append(_ line: [UInt8]) {
         let mustWake = buffer.withLock { buffer in
             guard buffer.bytes.count + line.count <= Self.maxBytes else {
@@ -61,7 +61,7 @@ package final class LogSink: Sendable {
         }
     }
 
-    /// Waits until all is written, one second at most: for the end of the process.
+    /// Waits until all lines are written, for at most one second. For the end of the process.
     package func flush() {
         for _ in 0..<100 {
             if buffer.withLock({ $0.bytes.isEmpty }), !isWriting.load(ordering: .acquiring) { return }
@@ -75,7 +75,7 @@ package final class LogSink: Sendable {
         while true {
             var woken: UInt8 = 0
             _ = read(wakeInput, &woken, 1)
-            usleep(Self.gathering)
+            usleep(Self.gatheringTime)
             isWriting.store(true, ordering: .releasing)
             let dropped = buffer.withLock { buffer in
                 swap(&taken, &buffer.bytes)
@@ -100,9 +100,9 @@ package final class LogSink: Sendable {
             if count > 0 {
                 done += count
             } else if errno == EAGAIN {
-                usleep(Self.gathering)  // somebody made the descriptor non-blocking
+                usleep(Self.gatheringTime)  // another process made the descriptor non-blocking
             } else if errno != EINTR {
-                return  // nobody will ever read it
+                return  // the reader is gone
             }
         }
     }

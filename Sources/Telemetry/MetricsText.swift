@@ -1,32 +1,41 @@
 import Synchronization
 
-/// A token's life, as its keeper tells it.
+/// The state of an upstream's authorization token.
 package struct TokenFigures: Sendable {
+    /// The upstream's name in the configuration.
     package let upstream: String
     /// Seconds since 1970; nil without a token.
     package let expiry: Double?
+    /// Since the start.
     package let refreshesSucceeded: Int, refreshesFailed: Int
 
+    /// For one upstream with its own token.
     package init(upstream: String, expiry: Double?, refreshesSucceeded: Int, refreshesFailed: Int) {
         (self.upstream, self.expiry) = (upstream, expiry)
         (self.refreshesSucceeded, self.refreshesFailed) = (refreshesSucceeded, refreshesFailed)
     }
 }
 
-/// Bytes that crossed the sockets of each side, above TLS.
+/// Bytes that crossed the sockets of each side, above TLS: heads, bodies and framing.
 package struct TrafficFigures: Sendable {
+    /// Since the start.
     package var receivedFromClient = 0, sentToClient = 0, sentUpstream = 0, receivedUpstream = 0
 
+    /// Nothing yet.
     package init() {}
 }
 
-/// All workers' counters in Prometheus' text format, 0.0.4. The names are a promise (design section 9).
+/// All metrics in Prometheus' text format 0.0.4. Dashboards and alerts depend on the names, so they must not change.
 package struct MetricsText: Sendable {
     private let workers: [WorkerMetrics]
     private let version: String
 
+    /// - Parameters:
+    ///   - workers: their metrics are added up. All have the same labels.
+    ///   - version: Berth's, shown in `berth_build_info`.
     package init(workers: [WorkerMetrics], version: String) { (self.workers, self.version) = (workers, version) }
 
+    /// All metrics, for an exporter's response.
     package func render(tokens: [TokenFigures], upstreams: [UpstreamMetrics], traffic bytes: TrafficFigures, reload: ReloadFigures)
         -> [UInt8]
     {
@@ -55,7 +64,7 @@ package struct MetricsText: Sendable {
         text += list.isEmpty ? "\(name) \(value)\n" : "\(name){\(list)} \(value)\n"
     }
 
-    /// By scalars: a quote with an accent on it, or a line feed after a carriage return, is a `Character` of its own.
+    /// By scalars: a quote with a combining accent, or a line feed after a carriage return, is a single `Character`.
     private func escaped(_ value: String) -> String {
         var result = String.UnicodeScalarView()
         for scalar in value.unicodeScalars {
@@ -87,7 +96,7 @@ package struct MetricsText: Sendable {
     private func durations(_ text: inout String) {
         guard let labels = workers.first else { return }
         let name = "berth_request_seconds"
-        metric(&text, name, "histogram", "From a request's head to the end of its answer.", [])
+        metric(&text, name, "histogram", "From a request's head to the end of its response.", [])
         let width = WorkerMetrics.buckets.count + 1
         for (index, operation) in labels.operations.enumerated() {
             let counts = (0..<width).map { bucket in sum { $0.seconds.value(at: index * width + bucket) } }
@@ -125,7 +134,7 @@ package struct MetricsText: Sendable {
 
     private func tokens(_ text: inout String, _ tokens: [TokenFigures]) {
         metric(
-            &text, "berth_token_expiry_timestamp_seconds", "gauge", "When the authorization token runs out.",
+            &text, "berth_token_expiry_timestamp_seconds", "gauge", "When the authorization token expires.",
             tokens.compactMap { token in token.expiry.map { ([("upstream", token.upstream)], "\($0)") } })
         metric(
             &text, "berth_token_refreshes_total", "counter", "Fetches of an authorization token, by result.",

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The usual `process_*` metrics, out of /proc/self.
+/// The usual `process_*` metrics, from /proc/self.
 struct ProcessFigures {
     var cpuSeconds = 0.0, startTime = 0.0
     var residentBytes = 0, virtualBytes = 0, openDescriptors = 0, maxDescriptors = 0
@@ -8,7 +8,7 @@ struct ProcessFigures {
     static func current() -> ProcessFigures {
         var figures = ProcessFigures()
         let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
-        // proc(5): the name in parentheses may hold blanks; the fields after it are numbered from 3.
+        // proc(5): the name in parentheses may hold blanks. The fields after it are numbered from 3.
         if let stat = read("/proc/self/stat"), let end = stat.lastIndex(of: ")") {
             let fields = stat[stat.index(end, offsetBy: 2)...].split(separator: " ")
             func field(_ number: Int) -> Double { number - 3 < fields.count ? Double(fields[number - 3]) ?? 0 : 0 }
@@ -20,7 +20,7 @@ struct ProcessFigures {
         if let directory = opendir("/proc/self/fd") {
             while readdir(directory) != nil { figures.openDescriptors += 1 }
             closedir(directory)
-            figures.openDescriptors -= 3  // `.`, `..` and the one that reads them
+            figures.openDescriptors -= 3  // `.`, `..` and the one that reads the directory
         }
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
@@ -38,7 +38,7 @@ struct ProcessFigures {
     private static func read(_ path: String) -> String? {
         guard let file = fopen(path, "re") else { return nil }
         defer { fclose(file) }
-        // /proc/stat of a machine with many cores is the longest.
+        // Enough for the longest, /proc/stat of a machine with many cores.
         let bytes = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, count in
             count = fread(buffer.baseAddress, 1, buffer.count, file)
         }
@@ -53,7 +53,7 @@ struct ProcessFigures {
         metric(&text, "process_resident_memory_bytes", "gauge", "Resident size.", [([], "\(residentBytes)")])
         metric(&text, "process_virtual_memory_bytes", "gauge", "Virtual size.", [([], "\(virtualBytes)")])
         metric(&text, "process_open_fds", "gauge", "Open descriptors.", [([], "\(openDescriptors)")])
-        metric(&text, "process_max_fds", "gauge", "Descriptors at most.", [([], "\(maxDescriptors)")])
+        metric(&text, "process_max_fds", "gauge", "Limit of open descriptors.", [([], "\(maxDescriptors)")])
         metric(&text, "process_start_time_seconds", "gauge", "Since 1970.", [([], "\(startTime)")])
     }
 }

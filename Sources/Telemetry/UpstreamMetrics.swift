@@ -1,22 +1,26 @@
-/// What is counted of one upstream, by all workers. Its upstream owns it: the counts go on through reloads, and are no longer shown when the
+/// The counters of one upstream, shared by all workers. Owned by the upstream: the counts continue through reloads, and are no longer shown when the
 /// upstream is gone.
 package final class UpstreamMetrics: Sendable {
+    /// The upstream's name in the configuration.
     package let name: String
     let replayReasons: [String]
     let replays: CounterTable
-    /// Idle and active ones, of each worker.
+    /// Idle and active connections of each worker.
     let connections: CounterTable
 
-    /// - Parameter replayReasons: the labels that replays are indexed by.
+    /// - Parameters:
+    ///   - workers: how many workers there are.
+    ///   - replayReasons: the labels that `replayed` indexes.
     package init(name: String, workers: Int, replayReasons: [String]) {
         (self.name, self.replayReasons) = (name, replayReasons)
         replays = CounterTable(replayReasons.count)
         connections = CounterTable(workers * 2)
     }
 
+    /// - Parameter reason: an index of `replayReasons`.
     package func replayed(reason: Int) { replays.add(1, at: reason) }
 
-    /// A level, set now and then by each worker.
+    /// Replaces a worker's counts of open connections. Called now and then by each worker.
     package func connections(worker: Int, idle: Int, active: Int) {
         connections.set(idle, at: worker * 2)
         connections.set(active, at: worker * 2 + 1)
@@ -27,11 +31,13 @@ package final class UpstreamMetrics: Sendable {
     }
 }
 
-/// How the configuration was last taken up: at the start, or by a reload.
+/// How the configuration was last loaded: at the start, or by a reload.
 package struct ReloadFigures: Sendable {
+    /// Of the last attempt.
     package var wasSuccessful = true
-    /// When one last succeeded. Seconds since 1970.
+    /// When a load last succeeded, in seconds since 1970.
     package var lastSuccess: Double
 
+    /// After a successful load.
     package init(lastSuccess: Double) { self.lastSuccess = lastSuccess }
 }

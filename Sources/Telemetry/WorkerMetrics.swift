@@ -1,20 +1,22 @@
 import Synchronization
 
-/// What one worker counts. Only its worker adds; whoever renders reads at any time. Relaxed atomics, fixed tables, no lock.
+/// The counters of one worker. Only the worker adds; any thread may read at any time. Relaxed atomics in fixed tables, no lock.
 package final class WorkerMetrics: Sendable {
     let operations: [String], loginFailures: [String]
     let requests: CounterTable
     let seconds: CounterTable
-    /// Microseconds, so that an integer holds them.
+    /// In microseconds, so that an integer holds them.
     let secondsSum: CounterTable
     let logins: CounterTable
     let openConnections = Atomic(0), activeExchanges = Atomic(0), turnedAwayConnections = Atomic(0)
 
     static let statuses = 100...599
-    /// Seconds. From an answer out of Berth itself to a layer of many gigabytes.
+    /// Upper bounds of the histogram, in seconds: from a response of Berth's own to a layer of many gigabytes.
     static let buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
-    /// The labels that counters are indexed by.
+    /// - Parameters:
+    ///   - operations: the labels that `request` indexes.
+    ///   - loginFailures: the labels that `loginFailed` indexes.
     package init(operations: [String], loginFailures: [String]) {
         (self.operations, self.loginFailures) = (operations, loginFailures)
         requests = CounterTable(operations.count * Self.statuses.count)
@@ -23,7 +25,11 @@ package final class WorkerMetrics: Sendable {
         logins = CounterTable(loginFailures.count)
     }
 
-    /// An exchange's end. A status outside 100...599 (none was sent) is not counted as an answer.
+    /// An exchange has ended.
+    /// - Parameters:
+    ///   - operation: an index of `operations`.
+    ///   - status: outside 100...599 no response was sent, and none is counted.
+    ///   - taken: from the request's head to the end of the response.
     package func request(operation: Int, status: Int, seconds taken: Double) {
         if Self.statuses.contains(status) {
             requests.add(1, at: operation * Self.statuses.count + status - Self.statuses.lowerBound)
@@ -33,14 +39,17 @@ package final class WorkerMetrics: Sendable {
         secondsSum.add(Int(taken * 1e6), at: operation)
     }
 
-    /// Open connections of clients; those without an exchange in flight are shown as idle.
+    /// Adds to the clients' open connections; negative when they close. Those without an exchange are shown as idle.
     package func connections(add count: Int) { openConnections.add(count, ordering: .relaxed) }
+    /// Adds to the exchanges in progress; negative when they end.
     package func exchangesInFlight(add count: Int) { activeExchanges.add(count, ordering: .relaxed) }
+    /// A connection was refused because of a limit.
     package func turnedAway() { turnedAwayConnections.add(1, ordering: .relaxed) }
+    /// - Parameter reason: an index of `loginFailures`.
     package func loginFailed(reason: Int) { logins.add(1, at: reason) }
 }
 
-/// Counters side by side, by index.
+/// Counters by index.
 ///
 /// `@unchecked Sendable`: the pointer is set once, and each counter behind it is atomic.
 final class CounterTable: @unchecked Sendable {

@@ -1,9 +1,12 @@
-import CLibevent
 import Glibc
 
-extension SocketStream {
-    /// Connects to the first of the addresses that answers.
-    /// - Parameter timeout: for each address.
+/// Makes outgoing connections.
+package enum Connector {
+    /// Connects to the first of the addresses that accepts.
+    /// - Parameters:
+    ///   - waiter: where the new stream waits.
+    ///   - timeout: for each address.
+    /// - Throws: `TransportError` with the last address and its reason; of kind `.unresolved` when there is no address.
     package static func connect(
         to addresses: [SocketAddress], on loop: EventLoop, waiter: Waiter, timeout: Duration, tally: ByteTally? = nil
     ) async throws -> SocketStream {

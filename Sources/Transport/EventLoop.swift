@@ -4,40 +4,45 @@ import Glibc
 package import HTTP
 import Synchronization
 
-/// A libevent base that is also a Swift executor: what is isolated to it runs on the thread inside `run()`, so `await`
-/// on this loop costs a queue append, no lock and no thread hop. An actor adopts it through `unownedExecutor`.
+/// A libevent base that is also a Swift executor: code isolated to it runs on the thread inside `run()`, so an `await` on this loop costs a queue
+/// append, no lock and no thread hop. An actor adopts it through `unownedExecutor`.
 ///
-/// `@unchecked Sendable`: everything but `remote`, `stopping` and the eventfd is touched on the loop's thread only.
+/// `@unchecked Sendable`: everything but `remote`, `stopping`, `thread` and the eventfd is touched on the loop's thread only.
 package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// The libevent base. On the loop's thread only.
     let base: OpaquePointer
+    /// Jobs for the next round, and those of the current one.
     private var ready: [UnownedJob] = []
     private var running: [UnownedJob] = []
-    /// Tasks that let the sockets have a turn.
-    private var turning: [UnsafeContinuation<Void, Never>] = []
-    /// One buffer for all connections of the loop: filled and emptied between two awaits, it stays in the cache and keeps a
-    /// connection's memory small. On the loop's thread only.
+    /// Tasks that wait for the next round, so that the sockets have their turn.
+    private var yielded: [UnsafeContinuation<Void, Never>] = []
+    /// 256 KiB for all connections of the loop: filled and emptied between two awaits, it stays in the cache and keeps a connection's memory small.
+    /// On the loop's thread only.
     package let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
-    /// For the TLS sessions of the loop, likewise.
+    /// One for all TLS sessions of the loop, likewise.
     let records = RecordBatch()
-    /// What responses say of the time. On the loop's thread only.
+    /// The `Date` of responses. On the loop's thread only.
     package var date = DateClock()
+    /// What other threads have handed over.
     private let remote = Mutex(Remote())
     private let stopping = Atomic(false)
     private let wakeDescriptor: Int32
     private let wakeEvent: OpaquePointer
+    /// The thread inside `run()`; 0: none.
     private let thread = Atomic<UInt>(0)
-    /// What the running task has done since it was resumed; see `spend`.
+    /// Work of the running task since it was resumed; see `spend`.
     private var spent = 0
     private var commonTimeouts: [(duration: Duration, interval: UnsafePointer<timeval>)] = []
-    lazy var resolver = Resolver(on: base)
+    /// On the loop's thread only.
+    package private(set) lazy var resolver = Resolver(on: base)
 
-    /// The tasks that live on this loop prefer it as their executor: what is resumed without an actor, as every continuation is in
-    /// Swift 6.3, then stays on its thread. Without that each wait crosses Swift's global pool, which costs two wake-ups, and whatever
-    /// blocks that pool holds connections up. A task that does not prefer such a loop is queued there anew at each of its steps, so it
-    /// is for loops whose work is all their own: the workers'.
+    /// The tasks of this loop's connections prefer it as their executor.
     let isPreferred: Bool
 
+    /// - Parameter isPreferred: the tasks of this loop's connections prefer it as their executor: what is resumed without an actor, as every
+    ///   continuation is in Swift 6.3, then stays on the loop's thread. Otherwise each wait crosses Swift's global pool, which costs two wake-ups,
+    ///   and whatever blocks that pool delays connections. A task that does not prefer such a loop is queued anew at each of its steps, so this is
+    ///   for loops that run only their own tasks: the workers'.
     package init(isPreferred: Bool = false) {
         self.isPreferred = isPreferred
         // Both fail only without memory or descriptors at start, before there is anything to serve.
@@ -62,8 +67,10 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         scratch.deallocate()
     }
 
+    /// The caller is on the loop's thread. From any thread.
     package var isOnLoop: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
 
+    /// Queues a job. From any thread.
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         if isOnLoop {
@@ -74,7 +81,9 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         }
     }
 
+    /// Stops the process when the caller is not on the loop's thread.
     package func checkIsolated() { precondition(isOnLoop, "not on the loop's thread") }
+    /// As `isOnLoop`, for the Swift runtime.
     package func isIsolatingCurrentContext() -> Bool? { isOnLoop }
 
     /// Runs jobs and events on the calling thread until `stop()`.
@@ -89,7 +98,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
                 return remote.works
             }
             for work in works { work() }
-            // Rounds, not until empty: a job that re-enqueues itself must not starve the sockets.
+            // In rounds, not until the queue is empty: a job that queues itself again must not starve the sockets.
             swap(&ready, &running)
             for job in running {
                 spent = 0
@@ -100,23 +109,24 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
                 }
             }
             running.removeAll(keepingCapacity: true)
-            event_base_loop(base, ready.isEmpty && turning.isEmpty ? EVLOOP_ONCE : EVLOOP_NONBLOCK)
+            event_base_loop(base, ready.isEmpty && yielded.isEmpty ? EVLOOP_ONCE : EVLOOP_NONBLOCK)
             // Resuming enqueues: these tasks run in the next round.
-            for task in turning { task.resume() }
-            turning.removeAll(keepingCapacity: true)
+            for task in yielded { task.resume() }
+            yielded.removeAll(keepingCapacity: true)
         }
         thread.store(0, ordering: .relaxed)
     }
 
-    /// Runs the loop on a thread of its own, named for `top` and gdb (15 characters at most).
+    /// Runs the loop on its own thread.
+    /// - Parameter name: for `top` and gdb; at most 15 characters.
     package func start(named name: String) {
-        // The thread is told the loop and its name; it owns both from here.
+        // The thread owns the loop and its name from here.
         let start = Unmanaged.passRetained(ThreadStart(loop: self, name: name)).toOpaque()
         var thread = pthread_t()
         let code = pthread_create(
             &thread, nil,
             { start in
-                // A null argument cannot be: it is the one passed below.
+                // Never null: it is the argument passed below.
                 let start = Unmanaged<ThreadStart>.fromOpaque(start!).takeRetainedValue()
                 pthread_setname_np(pthread_self(), start.name)
                 start.loop.run()
@@ -127,7 +137,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         pthread_detach(thread)
     }
 
-    /// Ends `run()` after the round it is in. From any thread.
+    /// Ends `run()` after the current round. From any thread.
     package func stop() {
         stopping.store(true, ordering: .relaxed)
         wake()
@@ -140,19 +150,19 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
     // MARK: Turns
 
-    /// Work that a task may do before the others have a turn: about a mebibyte relayed, or four small requests answered.
+    /// Units of work that a task may do before the others have their turn: about a mebibyte relayed, or four small requests.
     private static let workPerTurn = 8
 
-    /// Counts towards the running task's turn: a recv(2), a send(2), or a request that is taken from bytes that were there already.
-    /// On the loop's thread only.
+    /// Counts one unit of work of the running task: a recv(2), a send(2), or a request parsed from bytes that were already there. On the loop's
+    /// thread only.
     package func spend() { spent &+= 1 }
 
-    /// The running task has gone on without a wait for long enough: whoever's sockets are always ready asks this and then calls `nextTurn`.
+    /// The running task has used up its turn. Code whose sockets may always be ready checks this and then calls `nextTurn`.
     @inline(__always) package var isTurnOver: Bool { spent >= Self.workPerTurn }
 
-    /// Lets every other connection of the loop have its turn before going on. (`Task.yield()` would go by way of another thread.) On the
-    /// loop's thread only.
-    package func nextTurn() async { await withUnsafeContinuation { turning.append($0) } }
+    /// Lets every other connection of the loop have its turn before going on. (`Task.yield()` would go through another thread.) On the loop's thread
+    /// only.
+    package func nextTurn() async { await withUnsafeContinuation { yielded.append($0) } }
 
     /// Runs `work` on the loop's thread. From any thread.
     package func execute(_ work: @escaping @Sendable () -> Void) {
@@ -160,8 +170,29 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         wake()
     }
 
-    /// Timeouts of these durations are kept in queues of their own instead of libevent's heap, so that adding and renewing one
-    /// is O(1). For the few durations that every connection uses. Before the loop runs, or on its thread.
+    // MARK: Timers
+
+    /// Runs `work` on the loop's thread after a delay, or a little later when the loop is busy. On the loop's thread only.
+    package func after(_ delay: Duration, _ work: @escaping @Sendable () -> Void) {
+        var interval = timeval(delay)
+        let box = Unmanaged.passRetained(TimerWork(work)).toOpaque()
+        event_base_once(
+            base, -1, Int16(EV_TIMEOUT),
+            { _, _, box in
+                guard let box else { return }
+                Unmanaged<TimerWork>.fromOpaque(box).takeRetainedValue().run()
+            }, box, &interval)
+    }
+
+    /// Waits on the loop's own timers, a little longer when the loop is busy. On the loop's thread only.
+    package func sleep(for duration: Duration) async {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            after(duration) { continuation.resume() }
+        }
+    }
+
+    /// Keeps timeouts of these durations in queues of their own instead of libevent's heap, so that adding and renewing one is O(1). For the few
+    /// durations that every connection uses. Before the loop runs, or on its thread.
     package func keepTimeouts(of durations: [Duration]) {
         for duration in durations where commonTimeout(duration) == nil {
             var interval = timeval(duration)
@@ -171,13 +202,12 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     }
 
     func commonTimeout(_ duration: Duration) -> UnsafePointer<timeval>? {
-        // A handful at most: a scan is shorter than a hash.
+        // A handful at most: a scan is faster than a hash.
         for known in commonTimeouts where known.duration == duration { return known.interval }
         return nil
     }
 }
 
-/// What other threads have handed over.
 private struct Remote {
     var jobs: [UnownedJob] = []
     var works: [@Sendable () -> Void] = []
@@ -188,6 +218,11 @@ private final class ThreadStart: Sendable {
     init(loop: EventLoop, name: String) { (self.loop, self.name) = (loop, name) }
 }
 
+private final class TimerWork: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+}
+
 extension timeval {
     init(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components
@@ -195,5 +230,5 @@ extension timeval {
     }
 }
 
-/// `ECONNREFUSED` → "Connection refused".
+/// The text of an errno: "Connection refused" for `ECONNREFUSED`.
 package func describe(errno code: Int32) -> String { String(cString: strerror(code)) }

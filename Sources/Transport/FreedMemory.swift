@@ -1,22 +1,24 @@
 import CLibevent
 import Glibc
 
-/// Gives the pages of freed memory back to the system: the allocator keeps what lies between pieces in use, so that a flood of connections
-/// would leave the process as large as it was at its worst.
+/// Returns the pages of freed memory to the system. The allocator keeps pages between pieces in use, so after a flood of connections the process
+/// would stay as large as it was at its peak.
 package struct FreedMemory {
-    /// Pages, after memory was last given back.
+    /// Resident pages after memory was last returned.
     private var residentAfter = 0
 
-    /// Growth that is worth a walk through the allocator's free lists, in bytes.
+    /// Growth, in bytes, that justifies a walk through the allocator's free lists.
     private static let growth = 4 << 20
 
+    /// Measures growth from 0.
     package init() {}
 
-    /// To be called now and then, off the loops: it holds the allocator's locks for milliseconds after a flood.
+    /// Returns memory if the process has grown. To be called now and then, off the loops: after a flood it holds the allocator's locks for
+    /// milliseconds.
     package mutating func giveBack() {
         let resident = Self.residentPages()
         guard (resident - residentAfter) * sysconf(Int32(_SC_PAGESIZE)) > Self.growth else {
-            // What shrank by itself counts from there.
+            // After shrinking by itself, growth counts from the smaller size.
             residentAfter = min(residentAfter, resident)
             return
         }
@@ -24,7 +26,7 @@ package struct FreedMemory {
         residentAfter = Self.residentPages()
     }
 
-    /// proc(5): the second number of statm.
+    /// The second number of statm (proc(5)).
     private static func residentPages() -> Int {
         readFile("/proc/self/statm", limit: 256).flatMap { text in
             String(decoding: text, as: UTF8.self).split(separator: " ").dropFirst().first.flatMap { Int($0) }

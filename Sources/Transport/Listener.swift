@@ -1,51 +1,56 @@
 import CLibevent
 import Glibc
 
-/// A connection as accept(2) gave it, on its way to the actor that will serve it.
+/// An accepted connection on its way to the actor that will serve it.
 package struct AcceptedSocket: Sendable {
-    /// Whoever makes a `SocketStream` of it owns it; until then, whoever holds this closes it.
+    /// Owned by the `SocketStream` that is made of it; until then, to be closed with `close()`.
     package let descriptor: Int32
+    /// The address that the client connected from.
     package let peer: SocketAddress
-    /// Which of the host's listeners took it, as it was numbered there.
+    /// The number of the listener that accepted it, as given to `Listener.init`.
     package let listener: Int
 
-    package func refuse() { Glibc.close(descriptor) }
+    /// Closes the connection without serving it.
+    package func close() { Glibc.close(descriptor) }
 }
 
-/// Somebody who serves connections on a loop. The actor's executor is that loop, so accepting costs no thread hop.
+/// An actor that serves connections on a loop. Its executor is that loop, so accepting costs no thread hop.
 package protocol ConnectionHost: Actor {
     nonisolated var loop: EventLoop { get }
-    /// One connection from its first byte to its last.
+    /// Serves one connection from its first byte to its last.
     func serve(_ socket: AcceptedSocket) async
 }
 
-/// A listening socket on a loop. `SO_REUSEPORT` lets each worker have its own on one address; the kernel spreads connections.
+/// A listening socket on a loop. With `SO_REUSEPORT` each worker has its own on one address, and the kernel spreads the connections.
 ///
-/// `@unchecked Sendable`: immutable but for `event` and `toldExhaustion`, which the loop's thread alone touches.
+/// `@unchecked Sendable`: immutable but for `event` and `reportedAt`, which only the loop's thread touches.
 package final class Listener: @unchecked Sendable {
-    /// The address with the port that was picked where 0 was asked for.
+    /// The address, with the port that the kernel picked where 0 was asked for.
     package let address: SocketAddress
     private let descriptor: Int32
     private let number: Int
     private let loop: EventLoop
     private let accepted: @Sendable (AcceptedSocket) -> Void
     private let exhausted: @Sendable (TransportError) -> Void
-    private var toldExhaustion: ContinuousClock.Instant?
+    private var reportedAt: ContinuousClock.Instant?
     private var event: OpaquePointer?
 
-    /// Connections that wait in the kernel to be accepted; past it the client's SYN is retried.
+    /// Connections that wait in the kernel to be accepted. Past it clients retry their SYN.
     private static let backlog: Int32 = 1024
-    /// Accepted in one turn of the loop, so that a flood of connections does not starve those being served.
-    private static let acceptsATurn = 64
-    /// Rest after accept(2) failed for want of descriptors or memory: retrying at once would spin.
-    private static let restAfterExhaustion = Duration.milliseconds(100)
-    /// Between two words about that.
-    private static let tellingInterval = Duration.seconds(10)
+    /// Connections accepted in one round of the loop, so that a flood does not starve those being served.
+    private static let maxAcceptsPerRound = 64
+    /// Pause after accept(2) failed for lack of descriptors or memory: retrying at once would spin.
+    private static let pauseAfterExhaustion = Duration.milliseconds(100)
+    /// Between two reports of that.
+    private static let reportInterval = Duration.seconds(10)
 
-    /// - Parameter joins: the address is already listened on by this process, for another worker. Otherwise nobody may have it: with
-    ///   `SO_REUSEPORT` alone a second process of this user's would get half of the connections without a word.
-    /// - Parameter exhausted: told now and then while connections cannot be accepted for want of descriptors or memory. The listener goes
-    ///   on by itself.
+    /// Listens at once, and accepts from the loop's next round on.
+    /// - Parameters:
+    ///   - number: passed on in `AcceptedSocket.listener`.
+    ///   - joins: this process already listens on the address, for another worker. Otherwise the address must be free: with `SO_REUSEPORT` alone,
+    ///     a second process of the same user would silently get half of the connections.
+    ///   - exhausted: called now and then while connections cannot be accepted for lack of descriptors or memory. The listener goes on by itself.
+    /// - Throws: `TransportError` of kind `.addressInUse` or `.system`.
     package init<Host: ConnectionHost>(
         on address: SocketAddress, number: Int = 0, joins: Bool = false, host: Host,
         exhausted: @escaping @Sendable (TransportError) -> Void = { _ in }
@@ -64,7 +69,7 @@ package final class Listener: @unchecked Sendable {
         loop.execute { [self] in start() }
     }
 
-    /// Whether an address can be listened on now; nothing is left of the try.
+    /// Throws when the address cannot be listened on now. Leaves nothing behind.
     package static func checkFree(_ wanted: SocketAddress) throws(TransportError) {
         let probe = socket(wanted.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard probe >= 0 else { throw TransportError(call: "socket", errno: errno) }
@@ -112,7 +117,7 @@ package final class Listener: @unchecked Sendable {
     }
 
     private func accept() {
-        for _ in 0..<Self.acceptsATurn {
+        for _ in 0..<Self.maxAcceptsPerRound {
             var peer = sockaddr_storage()
             let socket = berth_accept(descriptor, &peer)
             if socket >= 0 {
@@ -126,23 +131,23 @@ package final class Listener: @unchecked Sendable {
             switch errno {
             case EAGAIN: return
             case EMFILE, ENFILE, ENOBUFS, ENOMEM:
-                tell(TransportError(call: "accept", errno: errno))
+                report(TransportError(call: "accept", errno: errno))
                 event_del(event)
-                loop.after(Self.restAfterExhaustion) { [self] in if let event { event_add(event, nil) } }
+                loop.after(Self.pauseAfterExhaustion) { [self] in if let event { event_add(event, nil) } }
                 return
             default: continue  // the client gave up while it waited (ECONNABORTED, EPROTO, …)
             }
         }
     }
 
-    private func tell(_ error: TransportError) {
+    private func report(_ error: TransportError) {
         let now = ContinuousClock.now
-        if let toldExhaustion, now - toldExhaustion < Self.tellingInterval { return }
-        toldExhaustion = now
+        if let reportedAt, now - reportedAt < Self.reportInterval { return }
+        reportedAt = now
         exhausted(error)
     }
 
-    /// No more connections are taken; those that wait in the backlog are reset. From any thread.
+    /// Stops accepting. Connections that wait in the backlog are reset. From any thread.
     package func stop() {
         loop.execute { [self] in
             guard let event else { return }

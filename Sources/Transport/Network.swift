@@ -1,14 +1,14 @@
-/// A block of addresses: `10.0.0.0/8`, `fd00::/8`, or one address alone.
+/// A block of addresses: `10.0.0.0/8`, `fd00::/8`, or a single address.
 package struct Network: Sendable, Hashable {
     private let address: [UInt8]
     private let bits: Int
 
-    /// nil: not an address, or a length that its family does not have.
+    /// nil: not an address, or a prefix length that its family does not have.
     package init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard let first = parts.first, parts.count <= 2, let parsed = SocketAddress(host: first, port: 0) else { return nil }
         address = Array(parsed.addressBytes)
-        // An address of IPv4 in one of IPv6 (RFC 4291 2.5.5.2) is kept as that of IPv4, and so is a network of them.
+        // An IPv4-mapped IPv6 address (RFC 4291 2.5.5.2) is kept as IPv4, and so is a network of them.
         let isMapped = address.count == 4 && first.contains(":")
         guard let bits = parts.count == 1 ? address.count * 8 : Int(parts[1]).map({ isMapped ? $0 - 96 : $0 }),
             (0...(address.count * 8)).contains(bits)
@@ -16,11 +16,12 @@ package struct Network: Sendable, Hashable {
         self.bits = bits
     }
 
-    /// IPv4 and IPv6.
+    /// All addresses of IPv4 and of IPv6.
     package static let everywhere = [Network(zeros: 4), Network(zeros: 16)]
 
     private init(zeros count: Int) { (address, bits) = ([UInt8](repeating: 0, count: count), 0) }
 
+    /// The address lies in this block, whatever its port.
     package func contains(_ other: SocketAddress) -> Bool { contains(Array(other.addressBytes)) }
 
     /// - Parameter bytes: of an address, 4 or 16 in network order.

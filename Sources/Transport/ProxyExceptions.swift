@@ -1,9 +1,10 @@
 import Glibc
 import HTTP
 
-/// `NO_PROXY`: what is reached without the proxy. One reading of it for transfers and for the calls to AWS, as each library has its own.
+/// `NO_PROXY`: the hosts that are reached without the proxy. Read here for transfers and for the calls to AWS alike, since every library reads it
+/// differently.
 ///
-/// Hosts, with or without a port, and all below them; addresses and networks; `*` is everything.
+/// Lists hosts, with or without a port, which include the names below them; addresses and networks; `*` for everything.
 package struct ProxyExceptions: Sendable {
     private enum Entry: Sendable {
         case everything
@@ -13,13 +14,14 @@ package struct ProxyExceptions: Sendable {
 
     private let entries: [Entry]
 
-    /// Of this process, for libcurl, which reads the other variables there.
+    /// From this process's environment, where libcurl reads the other proxy variables.
     static let ofProcess = ProxyExceptions { name in getenv(name).map { String(cString: $0) } }
 
+    /// From `no_proxy` or `NO_PROXY`. Entries that are neither hosts nor networks are ignored.
     package init(environment: [String: String]) { self.init { environment[$0] } }
 
     private init(_ variable: (String) -> String?) {
-        // In this order, as libcurl.
+        // In libcurl's order.
         let text = ["no_proxy", "NO_PROXY"].lazy.compactMap(variable).first { !$0.isEmpty } ?? ""
         entries = text.split { $0 == "," || $0 == " " }.compactMap { entry in
             if entry == "*" { return .everything }
@@ -28,8 +30,9 @@ package struct ProxyExceptions: Sendable {
         }
     }
 
+    /// The host is to be reached without the proxy.
     /// - Parameter host: a name or an address, without a port.
-    package func cover(_ host: String, port: UInt16) -> Bool {
+    package func contains(_ host: String, port: UInt16) -> Bool {
         guard !entries.isEmpty, let host = HostName(host, port: port) else { return false }
         let address = SocketAddress(host: host.name, port: 0)
         return entries.contains { entry in

@@ -1,7 +1,7 @@
 import Glibc
 
-/// A small file whole; nil when it cannot be read or is longer than `limit` bytes. Never waits: what is read through a pipe must have been
-/// written, since this is called on loops.
+/// The content of a small file; nil when it cannot be read or is longer than `limit` bytes. Never waits, since it is called on loops: what is read
+/// through a pipe must have been written before.
 package func readFile(_ path: String, limit: Int) -> [UInt8]? {
     let file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
     guard file >= 0 else { return nil }

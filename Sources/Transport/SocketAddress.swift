@@ -1,7 +1,7 @@
 import CLibevent
 import Glibc
 
-/// A client as limits count it: an address of IPv4, or the /64 of one of IPv6, which a client has to itself (RFC 7934).
+/// A client as limits count it: an IPv4 address, or the /64 of an IPv6 address, which a client has to itself (RFC 7934).
 package struct ClientNetwork: Sendable, Hashable {
     let isIPv6: Bool
     let bits: UInt64
@@ -9,10 +9,10 @@ package struct ClientNetwork: Sendable, Hashable {
 
 /// An IPv4 or IPv6 address and port.
 package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
-    /// The address as the system calls take it: `sockaddr_in` or `sockaddr_in6`, in network order.
+    /// As system calls take it: `sockaddr_in` or `sockaddr_in6`, in network order.
     private var bytes: [UInt8]
 
-    /// - Parameter text: `127.0.0.1:5000`, `[::1]:5000`; no names.
+    /// - Parameter text: `127.0.0.1:5000` or `[::1]:5000`; names and anything else give nil.
     package init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
         var host = text[..<colon]
@@ -24,7 +24,7 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         self.init(host: String(host), port: port)
     }
 
-    /// - Parameter host: an IPv4 or IPv6 address, the latter without brackets.
+    /// - Parameter host: an IPv4 address, or an IPv6 address without brackets; anything else gives nil.
     package init?(host: String, port: UInt16) {
         var storage = sockaddr_storage()
         var size = Int32(MemoryLayout<sockaddr_storage>.size)
@@ -34,6 +34,15 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         }
         guard parsed == 0 else { return nil }
         self.init(storage)
+        self.port = port
+    }
+
+    /// An IPv4 address, by its four bytes.
+    package init(ipv4 address: (UInt8, UInt8, UInt8, UInt8), port: UInt16) {
+        var family = sockaddr_in()
+        family.sin_family = sa_family_t(AF_INET)
+        let host = [address.0, address.1, address.2, address.3]
+        bytes = withUnsafeBytes(of: family) { Array($0.prefix(4)) } + host + [UInt8](repeating: 0, count: 8)
         self.port = port
     }
 
@@ -48,7 +57,7 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         if size == MemoryLayout<sockaddr_in6>.size, bytes[8..<20].elementsEqual(Self.mappedPrefix) { unmap() }
     }
 
-    /// RFC 4291 2.5.5.2: how a client of IPv4 looks to a socket of IPv6. The same client, and the same limits, by either.
+    /// An IPv4 client's address on an IPv6 socket (RFC 4291 2.5.5.2). Kept as IPv4, so that limits count one client once.
     private static let mappedPrefix: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255]
 
     private mutating func unmap() {
@@ -65,14 +74,16 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         self.init(storage)
     }
 
+    /// `AF_INET` or `AF_INET6`.
     package var family: Int32 { bytes.withUnsafeBytes { Int32($0.loadUnaligned(as: sa_family_t.self)) } }
 
+    /// In host order.
     package var port: UInt16 {
         get { UInt16(bytes[2]) << 8 | UInt16(bytes[3]) }
         set { (bytes[2], bytes[3]) = (UInt8(newValue >> 8), UInt8(newValue & 255)) }
     }
 
-    /// Whom limits count.
+    /// The client as limits count it.
     package var clientNetwork: ClientNetwork {
         ClientNetwork(
             isIPv6: family == AF_INET6, bits: addressBytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) })
@@ -81,7 +92,11 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// The address alone, 4 or 16 bytes in network order.
     package var addressBytes: ArraySlice<UInt8> { family == AF_INET ? bytes[4..<8] : bytes[8..<24] }
 
-    /// The address alone, without port and brackets.
+    /// An address of the public internet: not of this machine, a private network, a link or a multicast group, nor set aside, nor an IPv6 form of
+    /// such an IPv4 address.
+    package var isPublic: Bool { PublicAddress.contains(Array(addressBytes)) }
+
+    /// The address as text, without port and brackets.
     package var host: String {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         let address = Array(addressBytes)
@@ -89,6 +104,7 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    /// `127.0.0.1:5000`, `[::1]:5000`.
     package var description: String { family == AF_INET6 ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {

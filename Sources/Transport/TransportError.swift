@@ -1,29 +1,40 @@
 import Crypto
 import Glibc
 
-/// Why a stream cannot go on: the call that said so and what kind of end it is.
+/// Why a stream cannot go on: the kind of failure, and the call that reported it.
 ///
-/// Asynchronous functions throw it untyped: the optimizer of Swift 6.3.1 crashes where a typed error leaves an `async` function
-/// that has been inlined.
+/// Asynchronous functions throw it untyped: the optimizer of Swift 6.3.1 crashes where a typed error leaves an inlined `async` function.
 package struct TransportError: Error, CustomStringConvertible {
+    /// What kind of failure it is.
     package enum Kind: Sendable {
         /// The peer closed or reset the connection.
         case closed
         /// Nothing moved for the time allowed.
         case timedOut
-        /// The loop took the stream away: drain, or the other side of the exchange is gone.
+        /// We ended the stream: a drain, or the other side of the exchange is gone.
         case cancelled
-        /// The peer does not speak TLS where it should.
+        /// The client does not speak TLS on a TLS listener.
         case notTLS
-        /// Somebody else listens at the address.
+        /// Another process or listener has the address.
         case addressInUse
-        case refused, unresolved, tls, system
+        /// The peer refused the connection or cannot be reached.
+        case refused
+        /// The name has no address.
+        case unresolved
+        /// A handshake or a record failed.
+        case tls
+        /// Any other failed system call.
+        case system
     }
 
+    /// What callers decide by.
     package let kind: Kind
+    /// The system or library call, as `recv`.
     package let call: StaticString
+    /// For people: the host or address where known, and why.
     package let reason: String
 
+    /// An error that is not an errno's.
     package init(_ kind: Kind, call: StaticString, reason: String) { (self.kind, self.call, self.reason) = (kind, call, reason) }
 
     init(call: StaticString, errno code: Int32) {
@@ -37,7 +48,13 @@ package struct TransportError: Error, CustomStringConvertible {
         self.init(kind, call: call, reason: describe(errno: code))
     }
 
+    /// A call on a connection that we have closed: its descriptor may be another connection's by now.
+    static func connectionClosed(_ call: StaticString) -> TransportError {
+        TransportError(.cancelled, call: call, reason: "the connection has been closed")
+    }
+
     init(_ error: TLSError) { self.init(.tls, call: error.call, reason: error.reason) }
 
+    /// `recv: Connection reset by peer`.
     package var description: String { "\(call): \(reason)" }
 }

@@ -1,43 +1,49 @@
 /// What ended a wait.
 package enum Wake: Sendable {
-    case ready, timedOut, cancelled
+    /// The socket is readable or writable, or its peer has closed.
+    case ready
+    /// The time of the watch is over.
+    case timedOut
+    /// The connection is closed, or its worker ends it.
+    case cancelled
 }
 
-/// The one place where a connection's task waits, for the first of however many things it has asked for: its own socket,
-/// the upstream's, or its worker's word that it is over. Confined to one loop.
+/// Where a connection's task waits for the first of several events: its own socket, the upstream's, or its worker ending the connection.
+/// Confined to one loop.
 package final class Waiter {
     private var continuation: UnsafeContinuation<Wake, Never>?
-    /// In the place of a task that waits.
+    /// Waits instead of a task.
     private var resume: ((Wake) -> Void)?
-    /// What came before anybody waited; the next wait takes it at once.
-    private var early: Wake?
-    /// Nobody waits here any more: every wait ends at once.
+    /// A wake that came while no task waited; the next wait returns it at once.
+    private var pending: Wake?
+    /// Every wait ends at once.
     private var isCancelled = false
 
+    /// No task waits yet.
     package init() {}
 
-    /// Until somebody calls `wake`. One task at a time.
+    /// Waits until `wake` is called. One task at a time.
     package func wait() async -> Wake {
         await withUnsafeContinuation { continuation in
-            // Asked here, where nothing can come between: the call above may let other tasks have their turn first.
+            // Checked in here, where no other task can run in between: the call of `wait` itself may let others run first.
             if isCancelled {
                 continuation.resume(returning: .cancelled)
-            } else if let early {
-                self.early = nil
-                continuation.resume(returning: early)
+            } else if let pending {
+                self.pending = nil
+                continuation.resume(returning: pending)
             } else {
                 self.continuation = continuation
             }
         }
     }
 
-    /// Has `resume` called at the next wake, once: whoever waits long needs no task, nor the task's memory, meanwhile.
-    package func whenWoken(_ resume: @escaping (Wake) -> Void) {
+    /// Calls `resume` at the next wake, once. A long wait then needs no task and none of a task's memory.
+    package func onNextWake(_ resume: @escaping (Wake) -> Void) {
         guard !isCancelled else { return resume(.cancelled) }
         self.resume = resume
     }
 
-    /// Ends the wait that is on, or the next one.
+    /// Ends the current wait, or the next one.
     package func wake(_ wake: Wake) {
         if let resume {
             self.resume = nil
@@ -46,16 +52,16 @@ package final class Waiter {
             self.continuation = nil
             continuation.resume(returning: wake)
         } else {
-            early = wake
+            pending = wake
         }
     }
 
-    /// Ends the wait that is on and all that are to come, whatever they are for.
+    /// Ends the current wait and all later ones with `.cancelled`.
     package func cancel() {
         isCancelled = true
         wake(.cancelled)
     }
 
-    /// Nothing that came earlier counts any more.
-    package func reset() { early = nil }
+    /// Drops a wake that came while no task waited.
+    package func reset() { pending = nil }
 }

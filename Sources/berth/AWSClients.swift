@@ -4,24 +4,25 @@ import Configuration
 import Logging
 import Transport
 
-/// The calls to AWS that a configuration leads to. Shared by the gateway and by `berth check`, so that the one tells what the other does.
+/// The AWS clients of a configuration. The gateway and `berth check` share them, so that `check` does what the gateway does.
 struct AWSClients {
-    let caller: HTTPClient
-    /// Trusts what the data plane trusts: the system's store and `ca_file`, whatever `AWS_CA_BUNDLE` says to the calls.
-    let dataPlaneCaller: HTTPClient
+    let httpClient: HTTPClient
+    /// Trusts what the data plane trusts: the system's store and `ca_file`, but not `AWS_CA_BUNDLE`.
+    let dataPlaneClient: HTTPClient
     private let loop: EventLoop
     private let settings: Settings
     private let log: Logger
 
     init(_ settings: Settings, loop: EventLoop, log: Logger) {
         (self.settings, self.loop, self.log) = (settings, loop, log)
-        caller = HTTPClient(
+        httpClient = HTTPClient(
             loop: loop, trust: HTTPClientTrust(environment: settings.environment, caFile: settings.caFile),
-            userAgent: "berth/\(Berth.version)")
-        dataPlaneCaller = HTTPClient(
-            loop: loop, trust: HTTPClientTrust(files: [settings.caFile].compactMap { $0 }), userAgent: "berth/\(Berth.version)")
+            userAgent: "berth/\(ProgramVersion.text)")
+        dataPlaneClient = HTTPClient(
+            loop: loop, trust: HTTPClientTrust(files: [settings.caFile].compactMap { $0 }),
+            userAgent: "berth/\(ProgramVersion.text)")
         if let problem = EndpointSettings(environment: settings.environment).problem {
-            // The profile may ask for FIPS, so this is not silent.
+            // The profile may require FIPS endpoints, so this is logged.
             log.warning(
                 "shared AWS files not read, the profile's endpoint settings are not used", metadata: ["error": "\(problem)"])
         }
@@ -29,18 +30,19 @@ struct AWSClients {
 
     func credentials(of upstream: Settings.Upstream) throws(CredentialError) -> CredentialKeeper {
         let sources = CredentialSources(
-            loop: loop, caller: caller, environment: settings.environment, profile: upstream.credentials?.profile,
+            loop: loop, httpClient: httpClient, environment: settings.environment, profile: upstream.credentials?.profile,
             sts: try sts(of: upstream), dial: dial, log: log)
-        let source = try sources.source(
-            upstream.credentials?.source.rawValue ?? "automatic", profile: upstream.credentials?.profile,
-            role: upstream.credentials?.assumeRole?.role)
+        let source = sources.source(
+            upstream.credentials?.source ?? .automatic, profile: upstream.credentials?.profile,
+            role: upstream.credentials?.assumeRole)
         return CredentialKeeper(loop: loop, source: source, log: log)
     }
 
-    /// Of the registry's own region: what regional endpoints give is good in all of the partition's.
+    /// STS in the registry's region: credentials of a regional endpoint are valid in the whole partition.
     func sts(of upstream: Settings.Upstream) throws(CredentialError) -> STSClient {
         STSClient(
-            caller: caller, endpoint: try endpoint("STS", of: upstream) { upstream.registry.stsHost(fips: $0, dualStack: $1) })
+            httpClient: httpClient,
+            endpoint: try endpoint("STS", of: upstream) { upstream.registry.stsHost(fips: $0, dualStack: $1) })
     }
 
     func endpoint(of upstream: Settings.Upstream) throws(CredentialError) -> ServiceEndpoint {
@@ -58,16 +60,16 @@ struct AWSClients {
         return endpoint
     }
 
-    var connectTo: ConnectTo { ConnectTo(settings.connectTo) }
+    var connectTo: ConnectTo { settings.connectTo }
     var names: NameCheck { NameCheck(loop: loop) }
 
     var dial: @Sendable (HTTPClientURL) -> String? {
         { [connectTo] url in
-            connectTo.target(of: url.host, UInt16(clamping: url.port)).map { "\($0.0):\($0.1)" }
+            connectTo.target(of: url.host, UInt16(clamping: url.port))?.description
         }
     }
 
-    /// How the upstream's authorization token is fetched.
+    /// A function that fetches the upstream's authorization token.
     func tokens(of upstream: Settings.Upstream, credentials: CredentialKeeper) throws(CredentialError)
         -> @Sendable () async throws(AWSError) -> FetchedToken
     {
@@ -77,12 +79,12 @@ struct AWSClients {
         }
         let registry = HTTPClientURL(scheme: .https, host: upstream.registry.host)
         let client = ECRPublicClient(
-            caller: caller, endpoint: try endpoint(of: upstream), registry: registry.host, dial: dial(registry),
+            httpClient: httpClient, endpoint: try endpoint(of: upstream), registry: registry.host, dial: dial(registry),
             credentials: credentials, mayBeAnonymous: mayBeAnonymous(upstream))
         return { () async throws(AWSError) in try await client.authorizationToken() }
     }
 
-    /// ECR Public serves everybody, only slower; who named credentials means them.
+    /// ECR Public also serves anonymous clients, at a lower rate. Credentials that are configured must be found, however.
     func mayBeAnonymous(_ upstream: Settings.Upstream) -> Bool {
         let named = upstream.credentials
         return upstream.registry.isPublic && named?.source ?? .automatic == .automatic && named?.profile == nil
@@ -90,7 +92,7 @@ struct AWSClients {
     }
 
     func ecr(of upstream: Settings.Upstream, credentials: CredentialKeeper) throws(CredentialError) -> ECRClient {
-        ECRClient(caller: caller, endpoint: try endpoint(of: upstream), credentials: credentials)
+        ECRClient(httpClient: httpClient, endpoint: try endpoint(of: upstream), credentials: credentials)
     }
 
     /// Upstreams of one identity share a token (ECR 2.1).
@@ -98,14 +100,6 @@ struct AWSClients {
         let credentials = upstream.credentials
         return TokenKeepers.Identity(
             endpoint: try endpoint(of: upstream), publicRegistry: upstream.registry.isPublic ? upstream.registry.host : nil,
-            source: credentials?.source.rawValue ?? "automatic",
-            profile: credentials?.profile,
-            role: credentials?.assumeRole?.role)
-    }
-}
-
-extension Settings.AssumeRole {
-    var role: AssumedRole {
-        AssumedRole(arn: arn, sessionName: sessionName, externalID: externalID, seconds: Int(duration.components.seconds))
+            source: credentials?.source ?? .automatic, profile: credentials?.profile, role: credentials?.assumeRole)
     }
 }

@@ -1,19 +1,17 @@
 import ArgumentParser
 import Crypto
 
-/// The commands of design section 5.
+/// The command line. Exit codes are listed in the README, under Commands.
 @main
 struct Berth: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "berth",
         abstract: "A fixed address for Amazon ECR: log in once, with credentials that never change.",
-        version: version,
+        version: ProgramVersion.text,
         subcommands: [Serve.self, Check.self, Demo.self, SandboxCommand.self, HashPassword.self])
-
-    static let version = "0.1.0"
 }
 
-/// `sysexits.h`: what scripts and service managers decide by.
+/// Exit codes of `sysexits.h`, by which scripts and service managers decide.
 extension ExitCode {
     static let configuration = ExitCode(78)
     static let unavailable = ExitCode(69)

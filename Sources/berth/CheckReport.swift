@@ -1,17 +1,17 @@
 import Foundation
 
-/// What `berth check` found, step by step: for people as lines, for machines as JSON. Holds no secret.
+/// The result of `berth check`, step by step, as lines or as JSON. It holds no secrets.
 struct CheckReport: Encodable {
     struct Step: Encodable {
         enum Outcome: String, Encodable { case ok, warning, failed }
         /// `address`, `certificate`; of an upstream `credentials`, `identity`, `token`, `api`, `registry`, `storage`.
         let step: String
         let outcome: Outcome
-        /// What was found, or what is wrong.
+        /// What was found, or what is wrong and how to mend it.
         let detail: String
-        /// More lines: places passed over, the certificate seen, a policy statement to paste.
+        /// Further lines: places without credentials, the certificate received, a policy statement to add.
         var notes: [String] = []
-        /// For machines, by step: `source`, `access_key_id`, `arn`, `account`, `expires`, `address`, `error`.
+        /// For JSON, by step: `source`, `access_key_id`, `arn`, `account`, `expires`, `address`, `error`.
         var facts: [String: String] = [:]
     }
 
@@ -19,25 +19,25 @@ struct CheckReport: Encodable {
         let name: String
         let registry: String
         var steps: [Step] = []
-        var isWell: Bool { !steps.contains { $0.outcome == .failed } }
+        var isOK: Bool { !steps.contains { $0.outcome == .failed } }
     }
 
     /// Where the configuration was read from: a file's path, or `environment`.
     let configuration: String
-    /// What is allowed there and perhaps not meant.
+    /// What is valid there but perhaps not intended.
     let warnings: [String]
     let users: Int
     var listeners: [Step] = []
     var upstreams: [Upstream] = []
-    var isWell: Bool { upstreams.allSatisfy(\.isWell) && !listeners.contains { $0.outcome == .failed } }
-    /// `serve` would start with it.
-    var isConfigurationWell: Bool { !listeners.contains { $0.step == "address" && $0.outcome == .failed } }
+    var isOK: Bool { upstreams.allSatisfy(\.isOK) && !listeners.contains { $0.outcome == .failed } }
+    /// Whether `serve` could listen on all addresses.
+    var canListen: Bool { !listeners.contains { $0.step == "address" && $0.outcome == .failed } }
 
     enum CodingKeys: String, CodingKey { case ok, configuration, warnings, users, listeners, upstreams }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(isWell, forKey: .ok)
+        try container.encode(isOK, forKey: .ok)
         try container.encode(configuration, forKey: .configuration)
         try container.encode(warnings, forKey: .warnings)
         try container.encode(users, forKey: .users)
@@ -48,7 +48,7 @@ struct CheckReport: Encodable {
     var json: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        // Strings and arrays of them can always be written.
+        // Encoding strings and arrays of them does not fail.
         return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
     }
 }

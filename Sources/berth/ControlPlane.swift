@@ -8,7 +8,7 @@ import Logging
 import Telemetry
 import Transport
 
-/// Everything that is not on the data path: keepers of tokens, the site that workers read, the admin listener. On the control loop.
+/// Everything outside the data path, on the control loop: tokens, reloads, and what the admin listener serves.
 actor ControlPlane {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -20,7 +20,7 @@ actor ControlPlane {
     private(set) var isDraining = false
     private let log: Logger
 
-    /// - Parameter reading: how the configuration is read at each reload.
+    /// - Parameter reading: reads the configuration, at each reload.
     init(
         loop: EventLoop, plan: GatewayPlan, log: Logger, reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
     ) {
@@ -32,10 +32,10 @@ actor ControlPlane {
         Task { await keepLookingUp() }
     }
 
-    /// `/readyz` tells of names, which may stop resolving while tokens are good.
+    /// For `/readyz`: a name may stop resolving while the token is still valid.
     private func keepLookingUp() async {
         while !isDraining {
-            for upstream in plan.site.upstreams { await upstream.lookUp(on: loop, by: plan.outbound) }
+            for upstream in plan.snapshot.upstreams { await upstream.lookUp(on: loop, by: plan.outbound) }
             await loop.sleep(for: Self.lookUpInterval)
         }
     }
@@ -44,19 +44,20 @@ actor ControlPlane {
 
     private func start(_ plan: GatewayPlan) async {
         for keepers in plan.keepers.all { await keepers.token.start() }
-        plan.warnOfEndedCertificates(log)
+        plan.warnOfExpiredCertificates(log)
     }
 
-    /// `/readyz` says so from now on, and nothing is reloaded any more.
+    /// From now on `/readyz` reports the drain, and reloads are rejected.
     func beginDrain() { isDraining = true }
 
     var drainTime: Duration { plan.settings.timeouts.drain }
 
     // MARK: Reloading
 
-    /// Takes up the whole configuration, or nothing of it. Empty: done. Otherwise every problem, and all is as it was.
+    /// Reads the configuration and applies all of it, or nothing.
+    /// - Returns: the problems, if nothing was applied; empty: it was applied.
     func reload(into dataPlane: DataPlane) async -> [String] {
-        // One after another: each is compared with what the one before it left.
+        // One after another, since each is compared with the configuration that the one before it left.
         let earlier = reloading
         let task = Task {
             _ = await earlier?.value
@@ -70,11 +71,11 @@ actor ControlPlane {
         let read = await Self.read(reading)
         do throws(ConfigurationProblems) {
             let next = try GatewayPlan(try settings(read), loop: loop, log: log, running: plan)
-            // Its new keepers first: who meets the new routes finds tokens, or fetches under way. Those that only the old one has end with the
-            // last exchange that holds them.
+            // Start the new token keepers first, so that requests to new upstreams find tokens, or fetches in progress. Keepers that only the old
+            // plan has are released with the last exchange that uses them.
             await start(next)
-            dataPlane.publish(next.site)
-            let changes = next.settings.changes(since: plan.settings)
+            dataPlane.publish(next.snapshot)
+            let changes = SettingsChanges(from: plan.settings, to: next.settings).summary
             plan = next
             lastReload = ReloadFigures(lastSuccess: Date().timeIntervalSince1970)
             plan.settings.logWarnings(log)
@@ -83,38 +84,38 @@ actor ControlPlane {
         } catch {
             lastReload.wasSuccessful = false
             for line in error.lines {
-                log.error("not reloaded: the configuration in use is the old one", metadata: ["problem": "\(line)"])
+                log.error("not reloaded: the old configuration stays in use", metadata: ["problem": "\(line)"])
             }
             return error.lines
         }
     }
 
-    /// Off the loop: files may lie on a disk that makes readers wait.
+    /// Not on the loop, since a slow disk would block it.
     @concurrent private static func read(
         _ reading: @Sendable () throws(ConfigurationProblems) -> Settings
     ) async -> Result<Settings, ConfigurationProblems> {
         Result { () throws(ConfigurationProblems) in try reading() }
     }
 
-    /// What may be taken up while the process runs.
+    /// The configuration, if all its changes can be made in a running process.
     private func settings(_ read: Result<Settings, ConfigurationProblems>) throws(ConfigurationProblems) -> Settings {
-        guard !isDraining else { throw ConfigurationProblems(lines: ["the gateway drains; nothing is reloaded any more"]) }
+        guard !isDraining else { throw ConfigurationProblems(lines: ["the gateway is draining; it reloads nothing more"]) }
         let settings = try read.get()
-        let fixed = settings.keysTakingRestart(since: plan.settings)
+        let fixed = SettingsChanges(from: plan.settings, to: settings).keysTakingRestart
         guard fixed.isEmpty else {
             throw ConfigurationProblems(lines: [
-                "\(fixed.joined(separator: ", ")): changed, which takes a restart; restart berth to take up the whole file, or change back"
+                "\(fixed.joined(separator: ", ")): changed, which takes a restart; restart berth to apply the whole file, or undo the change"
             ])
         }
         return settings
     }
 
-    // MARK: What the admin listener asks
+    // MARK: For the admin listener
 
     nonisolated func adminSources(_ dataPlane: DataPlane) -> AdminSources {
-        let metrics = MetricsText(workers: dataPlane.metrics, version: Berth.version)
+        let metrics = MetricsText(workers: dataPlane.metrics, version: ProgramVersion.text)
         return AdminSources(
-            version: Berth.version,
+            version: ProgramVersion.text,
             isDraining: { [self] in await isDraining },
             upstreams: { [self] in await statuses() },
             metrics: { [self] in await render(metrics, dataPlane.traffic) },
@@ -123,7 +124,7 @@ actor ControlPlane {
     }
 
     private func render(_ metrics: MetricsText, _ traffic: TrafficFigures) -> [UInt8] {
-        let upstreams = plan.site.upstreams
+        let upstreams = plan.snapshot.upstreams
         return metrics.render(
             tokens: upstreams.map(Self.figures), upstreams: upstreams.map(\.metrics), traffic: traffic, reload: lastReload)
     }
@@ -136,12 +137,12 @@ actor ControlPlane {
     }
 
     private func refresh(_ name: String) async -> Bool? {
-        guard let upstream = plan.site.upstreams.first(where: { $0.name == name }) else { return nil }
+        guard let upstream = plan.snapshot.upstreams.first(where: { $0.name == name }) else { return nil }
         return await upstream.keeper.refresh(within: .seconds(20)) != nil
     }
 
     private func statuses() -> [UpstreamStatus] {
-        plan.site.upstreams.map { upstream in
+        plan.snapshot.upstreams.map { upstream in
             let state = upstream.keeper.state.current
             let problem = upstream.problem(at: Date())
             let credentials = plan.keepers.all.first { $0.token === upstream.keeper }?.credentials

@@ -12,10 +12,12 @@ import Transport
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
-            "Run the sandbox with a gateway in front of it, ready for docker login. Nothing of AWS is needed; what it made is removed at the end."
+            "Run an ECR emulator with a gateway in front of it, ready for docker login. Needs no AWS account; removes its files at the end."
     )
 
-    @Option(help: "The gateway's address. Default: 127.0.0.1:5000, or a free port where 5000 is taken.")
+    @Option(
+        help: ArgumentHelp(
+            "The gateway's address. Default: 127.0.0.1:5000, or any free port if 5000 is in use.", valueName: "address:port"))
     var listen: String?
 
     func validate() throws {
@@ -26,8 +28,8 @@ struct Demo: AsyncParsableCommand {
     private static let user = "demo", password = "demo"
 
     func run() async throws {
-        keepMemoryToOurselves()
-        EventLoop.prepareProcess()
+        protectProcessMemory()
+        prepareProcess()
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("berth-demo-\(UUID().uuidString.prefix(8))")
             .path
         try FileManager.default.createDirectory(
@@ -38,9 +40,9 @@ struct Demo: AsyncParsableCommand {
         let sandbox: ECRSandbox
         do {
             sandbox = try ECRSandbox.start(SandboxSettings(directory: directory + "/ecr"), logger: log.logger)
-        } catch { throw CleanExitError(reason: "the sandbox cannot start: \(error)") }
+        } catch { throw StartError("the sandbox cannot start: \(error)") }
         let gateway = try await startGateway(before: sandbox, certificates: directory, log: log)
-        tell(gateway)
+        showInstructions(gateway)
         await gateway.serve(reloads: false)
         await sandbox.stop()
     }
@@ -55,25 +57,25 @@ struct Demo: AsyncParsableCommand {
         let choices = listen.map { [$0] } ?? ["127.0.0.1:5000", "127.0.0.1:0"]
         for (index, choice) in choices.enumerated() {
             let text = configuration(before: sandbox.addresses, address: choice, certificate: certificate, key: key)
-            // Only these: whatever AWS account the person has stays out of it.
+            // Nothing else of the environment, so that the user's own AWS account is not used.
             let environment = [
                 "AWS_ACCESS_KEY_ID": sandbox.addresses.accessKeyID, "AWS_SECRET_ACCESS_KEY": sandbox.addresses.secretAccessKey,
             ]
             let read = { @Sendable () throws(ConfigurationProblems) in
-                try Settings.parse(text, file: "demo", environment: environment)
+                try SettingsFile.parse(text, file: "demo", environment: environment)
             }
             do {
                 return try await RunningGateway.start(try read(), log: log, reading: read)
             } catch  where index + 1 < choices.count { continue } catch {
-                throw CleanExitError(reason: "the gateway cannot start: \(error)")
+                throw StartError("the gateway cannot start: \(error)")
             }
         }
         preconditionFailure("the last choice has returned or thrown")
     }
 
-    /// A configuration file as a person would write it, and read as theirs is.
+    /// A configuration file like a user's, parsed in the same way.
     private func configuration(before sandbox: SandboxAddresses, address: String, certificate: String, key: String) -> String {
-        let dialled = sandbox.connectTo.sorted { $0.key < $1.key }.map { "  \"\($0.key)\": \"\($0.value)\"" }.joined(
+        let connectTo = sandbox.connectTo.sorted { $0.key < $1.key }.map { "  \"\($0.key)\": \"\($0.value)\"" }.joined(
             separator: "\n")
         return """
             listeners:
@@ -89,33 +91,33 @@ struct Demo: AsyncParsableCommand {
                 password_file: "\(certificate).password"
                 access: [{repositories: ["**"], actions: [pull, push, delete, list]}]
             connect_to:
-            \(dialled)
+            \(connectTo)
             ca_file: "\(sandbox.caFile)"
             timeouts: {drain: 5s}
             """
     }
 
-    private func tell(_ gateway: RunningGateway) {
+    private func showInstructions(_ gateway: RunningGateway) {
         let address = gateway.dataPlane.addresses[0].description
         show(
             """
 
-            Berth is serving a make-believe ECR. Try it from another terminal:
+            Berth is running in front of an ECR emulator. Try it from another terminal:
 
               echo \(Self.password) | docker login \(address) --username \(Self.user) --password-stdin
               docker tag IMAGE \(address)/team/hello:1
               docker push \(address)/team/hello:1
               docker pull \(address)/team/hello:1
 
-            IMAGE is any image you have. The repository is created by the push; the password never changes.
-            It speaks TLS with a certificate of its own, which docker takes from 127.0.0.1. Other clients are told to:
+            IMAGE is any local image. The push creates the repository; the password never changes.
+            Its certificate is self-made, which docker accepts from 127.0.0.1. Other clients need an option:
 
               skopeo copy --dest-tls-verify=false --dest-creds \(Self.user):\(Self.password) SOURCE docker://\(address)/team/hello:2
               podman login --tls-verify=false --username \(Self.user) --password \(Self.password) \(address)
               curl --insecure --user \(Self.user):\(Self.password) https://\(address)/v2/team/hello/tags/list
 
-            Health, metrics and a page for people: http://\(gateway.adminAddress)/
-            Ctrl-C ends it and removes what it made.
+            Health, metrics and a status page: http://\(gateway.adminAddress)/
+            Ctrl-C stops it and removes its files.
 
             """)
     }

@@ -3,16 +3,14 @@ import Gateway
 import Logging
 import Telemetry
 
-/// The process's log: one sink for events and access lines.
+/// The log of the process: one sink for events and access lines.
 struct ProcessLog {
     let sink: LogSink
     let logger: Logger
     let access: AccessLogSettings
 
     init(_ settings: Settings.Log) {
-        self.init(
-            level: Logger.Level(rawValue: settings.level.rawValue) ?? .info,
-            format: settings.format.flatMap { LogFormat(rawValue: $0.rawValue) } ?? .automatic)
+        self.init(level: settings.level, format: settings.format ?? .automatic)
     }
 
     init(level: Logger.Level, format: LogFormat = .automatic) {

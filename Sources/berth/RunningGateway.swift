@@ -7,40 +7,42 @@ import Logging
 import Telemetry
 import Transport
 
-/// A gateway from its configuration to its drain: what `serve` and `demo` run.
+/// A gateway with its listeners, from start to drain: what `serve` and `demo` run.
 struct RunningGateway {
     let control: ControlPlane
     let dataPlane: DataPlane
-    /// The admin listener's.
     let adminAddress: SocketAddress
     private let adminListener: Listener
     private let signals: AsyncStream<Int32>
     private let log: ProcessLog
 
-    /// Everything is listening when this returns; the first token is on its way.
+    /// Starts a gateway. When this returns, all listeners accept connections, and the first tokens are being fetched.
+    /// - Parameter reading: reads the configuration again, at each reload.
+    /// - Throws: `ConfigurationProblems`, `StartError`, or the `TransportError` of a listener.
     static func start(
         _ settings: Settings, log: ProcessLog, reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
     ) async throws -> RunningGateway {
-        log.logger.notice("starting", metadata: ["version": "\(Berth.version)", "configuration": "\(settings.origin)"])
+        log.logger.notice("starting", metadata: ["version": "\(ProgramVersion.text)", "configuration": "\(settings.origin)"])
         settings.logWarnings(log.logger)
         let loop = EventLoop()
         let plan = try GatewayPlan(settings, loop: loop, log: log.logger)
         let control = ControlPlane(loop: loop, plan: plan, log: log.logger, reading: reading)
         loop.start(named: "control")
         let dataPlane = try DataPlane(
-            settings: settings, workers: settings.workerCount, site: plan.site, outbound: plan.outbound, accessLog: log.access,
+            settings: settings, workers: settings.workerCount, snapshot: plan.snapshot, outbound: plan.outbound,
+            accessLog: log.access,
             log: log.logger)
         let admin = AdminHost(loop: loop, sources: control.adminSources(dataPlane))
         let listener: Listener
         do {
-            listener = try Listener(on: try settings.admin.socketAddress, host: admin) { [logger = log.logger] error in
+            listener = try Listener(on: settings.admin, host: admin) { [logger = log.logger] error in
                 logger.error("connections to the admin listener cannot be accepted", metadata: ["reason": "\(error)"])
             }
         } catch {
-            throw CannotStart("admin.address: \(error.reason)")
+            throw StartError("admin.address: \(error.reason)")
         }
-        // Before anybody is told that it listens: a signal that comes now waits for `serve`.
-        let signals = loop.signals([SIGTERM, SIGINT, SIGHUP])
+        // Before the log says that it listens: from then on signals wait for `serve`.
+        let signals = ProcessSignals.stream(of: [SIGTERM, SIGINT, SIGHUP], on: loop)
         await control.start()
         dataPlane.start()
         for (configured, address) in zip(settings.listeners, dataPlane.addresses) {
@@ -57,8 +59,8 @@ struct RunningGateway {
             log: log)
     }
 
-    /// Until SIGTERM or SIGINT, and then until the last transfer is done; a second of either ends what is left.
-    /// - Parameter reloads: on SIGHUP. Otherwise it ends as well: the terminal was closed.
+    /// Returns after SIGTERM or SIGINT, when the exchanges in progress have ended. A second signal ends them at once.
+    /// - Parameter reloads: whether SIGHUP reloads. Otherwise it means that the terminal was closed, and ends the gateway too.
     func serve(reloads: Bool = true) async {
         await untilSignalled(control, reloads: reloads)
         let within = await control.drainTime
@@ -71,9 +73,9 @@ struct RunningGateway {
         log.logger.notice("stopped")
     }
 
-    // Signals are heard on the control loop, whatever the workers and the pool of threads are busy with.
+    // These run on the control loop, so that busy workers do not delay signals.
 
-    /// Reloads at SIGHUP. A reload that takes long keeps no signal waiting.
+    /// Reloads at each SIGHUP, without waiting for the reload to finish.
     private func untilSignalled(_ control: isolated ControlPlane, reloads: Bool) async {
         for await signal in signals {
             guard signal == SIGHUP, reloads else { return }
@@ -84,11 +86,11 @@ struct RunningGateway {
     private func endAtSignal(_ control: isolated ControlPlane) async {
         for await signal in signals {
             guard signal != SIGHUP else {
-                log.logger.warning("not reloaded: the gateway drains")
+                log.logger.warning("not reloaded: the gateway is draining")
                 continue
             }
             log.logger.warning("ending at once: a second signal")
-            // Workers that do not even hear this are not waited for.
+            // Do not wait longer for workers that do not react.
             control.loop.after(Self.abandonGrace) { [log] in
                 log.sink.flush()
                 _exit(128 + signal)
@@ -97,12 +99,6 @@ struct RunningGateway {
         }
     }
 
-    /// For the access lines of what is ended.
+    /// Time to log the exchanges that are cut off.
     private static let abandonGrace = Duration.seconds(2)
-}
-
-/// What stands in the way of a start, for the person who started it.
-struct CannotStart: Error, CustomStringConvertible {
-    let description: String
-    init(_ description: String) { self.description = description }
 }

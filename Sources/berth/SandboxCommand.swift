@@ -11,21 +11,23 @@ struct SandboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sandbox",
         abstract:
-            "Run an ECR look-alike alone: registry, API, STS, S3 and instance metadata, with their quirks and faults on demand.")
+            "Run an ECR emulator: registry, API, STS, S3 and instance metadata, with their quirks, and with faults on demand.")
 
-    @Option(help: "Where blobs and images are kept. Default: a temporary directory, removed at the end.")
+    @Option(
+        help: ArgumentHelp(
+            "The directory for blobs and images. Default: a temporary one, removed at the end.", valueName: "directory"))
     var data: String?
 
-    @Option(help: "The IP address to listen on.")
+    @Option(help: ArgumentHelp("The IP address to listen on.", valueName: "address"))
     var listen = "127.0.0.1"
 
-    @Option(help: "The account, twelve digits.")
+    @Option(help: "The AWS account, twelve digits.")
     var account = "123456789012"
 
-    @Option(help: "The region.")
+    @Option(help: "The AWS region.")
     var region = "eu-west-1"
 
-    @Option(help: ArgumentHelp("A quirk to switch, as name=on or name=off; may be given several times.", valueName: "name=on|off"))
+    @Option(help: ArgumentHelp("Turn a quirk on or off; may be given several times.", valueName: "name=on|off"))
     var quirk: [String] = []
 
     func validate() throws { _ = try settings() }
@@ -48,28 +50,29 @@ struct SandboxCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        EventLoop.prepareProcess()
+        prepareProcess()
         let settings = try settings()
         let sink = LogSink()
         defer { sink.flush() }
         let logger = Logger(label: "sandbox") { _ in StructuredLogHandler(sink: sink, format: .automatic, level: .notice) }
         let sandbox: ECRSandbox
-        do { sandbox = try ECRSandbox.start(settings, logger: logger) } catch { throw CleanExitError(reason: "\(error)") }
+        do { sandbox = try ECRSandbox.start(settings, logger: logger) } catch { throw StartError("\(error)") }
         let configuration = try writeConfiguration(of: sandbox)
-        show("The sandbox is up. How to reach it, keys included: \(sandbox.directory)/sandbox.json")
-        show("A gateway in front of it, on 127.0.0.1:5000 for user test with password test:")
+        show("The sandbox is running. Its addresses and keys: \(sandbox.directory)/sandbox.json")
+        show("To run a gateway in front of it, on 127.0.0.1:5000 for user test with password test:")
         show("  AWS_SHARED_CREDENTIALS_FILE=\(configuration).credentials berth serve --config \(configuration)")
         show("Faults, quirks and counters: \(sandbox.addresses.control)")
         let control = EventLoop()
         control.start(named: "control")
-        for await _ in control.signals([SIGTERM, SIGINT, SIGHUP]) { break }
+        for await _ in ProcessSignals.stream(of: [SIGTERM, SIGINT, SIGHUP], on: control) { break }
         await sandbox.stop()
         for path in [configuration, configuration + ".credentials", configuration + ".password"] where data != nil {
-            try? FileManager.default.removeItem(atPath: path)  // its ports and keys are gone
+            try? FileManager.default.removeItem(atPath: path)  // its ports and keys are no longer valid
         }
     }
 
-    /// A configuration that reaches the sandbox as it is now, with its keys and a password beside it.
+    /// Writes a configuration for a gateway in front of the sandbox, with files for its keys and a password.
+    /// - Returns: its path.
     private func writeConfiguration(of sandbox: ECRSandbox) throws -> String {
         let path = sandbox.directory + "/berth.yaml", addresses = sandbox.addresses
         func write(_ text: String, _ suffix: String = "") throws {
@@ -80,7 +83,7 @@ struct SandboxCommand: AsyncParsableCommand {
             "[default]\naws_access_key_id = \(addresses.accessKeyID)\naws_secret_access_key = \(addresses.secretAccessKey)\n",
             ".credentials")
         try write("test\n", ".password")
-        let dialled = addresses.connectTo.sorted { $0.key < $1.key }.map { "  \"\($0.key)\": \"\($0.value)\"\n" }.joined()
+        let connectTo = addresses.connectTo.sorted { $0.key < $1.key }.map { "  \"\($0.key)\": \"\($0.value)\"\n" }.joined()
         try write(
             """
             listeners: [{address: "127.0.0.1:5000"}]
@@ -95,20 +98,8 @@ struct SandboxCommand: AsyncParsableCommand {
                 access: [{repositories: ["**"], actions: [pull, push, delete, list]}]
             ca_file: "\(addresses.caFile)"
             connect_to:
-            \(dialled)
+            \(connectTo)
             """)
         return path
     }
-}
-
-/// Says why a command could not do its work, without the usage.
-struct CleanExitError: Error, CustomStringConvertible {
-    let reason: String
-    var description: String { reason }
-}
-
-/// Prints a line at once, also into a pipe.
-func show(_ line: String = "") {
-    print(line)
-    fflush(nil)
 }

@@ -5,7 +5,7 @@ import Gateway
 import Logging
 import Transport
 
-/// Makes the upstreams of a configuration, each with who keeps its token.
+/// Makes the upstreams of a configuration, each with the keeper of its token.
 struct UpstreamBuilder {
     private(set) var keepers = TokenKeepers()
     private let clients: AWSClients
@@ -13,13 +13,13 @@ struct UpstreamBuilder {
     private let loop: EventLoop
     private let log: Logger
     private let running: GatewayPlan?
-    /// Calls to AWS go where they did: keepers that run may run on.
-    private let isCallingAsBefore: Bool
+    /// Whether calls to AWS go to the same places as those of the running plan, so that its keepers can be used further.
+    private let callsAreUnchanged: Bool
 
     init(_ settings: Settings, loop: EventLoop, log: Logger, running: GatewayPlan?) {
         (self.settings, self.loop, self.log, self.running) = (settings, loop, log, running)
         clients = AWSClients(settings, loop: loop, log: log)
-        isCallingAsBefore =
+        callsAreUnchanged =
             running.map {
                 ($0.settings.connectTo, $0.settings.environment) == (settings.connectTo, settings.environment)
                     && $0.settings.caFile == settings.caFile
@@ -27,9 +27,9 @@ struct UpstreamBuilder {
     }
 
     mutating func build(_ upstream: Settings.Upstream) throws(CredentialError) -> Upstream {
-        let before = running?.site.upstreams.first { $0.name == upstream.name }
+        let before = running?.snapshot.upstreams.first { $0.name == upstream.name }
         let keepers = try keepers(of: upstream)
-        if let before, isCallingAsBefore, before.settings == upstream, before.keeper === keepers.token { return before }
+        if let before, callsAreUnchanged, before.settings == upstream, before.keeper === keepers.token { return before }
         var creator: RepositoryCreator?, directory: RepositoryDirectory?
         if !upstream.registry.isPublic {
             let client = try clients.ecr(of: upstream, credentials: keepers.credentials)
@@ -44,10 +44,10 @@ struct UpstreamBuilder {
             metrics: before?.metrics ?? Upstream.metrics(of: upstream.name, workers: settings.workerCount))
     }
 
-    /// Those of its identity, whichever upstream was the first to have it.
+    /// The keepers of the upstream's identity; upstreams of one identity share them.
     private mutating func keepers(of upstream: Settings.Upstream) throws(CredentialError) -> TokenKeepers.Keepers {
         let identity = try clients.identity(of: upstream)
-        let found = keepers[identity] ?? (isCallingAsBefore ? running?.keepers[identity].flatMap(stillNamed) : nil)
+        let found = keepers[identity] ?? (callsAreUnchanged ? running?.keepers[identity].flatMap(stillNamed) : nil)
         let made: TokenKeepers.Keepers
         if let found {
             made = found
@@ -62,7 +62,7 @@ struct UpstreamBuilder {
         return made
     }
 
-    /// A keeper is called after an upstream in the log: one that is gone would be looked for in vain.
+    /// nil if the upstream after which the log names this keeper is gone.
     private func stillNamed(_ keepers: TokenKeepers.Keepers) -> TokenKeepers.Keepers? {
         settings.upstreams.contains { $0.name == keepers.token.name } ? keepers : nil
     }

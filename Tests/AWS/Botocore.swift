@@ -5,28 +5,28 @@ import Testing
 enum Botocore {
     static let python = ProcessInfo.processInfo.environment["BERTH_TEST_PYTHON"] ?? "python3"
 
-    static let isMissing: Bool = {
-        guard let result = try? run(["-c", "import botocore"]) else { return true }
-        return result.status != 0
-    }()
+    /// Checked once.
+    static let isMissing = Task { (try? await run(["-c", "import botocore"]).status) != 0 }
 
-    static func run(_ arguments: [String]) throws -> (status: Int32, output: Data) {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = [python] + arguments
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        let bytes = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, bytes)
+    static func run(_ arguments: [String]) async throws -> (status: Int32, output: Data) {
+        try await onThread {
+            let process = Process()
+            process.executableURL = URL(filePath: "/usr/bin/env")
+            process.arguments = [python] + arguments
+            let output = Pipe()
+            process.standardOutput = output
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            let bytes = output.fileHandleForReading.readDataToEndOfFile()
+            process.waitUntilExit()
+            return (process.terminationStatus, bytes)
+        }
     }
 
-    /// What a script among the tests' resources prints: a JSON object a line.
-    static func cases<Case: Decodable>(_ script: String, _ arguments: [String] = []) throws -> [Case] {
+    /// The output of a script in the test resources, one JSON object per line.
+    static func cases<Case: Decodable>(_ script: String, _ arguments: [String] = []) async throws -> [Case] {
         let url = try #require(Bundle.module.url(forResource: script, withExtension: "py"))
-        let (status, output) = try run([url.path] + arguments)
+        let (status, output) = try await run([url.path] + arguments)
         try #require(status == 0, "\(script).py \(arguments.joined(separator: " ")) failed")
         return try output.split(separator: UInt8(ascii: "\n")).map { try JSONDecoder().decode(Case.self, from: $0) }
     }
@@ -34,6 +34,13 @@ enum Botocore {
 
 extension Trait where Self == ConditionTrait {
     static var needsBotocore: Self {
-        .disabled(if: Botocore.isMissing, "no python with botocore: pip install botocore, or set BERTH_TEST_PYTHON")
+        .disabled("no python with botocore: pip install botocore, or set BERTH_TEST_PYTHON") { await Botocore.isMissing.value }
+    }
+}
+
+/// Runs blocking work on a thread of its own. On the pool's threads, one for each core, it would hold up all other tests until their timeouts.
+func onThread<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        Thread.detachNewThread { continuation.resume(with: Result { try work() }) }
     }
 }

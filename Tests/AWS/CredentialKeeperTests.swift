@@ -7,7 +7,7 @@ import Transport
 
 @testable import AWS
 
-/// Hands out numbered credentials; may be told to fail, or to be late.
+/// Gives numbered credentials; can be told to fail or to wait.
 private final class FakeSource: CredentialSource {
     let name = "fake"
     let searches = Atomic(0)
@@ -47,7 +47,8 @@ private final class FakeSource: CredentialSource {
 
     private var searches: Int { source.searches.load(ordering: .relaxed) }
 
-    @Test func oneSearchHoweverManyAskAndKeysWithoutEndAreNotSearchedAgain() async throws {
+    @Test func `however many callers wait there is one search, and keys without an expiry are not searched for again`() async throws
+    {
         let keeper = keeper(life: nil)
         let keys = await withTaskGroup(of: String?.self) { group in
             for _ in 0..<100 { group.addTask { try? await keeper.credentials().accessKeyID } }
@@ -59,7 +60,7 @@ private final class FakeSource: CredentialSource {
         #expect(searches == 1)
     }
 
-    @Test func oldOnesServeWhileNewOnesAreSoughtAndThenNewOnes() async throws {
+    @Test func `in the advisory window the old credentials are used while new ones are searched for`() async throws {
         let keeper = keeper(life: 3600)
         #expect(try await keeper.credentials().accessKeyID == "AK1")
         time.advance(3600 - 800)
@@ -72,7 +73,8 @@ private final class FakeSource: CredentialSource {
         #expect(searches == 2)
     }
 
-    @Test func almostOverOnesWaitForNewOnesAndSurviveABrokenSource() async throws {
+    @Test func `in the mandatory window callers wait for new credentials, and get the old ones when the source fails`() async throws
+    {
         let keeper = keeper(life: 3600)
         _ = try await keeper.credentials()
         time.advance(3590)
@@ -87,7 +89,7 @@ private final class FakeSource: CredentialSource {
         #expect(try await keeper.credentials().accessKeyID == "AK3")
     }
 
-    @Test func refusedOnesAreSoughtAnewButNotTheNewerOnes() async throws {
+    @Test func `rejected credentials are searched for again, but not when newer ones are in use`() async throws {
         let keeper = keeper(life: nil)
         let first = try await keeper.credentials()
         await keeper.discard(first)
@@ -96,7 +98,7 @@ private final class FakeSource: CredentialSource {
         #expect(try await keeper.credentials().accessKeyID == "AK2")
     }
 
-    @Test func withoutAnyTheErrorIsGiven() async {
+    @Test func `without any credentials the error is thrown`() async {
         let keeper = keeper(life: nil)
         source.isBroken.store(true, ordering: .relaxed)
         let error = await #expect(throws: CredentialError.self) { try await keeper.credentials() }
@@ -104,7 +106,7 @@ private final class FakeSource: CredentialSource {
     }
 
     @Test(arguments: [(900.0, 300.0), (1200, 300), (3600, 900), (21600, 3600)])
-    func advisoryWindowGrowsWithTheLife(_ life: TimeInterval, _ window: TimeInterval) {
+    func `the advisory window grows with the life of the credentials`(_ life: TimeInterval, _ window: TimeInterval) {
         #expect(CredentialWindow.advisory(lifetime: life) == window)
     }
 }

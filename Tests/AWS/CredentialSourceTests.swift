@@ -8,7 +8,7 @@ import Transport
 @Suite struct CredentialSourceTests {
     // MARK: Environment
 
-    @Test func keysOfTheEnvironmentAreFound() async throws {
+    @Test func `the keys of the environment are found`() async throws {
         let environment = [
             "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "shh", "AWS_SESSION_TOKEN": "tok",
             "AWS_CREDENTIAL_EXPIRATION": "2026-01-01T12:00:00Z",
@@ -26,7 +26,7 @@ import Transport
             ["AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "shh", "AWS_CREDENTIAL_EXPIRATION": "noon"],
             "AWS_CREDENTIAL_EXPIRATION"
         ),
-    ]) func brokenEnvironmentIsSaidAndNotPassedOver(_ environment: [String: String], _ words: String) async {
+    ]) func `an incomplete environment is an error and not skipped`(_ environment: [String: String], _ words: String) async {
         let error = await #expect(throws: CredentialError.self) {
             try await EnvironmentCredentials(environment: environment).find()
         }
@@ -78,17 +78,19 @@ import Transport
         """,
     ]
 
-    private let sources = TestSources()
+    private let fixture = TestSources()
 
     private func profile(_ profile: String?, in files: TemporaryFiles, _ more: [String: String] = [:]) -> ProfileCredentials {
         let environment = ["AWS_SHARED_CREDENTIALS_FILE": files.path("credentials"), "AWS_CONFIG_FILE": files.path("config")]
-        return ProfileCredentials(profile, makers: sources.makers(environment.merging(more) { $1 }))
+        return ProfileCredentials(profile, sources: fixture.make(environment.merging(more) { $1 }))
     }
 
     @Test(arguments: [
         (nil, [:], "AKDEFAULT", "sec#ret=/+"), ("ci", [:], "AKCI", "ci"), (nil, ["AWS_PROFILE": "ci"], "AKCI", "ci"),
         (nil, ["AWS_DEFAULT_PROFILE": "ci"], "AKCI", "ci"), ("two words", ["AWS_PROFILE": "ci"], "AKTWO", "two"),
-    ]) func profileIsFound(_ name: String?, _ environment: [String: String], _ key: String, _ secret: String) async throws {
+    ]) func `a profile is found by the configuration, the environment or as the default`(
+        _ name: String?, _ environment: [String: String], _ key: String, _ secret: String
+    ) async throws {
         let files = try TemporaryFiles(Self.files)
         let found = try await found(profile(name, in: files, environment))
         #expect(found.accessKeyID == key && found.secretAccessKey.reveal == secret)
@@ -98,21 +100,21 @@ import Transport
     @Test(arguments: [
         ("half", "credentials:11: half of a key pair: aws_secret_access_key"), ("nobody", "no profile nobody in"),
         ("bare", "no profile bare in"),
-    ]) func profileThatIsNoUseIsNamedWithItsLine(_ name: String, _ words: String) async throws {
+    ]) func `an unusable profile is an error that names its line`(_ name: String, _ words: String) async throws {
         let files = try TemporaryFiles(Self.files)
         let error = await #expect(throws: CredentialError.self) { try await profile(name, in: files).find() }
         #expect(error?.message.contains(words) == true, "\(error?.message ?? "nothing")")
     }
 
-    @Test func brokenFileIsNamedWithItsLine() async throws {
+    @Test func `a file with a syntax error is named with its line`() async throws {
         let files = try TemporaryFiles(["config": "[default]\nregion = x\nwhat is this\n"])
         let error = await #expect(throws: CredentialError.self) { try await profile(nil, in: files).find() }
         #expect(error?.message.contains("config:3: ") == true)
     }
 
-    @Test func filesOfTheHomeAreReadAndMayBeMissing() async throws {
+    @Test func `the files of the home directory are read and may be missing`() async throws {
         let files = try TemporaryFiles()
-        let source = ProfileCredentials(nil, makers: sources.makers(["HOME": files.directory.path]))
+        let source = ProfileCredentials(nil, sources: fixture.make(["HOME": files.directory.path]))
         guard case .absent(let reason) = try await source.find() else {
             Issue.record("found in an empty home")
             return

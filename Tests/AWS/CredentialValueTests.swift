@@ -1,3 +1,4 @@
+import Configuration
 import Crypto
 import Foundation
 import Testing
@@ -5,9 +6,9 @@ import Transport
 
 @testable import AWS
 
-/// What is in the values that sources give: empty tokens, line ends, and what cannot be signed with.
+/// Values that sources give: empty tokens, line ends, and credentials that cannot sign.
 @Suite(.timeLimit(.minutes(1))) struct CredentialValueTests {
-    private let sources = TestSources()
+    private let fixture = TestSources()
     private static let end = "2999-01-01T00:00:00Z"
 
     private func credentials(_ source: any CredentialSource) async throws -> Credentials {
@@ -17,8 +18,8 @@ import Transport
         return credentials
     }
 
-    /// Plays the container agent, the metadata service, STS and the SSO portal, each with an empty token.
-    private static func answer(_ request: ScriptedServer.Request) -> ScriptedServer.Answer {
+    /// Stands for the container agent, the metadata service, STS and the SSO portal, each with an empty token.
+    private static func response(_ request: ScriptedServer.Request) -> ScriptedServer.Response {
         let keys = #""AccessKeyId":"AK","SecretAccessKey":"s","Token":"","Expiration":"\#(end)""#
         switch request.target {
         case "/container": return .init(body: "{\(keys)}")
@@ -36,8 +37,8 @@ import Transport
         }
     }
 
-    @Test func emptySessionTokenOfAnySourceIsNone() async throws {
-        let server = try ScriptedServer(Self.answer)
+    @Test func `an empty session token of any source counts as none`() async throws {
+        let server = try ScriptedServer(Self.response)
         let cached = Hexadecimal.string(of: SHA1.digest(of: Array("https://x".utf8)))
         let files = try TemporaryFiles([
             "token": "a.b.c", "output": #"{"Version":1,"AccessKeyId":"AK","SecretAccessKey":"s","SessionToken":""}"#,
@@ -71,23 +72,23 @@ import Transport
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": "\(server.url)container",
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": server.url.description,
         ]
-        let makers = sources.makers(environment, sts: server.url)
-        var all = ["keys", "process", "role", "web", "sso"].map { ("profile", Optional($0)) }
-        all += ["environment", "container", "instance"].map { ($0, nil) }
+        let sources = fixture.make(environment, sts: server.url)
+        var all: [(Settings.Credentials.Source, String?)] = ["keys", "process", "role", "web", "sso"].map { (.profile, $0) }
+        all += [.environment, .container, .instance].map { ($0, nil) }
         for (source, profile) in all {
-            let found = try await credentials(makers.source(source, profile: profile))
+            let found = try await credentials(sources.source(source, profile: profile))
             #expect(found.accessKeyID == "AK" && found.sessionToken == nil, "\(source) \(profile ?? "")")
             let request = RequestToSign(method: "POST", path: "/", fields: [("Host", "x")], body: [])
             let fields = SigV4(region: "eu-west-1", service: "ecr").fields(signing: request, with: found, at: Date())
             #expect(!fields.contains { $0.name == "X-Amz-Security-Token" }, "\(source) \(profile ?? "")")
         }
-        // The role was assumed with keys whose token is empty: none was sent.
+        // The role was assumed with keys whose token is empty, so none was sent.
         #expect(server.requests.allSatisfy { $0.fields["x-amz-security-token"] == nil })
     }
 
-    @Test func lineEndsAroundVariablesAreDropped() async throws {
+    @Test func `line ends around the values of variables are removed`() async throws {
         let server = try ScriptedServer { request in
-            request.fields["authorization"] == "pod token" ? Self.answer(request) : .init(status: 401)
+            request.fields["authorization"] == "pod token" ? Self.response(request) : .init(status: 401)
         }
         let files = try TemporaryFiles(["config": "[profile ci]\naws_access_key_id = AKCI\naws_secret_access_key = s\n"])
         let environment = [
@@ -96,35 +97,37 @@ import Transport
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": "\(server.url)container\r\n",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": "pod token\n",
         ]
-        let makers = sources.makers(environment)
-        let own = try await credentials(makers.source("environment"))
+        let sources = fixture.make(environment)
+        let own = try await credentials(sources.source(.environment))
         #expect(own.accessKeyID == "AK" && own.secretAccessKey.reveal == "s" && own.sessionToken?.reveal == "t")
-        #expect(try await credentials(makers.source("profile")).accessKeyID == "AKCI")
-        #expect(try await credentials(makers.source("container")).accessKeyID == "AK")
+        #expect(try await credentials(sources.source(.profile)).accessKeyID == "AKCI")
+        #expect(try await credentials(sources.source(.container)).accessKeyID == "AK")
     }
 
     @Test(arguments: [
-        ("A\\nK", "s", "t", "the access key id holds a blank, a line break"), ("AK", "", "t", "the secret access key is empty"),
-        ("AK", "s", "t t", "the session token holds a blank"), ("", "s", "", "the access key id is empty"),
-    ]) func whatCannotBeSignedWithIsNamed(_ key: String, _ secret: String, _ token: String, _ words: String) async throws {
+        ("A\\nK", "s", "t", "the access key id contains white space, a line break"),
+        ("AK", "", "t", "the secret access key is empty"),
+        ("AK", "s", "t t", "the session token contains white space"), ("", "s", "", "the access key id is empty"),
+    ]) func `credentials that cannot sign are an error that says why`(
+        _ key: String, _ secret: String, _ token: String, _ words: String
+    ) async throws {
         let document = #"{"Version":1,"AccessKeyId":"\#(key)","SecretAccessKey":"\#(secret)","SessionToken":"\#(token)"}"#
         let files = try TemporaryFiles(["output": document])
         let process = CredentialProcess(command: "cat \(files.path("output"))", place: "config:1")
-        let keeper = CredentialKeeper(loop: sources.loop, source: process, log: sources.log)
+        let keeper = CredentialKeeper(loop: fixture.loop, source: process, log: fixture.log)
         let error = await #expect(throws: CredentialError.self) { try await keeper.credentials() }
         #expect(error?.message.contains("process (config:1): \(words)") == true, "\(error?.message ?? "")")
     }
 
-    // MARK: What to do
+    // MARK: Advice in errors
 
-    @Test func missingProfileIsNamedWhereItWasChosen() async throws {
+    @Test func `a missing profile is an error that names the setting that chose it`() async throws {
         for (profile, environment, fix) in [
             ("gone", ["AWS_PROFILE": "other"], "name another in credentials.profile of the configuration"),
             (nil, ["AWS_PROFILE": "gone"], "name another in AWS_PROFILE"),
             (nil, ["AWS_DEFAULT_PROFILE": "gone"], "name another in AWS_DEFAULT_PROFILE"),
         ] as [(String?, [String: String], String)] {
-            let source = try sources.makers(environment.merging(["HOME": "/nonexistent"]) { $1 }).source(
-                "profile", profile: profile)
+            let source = fixture.make(environment.merging(["HOME": "/nonexistent"]) { $1 }).source(.profile, profile: profile)
             let error = await #expect(throws: CredentialError.self) { try await source.find() }
             #expect(error?.message.hasPrefix("no profile gone in ") == true && error?.message.hasSuffix(fix) == true)
         }
@@ -132,11 +135,13 @@ import Transport
 
     @Test(arguments: [
         (403, "", "gives no list of roles (status 403); turn the service on"), (503, "", "(status 503); try again later"),
-        (200, "<html> of a proxy", "is no list of roles"),
-    ]) func metadataServiceThatListsNoRolesIsNamed(_ status: Int, _ body: String, _ words: String) async throws {
+        (200, "<html> of a proxy", "is not a list of roles"),
+    ]) func `a metadata service that lists no roles is an error that says what to do`(
+        _ status: Int, _ body: String, _ words: String
+    ) async throws {
         let server = try ScriptedServer { $0.method == "PUT" ? .init(body: "session") : .init(status: status, body: body) }
         let environment = ["AWS_EC2_METADATA_SERVICE_ENDPOINT": server.url.description]
-        let error = await #expect(throws: CredentialError.self) { try await sources.makers(environment).source("instance").find() }
+        let error = await #expect(throws: CredentialError.self) { try await fixture.make(environment).source(.instance).find() }
         #expect(error?.message.contains(words) == true && error?.message.contains(server.url.hostField) == true)
     }
 }

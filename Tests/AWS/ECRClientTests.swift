@@ -24,7 +24,7 @@ import Transport
         return ECRClient(
             service: JSONService(
                 service: SignedService(
-                    caller: HTTPClient(loop: loop), endpoint: ServiceEndpoint(url: url, region: "eu-west-1"), name: "ecr",
+                    httpClient: HTTPClient(loop: loop), endpoint: ServiceEndpoint(url: url, region: "eu-west-1"), name: "ecr",
                     sleep: { delay in slept.delays.withLock { $0.append(delay) } }),
                 credentials: CredentialKeeper(loop: loop, source: source, log: log),
                 target: "AmazonEC2ContainerRegistry_V20150921"))
@@ -34,25 +34,25 @@ import Transport
     private static let token =
         #"{"authorizationData":[{"authorizationToken":"QVdTOnB3","expiresAt":1.9E9,"proxyEndpoint":"https://1.dkr.ecr.eu-west-1.amazonaws.com"}]}"#
 
-    /// Answers in order; the last one stays.
-    private func server(_ answers: [ScriptedServer.Answer]) throws -> ScriptedServer {
+    /// Sends the responses in order, and the last one from then on.
+    private func server(_ responses: [ScriptedServer.Response]) throws -> ScriptedServer {
         let left = Atomic(0)
-        return try ScriptedServer { _ in answers[min(left.add(1, ordering: .relaxed).oldValue, answers.count - 1)] }
+        return try ScriptedServer { _ in responses[min(left.add(1, ordering: .relaxed).oldValue, responses.count - 1)] }
     }
 
-    private static func problem(_ type: String, _ message: String = "m", status: Int = 400) -> ScriptedServer.Answer {
+    private static func problem(_ type: String, _ message: String = "m", status: Int = 400) -> ScriptedServer.Response {
         .json(#"{"__type":"\#(type)","message":"\#(message)"}"#, status: status)
     }
 
-    @Test func triesEndWithTheirBudget() async throws {
+    @Test func `retries end when their budget is used up`() async throws {
         let server = try server([Self.problem("ServerException", status: 500)])
         let client = client(server.url)
         for _ in 0..<120 { _ = try? await client.authorizationToken() }
-        // 120 calls, and 100 more tries of 5 out of 500.
+        // 120 calls, and 100 retries that take 5 of 500 each.
         #expect(server.requests.count == 220)
     }
 
-    @Test func tokenIsFetchedWithASignedCall() async throws {
+    @Test func `a token is fetched with a signed call`() async throws {
         let server = try server([.json(Self.token)])
         let token = try await client(server.url).authorizationToken()
         #expect(token.authorizationToken.reveal == "QVdTOnB3")
@@ -62,7 +62,7 @@ import Transport
         #expect(request.fields["content-type"] == "application/x-amz-json-1.1")
         #expect(request.fields["x-amz-target"] == "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken")
         #expect(request.fields["x-amz-security-token"] == "tok")
-        // What was sent is what was signed: sign the received request again, at its own time.
+        // The request was sent as it was signed: signing what was received, at its own time, gives the same signature.
         let sent = try #require(request.fields["x-amz-date"])
         let time = try Date("\(sent)", strategy: Date.ISO8601FormatStyle(dateSeparator: .omitted, timeSeparator: .omitted))
         guard case .found(let credentials) = try await EnvironmentCredentials(environment: Self.keys).find() else { return }
@@ -75,17 +75,17 @@ import Transport
     @Test(arguments: [
         ("AccessDeniedException", "AccessDeniedException"), ("com.amazonaws.ecr#ServerException", "ServerException"),
         ("com.amazonaws#X:http://internal.amazon.com/", "X"), ("Y:http://a#b", "Y"),
-    ]) func codeIsCutFromItsNamespace(_ type: String, _ code: String) { #expect(ServiceProblem.code(type) == code) }
+    ]) func `an error code is cut from its namespace`(_ type: String, _ code: String) { #expect(ServiceProblem.code(type) == code) }
 
     @Test(arguments: [
         (#"{"__type":"a#X","Message":"m"}"#, "X", "m"), (#"{"message":"m"}"#, "HTTP403", "m"), ("<html>no</html>", "HTTP403", ""),
         ("<ErrorResponse><Error><Code>AccessDenied</Code><Message>a\nb</Message></Error></ErrorResponse>", "AccessDenied", "a b"),
-    ]) func problemIsReadFromJSONAndFromXML(_ body: String, _ code: String, _ message: String) {
+    ]) func `code and message are read from JSON and from XML`(_ body: String, _ code: String, _ message: String) {
         let problem = ServiceProblem(HTTPClientResponse(status: 403, fields: [], body: Array(body.utf8), address: ""))
         #expect(problem.code == code && problem.message == message)
     }
 
-    @Test func throttlingAndServerErrorsAreTriedAgainThreeTimesInAll() async throws {
+    @Test func `throttling and server errors are attempted three times in all`() async throws {
         let server = try server([
             Self.problem("ThrottlingException"), Self.problem("ServerException", status: 500), .json(Self.token),
         ])
@@ -101,7 +101,7 @@ import Transport
     }
 
     @Test(arguments: ["AccessDeniedException", "LimitExceededException", "InvalidParameterException"])
-    func refusalsThatStayAreNotTriedAgain(_ code: String) async throws {
+    func `permanent errors are not retried`(_ code: String) async throws {
         let server = try server([Self.problem(code, "User: arn:aws:iam::1:user/x is not authorized")])
         let error = await #expect(throws: AWSError.self) { try await client(server.url).authorizationToken() }
         #expect(error?.code == code)
@@ -123,7 +123,7 @@ import Transport
     }
 
     @Test(arguments: ["ExpiredTokenException", "UnrecognizedClientException"])
-    func refusedCredentialsAreSoughtAnewOnce(_ code: String) async throws {
+    func `rejected credentials are searched for again once`(_ code: String) async throws {
         let server = try server([Self.problem(code), .json(Self.token)])
         _ = try await client(server.url, source: Rotating()).authorizationToken()
         #expect(server.requests.count == 2)
@@ -135,29 +135,29 @@ import Transport
         #expect(error?.hint != nil)
     }
 
-    @Test func clockThatIsOffIsCorrectedOnceAndNamedWhenThatDoesNotHelp() async throws {
+    @Test func `a wrong clock is corrected once, and named when that does not help`() async throws {
         let ahead = Date().addingTimeInterval(3600)
         let formatter = DateFormatter()
         formatter.locale = Locale(identifier: "en_US_POSIX")
         formatter.timeZone = TimeZone(identifier: "GMT")
         formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-        var refusal = Self.problem("InvalidSignatureException", "Signature expired")
-        refusal.fields["Date"] = formatter.string(from: ahead)
-        let server = try server([refusal, .json(Self.token)])
+        var rejection = Self.problem("InvalidSignatureException", "Signature expired")
+        rejection.fields["Date"] = formatter.string(from: ahead)
+        let server = try server([rejection, .json(Self.token)])
         let token = try await client(server.url).authorizationToken()
         let signedAt = try #require(server.requests.last?.fields["x-amz-date"])
         let time = try Date(signedAt, strategy: Date.ISO8601FormatStyle(dateSeparator: .omitted, timeSeparator: .omitted))
         #expect(abs(time.timeIntervalSince(ahead)) < 30)
-        // An end in AWS's time is an hour earlier in ours.
+        // An expiry by AWS's clock is an hour earlier by this machine's.
         #expect(abs(try #require(token.expiresAt).timeIntervalSince1970 - (1.9e9 - 3600)) < 30)
 
-        let firm = try self.server([refusal])
+        let firm = try self.server([rejection])
         let error = await #expect(throws: AWSError.self) { try await client(firm.url).authorizationToken() }
         #expect(firm.requests.count == 2)
         #expect(error?.hint?.contains("behind AWS's") == true)
     }
 
-    @Test func wrongSecretIsToldFromAWrongClock() async throws {
+    @Test func `a wrong secret is told from a wrong clock`() async throws {
         let server = try server([Self.problem("InvalidSignatureException", "The request signature we calculated does not match")])
         let error = await #expect(throws: AWSError.self) { try await client(server.url).authorizationToken() }
         #expect(server.requests.count == 1)
@@ -167,27 +167,27 @@ import Transport
     @Test(arguments: [
         "", "{}", "[]", #"{"authorizationData":[]}"#, #"{"authorizationData":[{"authorizationToken":"a\r\nb"}]}"#,
         #"{"authorizationData":[{"authorizationToken":""}]}"#,
-    ]) func answerThatIsNoTokenIsAnError(_ body: String) async throws {
+    ]) func `a response without a usable token is an error`(_ body: String) async throws {
         let server = try server([.json(body)])
         let error = await #expect(throws: AWSError.self) { try await client(server.url).authorizationToken() }
         #expect(error?.code == nil && error?.description.contains("cannot be read") == true)
     }
 
-    @Test func endWithoutATimeOrAsAFractionIsRead() async throws {
+    @Test func `an expiry that is missing or has a fraction is read`() async throws {
         for (json, seconds) in [("1.7E9", 1.7e9), ("1700000000.25", 1_700_000_000.25), ("null", nil)] as [(String, Double?)] {
             let server = try server([.json(#"{"authorizationData":[{"authorizationToken":"QQ==","expiresAt":\#(json)}]}"#)])
             #expect(try await client(server.url).authorizationToken().expiresAt == seconds.map { Date(timeIntervalSince1970: $0) })
         }
     }
 
-    @Test func unreachableServiceIsTriedAgainAndNamed() async throws {
+    @Test func `an unreachable service is retried, and named in the error`() async throws {
         let url = HTTPClientURL(scheme: .http, host: "127.0.0.1", port: 1)
         let error = await #expect(throws: AWSError.self) { try await client(url).authorizationToken() }
         #expect(slept.delays.withLock { $0.count } == 2)
         #expect(error?.description.contains("ecr:GetAuthorizationToken at 127.0.0.1:1: connect: ") == true)
     }
 
-    @Test func repositoryIsMadeOnceWithItsPoliciesHoweverManyAsk() async throws {
+    @Test func `a repository is created once with its policies, however many callers request it`() async throws {
         let server = try server([.json("{}")])
         let template = RepositoryTemplate(
             tagMutability: "IMMUTABLE", scanOnPush: true, kmsKey: "alias/ecr", tags: ["owner": "platform"], policy: "{}",
@@ -208,7 +208,7 @@ import Transport
             ])
     }
 
-    @Test func repositoryThatIsThereIsNoErrorAndKeepsItsPolicies() async throws {
+    @Test func `a repository that exists is no error and keeps its policies`() async throws {
         let server = try server([Self.problem("RepositoryAlreadyExistsException")])
         let creator = RepositoryCreator(
             loop: loop, client: client(server.url), template: RepositoryTemplate(policy: "{}"), log: log)
@@ -224,7 +224,7 @@ import Transport
             ["AWS_ENDPOINT_URL": "http://localhost:4566", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"],
             "https://api.ecr.eu-west-1.amazonaws.com/"
         ),
-    ]) func endpointComesFromTheEnvironmentAsForTheSDKs(_ environment: [String: String], _ url: String) throws {
+    ]) func `the endpoint comes from the environment as in the SDKs`(_ environment: [String: String], _ url: String) throws {
         let endpoint = try EndpointSettings(environment: environment).endpoint(of: "ECR", region: "eu-west-1") { _, _ in
             "api.ecr.eu-west-1.amazonaws.com"
         }

@@ -1,24 +1,24 @@
-import Transport
 import Foundation
 import Registry
 import Testing
+import Transport
 
 @testable import AWS
 
-/// Every host of every region that botocore knows, and of some that are to come, against botocore's.
+/// Every host of every region that botocore knows, and of some that do not exist yet, compared with botocore's.
 @Suite struct EndpointOracleTests {
     private struct Case: Decodable {
         let service: String, region: String, fips: Bool, dualStack: Bool, rules: String, table: String?
 
-        /// The rules' host. Where they and the table part, ECR's FIPS hosts in two partitions, AWS's documentation has the table's.
+        /// By botocore's rules. They differ from its table in ECR's FIPS hosts of two partitions, where AWS's documentation agrees with the table.
         var expected: String? {
             guard service == "ecr", fips, !dualStack, let table, table != rules else { return rules }
             return table
         }
     }
 
-    @Test(.needsBotocore) func everyHostIsBotocores() throws {
-        let cases: [Case] = try Botocore.cases("endpoint-oracle")
+    @Test(.needsBotocore) func `every host is the one that botocore uses`() async throws {
+        let cases: [Case] = try await Botocore.cases("endpoint-oracle")
         #expect(cases.count > 900)
         for one in cases {
             let partition = try #require(Partition(ofRegion: one.region), "\(one.region)")
@@ -28,9 +28,9 @@ import Testing
         }
     }
 
-    /// The registry's host asks for FIPS and dual-stack, or the settings do.
-    @Test(.needsBotocore) func registriesAskTheHostsOfTheirKind() throws {
-        let cases: [Case] = try Botocore.cases("endpoint-oracle")
+    /// FIPS and dual-stack are requested by the registry's host or by the settings.
+    @Test(.needsBotocore) func `a FIPS or dual-stack registry uses the API hosts of its kind`() async throws {
+        let cases: [Case] = try await Botocore.cases("endpoint-oracle")
         for one in cases where one.service == "ecr" || one.service == "sts" {
             let plain = try #require(Self.registries(one.region).first.flatMap { ECRHost($0) })
             let hosts = [plain] + Self.registries(one.region, fips: one.fips, dualStack: one.dualStack).compactMap { ECRHost($0) }
@@ -55,14 +55,14 @@ import Testing
     }
 
     @Test(arguments: [("public.ecr.aws", false), ("ecr-public.aws.com", true)])
-    func publicHasTwoNames(_ name: String, _ isDualStack: Bool) throws {
+    func `ECR Public has two names`(_ name: String, _ isDualStack: Bool) throws {
         let host = try #require(ECRHost(name))
         #expect(host.isPublic && host.isDualStack == isDualStack && host.region == "us-east-1")
         #expect(host.apiHost() == (isDualStack ? "ecr-public.us-east-1.api.aws" : "api.ecr-public.us-east-1.amazonaws.com"))
         #expect(host.apiHost(dualStack: true) == "ecr-public.us-east-1.api.aws")
     }
 
-    // MARK: How they are asked for
+    // MARK: Settings
 
     private static let config = """
         [default]
@@ -90,7 +90,9 @@ import Testing
             (["AWS_USE_FIPS_ENDPOINT": "true"], "given", "127.0.0.1"),
             (["AWS_ENDPOINT_URL_ECR": "http://127.0.0.2:80\n", "AWS_USE_FIPS_ENDPOINT": "true"], "off", "127.0.0.2"),
         ] as [([String: String], String?, String)])
-    func variablesGoBeforeTheProfile(_ environment: [String: String], _ profile: String?, _ expected: String) throws {
+    func `variables take precedence over the profile`(_ environment: [String: String], _ profile: String?, _ expected: String)
+        throws
+    {
         let files = try TemporaryFiles(["config": Self.config])
         let environment = environment.merging([
             "AWS_CONFIG_FILE": files.path("config"), "AWS_SHARED_CREDENTIALS_FILE": files.path("none"),

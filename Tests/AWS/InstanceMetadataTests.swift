@@ -1,3 +1,4 @@
+import Configuration
 import Crypto
 import Foundation
 import Testing
@@ -15,9 +16,9 @@ import Transport
         "Token":"tok","Expiration":"2026-01-01T06:00:00Z"}
         """
 
-    /// The service as AWS runs it: nothing without a token of its own.
-    private static func answer(_ request: ScriptedServer.Request, roles: String = "pull\n", document: String = document)
-        -> ScriptedServer.Answer
+    /// The service as AWS runs it: it responds only to requests with a session token.
+    private static func response(_ request: ScriptedServer.Request, roles: String = "pull\n", document: String = document)
+        -> ScriptedServer.Response
     {
         switch (request.method, request.target) {
         case ("PUT", "/latest/api/token"):
@@ -34,11 +35,11 @@ import Transport
 
     private func source(_ endpoint: String, _ more: [String: String] = [:]) -> InstanceMetadata {
         let environment = ["AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint].merging(more) { $1 }
-        return InstanceMetadata(caller: HTTPClient(loop: loop), environment: environment)
+        return InstanceMetadata(httpClient: HTTPClient(loop: loop), environment: environment)
     }
 
-    @Test func roleOfTheInstanceIsFoundWithVersionTwo() async throws {
-        let server = try ScriptedServer { Self.answer($0) }
+    @Test func `the role of the instance is found with version 2`() async throws {
+        let server = try ScriptedServer { Self.response($0) }
         for endpoint in [server.url.description, "http://127.0.0.1:\(server.port)"] {
             guard case .found(let found) = try await source(endpoint).find() else {
                 Issue.record("absent")
@@ -50,7 +51,7 @@ import Transport
         }
     }
 
-    @Test func versionOneServesWhereThereIsNoOther() async throws {
+    @Test func `version 1 is used where there is no version 2`() async throws {
         let server = try ScriptedServer { request in
             if request.method == "PUT" { return .init(status: 404) }
             return request.fields["x-aws-ec2-metadata-token"] == nil && request.target.hasSuffix("/pull")
@@ -63,13 +64,13 @@ import Transport
         #expect(found.accessKeyID == "ASIA")
     }
 
-    @Test func absenceIsToldWithItsReason() async throws {
-        let server = try ScriptedServer { Self.answer($0, roles: "") }
+    @Test func `an absent metadata service or role is reported with the reason`() async throws {
+        let server = try ScriptedServer { Self.response($0, roles: "") }
         let off = try ScriptedServer { $0.method == "PUT" ? .init(status: 403) : .init(status: 404) }
         let silent = try ScriptedServer { $0.method == "PUT" ? .init(status: 405) : .init(status: 401) }
-        // 192.0.2.0/24 is nobody's (RFC 5737); a refused port stands for a machine outside of EC2.
+        // 192.0.2.0/24 is unassigned (RFC 5737); a closed port stands for a machine outside of EC2.
         let cases = [
-            (source("http://127.0.0.1:1"), "no answer from 127.0.0.1:1"), (source(server.url.description), "no role"),
+            (source("http://127.0.0.1:1"), "no response from 127.0.0.1:1"), (source(server.url.description), "no role"),
             (source(off.url.description), "no role"), (source(silent.url.description), "wants a session token"),
             (source("http://127.0.0.1:1", ["AWS_EC2_METADATA_DISABLED": "TRUE"]), "DISABLED is true"),
         ]
@@ -82,7 +83,7 @@ import Transport
         }
     }
 
-    @Test func versionOneThatIsForbiddenIsAnError() async throws {
+    @Test func `version 1 is an error where the environment disables it`() async throws {
         let old = try ScriptedServer { $0.method == "PUT" ? .init(status: 404) : .init(body: "pull") }
         let error = await #expect(throws: CredentialError.self) {
             try await source(old.url.description, ["AWS_EC2_METADATA_V1_DISABLED": "true"]).find()
@@ -93,25 +94,25 @@ import Transport
     @Test(arguments: [
         (#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role x"}"#, "trust policy"), ("<html>", "JSON"),
         (#"{"Code":"Success","AccessKeyId":"A"}"#, "lack"),
-    ]) func answerThatIsNoCredentialsIsAnError(_ document: String, _ words: String) async throws {
-        let server = try ScriptedServer { Self.answer($0, document: document) }
+    ]) func `a response without credentials is an error`(_ document: String, _ words: String) async throws {
+        let server = try ScriptedServer { Self.response($0, document: document) }
         let error = await #expect(throws: CredentialError.self) { try await source(server.url.description).find() }
         #expect(error?.message.contains(words) == true)
     }
 
-    @Test func chainTakesTheFirstAndSaysWhyItPassedTheOthers() async throws {
-        let server = try ScriptedServer { Self.answer($0) }
+    @Test func `the chain uses the first source with credentials and says why it skipped the others`() async throws {
+        let server = try ScriptedServer { Self.response($0) }
         let home = try TemporaryFiles()
         var environment = ["HOME": home.directory.path, "AWS_EC2_METADATA_SERVICE_ENDPOINT": server.url.description]
-        let sources = TestSources()
-        guard case .found(let role) = try await sources.makers(environment).source().find() else {
+        let fixture = TestSources()
+        guard case .found(let role) = try await fixture.make(environment).source().find() else {
             Issue.record("the role was not found")
             return
         }
         #expect(role.accessKeyID == "ASIA")
 
         environment["AWS_EC2_METADATA_DISABLED"] = "true"
-        guard case .absent(let reasons) = try await sources.makers(environment).source().find() else {
+        guard case .absent(let reasons) = try await fixture.make(environment).source().find() else {
             Issue.record("found somewhere")
             return
         }
@@ -120,16 +121,14 @@ import Transport
         }
 
         (environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]) = ("AKENV", "env")
-        guard case .found(let keys) = try await sources.makers(environment).source().find() else {
+        guard case .found(let keys) = try await fixture.make(environment).source().find() else {
             Issue.record("the environment was not found")
             return
         }
         #expect(keys.accessKeyID == "AKENV")
-        // A profile of the configuration's goes before the environment's keys.
-        let chosen = try sources.makers(environment).source(profile: "ci")
+        // The configuration's profile takes precedence over the environment's keys.
+        let chosen = fixture.make(environment).source(profile: "ci")
         let missing = await #expect(throws: CredentialError.self) { try await chosen.find() }
         #expect(missing?.message.contains("no profile ci") == true)
-        let unknown = #expect(throws: CredentialError.self) { try sources.makers(environment).source("somewhere") }
-        #expect(unknown?.message.contains("use automatic, environment, profile") == true)
     }
 }

@@ -7,8 +7,8 @@ import Transport
 
 @testable import AWS
 
-/// A month of a token's and its credentials' life in seconds: everything is real, HTTP included, but the clocks. AWS goes away for minutes
-/// and hours, and this machine's clock is set an hour off and back.
+/// A month of a token and its credentials, simulated in seconds: only the clocks are simulated. AWS fails for minutes and hours, and this
+/// machine's clock is set an hour off and back.
 @Suite(.timeLimit(.minutes(5))) final class MonthTests {
     private let loop = EventLoop()
     private let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -16,29 +16,29 @@ import Transport
     init() { loop.start(named: "month") }
     deinit { loop.stop() }
 
-    /// ECR's API and the endpoint of a container's credentials, in true time.
+    /// ECR's API and a container endpoint, by the true time.
     private final class AWS: Sendable {
-        struct Figures { var tokens = 0, sessions = 0, refused = 0, tokenEnds = Date.distantPast, sessionEnds = Date.distantPast }
+        struct Figures { var tokens = 0, sessions = 0, rejected = 0, tokenEnds = Date.distantPast, sessionEnds = Date.distantPast }
         let figures = Mutex(Figures())
         let isAway = Atomic(false)
         let time: SimulatedClock
-        /// Seconds, of a session.
+        /// Of a session, in seconds.
         let lifetime: TimeInterval
 
         init(time: SimulatedClock, lifetime: TimeInterval) { (self.time, self.lifetime) = (time, lifetime) }
 
-        func answer(_ request: ScriptedServer.Request) -> ScriptedServer.Answer {
+        func response(_ request: ScriptedServer.Request) -> ScriptedServer.Response {
             if isAway.load(ordering: .relaxed) { return .hangUp }
             let now = time.now
             return figures.withLock { figures in
-                var answer = request.method == "GET" ? session(&figures, now) : token(&figures, now, request)
-                answer.fields["Date"] = Self.httpDate(now)
-                return answer
+                var response = request.method == "GET" ? session(&figures, now) : token(&figures, now, request)
+                response.fields["Date"] = Self.httpDate(now)
+                return response
             }
         }
 
-        /// As a metadata service does it: the same session until it is near its end.
-        private func session(_ figures: inout Figures, _ now: Date) -> ScriptedServer.Answer {
+        /// As a metadata service does: the same session until it is about to expire.
+        private func session(_ figures: inout Figures, _ now: Date) -> ScriptedServer.Response {
             figures.sessions += 1
             if figures.sessionEnds.timeIntervalSince(now) < lifetime / 4 { figures.sessionEnds = now.addingTimeInterval(lifetime) }
             return .json(
@@ -46,18 +46,18 @@ import Transport
             )
         }
 
-        private func token(_ figures: inout Figures, _ now: Date, _ request: ScriptedServer.Request) -> ScriptedServer.Answer {
-            func refuse(_ type: String) -> ScriptedServer.Answer {
-                figures.refused += 1
+        private func token(_ figures: inout Figures, _ now: Date, _ request: ScriptedServer.Request) -> ScriptedServer.Response {
+            func reject(_ type: String) -> ScriptedServer.Response {
+                figures.rejected += 1
                 return .json(#"{"__type":"\#(type)","message":"m"}"#, status: 400)
             }
             let format = Date.ISO8601FormatStyle(dateSeparator: .omitted, timeSeparator: .omitted)
             guard let signed = request.fields["x-amz-date"].flatMap({ try? Date($0, strategy: format) }),
                 abs(signed.timeIntervalSince(now)) < 900
-            else { return refuse("InvalidSignatureException") }
+            else { return reject("InvalidSignatureException") }
             let key = request.fields["authorization"]?.split(separator: "=").dropFirst().first?.split(separator: "/").first
             guard let end = key.flatMap({ TimeInterval($0.dropFirst(2)) }), end > now.timeIntervalSince1970 else {
-                return refuse("ExpiredTokenException")
+                return reject("ExpiredTokenException")
             }
             figures.tokens += 1
             figures.tokenEnds = now.addingTimeInterval(43200)
@@ -75,17 +75,18 @@ import Transport
         }
     }
 
-    /// Seconds of life of a session.
+    /// The lifetime of a session in seconds.
     @Test(arguments: [900.0, 3600, 21_600, 43_200])
-    func noMomentOfAMonthIsWithoutATokenThatCouldHaveHadOne(_ lifetime: TimeInterval) async throws {
+    func `in a month of outages a valid token is missing only when none could be fetched`(_ lifetime: TimeInterval) async throws {
         let time = SimulatedClock(), hour: TimeInterval = 3600
         let aws = AWS(time: time, lifetime: lifetime)
-        let server = try ScriptedServer { aws.answer($0) }
-        let caller = HTTPClient(loop: loop)
+        let server = try ScriptedServer { aws.response($0) }
+        let httpClient = HTTPClient(loop: loop)
         let source = ContainerCredentials(
-            caller: caller, environment: ["AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url.description], sleep: { _ in })
+            httpClient: httpClient, environment: ["AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url.description], sleep: { _ in })
         let service = SignedService(
-            caller: caller, endpoint: ServiceEndpoint(url: server.url, region: "eu-west-1"), name: "ecr", now: { time.shown },
+            httpClient: httpClient, endpoint: ServiceEndpoint(url: server.url, region: "eu-west-1"), name: "ecr",
+            now: { time.shown },
             sleep: { _ in })
         let credentials = CredentialKeeper(loop: loop, source: source, log: log, now: { time.shown })
         let client = ECRClient(service: JSONService(service: service, credentials: credentials, target: "ECR"))
@@ -98,7 +99,7 @@ import Transport
         let start = time.now
         var back = time.now, without: TimeInterval = 0, steps = 0
         func look() {
-            // After AWS has come back there is the pause of a failed fetch, and for credentials their keeper's rest.
+            // After AWS has recovered, the backoff of a failed fetch and the pause of the credential keeper still apply.
             let isExcused = aws.isAway.load(ordering: .relaxed) || time.now < back.addingTimeInterval(700)
             let isUsable = aws.figures.withLock { $0.tokenEnds } > time.now && keeper.current.current != nil
             if !isUsable, !isExcused, time.now > start.addingTimeInterval(60) { without += 1 }
@@ -118,11 +119,11 @@ import Transport
         #expect(without == 0, "looks that found no usable token")
         let days = time.now.timeIntervalSince(start) / (24 * hour)
         let figures = aws.figures.withLock { $0 }
-        // At the least one token in 12 hours, each with credentials that live: twice that, and what each outage and step asks for anew.
+        // At least one token in 12 hours, each with valid credentials. The bound is twice that, plus what each outage and clock step causes.
         #expect(Double(figures.tokens) <= 2 * 2 * days + Double(2 * steps), "\(figures.tokens) tokens in \(days) days")
         #expect(Double(figures.sessions) <= 2 * 2 * days + Double(4 * steps), "\(figures.sessions) sessions in \(days) days")
         #expect(
             Double(figures.tokens) >= 2 * days * 0.7 && steps > 10, "it was no month: \(figures.tokens) tokens, \(steps) outages")
-        #expect(figures.refused <= 4 * steps, "\(figures.refused) refusals, \(steps) steps of the clock")
+        #expect(figures.rejected <= 4 * steps, "\(figures.rejected) rejections, \(steps) steps of the clock")
     }
 }

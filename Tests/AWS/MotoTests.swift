@@ -6,10 +6,10 @@ import Transport
 
 @testable import AWS
 
-/// ECR's API as somebody else understands it, signatures checked.
+/// ECR's API as moto implements it, which checks signatures.
 @Suite(
     .timeLimit(.minutes(1)),
-    .disabled(if: Moto.isMissing, "no python with moto: pip install 'moto[server]', or set BERTH_TEST_PYTHON"))
+    .disabled("no python with moto: pip install 'moto[server]', or set BERTH_TEST_PYTHON") { await Moto.isMissing.value })
 final class MotoTests {
     private let loop = EventLoop()
     private let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -25,15 +25,16 @@ final class MotoTests {
         ])
         let endpoint = ServiceEndpoint(url: HTTPClientURL(scheme: .http, host: "127.0.0.1", port: moto.port), region: "eu-west-1")
         return ECRClient(
-            caller: HTTPClient(loop: loop), endpoint: endpoint, credentials: CredentialKeeper(loop: loop, source: source, log: log),
+            httpClient: HTTPClient(loop: loop), endpoint: endpoint,
+            credentials: CredentialKeeper(loop: loop, source: source, log: log),
             now: now)
     }
 
-    @Test func signaturesAreTakenAndWrongKeysRefused() async throws {
-        let moto = try Moto()
+    @Test func `moto accepts signatures and rejects wrong keys`() async throws {
+        let moto = try await onThread { try Moto() }
         let token = try await client(moto).authorizationToken()
         #expect(String(decoding: Data(base64Encoded: token.authorizationToken.reveal) ?? Data(), as: UTF8.self).hasPrefix("AWS:"))
-        #expect(TokenLife(fetchedAt: Date(), reported: token.expiresAt).isGuessed, "moto's tokens end in 2015")
+        #expect(TokenLife(fetchedAt: Date(), reported: token.expiresAt).isAssumed, "moto's tokens end in 2015")
 
         let wrongSecret = await #expect(throws: AWSError.self) { try await self.client(moto, secret: "wrong").authorizationToken() }
         #expect(wrongSecret?.hint?.contains("secret key does not belong") == true, "\(wrongSecret?.description ?? "")")
@@ -52,9 +53,10 @@ final class MotoTests {
     }
 }
 
-/// `moto-peer.py` for the length of a test.
-final class Moto {
-    static let isMissing = (try? Botocore.run(["-c", "import botocore, moto.server"]).status) != 0
+/// Runs `moto-peer.py` during a test.
+final class Moto: Sendable {
+    /// Checked once.
+    static let isMissing = Task { (try? await Botocore.run(["-c", "import botocore, moto.server"]).status) != 0 }
 
     let port: Int, key: String, secret: String
     private let process = Process()

@@ -1,16 +1,17 @@
+import Configuration
 import Crypto
 import Foundation
 import Testing
 
 @testable import AWS
 
-/// Random profiles that lead to one another: the same end as botocore's, or the same kind of mistake.
+/// Random profiles that refer to one another: Berth finds the credentials that botocore finds, or the same kind of mistake.
 @Suite struct ProfileOracleTests {
     private struct Case: Decodable { let config: String, credentials: String, profile: String, outcome: String }
 
-    @Test(.needsBotocore) func randomProfilesLeadWhereBotocoreFindsThem() throws {
+    @Test(.needsBotocore) func `random profiles lead to the credentials that botocore finds`() async throws {
         let seed = UInt16.random(in: 0 ... .max), count = 300
-        let cases: [Case] = try Botocore.cases("profile-oracle", [String(seed), String(count)])
+        let cases: [Case] = try await Botocore.cases("profile-oracle", [String(seed), String(count)])
         #expect(cases.count == count * 5)
         for (number, expected) in cases.enumerated() {
             let files = SharedFiles(
@@ -34,10 +35,10 @@ import Testing
     }
 
     private static let kinds = [
-        ("goes round in a circle", "circle"), ("names itself as source_profile", "circle"), ("half of a key pair", "half a pair"),
+        ("leads in a circle", "circle"), ("names itself as source_profile", "circle"), ("half of a key pair", "half a pair"),
         ("needs a source_profile or a credential_source", "no source"), ("are both set", "two sources"),
         ("is not known; write one of", "unknown source"), ("is in neither", "no such profile"),
-        ("holds no credentials", "empty source"),
+        ("has no credentials", "empty source"),
         ("needs a role_arn beside it", "no role"), ("for single sign-on", "half of single sign-on"),
     ]
 

@@ -1,10 +1,11 @@
+import Configuration
 import Crypto
 import Foundation
 import Testing
 
 @testable import AWS
 
-/// What the files say of a profile, read without following it.
+/// Plans read from the files, without credentials being fetched.
 @Suite struct ProfilePlanTests {
     private static let config = """
         [profile chain]
@@ -107,7 +108,7 @@ import Testing
 
     private static func role(_ letter: String) -> AssumedRole { AssumedRole(arn: "arn:aws:iam::1:role/\(letter)") }
 
-    @Test func plansAreWhatTheFilesSay() throws {
+    @Test func `plans are what the files say`() throws {
         let reader = try Self.reader()
         guard case .role(let outer, by: .role(let inner, by: .keys(let keys)))? = try reader.plan(of: "chain") else {
             Issue.record("no chain")
@@ -137,25 +138,25 @@ import Testing
         }
         #expect(command == #"/bin/cat "a b""# && place.hasSuffix("config:36"))
         #expect(try reader.plan(of: "empty") == nil)
-        #expect(try reader.plan(of: "web", ways: .role) == nil && reader.plan(of: "chain", ways: .others) == nil)
+        #expect(try reader.plan(of: "web", methods: .role) == nil && reader.plan(of: "chain", methods: .others) == nil)
     }
 
     @Test(arguments: [
-        ("round", "goes round in a circle: round -> round2 -> round"), ("lost", "source_profile 'nobody' is in neither"),
-        ("hollow", "source_profile 'empty' holds no credentials"), ("both", "are both set; keep one"),
+        ("round", "leads in a circle: round -> round2 -> round"), ("lost", "source_profile 'nobody' is in neither"),
+        ("hollow", "source_profile 'empty' has no credentials"), ("both", "are both set; keep one"),
         ("neither", "needs a source_profile or a credential_source"), ("strange", "write one of Environment, Ec2InstanceMetadata"),
-        ("mfa", "nobody is there to type a code"), ("long", "duration_seconds '60' is not 900 to 43200"),
+        ("mfa", "Berth cannot enter a code"), ("long", "duration_seconds '60' is not 900 to 43200"),
         ("token", "needs a role_arn beside it"), ("selfless", "has no keys of its own"),
         ("no-session", "there is no [sso-session gone]"),
         ("half-sso", "lacks sso_role_name"),
-    ]) func mistakesAreNamedWithTheirPlace(_ profile: String, _ words: String) throws {
+    ]) func `mistakes in a profile are errors that name file and line`(_ profile: String, _ words: String) throws {
         let reader = try Self.reader()
         let error = #expect(throws: CredentialError.self) { try reader.plan(of: profile) }
         #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
         #expect(error?.message.contains("config") == true)
     }
 
-    @Test func endpointsOfProfilesAreFound() throws {
+    @Test func `the endpoints of profiles are found`() throws {
         let files = try Self.reader().files
         #expect(files.endpoint(of: "ecr", profile: "dev")?.value == "http://127.0.0.1:1")
         #expect(files.endpoint(of: "sts", profile: "dev")?.value == "http://127.0.0.1:2")
@@ -166,9 +167,9 @@ import Testing
     @Test(arguments: [
         ("a b  c", ["a", "b", "c"]), (#"a "b c" 'd e'"#, ["a", "b c", "d e"]), (#"a\ b "x\"y\n" ''"#, ["a b", #"x"y\n"#, ""]),
         (#"/opt/x --role="arn:a b""#, ["/opt/x", "--role=arn:a b"]),
-    ]) func wordsAreSplitAsAShellWould(_ text: String, _ words: [String]) { #expect(ShellWords.split(text) == words) }
+    ]) func `words are split as a shell does`(_ text: String, _ words: [String]) { #expect(ShellWords.split(text) == words) }
 
-    @Test(arguments: ["\"open", "'open", "end\\"]) func openQuotesAreNoWords(_ text: String) {
+    @Test(arguments: ["\"open", "'open", "end\\"]) func `text with an open quote has no words`(_ text: String) {
         #expect(ShellWords.split(text) == nil)
     }
 }

@@ -4,21 +4,21 @@ import Synchronization
 import Testing
 import Transport
 
-/// An HTTP server on a loopback port whose answers are a closure's. One connection for each request.
+/// An HTTP server on a loopback port whose responses come from a closure. One request per connection.
 final class ScriptedServer: Sendable {
     struct Request: Sendable {
         var method = "", target = ""
         var fields: [String: String] = [:]
         var body = ""
     }
-    struct Answer: Sendable {
+    struct Response: Sendable {
         var status = 200
         var fields: [String: String] = [:]
         var body = ""
-        /// Nothing is said, and the connection closed.
-        static let hangUp = Answer(status: 0)
-        static func json(_ body: String, status: Int = 200) -> Answer {
-            Answer(status: status, fields: ["Content-Type": "application/x-amz-json-1.1"], body: body)
+        /// The connection is closed without a response.
+        static let hangUp = Response(status: 0)
+        static func json(_ body: String, status: Int = 200) -> Response {
+            Response(status: status, fields: ["Content-Type": "application/x-amz-json-1.1"], body: body)
         }
     }
 
@@ -28,7 +28,7 @@ final class ScriptedServer: Sendable {
     var requests: [Request] { seen.withLock { $0 } }
     var url: HTTPClientURL { HTTPClientURL(scheme: .http, host: "127.0.0.1", port: port) }
 
-    init(_ answer: @escaping @Sendable (Request) -> Answer) throws {
+    init(_ response: @escaping @Sendable (Request) -> Response) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -46,7 +46,7 @@ final class ScriptedServer: Sendable {
             while case let connection = accept(listener, nil, nil), connection >= 0 {
                 if let request = Self.read(connection) {
                     self?.seen.withLock { $0.append(request) }
-                    Self.write(answer(request), to: connection)
+                    Self.write(response(request), to: connection)
                 }
                 close(connection)
             }
@@ -80,11 +80,11 @@ final class ScriptedServer: Sendable {
         }
     }
 
-    private static func write(_ answer: Answer, to connection: Int32) {
-        if answer.status == 0 { return }
-        let fields = answer.fields.map { "\($0.key): \($0.value)\r\n" }.joined()
+    private static func write(_ response: Response, to connection: Int32) {
+        if response.status == 0 { return }
+        let fields = response.fields.map { "\($0.key): \($0.value)\r\n" }.joined()
         let text =
-            "HTTP/1.1 \(answer.status) x\r\n\(fields)Content-Length: \(answer.body.utf8.count)\r\nConnection: close\r\n\r\n\(answer.body)"
+            "HTTP/1.1 \(response.status) x\r\n\(fields)Content-Length: \(response.body.utf8.count)\r\nConnection: close\r\n\r\n\(response.body)"
         _ = Array(text.utf8).withUnsafeBytes { send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
     }
 }

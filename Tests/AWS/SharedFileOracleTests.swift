@@ -3,7 +3,7 @@ import Testing
 
 @testable import AWS
 
-/// Random files, read as botocore reads them or refused at the same line.
+/// Random files, read as botocore reads them, or rejected at the same line.
 @Suite struct SharedFileOracleTests {
     private struct Case: Decodable {
         let config: Data, credentials: Data, configLine: Int?, credentialsLine: Int?, read: Read?
@@ -33,9 +33,9 @@ import Testing
         sections.mapValues { $0.mapValues(Value.init) }
     }
 
-    @Test(.needsBotocore) func randomFilesAreReadAsBotocoreReadsThem() throws {
+    @Test(.needsBotocore) func `random files are read as botocore reads them`() async throws {
         let seed = UInt16.random(in: 0 ... .max), count = 600
-        let cases: [Case] = try Botocore.cases("shared-file-oracle", [String(seed), String(count)])
+        let cases: [Case] = try await Botocore.cases("shared-file-oracle", [String(seed), String(count)])
         #expect(cases.count == count && cases.contains { $0.read != nil } && cases.contains { $0.configLine != nil })
         for (number, expected) in cases.enumerated() {
             let name = "seed \(seed), case \(number)"
@@ -68,7 +68,7 @@ import Testing
         ("[a]\n[b]\n[a]\n", "file:3: there is a section [a] already"),
         ("[a]\r\nx = 1\r\nX = 2\r\n", "file:3: x is set already in [a]"),
         ("[a]\ns3 =\n  y\n", "file:3: not name = value"),
-    ]) func mistakesAreNamedWithTheirLine(_ text: String, _ words: String) {
+    ]) func `mistakes in a file are errors that name the line`(_ text: String, _ words: String) {
         let message = Self.read(Data(text.utf8), .credentials).message
         #expect(message?.hasPrefix(words) == true, "\(message ?? "no mistake")")
     }

@@ -12,9 +12,9 @@ import Testing
     }
 
     @Test(.needsBotocore)
-    func randomRequestsAreSignedAsBotocoreSignsThem() throws {
+    func `random requests are signed as botocore signs them`() async throws {
         let seed = UInt16.random(in: 0 ... .max), count = 200
-        let cases: [Case] = try Botocore.cases("sigv4-oracle", [String(seed), String(count)])
+        let cases: [Case] = try await Botocore.cases("sigv4-oracle", [String(seed), String(count)])
         #expect(cases.count == count)
         for (number, expected) in cases.enumerated() {
             let credentials = Credentials(

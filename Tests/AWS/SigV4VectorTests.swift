@@ -43,7 +43,7 @@ struct Vector: Sendable, CustomTestStringConvertible {
         request = try Self.parse(try #require(files["request.txt"] as? String))
     }
 
-    /// The vectors' requests are raw: spaces and non-ASCII letters stand in the path, and a field may be folded.
+    /// The vectors' requests are raw: paths have spaces and non-ASCII letters, and a field may be folded.
     private static func parse(_ text: String) throws -> RequestToSign {
         let halves = text.components(separatedBy: "\n\n")
         var lines = halves[0].split(separator: "\n").map(String.init)
@@ -74,10 +74,10 @@ struct Vector: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct SigV4VectorTests {
-    @Test func everyPublishedCaseIsHere() { #expect(Vector.all.count == 38) }
+    @Test func `all published vectors are present`() { #expect(Vector.all.count == 38) }
 
     @Test(arguments: Vector.all)
-    func headerSignatureMatchesThePublishedOne(_ vector: Vector) throws {
+    func `a signature in fields matches the published one`(_ vector: Vector) throws {
         var request = vector.request
         let timestamp = Timestamp(vector.time)
         if vector.signsBody { request.fields.append(("X-Amz-Content-SHA256", SigV4.digest(of: request.body))) }
@@ -101,7 +101,7 @@ struct Vector: Sendable, CustomTestStringConvertible {
     }
 
     @Test(arguments: Vector.all)
-    func presignedQueryMatchesThePublishedOne(_ vector: Vector) throws {
+    func `a presigned query matches the published one`(_ vector: Vector) throws {
         let timestamp = Timestamp(vector.time)
         let digest = SigV4.digest(of: vector.request.body)
         let (request, _) = vector.signer.presigned(vector.request, with: vector.credentials, at: timestamp, lifetime: 3600)
@@ -115,7 +115,7 @@ struct Vector: Sendable, CustomTestStringConvertible {
         let line = try #require(vector.files["query-signed-request.txt"]?.split(separator: "\n").first)
         let start = try #require(line.firstIndex(of: "?"))
         let published = line[line.index(after: start)...].dropLast(" HTTP/1.1".count).split(separator: "&")
-        // The published order differs from one case to the next, and raw letters stay raw: what is signed was compared above.
+        // The published order differs between cases, and raw letters stay raw. The signed text was compared above.
         #expect(
             Set(published.filter { $0.hasPrefix("X-Amz-") }) == Set(query.split(separator: "&").filter { $0.hasPrefix("X-Amz-") }))
     }

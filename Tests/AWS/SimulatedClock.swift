@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Time that moves only when a test says so, from one sleeper's end to the next: days in milliseconds, whatever the machine's load.
+/// A clock that moves only when a test says so, from one sleeper's end to the next: days in milliseconds, independent of the machine's load.
 final class SimulatedClock: Sendable {
     private struct State {
         var now = Date(timeIntervalSince1970: 1_800_000_000)
@@ -19,7 +19,7 @@ final class SimulatedClock: Sendable {
     var now: Date { state.withLock { $0.now } }
     /// What this machine's clock shows.
     var shown: Date { state.withLock { $0.now.addingTimeInterval($0.offset) } }
-    /// Sets this machine's clock so far off.
+    /// Sets this machine's clock off by these seconds.
     func setOff(by seconds: TimeInterval) { state.withLock { $0.offset = seconds } }
     private var naps: Int { state.withLock { $0.naps } }
 
@@ -35,7 +35,7 @@ final class SimulatedClock: Sendable {
         let wasWoken = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 state.withLock { $0.sleepers[number] = ($0.now.addingTimeInterval(duration / .seconds(1)), continuation) }
-                // Looked at last: a cancellation before this found nothing to end.
+                // Checked last, as a cancellation before this found no sleeper to end.
                 if Task.isCancelled {
                     state.withLock { $0.sleepers.removeValue(forKey: number) }?.continuation.resume(returning: false)
                 }
@@ -46,7 +46,7 @@ final class SimulatedClock: Sendable {
         if !wasWoken { throw CancellationError() }
     }
 
-    /// Lets `seconds` pass for a keeper that nobody waits for: when it is idle, exactly one nap of its is on.
+    /// Lets `seconds` pass for a keeper that no caller waits for. When the keeper is idle, exactly one sleep of its is pending.
     func pass(_ seconds: TimeInterval, then look: () -> Void = {}) async throws {
         let target = now.addingTimeInterval(seconds)
         while true {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Files of a test in a directory of their own, gone with it.
+/// Files of a test in a directory of their own, which is removed with this object.
 final class TemporaryFiles {
     let directory = FileManager.default.temporaryDirectory.appending(path: "berth-aws-\(UUID().uuidString)")
 

@@ -7,17 +7,18 @@ import Transport
 
 @testable import AWS
 
-/// An ECR of a closure: counts its calls and hands out numbered tokens.
+/// Stands for ECR: counts calls and gives numbered tokens.
 private final class FakeECR: Sendable {
     let calls = Atomic(0)
     let isDown = Atomic(false)
-    let refusal = AWSError(
-        operation: "ecr:GetAuthorizationToken", host: "fake", cause: .refused(code: "ServerException", message: "", status: 500))
+    let rejection = AWSError(
+        operation: "ecr:GetAuthorizationToken", host: "fake",
+        cause: .errorResponse(code: "ServerException", message: "", status: 500))
 
     func fetch(expiresAt: Date?, taking time: Duration = .zero) async throws(AWSError) -> FetchedToken {
         let number = calls.add(1, ordering: .relaxed).newValue
         if time > .zero { try? await Task.sleep(for: time) }
-        if isDown.load(ordering: .relaxed) { throw refusal }
+        if isDown.load(ordering: .relaxed) { throw rejection }
         return FetchedToken(authorizationToken: Secret("token-\(number)"), expiresAt: expiresAt)
     }
 }
@@ -30,7 +31,7 @@ private final class FakeECR: Sendable {
     init() { loop.start(named: "keeper") }
     deinit { loop.stop() }
 
-    /// A clock that runs `speed` times as fast as the wall's.
+    /// A clock that runs `speed` times as fast as the real one.
     private func clock(speed: Double) -> KeeperClock {
         let start = Date(timeIntervalSince1970: 1_800_000_000), began = Date()
         return KeeperClock(
@@ -45,7 +46,7 @@ private final class FakeECR: Sendable {
         }
     }
 
-    @Test func tokenIsTheWholeFieldAndNothingPrintsIt() async throws {
+    @Test func `a token is the whole field value, and no description prints it`() async throws {
         let keeper = keeper()
         await keeper.start()
         let token = try #require(await keeper.token(newerThan: 0, within: .seconds(5)))
@@ -60,32 +61,32 @@ private final class FakeECR: Sendable {
         await keeper.stop()
     }
 
-    @Test func nobodyHoldsItAndItEnds() async throws {
+    @Test func `a keeper ends with its last reference`() async throws {
         var keeper: TokenKeeper? = keeper(clock: clock(speed: 200_000))
         weak let left = keeper
         await keeper?.start()
         _ = await keeper?.token(newerThan: 0, within: .seconds(5))
         keeper = nil
-        // A fetch that is under way holds it, and ends.
+        // A fetch that is under way holds the keeper until it ends.
         for _ in 0..<1000 where left != nil { try await Task.sleep(for: .milliseconds(5)) }
         #expect(left == nil)
     }
 
-    @Test func oneFetchHoweverManyAsk() async throws {
+    @Test func `there is one fetch, however many callers wait`() async throws {
         let keeper = keeper(taking: .milliseconds(100))
         await keeper.start()
-        let first = await answers(of: keeper, newerThan: 0)
+        let first = await responses(of: keeper, newerThan: 0)
         #expect(first == 1000)
         #expect(ecr.calls.load(ordering: .relaxed) == 1)
-        // All were refused with the first token, and ask for a newer one.
-        let second = await answers(of: keeper, newerThan: 1)
+        // All had the first token rejected and wait for a newer one.
+        let second = await responses(of: keeper, newerThan: 1)
         #expect(second == 1000)
         #expect(ecr.calls.load(ordering: .relaxed) == 2)
         #expect(keeper.current.current?.generation == 2)
         await keeper.stop()
     }
 
-    private func answers(of keeper: TokenKeeper, newerThan generation: Int) async -> Int {
+    private func responses(of keeper: TokenKeeper, newerThan generation: Int) async -> Int {
         await withTaskGroup(of: Bool.self) { group in
             for _ in 0..<1000 {
                 group.addTask {
@@ -96,7 +97,7 @@ private final class FakeECR: Sendable {
         }
     }
 
-    @Test func waitingEndsAtTheDeadlineWithoutAToken() async {
+    @Test func `waiting ends at the deadline without a token`() async {
         ecr.isDown.store(true, ordering: .relaxed)
         let keeper = keeper()
         await keeper.start()
@@ -109,7 +110,7 @@ private final class FakeECR: Sendable {
         await keeper.stop()
     }
 
-    @Test func askerThatIsCancelledLeavesAtOnce() async {
+    @Test func `a cancelled caller stops waiting at once`() async {
         let keeper = keeper(taking: .seconds(30))
         await keeper.start()
         let asker = Task { await keeper.token(newerThan: 0, within: .seconds(30)) }
@@ -121,7 +122,7 @@ private final class FakeECR: Sendable {
         await keeper.stop()
     }
 
-    @Test func tokenLivesThroughDaysAndIsNeverOver() async throws {
+    @Test func `through days a token is always valid`() async throws {
         let time = SimulatedClock(), hour = 3600.0
         let keeper = keeper(clock: time.keeperClock)
         await keeper.start()
@@ -133,7 +134,7 @@ private final class FakeECR: Sendable {
         await keeper.stop()
     }
 
-    @Test func outageIsSurvivedWhileTheOldTokenLivesAndHealsByItself() async throws {
+    @Test func `during an outage the old token is used, and the keeper recovers by itself`() async throws {
         let time = SimulatedClock(), hour = 3600.0
         let keeper = keeper(clock: time.keeperClock)
         await keeper.start()
@@ -143,25 +144,25 @@ private final class FakeECR: Sendable {
         #expect(keeper.current.current?.generation == 1)
         #expect(keeper.state.current.isReady(at: time.now))
         #expect(keeper.state.current.lastError != nil)
-        // Some three to four hours of a random share of a minute each: no storm, and no sleep either.
+        // Three to four hours of waits that are each a random share of a minute: neither a storm nor silence.
         #expect((270...700).contains(keeper.state.current.refreshesFailed))
         try await time.pass(3 * hour)
         #expect(!keeper.state.current.isReady(at: time.now))
         ecr.isDown.store(false, ordering: .relaxed)
-        try await time.pass(RefreshSchedule.longestBackoff)
+        try await time.pass(RefreshSchedule.maxBackoff)
         #expect(keeper.state.current.isReady(at: time.now))
         #expect(keeper.state.current.lastError == nil)
         #expect(keeper.current.current?.generation == 2)
         await keeper.stop()
     }
 
-    @Test func tokenOverAtItsFetchServesAndIsFetchedAtMostOnceAMinute() async throws {
+    @Test func `a token that is expired at its fetch is used, and fetched at most once a minute`() async throws {
         let clock = clock(speed: 1000)
         let keeper = keeper(life: -11 * 365 * 86400, clock: clock)
         await keeper.start()
         var generation = try #require(await keeper.token(newerThan: 0, within: .seconds(1000))).generation
         #expect(keeper.state.current.isReady(at: clock.now()))
-        // The upstream refuses whatever it is given: one fetch at once, then one a minute.
+        // The upstream rejects every token: one fetch at once, then one a minute.
         let start = clock.now()
         while ecr.calls.load(ordering: .relaxed) < 5 {
             generation = await keeper.token(newerThan: generation, within: .seconds(30))?.generation ?? generation

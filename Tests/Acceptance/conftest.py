@@ -1,4 +1,4 @@
-"""Fixtures: the program under test, the upstreams behind it, the clients before it. Each lives in a directory that goes with it."""
+"""Fixtures: the program under test, the upstreams behind it, the clients in front of it. Each has a directory that is removed with it."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ Upstream = Sandbox | MotoRegistry
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """A failure that is expected strictly is a check that held, and counted as one; pytest would count it among the skipped."""
+    """Counts a strictly expected failure as passed, because the check held. pytest would count it as skipped."""
     report: pytest.TestReport = (yield).get_result()
     if report.when == "call" and report.skipped and hasattr(report, "wasxfail"):
         report.outcome = "passed"
         del report.wasxfail
 
-REPOSITORY = "team/app"  # within the rules of `strict_gateway`; `secret/app` is outside
+REPOSITORY = "team/app"  # allowed by the rules of `strict_gateway`; `secret/app` is not
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Cells of the matrix are noted, whatever became of them."""
+    """Records the result of each cell of the matrix."""
     if "test_matrix.py::" in report.nodeid and (report.when == "call" or not report.passed):
         from test_matrix import CELLS, OPERATIONS, UPSTREAMS
 
@@ -54,10 +54,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """The matrix, and how many cases of the hostile suite held, by class."""
-    held = Counter(found[1] for report in terminalreporter.getreports("passed") if (found := HOSTILE_CASE.search(report.nodeid)))
-    if held:
-        terminalreporter.write_line(f"hostile: {held.total()} cases held: {', '.join(f'{name} {count}' for name, count in held.items())}")
+    """Prints the matrix, and how many cases of the hostile suite passed, by class."""
+    passed = Counter(found[1] for report in terminalreporter.getreports("passed") if (found := HOSTILE_CASE.search(report.nodeid)))
+    if passed:
+        terminalreporter.write_line(f"hostile: {passed.total()} cases passed: {', '.join(f'{name} {count}' for name, count in passed.items())}")
     if matrix:
         terminalreporter.write_line(f"\n{matrix}\n")
         if path := os.environ.get("BERTH_TEST_MATRIX"):
@@ -70,7 +70,7 @@ HOSTILE_CASE = re.compile(r"test_hostile\[([a-z -]+): ")
 
 @pytest.fixture(scope="session")
 def berth() -> Path:
-    """The release build, by $BERTH; Tests/run sets it."""
+    """The release build, from $BERTH, which Tests/run sets."""
     path = os.environ.get("BERTH")
     if not path or not Path(path).exists():
         pytest.exit("BERTH must name the program to test: use Tests/run acceptance", returncode=2)
@@ -79,8 +79,8 @@ def berth() -> Path:
 
 @pytest.fixture(scope="session")
 def directory() -> Iterator[Path]:
-    """For everything of this run. Short, since the paths of sockets below it are bounded at 108 bytes."""
-    # Not mkdtemp: podman and buildah make an image's name of a path in it, and a part of that may not end in an underscore.
+    """The directory of this run. Its path is short, because a socket's path has at most 108 bytes."""
+    # Not mkdtemp: podman and buildah derive an image's name from a path in it, and no part of that may end in an underscore.
     path = Path(tempfile.gettempdir(), f"berth-{secrets.token_hex(4)}")
     path.mkdir(mode=0o700)
     yield path
@@ -92,7 +92,7 @@ def directory() -> Iterator[Path]:
 
 @pytest.fixture
 def own_directory(directory: Path) -> Iterator[Path]:
-    """For one test."""
+    """The directory of one test."""
     path = directory / secrets.token_hex(4)
     path.mkdir()
     yield path
@@ -111,7 +111,7 @@ def certificate(authority: Authority) -> Certificate:
     return authority.issue("berth", "IP:127.0.0.1", "DNS:localhost")
 
 
-# Upstreams, and a gateway before each, for the tests that leave them as they found them.
+# Upstreams, each with a gateway, for tests that leave them unchanged.
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +123,7 @@ def sandbox(berth: Path, directory: Path) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def direct_sandbox(berth: Path, directory: Path) -> Iterator[Sandbox]:
-    """For clients that talk to it without Berth. They cannot find the host of S3 in any DNS, so the registry serves the blobs."""
+    """For clients that use it without Berth. They cannot resolve the name of S3, so the registry serves the blobs itself."""
     running = Sandbox(berth, directory / "direct-sandbox")
     running.switch(blob_redirect=False)
     yield running
@@ -150,19 +150,19 @@ def gateway(berth: Path, directory: Path, sandbox: Sandbox, authority: Authority
 def moto_gateway(
     berth: Path, directory: Path, moto_registry: MotoRegistry, authority: Authority, certificate: Certificate
 ) -> Iterator[Gateway]:
-    # Berth need not believe an expiry of 2015, so a gateway here may well say that it is not ready; it must serve.
+    # The token's `expiresAt` is in 2015, so this gateway may report that it is not ready. It must serve nevertheless.
     upstream = moto_registry.upstream
     running = Gateway(berth, directory / "moto-gateway", upstream, moto_registry.environment, certificate, authority.certificate)
     yield running
     assert running.stop() == 0
 
 
-# What the tests of bad input share: a gateway with narrow rules, and the proof that a good request still works.
+# Shared by the tests of bad requests: a gateway with narrow rules, and the proof that a good request still works.
 
 
 @pytest.fixture(scope="session")
 def stored(sandbox: Sandbox, gateway: Gateway) -> Image:
-    """An image in REPOSITORY, found before and after every bad request."""
+    """An image in REPOSITORY, read before and after every bad request."""
     sandbox.create_repositories(REPOSITORY, "secret/app")
     stored = blob_image(os.urandom(8000))
     with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
@@ -174,7 +174,7 @@ def stored(sandbox: Sandbox, gateway: Gateway) -> Image:
 def strict_gateway(
     berth: Path, directory: Path, sandbox: Sandbox, authority: Authority, certificate: Certificate
 ) -> Iterator[Gateway]:
-    """Users with narrow rules, and room for many failed logins."""
+    """A gateway whose users have narrow rules, and which allows many failed logins."""
     configuration = sandbox.upstream | {
         "users": [user("ci", "team/**"), user("reader", "team/**", actions=("pull",))],
         "limits": {"failed_logins_per_minute": 1000},
@@ -187,7 +187,7 @@ def strict_gateway(
 
 @pytest.fixture
 def nothing_else_is_harmed(strict_gateway: Gateway, stored: Image) -> Iterator[None]:
-    """A connection that was open before the bad request still serves after it, and so does a new one."""
+    """Checks that a connection opened before the bad request, and a new one, still work after it."""
     with RegistryClient(strict_gateway.plain, "ci", PASSWORD) as neighbour:
         neighbour.pull_manifest(REPOSITORY, "v1")
         yield
@@ -211,7 +211,7 @@ StartGateway = Callable[..., Gateway]
 
 @pytest.fixture
 def start_gateway(berth: Path, own_directory: Path, authority: Authority, certificate: Certificate) -> Iterator[StartGateway]:
-    """Starts a gateway before an upstream: start_gateway(upstream, users=[…], limits={…}, environment={…}). `program` wraps Berth."""
+    """Starts a gateway in front of an upstream: start_gateway(upstream, users=[…], limits={…}, environment={…}). `program` wraps Berth."""
     started: list[Gateway] = []
 
     def start(
@@ -242,7 +242,7 @@ LIBRARIES: dict[str, type[Client]] = {"docker (PyPI)": DockerLibrary, "oras (PyP
 
 @pytest.fixture(scope="session")
 def running_clients(directory: Path) -> Iterator[dict[str, Client]]:
-    """Those that were started so far."""
+    """The clients started so far."""
     running: dict[str, Client] = {}
     yield running
     for each in reversed(running.values()):
@@ -254,11 +254,11 @@ StartClient = Callable[[str], Client]
 
 @pytest.fixture(scope="session")
 def start_client(directory: Path, running_clients: dict[str, Client]) -> StartClient:
-    """The client of a name, one for all tests."""
+    """The client with a given name, shared by all tests."""
 
     def start(name: str) -> Client:
         if name not in running_clients:
-            path = directory / f"client-{len(running_clients)}"  # short: there are sockets in it
+            path = directory / f"client-{len(running_clients)}"  # short, because it contains sockets
             path.mkdir()
             if name in CLIENTS:
                 running_clients[name] = CLIENTS[name](path)

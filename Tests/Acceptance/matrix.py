@@ -1,4 +1,4 @@
-"""The matrix of clients and operations: which of them there are, and the table of what became of each."""
+"""The matrix of clients and operations: the table of results."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ OK, FAILED, SKIPPED, ABSENT = "ok", "FAILED", "skipped", "–"
 
 
 class Matrix:
-    """Filled while the tests run. A cell that stays empty is one that the client has no command for."""
+    """Filled while the tests run. A cell stays empty if the client has no command for the operation."""
 
     def __init__(self, upstreams: Iterable[str], operations: Iterable[str], clients: Iterable[str]) -> None:
         self.upstreams, self.operations, self.clients = list(upstreams), list(operations), list(clients)

@@ -1,4 +1,4 @@
-"""Clients that leave at any moment, and reloads at any other: nothing is left of them, and nobody else notices."""
+"""Clients that disconnect and reloads, both at any moment: nothing remains of them, and other clients do not notice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from harness.wire import Connection, basic
 
 REPOSITORY = "aborts/app"
 AT_ONCE, EACH = 12, 40
-IDLE_UPSTREAM = 64  # connections that may lie idle, of each worker
+IDLE_UPSTREAM = 64  # connections that may be idle, for each worker
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def descriptors(gateway: Gateway) -> int:
     return len(os.listdir(f"/proc/{gateway.program.pid}/fd"))
 
 
-def test_requests_that_are_abandoned_leave_nothing(gateway: Gateway, stored: Image) -> None:
+def test_abandoned_requests_leave_nothing_behind(gateway: Gateway, stored: Image) -> None:
     digest, authorization = digest_of(stored.layers[0]), basic(gateway.username, gateway.password)
     requests = [
         ("GET", f"/v2/{REPOSITORY}/tags/list", b""),
@@ -80,7 +80,7 @@ def test_requests_that_are_abandoned_leave_nothing(gateway: Gateway, stored: Ima
                     if chance.random() < 0.5:  # with a reset
                         connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             except OSError:
-                pass  # what the gateway ended first
+                pass  # connections that the gateway closed first
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(abandon, range(AT_ONCE)))
@@ -91,7 +91,7 @@ def test_requests_that_are_abandoned_leave_nothing(gateway: Gateway, stored: Ima
         client.pull_image(REPOSITORY, "v1", stored)
 
 
-def test_reloads_in_the_middle_of_traffic_are_not_noticed(gateway: Gateway, stored: Image) -> None:
+def test_reloads_do_not_disturb_traffic(gateway: Gateway, stored: Image) -> None:
     done = threading.Event()
     pulls = Counter[str]()
 
@@ -112,7 +112,7 @@ def test_reloads_in_the_middle_of_traffic_are_not_noticed(gateway: Gateway, stor
     assert len(pulls) == 2 and gateway.program.err.count('"reloaded"') >= 10
 
 
-def test_a_listener_may_ask_clients_for_a_certificate(
+def test_a_listener_can_require_client_certificates(
     own_sandbox: Sandbox, start_gateway: StartGateway, authority: Authority, certificate: Certificate
 ) -> None:
     tls = {"certificate": str(certificate.certificate), "private_key": str(certificate.key), "client_ca": str(authority.certificate)}
@@ -130,5 +130,5 @@ def test_a_listener_may_ask_clients_for_a_certificate(
         ping()
     known = authority.issue("client", "DNS:client")
     context.load_cert_chain(known.certificate, known.key)
-    for _ in range(3):  # also a session that is resumed
+    for _ in range(3):  # also when a session is resumed
         assert ping().startswith(b"HTTP/1.1 200")

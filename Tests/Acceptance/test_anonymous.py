@@ -1,5 +1,5 @@
-"""What may be done without a login, beside users who may do more: each client gets the rights of the login it has, or of nobody; and the
-tokens that it gets for that."""
+"""Anonymous access beside users with more rights: each client gets the rights of its login, or without one those of the anonymous user; and
+the tokens of the token service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.images import Image
 from harness.processes import attempt, require, wait_until
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
-from harness.wire import Answer, basic, raw_exchange, request
+from harness.wire import Response, basic, raw_exchange, request
 
 OPEN, CLOSED = "public/app", "team/app"
 
@@ -38,38 +38,38 @@ def gateway(own_sandbox: Sandbox, start_gateway: StartGateway, image: Image) -> 
     yield running
 
 
-def ask(gateway: Gateway, method: str, target: str, authorization: str | None = None) -> Answer:
+def ask(gateway: Gateway, method: str, target: str, authorization: str | None = None) -> Response:
     return request(gateway.plain, method, target, {"Authorization": authorization} if authorization else {})
 
 
 def token(gateway: Gateway, login: str | None = None) -> str:
-    """What a client gets for its login, or for none, as the value of `Authorization`."""
+    """The value of `Authorization` that a client gets for its login, or without one."""
     given = json.loads(ask(gateway, "GET", "/token?service=Berth&scope=x", login).body)
     assert given["token"] == given["access_token"] and given["expires_in"] == 300
     assert PASSWORD not in bytes.fromhex(given["token"].partition(".")[0]).decode()
     return "Bearer " + given["token"]
 
 
-def test_the_wire(gateway: Gateway) -> None:
+def test_challenges_and_tokens_on_the_wire(gateway: Gateway) -> None:
     realm = f'Bearer realm="{gateway.plain.url}/token",service="Berth"'
     challenged = ask(gateway, "GET", "/v2/")
     assert (challenged.status, challenged.fields["www-authenticate"]) == (401, realm)
     right, wrong = basic("ci", PASSWORD), basic("ci", "wrong")
     nobody, bearer = token(gateway), token(gateway, right)
     assert ask(gateway, "GET", "/token", wrong).status == 401
-    assert ask(gateway, "GET", "/token", bearer).status == 401, "a token is not good for another one"
+    assert ask(gateway, "GET", "/token", bearer).status == 401, "a token gives no further token"
     assert ask(gateway, "POST", "/token").status == 405
     for login in (nobody, right, bearer):
         assert ask(gateway, "GET", "/v2/", login).status == 200
     for login in (None, nobody, right, bearer):
         assert ask(gateway, "GET", f"/v2/{OPEN}/manifests/v1", login).status == 200
     for login, status in ((None, 401), (nobody, 401), (wrong, 401), ("Bearer " + right.split()[1], 401), (right, 200), (bearer, 200)):
-        answer = ask(gateway, "GET", f"/v2/{CLOSED}/manifests/v1", login)
-        assert answer.status == status, login
-        assert (answer.fields.get("www-authenticate") == realm) == (status == 401)
+        response = ask(gateway, "GET", f"/v2/{CLOSED}/manifests/v1", login)
+        assert response.status == status, login
+        assert (response.fields.get("www-authenticate") == realm) == (status == 401)
 
 
-def test_without_anonymous_there_is_no_token_service(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_without_anonymous_access_there_is_no_token_service(sandbox: Sandbox, start_gateway: StartGateway) -> None:
     gateway = start_gateway(sandbox)
     assert ask(gateway, "GET", "/v2/").fields["www-authenticate"] == 'Basic realm="Berth"'
     assert ask(gateway, "GET", "/token").status == 404
@@ -100,17 +100,17 @@ def test_skopeo_with_and_without_a_login(gateway: Gateway, own_directory: Path) 
     assert inspect(CLOSED, "--no-creds") != 0 and inspect(CLOSED, wrong) != 0 and inspect(OPEN, wrong) != 0
 
 
-def test_each_client_brings_its_login_to_the_token_service(gateway: Gateway, client: Client, layout: Path) -> None:
+def test_each_client_sends_its_login_to_the_token_service(gateway: Gateway, client: Client, layout: Path) -> None:
     pushed, pulled = round_trip(client, Login(gateway.plain, "ci", PASSWORD), f"{CLOSED}:v3", layout)
     assert pulled == pushed
 
 
-def test_no_login_is_not_a_failed_one(sandbox: Sandbox, start_gateway: StartGateway) -> None:
-    """skopeo sends an empty name and password where it has none: that must not lock an address out."""
+def test_a_missing_login_is_not_a_failed_login(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    """Without a login, skopeo sends an empty name and password. That must not lock its address out."""
     gateway = start_gateway(sandbox, limits={"failed_logins_per_minute": 3})
     for _ in range(10):
-        answer = ask(gateway, "GET", "/v2/", basic("", ""))
-        assert answer.status == 401 and b"Log in first" in answer.body
+        response = ask(gateway, "GET", "/v2/", basic("", ""))
+        assert response.status == 401 and b"Log in first" in response.body
     assert ask(gateway, "GET", "/v2/", basic(gateway.username, gateway.password)).status == 200
 
 
@@ -120,7 +120,7 @@ EVERYBODY = {"access": [{"repositories": ["public/**"], "actions": ["pull"]}]}
 
 
 class Forger:
-    """Makes tokens out of the key and a user's credential, by the words of the README and not by the program."""
+    """Makes tokens from the key and a user's credential as the README describes them, without using the program."""
 
     def __init__(self, directory: Path) -> None:
         self.file = directory / f"token-{secrets.token_hex(2)}.key"
@@ -144,7 +144,7 @@ def ping(gateway: Gateway, authorization: str) -> int:
     return ask(gateway, "GET", "/v2/", authorization).status
 
 
-def test_a_token_ends_and_is_nothing_where_everybody_logs_in(sandbox: Sandbox, start_gateway: StartGateway, forger: Forger) -> None:
+def test_a_token_expires_and_is_invalid_without_anonymous_access(sandbox: Sandbox, start_gateway: StartGateway, forger: Forger) -> None:
     ci = user("ci", "**")
     gateway = start_gateway(sandbox, users=[ci], anonymous=EVERYBODY, token_key_file=str(forger.file))
     credential = "h" + ci["password_hash"]
@@ -154,16 +154,16 @@ def test_a_token_ends_and_is_nothing_where_everybody_logs_in(sandbox: Sandbox, s
     assert ping(gateway, forger.token("ci", "p" + PASSWORD, 60)) == 401
     brief = forger.token("ci", credential, 3)
     assert ping(gateway, brief) == 200
-    wait_until(lambda: ping(gateway, brief) == 401, "the end of a token that was taken before", 10)
-    refused = ask(gateway, "GET", "/v2/", brief)
-    assert "Bearer realm=" in refused.fields["www-authenticate"] and b"token has ended" in refused.body
+    wait_until(lambda: ping(gateway, brief) == 401, "the expiry of a token that was accepted before", 10)
+    rejected = ask(gateway, "GET", "/v2/", brief)
+    assert "Bearer realm=" in rejected.fields["www-authenticate"] and b"token has expired" in rejected.body
     assert ask(gateway, "GET", "/v2/", "Bearer " + "0" * 2000).status == 401
     assert gateway.metric("berth_login_failures_total", reason="invalid_token") >= 5
     closed = start_gateway(sandbox, users=[ci], token_key_file=str(forger.file))
     assert ping(closed, forger.token("ci", credential, 60)) == 401 and ping(closed, basic("ci", PASSWORD)) == 200
 
 
-def test_replicas_of_one_key_take_each_others_tokens(sandbox: Sandbox, start_gateway: StartGateway, forger: Forger) -> None:
+def test_replicas_with_one_key_accept_each_others_tokens(sandbox: Sandbox, start_gateway: StartGateway, forger: Forger) -> None:
     configuration = {"users": [user("ci", "**")], "anonymous": EVERYBODY}
     one, two = (start_gateway(sandbox, **configuration, token_key_file=str(forger.file)) for _ in range(2))
     alone = start_gateway(sandbox, **configuration)
@@ -171,7 +171,7 @@ def test_replicas_of_one_key_take_each_others_tokens(sandbox: Sandbox, start_gat
     assert [ping(each, login) for each in (one, two, alone)] == [200, 200, 401]
 
 
-def test_a_reload_voids_the_tokens_of_who_is_gone_or_has_another_password(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_a_reload_voids_tokens_of_removed_users_and_changed_passwords(sandbox: Sandbox, start_gateway: StartGateway) -> None:
     kept, changed, gone = (user(name, "**") for name in ("kept", "changed", "gone"))
     gateway = start_gateway(sandbox, users=[kept, changed, gone], anonymous=EVERYBODY)
     tokens = [token(gateway, basic(name, PASSWORD)) for name in ("kept", "changed", "gone")] + [token(gateway)]
@@ -183,13 +183,13 @@ def test_a_reload_voids_the_tokens_of_who_is_gone_or_has_another_password(sandbo
 
 
 @pytest.mark.parametrize("target", ["/token", "/v2/", "/v2/public/app/manifests/v1", "/elsewhere"])
-def test_two_logins_are_one_too_many(gateway: Gateway, target: str) -> None:
+def test_a_request_with_two_logins_is_rejected(gateway: Gateway, target: str) -> None:
     login = f"Authorization: {basic('ci', PASSWORD)}\r\n"
-    answer, _ = raw_exchange(gateway.plain, f"GET {target} HTTP/1.1\r\nHost: h\r\n{login}{login}\r\n".encode())
-    assert answer and (answer.status, answer.code) == (400, "UNSUPPORTED") and answer.request_id
+    response, _ = raw_exchange(gateway.plain, f"GET {target} HTTP/1.1\r\nHost: h\r\n{login}{login}\r\n".encode())
+    assert response and (response.status, response.code) == (400, "UNSUPPORTED") and response.request_id
 
 
-def test_a_key_that_is_too_short_is_named(berth: Path, own_directory: Path, sandbox: Sandbox) -> None:
+def test_a_short_key_is_a_configuration_error(berth: Path, own_directory: Path, sandbox: Sandbox) -> None:
     key = own_directory / "token.key"
     key.write_text("short\n")
     path = own_directory / "berth.yaml"

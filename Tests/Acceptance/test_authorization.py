@@ -1,5 +1,4 @@
-"""Rules that know the place, the host that was addressed and containerd's `ns`: each decision of the running program against a model of a
-few lines, over requests at random."""
+"""Rules with `host` and `namespace`: each decision of the running program on random requests is compared with a model of a few lines."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from harness.images import MANIFEST_TYPE, Image, blob_image, digest_of
 from harness.processes import attempt
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
-from harness.wire import Answer, Connection, basic
+from harness.wire import Response, Connection, basic
 
 HUB, OWN = "hub.example.com", "registry.example.com"
 STORED = ("team/app", "secret/app", "library/nginx", "hub/library/nginx", "hub/team/app")
@@ -48,8 +47,8 @@ ROUTES = [
 
 
 def ask(gateway: Gateway, method: str, target: str, host: str, login: str | None, forwarded: str | None = None, body: bytes | None = None
-) -> Answer:  # fmt: skip
-    """`Host` in the place of the address."""
+) -> Response:  # fmt: skip
+    """A client that sends another `Host` than the address."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
     lines += [f"Authorization: {login}"] if login else []
     lines += [f"X-Forwarded-Host: {forwarded}", "X-Forwarded-Proto: https"] if forwarded else []
@@ -111,7 +110,7 @@ def is_allowed(who: str, operation: str, name: str, host: str, namespace: str | 
     return not needs or may(who, needs, None if operation == "catalog" else name, host, namespace)
 
 
-def test_each_decision_is_the_models(gateway: Gateway, images: dict[str, Image]) -> None:
+def test_each_decision_equals_the_models(gateway: Gateway, images: dict[str, Image]) -> None:
     logins: dict[str, list[str | None]] = {"nobody": [None]}
     logins["nobody"].append("Bearer " + json.loads(ask(gateway, "GET", "/token", OWN, None).body)["token"])
     for who in ("reader", "ci", "admin"):
@@ -139,33 +138,33 @@ def test_each_decision_is_the_models(gateway: Gateway, images: dict[str, Image])
         ])  # fmt: skip
         if asked:
             target += f"{'&' if '?' in target else '?'}ns={asked}"
-        answer = ask(gateway, method, target, OWN if forwarded else written, login, forwarded, body)
-        case = (who, operation, method, target, written, forwarded, answer)
+        response = ask(gateway, method, target, OWN if forwarded else written, login, forwarded, body)
+        case = (who, operation, method, target, written, forwarded, response)
         if operation == "ping":
-            assert answer.status == (200 if login else 401), case
+            assert response.status == (200 if login else 401), case
             continue
         if not is_allowed(who, operation, name, host, namespace):
-            assert answer.status == (401 if who == "nobody" else 403), case
+            assert response.status == (401 if who == "nobody" else 403), case
             continue
         allowed += 1
-        assert answer.status not in (401, 403), case
+        assert response.status not in (401, 403), case
         if operation == "catalog":
             every = {n for n in (*STORED, "library/nginx", "team/app") if stored_as(n, host, namespace) in STORED}
-            assert set(json.loads(answer.body)["repositories"]) == {n for n in every if may(who, {"list"}, n, host, namespace)}, case
+            assert set(json.loads(response.body)["repositories"]) == {n for n in every if may(who, {"list"}, n, host, namespace)}, case
         elif operation in ("manifest", "blob"):
             image = images.get(here)
-            assert answer.status == (200 if image else 404), case
-            assert not image or answer.body == (image.manifest if operation == "manifest" else image.layers[0]), case
+            assert response.status == (200 if image else 404), case
+            assert not image or response.body == (image.manifest if operation == "manifest" else image.layers[0]), case
         elif operation == "mount" and here in STORED:
             is_mount = there in STORED and may(who, {"pull"}, source, host, namespace)
             mounted += is_mount
-            assert answer.status == (201 if is_mount else 202), case
+            assert response.status == (201 if is_mount else 202), case
     print(f"\n{REQUESTS} requests, {allowed} allowed, {mounted} mounts: no decision unlike the model's")
     assert allowed > REQUESTS / 10 and mounted
 
 
-def test_a_mirror_for_everybody_opens_no_other_name(gateway: Gateway, images: dict[str, Image]) -> None:
-    """README's: before rules knew the place, an open mirror opened the private repositories under the other host."""
+def test_an_anonymous_mirror_opens_no_other_names(gateway: Gateway, images: dict[str, Image]) -> None:
+    """The example of the README. Without `host` and `namespace` in rules, an open mirror opened the private repositories under the other host."""
     assert ask(gateway, "GET", "/v2/library/nginx/manifests/v1", HUB, None).body == images["hub/library/nginx"].manifest
     for target, host in (("secret/app", OWN), ("hub/library/nginx", OWN), ("secret/app", "127.0.0.1:5000"), ("secret/app", "evil" + HUB)):
         assert ask(gateway, "GET", f"/v2/{target}/manifests/v1", host, None).status == 401
@@ -179,7 +178,7 @@ def test_containerd_mirrors_without_a_login(gateway: Gateway, start_client: Star
     assert start_client("ctr").pull_mirrored(Login(gateway.plain, "", ""), "library/nginx:mirrored") == image.digest
 
 
-def test_what_is_open_everywhere_is_warned_about(
+def test_a_rule_that_opens_everything_gives_a_warning(
     berth: Path, own_directory: Path, sandbox: Sandbox, start_gateway: StartGateway
 ) -> None:
     everything = {"access": [{"repositories": ["**"], "actions": ["pull"]}]}
@@ -196,7 +195,7 @@ def test_what_is_open_everywhere_is_warned_about(
 @pytest.mark.parametrize(
     "query", ["mount={digest}&from=secret/app", "mount={digest}&from=No/Name", "mount=sha256:12&from=secret/app", "from=secret/app",
               "mount=sha512:" + "a" * 128 + "&from=secret/app", "mount={digest}&from="])  # fmt: skip
-def test_a_mount_that_cannot_be_is_a_session(gateway: Gateway, images: dict[str, Image], query: str) -> None:
+def test_a_forbidden_mount_becomes_an_upload_session(gateway: Gateway, images: dict[str, Image], query: str) -> None:
     image = images["secret/app"]
     digest = digest_of(image.layers[0])
     with RegistryClient(gateway.plain, "ci", PASSWORD) as client:

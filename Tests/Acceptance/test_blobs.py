@@ -1,4 +1,4 @@
-"""Whose way to a blob's bytes it is, and where that way may lead."""
+"""Whether Berth or the client follows a blob's redirect, and where a redirect may lead."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.gateway import PASSWORD, Gateway
 from harness.images import Image, blob_image, digest_of
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
-from harness.wire import Answer, basic, request
+from harness.wire import Response, basic, request
 
 REPOSITORY = "blobs/app"
 PROXY = [{"address": "127.0.0.1:0", "trusted_proxies": ["127.0.0.0/8"]}]
@@ -26,7 +26,7 @@ def stored(sandbox: Sandbox, gateway: Gateway) -> Image:
     return image
 
 
-def get_blob(gateway: Gateway, image: Image, source: str = "127.0.0.1") -> Answer:
+def get_blob(gateway: Gateway, image: Image, source: str = "127.0.0.1") -> Response:
     target = f"/v2/{REPOSITORY}/blobs/{digest_of(image.layers[0])}"
     return request(gateway.plain, "GET", target, {"X-Forwarded-For": source}, authorization=basic("ci", PASSWORD))
 
@@ -35,27 +35,27 @@ def upstreams(sandbox: Sandbox, **keys: object) -> list[dict[str, object]]:
     return [sandbox.upstream["upstreams"][0] | keys]
 
 
-def test_only_clients_of_the_named_networks_follow_a_redirect(
+def test_only_clients_of_the_listed_networks_follow_a_redirect(
     sandbox: Sandbox, start_gateway: StartGateway, stored: Image
 ) -> None:
     choice = upstreams(sandbox, blobs="redirect", redirect_clients=["10.0.0.0/8", "fd00::/8"])
     gateway = start_gateway(sandbox, listeners=PROXY, upstreams=choice)
     for inside in ("10.1.2.3", "fd00::7"):
-        answer = get_blob(gateway, stored, inside)
-        assert answer.status == 307 and answer.fields["location"].startswith("https://prod-"), answer
+        response = get_blob(gateway, stored, inside)
+        assert response.status == 307 and response.fields["location"].startswith("https://prod-"), response
     for outside in ("192.0.2.1", "2001:db8::1"):
-        answer = get_blob(gateway, stored, outside)
-        assert (answer.status, answer.body) == (200, stored.layers[0])
+        response = get_blob(gateway, stored, outside)
+        assert (response.status, response.body) == (200, stored.layers[0])
 
 
 @pytest.mark.parametrize("blobs", ["stream", "redirect"])
-def test_a_redirect_out_of_the_list_is_not_followed(
+def test_a_redirect_to_an_unlisted_host_is_not_followed(
     sandbox: Sandbox, start_gateway: StartGateway, stored: Image, blobs: str
 ) -> None:
     gateway = start_gateway(sandbox, upstreams=upstreams(sandbox, blobs=blobs, blob_hosts=["*.example.com", "cdn.example.org"]))
-    answer = get_blob(gateway, stored)
-    assert (answer.status, answer.code) == (502, "UNAVAILABLE") and b"amazonaws" not in answer.body
-    reason = gateway.access_line(answer)["reason"]
+    response = get_blob(gateway, stored)
+    assert (response.status, response.code) == (502, "UNAVAILABLE") and b"amazonaws" not in response.body
+    reason = gateway.access_line(response)["reason"]
     assert "blob_hosts" in reason and ".s3." in reason and "X-Amz" not in reason
 
 
@@ -65,20 +65,20 @@ def test_a_redirect_to_a_listed_domain_is_followed(sandbox: Sandbox, start_gatew
     assert get_blob(gateway, stored).body == stored.layers[0]
 
 
-def test_a_condition_on_a_blob_reaches_its_storage(gateway: Gateway, stored: Image) -> None:
+def test_a_condition_on_a_blob_reaches_the_storage(gateway: Gateway, stored: Image) -> None:
     target = f"/v2/{REPOSITORY}/blobs/{digest_of(stored.layers[0])}"
     with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
         tag = client.expect((200,), "GET", target).fields["etag"]
         client.expect((304,), "GET", target, {"If-None-Match": tag})
         client.expect((200,), "GET", target, {"If-None-Match": '"another"'})
-        refused = client.expect((412,), "GET", target, {"If-Match": '"another"'})
-        assert refused.code == "UNSUPPORTED" and b"<" not in refused.body
+        rejected = client.expect((412,), "GET", target, {"If-Match": '"another"'})
+        assert rejected.code == "UNSUPPORTED" and b"<" not in rejected.body
         client.expect((206,), "GET", target, {"If-Match": tag, "Range": "bytes=0-9"})
 
 
 @pytest.mark.parametrize("what", ["blobs", "manifests"])
-def test_a_head_is_a_head_upstream(own_sandbox: Sandbox, start_gateway: StartGateway, what: str) -> None:
-    """S3 refuses HEAD on a URL for GET, and GET would move the blob for nothing."""
+def test_head_of_a_blob_is_sent_upstream_as_head(own_sandbox: Sandbox, start_gateway: StartGateway, what: str) -> None:
+    """S3 rejects HEAD on a URL that was presigned for GET, and GET would transfer the blob for nothing."""
     own_sandbox.create_repositories(REPOSITORY)
     gateway = start_gateway(own_sandbox)
     gateway.wait_until_ready()

@@ -1,6 +1,6 @@
-"""`berth_bytes_total` is what crossed the sockets: heads and bodies, both ways, whatever became of the request.
+"""`berth_bytes_total` counts the bytes that crossed the sockets: heads and bodies, in both directions, whatever the request's result.
 
-A tap between the client and Berth counts on the one side, the upstream itself, above TLS, on the other.
+A tap between client and Berth counts on one side; on the other, the upstream counts above TLS.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ UPLOADS = f"/v2/{REPOSITORY}/blobs/uploads/"
 SESSION = f"{UPLOADS}session"
 BLOB = os.urandom(3 * MIB)
 DIGEST = digest_of(BLOB)
-STORED = f"/v2/{REPOSITORY}/blobs/{DIGEST}"  # behind a redirect
-SERVED = f"/v2/{REPOSITORY}/blobs/sha256:{'0' * 64}"  # by the registry itself, in chunks
+STORED = f"/v2/{REPOSITORY}/blobs/{DIGEST}"  # served after a redirect
+SERVED = f"/v2/{REPOSITORY}/blobs/sha256:{'0' * 64}"  # served by the registry itself, in chunks
 HEAD = f"Host: registry.test\r\nAuthorization: {basic('ci', PASSWORD)}\r\n"
 EXPIRED = b'{"errors":[{"code":"DENIED","message":"Your authorization token has expired. Reauthenticate and try again."}]}'
 SMALL = b"hello"
@@ -35,15 +35,15 @@ DIRECTIONS = ("received_from_client", "sent_to_client", "sent_upstream", "receiv
 
 
 class Registry:
-    """What the upstream answers; redirects lead to `storage`, which is itself by another name."""
+    """The upstream's responses. Redirects lead to `storage`, which is the same server under another name."""
 
     def __init__(self, storage: str) -> None:
         self.storage = storage
-        self.refuses_token = False
+        self.rejects_token = False
 
     def __call__(self, seen: Seen) -> bytes:
-        if self.refuses_token:
-            self.refuses_token = False
+        if self.rejects_token:
+            self.rejects_token = False
             return response(seen, "403 Forbidden", "Content-Type: application/json", body=EXPIRED)
         path = seen.target.partition("?")[0]
         if seen.values("host") == [self.storage]:
@@ -67,12 +67,12 @@ class Wiring:
         self.gateway, self.tap, self.upstream, self.registry = gateway, tap, upstream, registry
 
     def counted(self) -> dict[str, int]:
-        """By the taps."""
+        """The bytes counted by the taps."""
         figures = (self.tap.bytes["to_server"], self.tap.bytes["to_client"], self.upstream.received, self.upstream.sent)
         return dict(zip(DIRECTIONS, figures))
 
     def said(self) -> dict[str, int]:
-        """By Berth, once nothing is going on."""
+        """The bytes counted by Berth, once no request is in progress."""
         wait_until(lambda: self.gateway.metric("berth_connections") == 0, "no connection", 10)
         return {direction: int(self.gateway.metric("berth_bytes_total", direction=direction)) for direction in DIRECTIONS}
 
@@ -116,12 +116,12 @@ def chunked(start: str, *pieces: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
 
 
 def cut(data: bytes) -> tuple[bytes, bytes]:
-    """The head, and the body apart."""
+    """Sends head and body separately."""
     end = data.index(b"\r\n\r\n") + 4
     return data[:end], data[end:]
 
 
-Step = tuple[tuple[bytes, ...], tuple[str, ...]]  # what is sent, in pieces, and the methods of the requests that are answered then
+Step = tuple[tuple[bytes, ...], tuple[str, ...]]  # the pieces to send, and the methods of the requests that then get a response
 
 
 def step(*data: bytes, of: str = "GET") -> Step:
@@ -134,17 +134,17 @@ def together(*requests: bytes) -> Step:
 
 PING = one("GET /v2/")
 CHUNKS = (BLOB[:MIB], BLOB[MIB : MIB + 5], BLOB[MIB + 5 :])
-# Of each: what goes over one connection, step by step.
+# For each case: what is sent on one connection, step by step.
 SCENARIOS: dict[str, list[Step]] = {
     "ping": [step(PING)],
-    "ping, thrice": [step(PING)] * 3,
+    "three pings": [step(PING)] * 3,
     "ping in pieces": [step(PING[:5], PING[5:40], PING[40:])],
     "HEAD of a ping": [step(one("HEAD /v2/"), of="HEAD")],
     "HTTP/1.0": [step(PING.replace(b"1.1", b"1.0"))],
     "closed after": [step(one("GET /v2/", "Connection: close"))],
     "no login": [step(one("GET /v2/", head="Host: registry.test\r\n"))] * 2,
     "a wrong login": [step(one("GET /v2/", head="Host: registry.test\r\nAuthorization: Basic Y2k6eA==\r\n"))],
-    "no place": [step(one("GET /v2/nothing"))] * 2,
+    "no endpoint": [step(one("GET /v2/nothing"))] * 2,
     "not allowed": [step(one("GET /v2/secret/app/manifests/v1"))],
     "not allowed, HEAD": [step(one("HEAD /v2/secret/app/manifests/v1"), of="HEAD")],
     "not allowed, with a body": [step(sized("PUT /v2/secret/app/manifests/v1", SMALL)), step(PING)],
@@ -154,7 +154,7 @@ SCENARIOS: dict[str, list[Step]] = {
     "malformed request line": [step(b"nonsense\r\n\r\n")],
     "malformed field": [step(one("GET /v2/", "X : y"))],
     "malformed framing": [step(one(f"PUT {MANIFEST}", "Content-Length: 5", "Transfer-Encoding: chunked"))],
-    "malformed, behind a good one": [step(PING), step(one("GET /v2/", "X : y"))],
+    "malformed, after a good one": [step(PING), step(one("GET /v2/", "X : y"))],
     "malformed chunk": [step(one(f"PUT {MANIFEST}", "Transfer-Encoding: chunked", body=b"x\r\n"))],
     "an empty line before it": [step(b"\r\n" + PING)],
     "manifest": [step(one(f"GET {MANIFEST}"))] * 3,
@@ -193,9 +193,9 @@ SCENARIOS: dict[str, list[Step]] = {
     "pipelined manifests": [together(*[one(f"GET {MANIFEST}")] * 5)],
     "pipelined pushes": [together(*[sized(f"PUT {MANIFEST}", SMALL), sized(f"PATCH {SESSION}", SMALL)] * 3)],
     "pipelined errors": [together(one("GET /v2/nothing"), sized("PUT /v2/nothing", SMALL), PING, one("HEAD /v2/x"))],
-    "pipelined, malformed at last": [together(PING, one(f"GET {MANIFEST}"), one("GET /v2/", "X : y"))],
+    "pipelined, the last one malformed": [together(PING, one(f"GET {MANIFEST}"), one("GET /v2/", "X : y"))],
     "half a head": [((b"GET /v2/ HT",), ())],
-    "half a head behind a ping": [((PING + b"GET /v2/ HT",), ("GET",))],
+    "half a head after a ping": [((PING + b"GET /v2/ HT",), ("GET",))],
     "half a body": [((sized(f"PUT {MANIFEST}", SMALL)[:-2],), ())],
     "nothing": [],
 }  # fmt: skip
@@ -222,18 +222,18 @@ def compare(wiring: Wiring, exchange: Callable[[], None]) -> None:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_bytes_are_counted_as_they_cross(wiring: Wiring, name: str) -> None:
+def test_bytes_are_counted_as_they_cross_the_socket(wiring: Wiring, name: str) -> None:
     compare(wiring, lambda: run(wiring, SCENARIOS[name]))
 
 
-def test_what_is_sent_again_is_counted_again(wiring: Wiring) -> None:
+def test_bytes_that_are_sent_again_are_counted_again(wiring: Wiring) -> None:
     for request in (one(f"GET {MANIFEST}"), sized(f"PUT {MANIFEST}", SMALL), sized(f"PATCH {SESSION}", SMALL)):
-        wiring.registry.refuses_token = True
+        wiring.registry.rejects_token = True
         compare(wiring, lambda: run(wiring, [step(request)]))
-        assert not wiring.registry.refuses_token
+        assert not wiring.registry.rejects_token
 
 
-def test_a_client_that_waits_for_100_is_told(wiring: Wiring) -> None:
+def test_a_client_that_waits_for_100_continue_gets_it(wiring: Wiring) -> None:
     def exchange() -> None:
         with Connection(wiring.tap.address) as connection:
             head, body = cut(sized(f"PATCH {SESSION}", SMALL, "Expect: 100-continue"))

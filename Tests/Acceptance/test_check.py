@@ -1,4 +1,4 @@
-"""`berth check` where something does not work: the cause and the fix, in a report that a person can act on."""
+"""`berth check` when something does not work: the report names the cause and the fix."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def lines(said: str, mark: str) -> list[str]:
     return [line for line in said.splitlines() if line.strip().startswith(mark)]
 
 
-def test_all_is_well(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+def test_a_working_set_up_passes(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
     status, said = check(berth, own_directory, own_sandbox)
     assert status == 0 and not lines(said, "FAIL") and not lines(said, "warn"), said
     assert "main: 123456789012.dkr.ecr.eu-west-1.amazonaws.com" in said
@@ -45,7 +45,7 @@ def test_all_is_well(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> 
         assert f"reached at {own_sandbox.facts[name]}" in said
 
 
-def test_a_missing_permission_is_a_statement_to_paste(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+def test_a_missing_permission_is_printed_as_a_policy_statement(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
     own_sandbox.deny_credentials(True)
     status, said = check(berth, own_directory, own_sandbox)
     assert status == EX_UNAVAILABLE and len(lines(said, "FAIL")) == 1, said
@@ -53,28 +53,28 @@ def test_a_missing_permission_is_a_statement_to_paste(berth: Path, own_directory
     assert found and json.loads(found[0]) == {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"}
 
 
-def test_the_hosts_of_fips_are_called_when_the_profile_asks_for_them(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+def test_fips_endpoints_are_called_if_the_profile_asks_for_them(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
     profile = own_directory / "config"
     profile.write_text("[profile fips]\nuse_fips_endpoint = true\n")
-    # The others are not there to be called.
+    # Calls to the other endpoints would fail.
     reached = {name: address for name, address in own_sandbox.facts["connect_to"].items() if not name.startswith(("api.ecr.", "sts."))}
     environment = {"AWS_CONFIG_FILE": str(profile), "AWS_PROFILE": "fips\n"}
     status, said = check(berth, own_directory, own_sandbox, environment, connect_to=reached)
     assert status == 0 and "ecr-fips.eu-west-1.amazonaws.com" in said and "api.ecr" not in said, said
 
 
-def test_variables_that_end_in_a_line_feed_are_as_good_as_others(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+def test_a_line_feed_at_the_end_of_a_variable_is_ignored(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
     environment = {name: f"{own_sandbox.environment[name]}\n" for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
     status, said = check(berth, own_directory, own_sandbox, environment | {"AWS_SESSION_TOKEN": "\r\n"})
     assert status == 0, said
     status, said = check(berth, own_directory, own_sandbox, {"AWS_SECRET_ACCESS_KEY": "x\ny"})
-    assert status == EX_UNAVAILABLE and "the secret access key holds a blank, a line break" in said, said
+    assert status == EX_UNAVAILABLE and "the secret access key contains white space, a line break" in said, said
 
 
-def test_a_clock_that_is_off_is_told_in_seconds(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+def test_a_wrong_clock_is_reported_in_seconds(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
     own_sandbox.control("POST", "/clock", {"offset_seconds": -3600})
     status, said = check(berth, own_directory, own_sandbox)
-    assert status == 0, said  # it is learned from the answers, and signed for
+    assert status == 0, said  # Berth learns the offset from responses, and signs with it
     assert re.search(r"this machine's clock is (3599|3600|3601) s ahead of", said), said
 
 
@@ -85,7 +85,7 @@ def test_wrong_keys(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> N
     assert status == EX_UNAVAILABLE and "are unknown here" in said, said
 
 
-def test_no_credentials_says_where_it_looked(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+def test_without_credentials_the_report_lists_where_it_looked(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
     environment = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": str(own_directory)}
     upstream = {"name": "main", "registry": own_sandbox.registry_host}
     status, said = check(berth, own_directory, own_sandbox, environment, upstreams=[upstream])
@@ -94,7 +94,7 @@ def test_no_credentials_says_where_it_looked(berth: Path, own_directory: Path, o
     assert places == ["environment", "profile", "web_identity", "container", "instance"]
 
 
-def test_an_unreachable_registry_and_a_foreign_certificate(
+def test_an_unreachable_registry_and_an_untrusted_certificate(
     berth: Path, own_directory: Path, own_sandbox: Sandbox, authority: Authority
 ) -> None:
     nowhere = own_sandbox.facts["connect_to"] | {f"{own_sandbox.registry_host}:443": "127.0.0.1:1"}
@@ -105,13 +105,13 @@ def test_an_unreachable_registry_and_a_foreign_certificate(
     assert status == EX_UNAVAILABLE and "trust its CA with ca_file or AWS_CA_BUNDLE" in said, said
 
 
-def test_a_bundle_is_believed_by_calls_and_not_by_transfers(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+def test_a_ca_bundle_applies_to_calls_and_not_to_transfers(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
     status, said = check(berth, own_directory, own_sandbox, {"AWS_CA_BUNDLE": str(own_sandbox.ca)}, ca_file="/etc/ssl/certs/ca-certificates.crt")
     failed = [line.split()[1] for line in lines(said, "FAIL")]
     assert status == EX_UNAVAILABLE and failed == ["registry:", "storage:"], said
 
 
-def test_all_that_is_asked_goes_through_the_proxy(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+def test_every_request_of_check_uses_the_proxy(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
     proxy = ForwardProxy(own_sandbox)
     try:
         status, said = check(berth, own_directory, own_sandbox, {"HTTPS_PROXY": proxy.url, "NO_PROXY": ""}, connect_to={})
@@ -121,7 +121,7 @@ def test_all_that_is_asked_goes_through_the_proxy(berth: Path, own_directory: Pa
     assert set(proxy.asked) == set(proxy.names) - {name for name in proxy.names if "public" in name or "fips" in name}, proxy.asked
 
 
-def test_another_account_s_registry_needs_its_policy(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+def test_another_accounts_registry_needs_its_policy(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
     other = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
     connect_to = own_sandbox.facts["connect_to"] | {f"{other}:443": own_sandbox.facts["registry"]}
     upstream = {"name": "main", "registry": other, "credentials": {"source": "environment"}}
@@ -129,7 +129,7 @@ def test_another_account_s_registry_needs_its_policy(berth: Path, own_directory:
     assert "the registry is account 210987654321's: its repositories' policies must allow" in said, said
 
 
-def test_metadata_that_does_not_answer_names_the_hop_limit(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+def test_a_metadata_timeout_names_the_hop_limit(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
     own_sandbox.control("POST", "/faults", {"where": "metadata", "match": {}, "kind": "stall", "seconds": 600, "times": 100})
     environment = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": own_sandbox.facts["metadata"], "AWS_EC2_METADATA_DISABLED": "false"}
     upstream = {"name": "main", "registry": own_sandbox.registry_host, "credentials": {"source": "instance"}}
@@ -137,8 +137,8 @@ def test_metadata_that_does_not_answer_names_the_hop_limit(berth: Path, own_dire
     assert status == EX_UNAVAILABLE and "--http-put-response-hop-limit 2" in said, said
 
 
-def test_what_serve_refuses_check_refuses(berth: Path, own_directory: Path, own_sandbox: Sandbox, authority: Authority) -> None:
-    """In the same words and with the same status."""
+def test_check_rejects_what_serve_rejects(berth: Path, own_directory: Path, own_sandbox: Sandbox, authority: Authority) -> None:
+    """With the same message and status."""
     one, two = (authority.issue(f"{own_directory.name}-{name}", "IP:127.0.0.1") for name in ("one", "two"))
     none = own_directory / "none.pem"
     none.write_text("no PEM")
@@ -160,12 +160,12 @@ def test_what_serve_refuses_check_refuses(berth: Path, own_directory: Path, own_
             berth, "serve", "--config", own_directory / "berth.yaml", env=clean_environment(own_sandbox.environment | environment), timeout=20
         )
         assert (status, served.returncode) == (EX_CONFIG, EX_CONFIG), (key, said, served)
-        # Its log has begun: what stops it follows.
-        refused = "".join(line for line in served.stderr.splitlines(True) if not line.startswith("{"))
-        assert f"{key}" in said and said == refused, (said, served)
+        # The log has begun; the error follows.
+        rejected = "".join(line for line in served.stderr.splitlines(True) if not line.startswith("{"))
+        assert f"{key}" in said and said == rejected, (said, served)
 
 
-def test_a_certificate_that_has_ended(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+def test_an_expired_certificate(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
     ended, key = own_directory / "ended.crt", own_directory / "ended.key"
     secret, name, now = ec.generate_private_key(ec.SECP256R1()), x509.Name([]), datetime.now(timezone.utc)
     builder = x509.CertificateBuilder(name, name, secret.public_key(), 1, now - timedelta(days=2), now - timedelta(days=1))
@@ -173,10 +173,10 @@ def test_a_certificate_that_has_ended(berth: Path, own_directory: Path, own_sand
     key.write_bytes(secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     listener = {"address": "127.0.0.1:0", "tls": {"certificate": str(ended), "private_key": str(key)}}
     status, said = check(berth, own_directory, own_sandbox, listeners=[listener])
-    assert status == EX_UNAVAILABLE and [line for line in lines(said, "FAIL") if f"certificate: {ended} ended at" in line], said
+    assert status == EX_UNAVAILABLE and [line for line in lines(said, "FAIL") if f"certificate: {ended} expired at" in line], said
 
 
-def test_addresses_are_tried(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+def test_each_address_is_tried(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,4 +1,4 @@
-"""Each real client pushes an image of several layers through Berth and pulls the same one back into an empty store."""
+"""Each real client pushes an image of several layers through Berth, and pulls the same image back into an empty store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.sandbox import Sandbox
 
 @pytest.mark.parametrize("listener", ["plain", "tls"])
 @pytest.mark.parametrize("upstream", ["sandbox", "moto"])
-def test_an_image_comes_back_as_it_was_pushed(
+def test_a_pulled_image_equals_the_pushed_one(
     client: Client, upstream: str, listener: str, layout: Path, request: pytest.FixtureRequest
 ) -> None:
     gateway: Gateway = request.getfixturevalue("gateway" if upstream == "sandbox" else "moto_gateway")
@@ -29,7 +29,7 @@ def test_an_image_comes_back_as_it_was_pushed(
 def test_the_sandbox_serves_a_real_client_without_berth(
     client: Client, direct_sandbox: Sandbox, layout: Path
 ) -> None:
-    """Berth and the sandbox are one program: this shows that the sandbox is a registry by others' understanding too."""
+    """Berth and the sandbox are one program. This test shows that the sandbox is a registry for independent clients too."""
     direct_sandbox.create_repositories("direct/image")
     token = direct_sandbox.ecr().get_authorization_token()["authorizationData"][0]["authorizationToken"]
     username, _, password = base64.b64decode(token).decode().partition(":")

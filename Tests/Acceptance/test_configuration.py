@@ -1,4 +1,4 @@
-"""Configuration errors are told all at once, each with its line, its key and its fix; nothing starts."""
+"""All configuration errors are reported at once, each with its line, its key and the fix, and nothing starts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ routes:
   - upstream: mian
 log: {level: loud}
 """
-# What is wrong, by line and key.
+# The expected problems, by line and key.
 EXPECTED = {
     2: "address",
     5: "registry",
@@ -56,7 +56,7 @@ def serve(berth: Path, *arguments: str | Path, **environment: str) -> subprocess
 
 
 @pytest.mark.parametrize("command", ["serve", "check"])
-def test_every_problem_of_a_file_is_told_at_once(berth: Path, own_directory: Path, command: str) -> None:
+def test_every_problem_of_a_file_is_reported_at_once(berth: Path, own_directory: Path, command: str) -> None:
     path = own_directory / "berth.yaml"
     path.write_text(PROBLEMS)
     done = serve(berth, command, "--config", path)
@@ -67,16 +67,16 @@ def test_every_problem_of_a_file_is_told_at_once(berth: Path, own_directory: Pat
         assert key in found.get(line, ""), f"line {line}, {key}:\n{said}"
         assert ";" in found[line], f"no fix is named: {found[line]}"
     assert "head" in found[10], "the nearest known key is not named"
-    assert "hunter2" not in said, "a password that was put in the wrong place is repeated"
+    assert "hunter2" not in said, "a misplaced password is printed"
 
 
-def test_a_file_that_is_not_there(berth: Path, own_directory: Path) -> None:
+def test_a_missing_file(berth: Path, own_directory: Path) -> None:
     done = serve(berth, "serve", "--config", own_directory / "absent.yaml")
     assert done.returncode == EX_CONFIG, done
     assert "absent.yaml" in done.stderr
 
 
-def test_a_file_that_is_no_yaml(berth: Path, own_directory: Path) -> None:
+def test_a_file_that_is_not_yaml(berth: Path, own_directory: Path) -> None:
     path = own_directory / "berth.yaml"
     path.write_text("listeners: [\n")
     done = serve(berth, "serve", "--config", path)
@@ -92,18 +92,18 @@ def test_the_environment_alone_is_checked_too(berth: Path) -> None:
 
 @pytest.mark.parametrize("command", ["serve", "check"])
 @pytest.mark.parametrize("with_file", [True, False])
-def test_an_unknown_variable_is_refused(berth: Path, own_directory: Path, command: str, with_file: bool) -> None:
+def test_an_unknown_variable_is_rejected(berth: Path, own_directory: Path, command: str, with_file: bool) -> None:
     path = own_directory / "berth.yaml"
     path.write_text("anonymous: {access: [{repositories: [a], actions: [pull]}]}\nupstreams: [{name: main, registry: public.ecr.aws}]\n")
     variables = {"BERTH_REGISTRI": "hunter2"} | ({"BERTH_CONFIG": str(path)} if with_file else {})
     done = serve(berth, command, **variables)
     assert done.returncode == EX_CONFIG, done
-    told = [line for line in done.stderr.splitlines() if line.startswith("environment: BERTH_REGISTRI: ")]
-    assert len(told) == 1 and "BERTH_REGISTRY" in told[0], done.stderr
+    reported = [line for line in done.stderr.splitlines() if line.startswith("environment: BERTH_REGISTRI: ")]
+    assert len(reported) == 1 and "BERTH_REGISTRY" in reported[0], done.stderr
     assert "hunter2" not in done.stderr + done.stdout
 
 
-def test_variables_without_effect_are_named_with_the_file(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+def test_variables_without_effect_are_listed_with_the_file(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
     idle = {"BERTH_REGISTRY": "public.ecr.aws", "BERTH_PASSWORD": "hunter2"}
     gateway = Gateway(berth, own_directory / "gateway", own_sandbox.upstream, own_sandbox.environment | idle)
     try:
@@ -112,27 +112,27 @@ def test_variables_without_effect_are_named_with_the_file(berth: Path, own_direc
         start = [line for line in lines if line.get("message") == "starting"]
         version = serve(berth, "--version").stdout.strip()
         assert [(line["version"], line["configuration"]) for line in start] == [(version, path)], lines
-        told = [line["warning"] for line in lines if line["level"] == "warning"]
-        assert len(told) == 1 and all(name in told[0] for name in idle) and path in told[0], lines
+        reported = [line["warning"] for line in lines if line["level"] == "warning"]
+        assert len(reported) == 1 and all(name in reported[0] for name in idle) and path in reported[0], lines
         checked = serve(berth, "check", "--config", path, **own_sandbox.environment, **idle)
-        assert checked.returncode == 0 and f"warn   configuration: {told[0]}" in checked.stdout, checked
+        assert checked.returncode == 0 and f"warn   configuration: {reported[0]}" in checked.stdout, checked
         report = json.loads(serve(berth, "check", "--json", "--config", path, **own_sandbox.environment, **idle).stdout)
-        assert (report["configuration"], report["warnings"], report["ok"]) == (path, told, True)
+        assert (report["configuration"], report["warnings"], report["ok"]) == (path, reported, True)
     finally:
         gateway.stop()
     assert "hunter2" not in gateway.program.err
 
 
 @pytest.mark.parametrize("option", ["--account=1", "--account=12345678901a", "--region=europe", "--region=cn-north-1", "--region=eu-west-1.evil", "--listen=localhost", "--listen=127.0.0.1:80", "--quirk=none=on"])
-def test_a_sandbox_of_what_cannot_be_is_refused(berth: Path, own_directory: Path, option: str) -> None:
+def test_a_sandbox_of_an_impossible_account_or_region_is_rejected(berth: Path, own_directory: Path, option: str) -> None:
     done = attempt(berth, "sandbox", "--data", own_directory / "data", option, env=clean_environment({}), timeout=20)
     assert done.returncode == EX_USAGE, done
     assert option.split("=")[0] in done.stderr and not (own_directory / "data").exists(), done
 
 
 @pytest.mark.parametrize("listener", ["registry", "admin"])
-def test_an_address_that_another_berth_has(berth: Path, own_directory: Path, strict_gateway: Gateway, listener: str) -> None:
-    """Two with SO_REUSEPORT would share its connections without a word."""
+def test_an_address_used_by_another_berth_is_an_error(berth: Path, own_directory: Path, strict_gateway: Gateway, listener: str) -> None:
+    """With SO_REUSEPORT, two processes would silently share its connections."""
     taken = strict_gateway.plain if listener == "registry" else strict_gateway.admin
     free = "127.0.0.1:0"
     configuration = strict_gateway.configuration | {

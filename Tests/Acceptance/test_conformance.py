@@ -1,8 +1,9 @@
 """The OCI distribution specification 1.1, as far as it binds a registry: one test for each MUST and SHOULD, named by the number of the endpoint
-(end-1 to end-13) or section. Each runs directly against the sandbox with ECR's quirks, and through Berth. What passes directly passes through
-Berth, and what a quirk breaks directly (`BROKEN_DIRECTLY`) does too; what ECR cannot hold at all is at the end.
+(end-1 to end-13) or section. Each runs directly against the sandbox with ECR's quirks, and through Berth. Whatever passes directly also passes
+through Berth, and so does what a quirk breaks directly (`BROKEN_DIRECTLY`). What ECR cannot store at all is at the end.
 
-The sandbox serves the blobs itself here, since a client that goes directly cannot find the host of S3 in any DNS."""
+Here the sandbox serves the blobs itself, because a client without Berth cannot resolve the name of S3.
+"""
 
 from __future__ import annotations
 
@@ -20,30 +21,30 @@ from harness.gateway import Gateway
 from harness.images import CONFIG_TYPE, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE, MIB, blob_image, descriptor, digest_of, encode
 from harness.registry import RegistryClient, with_digest
 from harness.sandbox import Sandbox
-from harness.wire import Answer, request
+from harness.wire import Response, request
 
 REPOSITORY, SECOND, ABSENT = "conformance/app", "conformance/second", "conformance/absent"
 NOWHERE = digest_of(b"what nobody has pushed")
-CHUNK = 10 * MIB  # what the sandbox's OCI-Chunk-Min-Length says
+CHUNK = 10 * MIB  # the sandbox's OCI-Chunk-Min-Length
 KINDS = ("application/vnd.example.signature", "application/vnd.example.sbom")
 IMAGE = blob_image(os.urandom(5000), os.urandom(300))
 
-# Requirement -> what of ECR breaks it (wire 1.2 to 1.5).
+# Requirement -> the quirk of ECR that breaks it (ECR 1.2 to 1.5).
 BROKEN_DIRECTLY = {
     "end_3_get_by_tag_names_the_digest": "GET of a manifest has no digest",
-    "end_4b_post_with_a_digest_stores_the_blob": "POST knows no digest",
-    "end_5_patch_is_answered_202": "PATCH is answered 201",
-    "end_5_chunks_are_answered_202_with_location_and_range": "PATCH is answered 201",
-    "end_5_a_chunk_out_of_order_is_answered_416_and_goes_on": "416 says neither where nor how far",
-    "end_13_the_status_of_an_upload": "no status of a session",
-    "end_7_put_is_answered_201_with_location": "PUT of a manifest has no Location",
-    "end_7_an_invalid_manifest_is_told_so": "405 UNSUPPORTED",
-    "end_8a_tags_are_in_lexical_order": "tags are in no order",
+    "end_4b_post_with_a_digest_stores_the_blob": "POST ignores digest",
+    "end_5_patch_gets_202": "PATCH gets 201",
+    "end_5_chunks_get_202_with_location_and_range": "PATCH gets 201",
+    "end_5_after_416_an_upload_can_continue": "416 has no Location and Range",
+    "end_13_the_status_of_an_upload": "a session has no status",
+    "end_7_put_gets_201_with_location": "PUT of a manifest has no Location",
+    "end_7_an_invalid_manifest_gets_manifest_invalid": "405 UNSUPPORTED",
+    "end_8a_tags_are_in_lexical_order": "tags are unordered",
     "end_8a_the_list_is_json": "tags/list is text/plain",
     "end_8b_last_is_a_tag": "last is an opaque cursor",
-    "end_8b_none_are_asked_for": "n=0 is an invalid parameter",
-    "end_10_delete_of_a_blob_is_answered": "404 page not found",
-    "cancelled_upload_is_answered_204": "no end of a session",
+    "end_8b_n_may_be_0": "n=0 is an invalid parameter",
+    "end_10_delete_of_a_blob_gets_an_error": "404 page not found",
+    "a_cancelled_upload_gets_204": "a session cannot be cancelled",
 }
 
 
@@ -77,7 +78,7 @@ def client(connected: RegistryClient, side: str, request: pytest.FixtureRequest)
     name = request.node.originalname.removeprefix("test_")
     if side == "direct" and name in BROKEN_DIRECTLY:
         request.applymarker(pytest.mark.xfail(strict=True, reason=BROKEN_DIRECTLY[name]))
-    # A connection of its own: what an earlier test left on the wire is not this one's.
+    # Its own connection, so that leftovers of an earlier test cannot affect it.
     with RegistryClient(connected.address, "", "") as fresh:
         fresh.authorization = connected.authorization
         yield fresh
@@ -91,11 +92,11 @@ def blob_path(digest: str, repository: str = REPOSITORY) -> str:
     return f"/v2/{repository}/blobs/{digest}"
 
 
-def is_error(answer: Answer, *codes: str) -> None:
-    """Section "Error Codes": the body's format, and one of the codes."""
-    errors = json.loads(answer.body)["errors"]
+def is_error(response: Response, *codes: str) -> None:
+    """Section "Error Codes": the format of the body, and one of the codes."""
+    errors = json.loads(response.body)["errors"]
     assert errors and all(re.fullmatch("[A-Z_]+", error["code"]) for error in errors)
-    assert not codes or answer.code in codes, answer
+    assert not codes or response.code in codes, response
     assert isinstance(errors[0].get("message", ""), str)
 
 
@@ -108,45 +109,45 @@ def artifact(subject: bytes | None, kind: str, **more: Any) -> bytes:
 # end-1: determining support.
 
 
-def test_end_1_a_login_is_answered_200(client: RegistryClient) -> None:
+def test_end_1_a_login_gets_200(client: RegistryClient) -> None:
     client.expect((200,), "GET", "/v2/")
 
 
-def test_end_1_without_a_login_a_challenge(client: RegistryClient) -> None:
-    answer = request(client.address, "GET", "/v2/")
-    assert answer.status == 401 and "www-authenticate" in answer.fields
+def test_end_1_without_a_login_gets_a_challenge(client: RegistryClient) -> None:
+    response = request(client.address, "GET", "/v2/")
+    assert response.status == 401 and "www-authenticate" in response.fields
 
 
 # end-2: blobs.
 
 
-def test_end_2_get_is_the_blob(client: RegistryClient) -> None:
+def test_end_2_get_returns_the_blob(client: RegistryClient) -> None:
     for blob in IMAGE.blobs:
-        answer = client.expect((200,), "GET", blob_path(digest_of(blob)))
-        assert answer.body == blob and answer.fields.get("docker-content-digest", digest_of(blob)) == digest_of(blob)
+        response = client.expect((200,), "GET", blob_path(digest_of(blob)))
+        assert response.body == blob and response.fields.get("docker-content-digest", digest_of(blob)) == digest_of(blob)
 
 
-def test_end_2_head_tells_the_size(client: RegistryClient) -> None:
-    answer = client.expect((200,), "HEAD", blob_path(digest_of(IMAGE.layers[0])))
-    assert int(answer.fields["content-length"]) == len(IMAGE.layers[0])
-    assert answer.fields.get("docker-content-digest", digest_of(IMAGE.layers[0])) == digest_of(IMAGE.layers[0])
+def test_end_2_head_returns_the_size(client: RegistryClient) -> None:
+    response = client.expect((200,), "HEAD", blob_path(digest_of(IMAGE.layers[0])))
+    assert int(response.fields["content-length"]) == len(IMAGE.layers[0])
+    assert response.fields.get("docker-content-digest", digest_of(IMAGE.layers[0])) == digest_of(IMAGE.layers[0])
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_end_2_a_blob_that_is_not_there(client: RegistryClient, method: str) -> None:
-    answer = client.expect((404,), method, blob_path(NOWHERE))
+def test_end_2_a_missing_blob(client: RegistryClient, method: str) -> None:
+    response = client.expect((404,), method, blob_path(NOWHERE))
     if method == "GET":
-        is_error(answer, "BLOB_UNKNOWN")
+        is_error(response, "BLOB_UNKNOWN")
 
 
 @pytest.mark.parametrize(("field", "first", "last"), [("0-99", 0, 99), ("4000-", 4000, 4999), ("-10", 4990, 4999), ("10-99999", 10, 4999)])
 def test_end_2_a_range_of_a_blob(client: RegistryClient, field: str, first: int, last: int) -> None:
     layer = IMAGE.layers[0]
-    answer = client.expect((206,), "GET", blob_path(digest_of(layer)), {"Range": f"bytes={field}"})
-    assert answer.body == layer[first : last + 1] and answer.fields["content-range"] == f"bytes {first}-{last}/{len(layer)}"
+    response = client.expect((206,), "GET", blob_path(digest_of(layer)), {"Range": f"bytes={field}"})
+    assert response.body == layer[first : last + 1] and response.fields["content-range"] == f"bytes {first}-{last}/{len(layer)}"
 
 
-def test_end_2_a_range_that_is_not_in_it(client: RegistryClient) -> None:
+def test_end_2_a_range_outside_the_blob(client: RegistryClient) -> None:
     client.expect((416,), "GET", blob_path(digest_of(IMAGE.layers[0])), {"Range": "bytes=5000-"})
 
 
@@ -154,10 +155,10 @@ def test_end_2_a_range_that_is_not_in_it(client: RegistryClient) -> None:
 
 
 @pytest.mark.parametrize("reference", ["v1", IMAGE.digest])
-def test_end_3_get_is_the_manifest_byte_for_byte(client: RegistryClient, reference: str) -> None:
-    answer = client.expect((200,), "GET", manifest_path(reference), {"Accept": MANIFEST_TYPE})
-    assert answer.body == IMAGE.manifest and answer.fields["content-type"] == MANIFEST_TYPE
-    assert answer.fields.get("docker-content-digest", IMAGE.digest) == IMAGE.digest
+def test_end_3_get_returns_the_manifest_byte_for_byte(client: RegistryClient, reference: str) -> None:
+    response = client.expect((200,), "GET", manifest_path(reference), {"Accept": MANIFEST_TYPE})
+    assert response.body == IMAGE.manifest and response.fields["content-type"] == MANIFEST_TYPE
+    assert response.fields.get("docker-content-digest", IMAGE.digest) == IMAGE.digest
 
 
 def test_end_3_get_by_tag_names_the_digest(client: RegistryClient) -> None:
@@ -165,54 +166,54 @@ def test_end_3_get_by_tag_names_the_digest(client: RegistryClient) -> None:
 
 
 @pytest.mark.parametrize("reference", ["v1", IMAGE.digest])
-def test_end_3_head_tells_size_type_and_digest(client: RegistryClient, reference: str) -> None:
-    answer = client.expect((200,), "HEAD", manifest_path(reference))
-    assert int(answer.fields["content-length"]) == len(IMAGE.manifest)
-    assert answer.fields["content-type"] == MANIFEST_TYPE and answer.fields["docker-content-digest"] == IMAGE.digest
+def test_end_3_head_returns_size_type_and_digest(client: RegistryClient, reference: str) -> None:
+    response = client.expect((200,), "HEAD", manifest_path(reference))
+    assert int(response.fields["content-length"]) == len(IMAGE.manifest)
+    assert response.fields["content-type"] == MANIFEST_TYPE and response.fields["docker-content-digest"] == IMAGE.digest
 
 
 @pytest.mark.parametrize("reference", ["absent", NOWHERE])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_end_3_a_manifest_that_is_not_there(client: RegistryClient, method: str, reference: str) -> None:
-    answer = client.expect((404,), method, manifest_path(reference))
+def test_end_3_a_missing_manifest(client: RegistryClient, method: str, reference: str) -> None:
+    response = client.expect((404,), method, manifest_path(reference))
     if method == "GET":
-        is_error(answer, "MANIFEST_UNKNOWN")
+        is_error(response, "MANIFEST_UNKNOWN")
 
 
-def test_end_3_a_repository_that_is_not_there(client: RegistryClient) -> None:
+def test_end_3_a_missing_repository(client: RegistryClient) -> None:
     is_error(client.expect((404,), "GET", manifest_path("v1", ABSENT)), "NAME_UNKNOWN", "MANIFEST_UNKNOWN")
 
 
 # end-4a and end-6: a session and a PUT.
 
 
-def test_end_4a_a_session_is_answered_202_with_location(client: RegistryClient) -> None:
+def test_end_4a_post_gets_202_with_location(client: RegistryClient) -> None:
     first, second = client.start_upload(REPOSITORY), client.start_upload(REPOSITORY)
-    assert first != second, "each session has a name of its own"
+    assert first != second, "each session has its own name"
 
 
-def test_end_4a_of_a_repository_that_is_not_there(client: RegistryClient) -> None:
+def test_end_4a_a_missing_repository(client: RegistryClient) -> None:
     is_error(client.expect((404,), "POST", f"/v2/{ABSENT}/blobs/uploads/", body=b""), "NAME_UNKNOWN")
 
 
-def test_end_6_put_is_answered_201_with_a_location_to_pull_from(client: RegistryClient) -> None:
+def test_end_6_put_gets_201_with_a_location_to_pull_from(client: RegistryClient) -> None:
     blob = os.urandom(1000)
-    answer = client.expect((201,), "PUT", with_digest(client.start_upload(REPOSITORY), digest_of(blob)), body=blob)
-    client.expect((200,), "HEAD", client.location(answer))
+    response = client.expect((201,), "PUT", with_digest(client.start_upload(REPOSITORY), digest_of(blob)), body=blob)
+    client.expect((200,), "HEAD", client.location(response))
 
 
-def test_end_6_put_of_other_bytes_than_the_digest_s(client: RegistryClient) -> None:
+def test_end_6_put_with_a_wrong_digest(client: RegistryClient) -> None:
     target = with_digest(client.start_upload(REPOSITORY), NOWHERE)
     is_error(client.expect((400,), "PUT", target, body=b"other"), "DIGEST_INVALID", "BLOB_UPLOAD_INVALID")
     client.expect((404,), "HEAD", blob_path(NOWHERE))
 
 
-def test_end_6_put_to_a_session_that_is_not_there(client: RegistryClient) -> None:
+def test_end_6_put_to_a_missing_session(client: RegistryClient) -> None:
     target = f"/v2/{REPOSITORY}/blobs/uploads/11111111-2222-4333-8444-555555555555?digest={digest_of(b'x')}"
     is_error(client.expect((404,), "PUT", target, body=b"x"), "BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID")
 
 
-def test_end_6_a_blob_that_is_there_already(client: RegistryClient) -> None:
+def test_end_6_a_blob_that_already_exists(client: RegistryClient) -> None:
     layer = IMAGE.layers[0]
     client.expect((201,), "PUT", with_digest(client.start_upload(REPOSITORY), digest_of(layer)), body=layer)
 
@@ -220,33 +221,33 @@ def test_end_6_a_blob_that_is_there_already(client: RegistryClient) -> None:
 # end-4b: one POST.
 
 
-def test_end_4b_post_with_a_digest_is_answered_201_or_202(client: RegistryClient) -> None:
+def test_end_4b_post_with_a_digest_gets_201_or_202(client: RegistryClient) -> None:
     blob = os.urandom(500)
-    answer = client.expect((201, 202), "POST", f"/v2/{REPOSITORY}/blobs/uploads/?digest={digest_of(blob)}", body=blob)
-    if answer.status == 202:
-        client.expect((201,), "PUT", with_digest(client.location(answer), digest_of(blob)), body=blob)
+    response = client.expect((201, 202), "POST", f"/v2/{REPOSITORY}/blobs/uploads/?digest={digest_of(blob)}", body=blob)
+    if response.status == 202:
+        client.expect((201,), "PUT", with_digest(client.location(response), digest_of(blob)), body=blob)
     client.expect((200,), "HEAD", blob_path(digest_of(blob)))
 
 
 def test_end_4b_post_with_a_digest_stores_the_blob(client: RegistryClient) -> None:
     blob = os.urandom(500)
-    answer = client.expect((201,), "POST", f"/v2/{REPOSITORY}/blobs/uploads/?digest={digest_of(blob)}", body=blob)
-    client.expect((200,), "HEAD", client.location(answer))
+    response = client.expect((201,), "POST", f"/v2/{REPOSITORY}/blobs/uploads/?digest={digest_of(blob)}", body=blob)
+    client.expect((200,), "HEAD", client.location(response))
 
 
 # end-5 and end-13: chunks.
 
 
-def test_end_4a_the_least_size_of_a_chunk_is_said(client: RegistryClient) -> None:
-    answer = client.expect((202,), "POST", f"/v2/{REPOSITORY}/blobs/uploads/", body=b"")
-    assert 0 < int(answer.fields["oci-chunk-min-length"]) <= CHUNK
+def test_end_4a_the_minimum_chunk_size_is_sent(client: RegistryClient) -> None:
+    response = client.expect((202,), "POST", f"/v2/{REPOSITORY}/blobs/uploads/", body=b"")
+    assert 0 < int(response.fields["oci-chunk-min-length"]) <= CHUNK
 
 
-def test_end_5_patch_is_answered_202(client: RegistryClient) -> None:
+def test_end_5_patch_gets_202(client: RegistryClient) -> None:
     client.expect((202,), "PATCH", client.start_upload(REPOSITORY), body=b"x" * 100)
 
 
-def test_end_5_a_stream_without_length_is_stored(client: RegistryClient) -> None:
+def test_end_5_a_stream_without_a_length_is_stored(client: RegistryClient) -> None:
     digest = hashlib.sha256()
 
     def pieces() -> Iterator[bytes]:
@@ -259,136 +260,136 @@ def test_end_5_a_stream_without_length_is_stored(client: RegistryClient) -> None
 
 
 def test_end_5_chunks_are_stored_in_order(client: RegistryClient) -> None:
-    """Whatever their answers are."""
+    """Whatever the responses are."""
     blob, location = os.urandom(CHUNK + 100), client.start_upload(REPOSITORY)
     for at in (0, CHUNK):
         piece = blob[at : at + CHUNK]
-        answer = client.expect((201, 202), "PATCH", location, {"Content-Range": f"{at}-{at + len(piece) - 1}"}, piece)
-        location = client.location(answer)
+        response = client.expect((201, 202), "PATCH", location, {"Content-Range": f"{at}-{at + len(piece) - 1}"}, piece)
+        location = client.location(response)
     client.finish_upload(location, digest_of(blob))
     client.expect((200,), "HEAD", blob_path(digest_of(blob)))
 
 
-def test_end_5_chunks_are_answered_202_with_location_and_range(client: RegistryClient) -> None:
+def test_end_5_chunks_get_202_with_location_and_range(client: RegistryClient) -> None:
     location = client.start_upload(REPOSITORY)
     for at, size in ((0, CHUNK), (CHUNK, 50)):
-        answer = client.expect((202,), "PATCH", location, {"Content-Range": f"{at}-{at + size - 1}"}, bytes(size))
-        location = client.location(answer)
-        assert answer.fields["range"] == f"0-{at + size - 1}"
+        response = client.expect((202,), "PATCH", location, {"Content-Range": f"{at}-{at + size - 1}"}, bytes(size))
+        location = client.location(response)
+        assert response.fields["range"] == f"0-{at + size - 1}"
 
 
-def test_end_6_the_last_chunk_with_the_end(client: RegistryClient) -> None:
+def test_end_6_the_final_put_may_carry_the_last_chunk(client: RegistryClient) -> None:
     blob, location = os.urandom(CHUNK + 100), client.start_upload(REPOSITORY)
-    answer = client.expect((201, 202), "PATCH", location, {"Content-Range": f"0-{CHUNK - 1}"}, blob[:CHUNK])
-    target = with_digest(client.location(answer), digest_of(blob))
+    response = client.expect((201, 202), "PATCH", location, {"Content-Range": f"0-{CHUNK - 1}"}, blob[:CHUNK])
+    target = with_digest(client.location(response), digest_of(blob))
     client.expect((201,), "PUT", target, {"Content-Range": f"{CHUNK}-{len(blob) - 1}"}, blob[CHUNK:])
 
 
-def test_end_5_a_chunk_out_of_order_is_answered_416(client: RegistryClient) -> None:
+def test_end_5_a_chunk_out_of_order_gets_416(client: RegistryClient) -> None:
     client.expect((416,), "PATCH", client.start_upload(REPOSITORY), {"Content-Range": "10-19"}, b"x" * 10)
 
 
-def test_end_5_a_chunk_out_of_order_is_answered_416_and_goes_on(client: RegistryClient) -> None:
+def test_end_5_after_416_an_upload_can_continue(client: RegistryClient) -> None:
     blob, location = os.urandom(CHUNK + 10), client.start_upload(REPOSITORY)
-    answer = client.expect((201, 202), "PATCH", location, {"Content-Range": f"0-{CHUNK - 1}"}, blob[:CHUNK])
-    refused = client.expect((416,), "PATCH", client.location(answer), {"Content-Range": f"{CHUNK + 5}-{CHUNK + 9}"}, blob[-5:])
-    assert refused.fields["range"] == f"0-{CHUNK - 1}"
-    answer = client.expect((201, 202), "PATCH", client.location(refused), {"Content-Range": f"{CHUNK}-{CHUNK + 9}"}, blob[-10:])
-    client.finish_upload(client.location(answer), digest_of(blob))
+    response = client.expect((201, 202), "PATCH", location, {"Content-Range": f"0-{CHUNK - 1}"}, blob[:CHUNK])
+    rejected = client.expect((416,), "PATCH", client.location(response), {"Content-Range": f"{CHUNK + 5}-{CHUNK + 9}"}, blob[-5:])
+    assert rejected.fields["range"] == f"0-{CHUNK - 1}"
+    response = client.expect((201, 202), "PATCH", client.location(rejected), {"Content-Range": f"{CHUNK}-{CHUNK + 9}"}, blob[-10:])
+    client.finish_upload(client.location(response), digest_of(blob))
 
 
 def test_end_13_the_status_of_an_upload(client: RegistryClient) -> None:
     location = client.start_upload(REPOSITORY)
     client.expect((204,), "GET", location)
-    answer = client.expect((201, 202), "PATCH", location, {"Content-Range": f"0-{CHUNK - 1}"}, bytes(CHUNK))
-    status = client.expect((204,), "GET", client.location(answer))
+    response = client.expect((201, 202), "PATCH", location, {"Content-Range": f"0-{CHUNK - 1}"}, bytes(CHUNK))
+    status = client.expect((204,), "GET", client.location(response))
     assert status.fields["range"] == f"0-{CHUNK - 1}" and client.location(status)
 
 
-def test_cancelled_upload_is_answered_204(client: RegistryClient) -> None:
+def test_a_cancelled_upload_gets_204(client: RegistryClient) -> None:
     client.expect((204,), "DELETE", client.start_upload(REPOSITORY))
 
 
 # end-11: mounts.
 
 
-def test_end_11_a_mount_is_answered_201_or_202(client: RegistryClient) -> None:
+def test_end_11_a_mount_gets_201_or_202(client: RegistryClient) -> None:
     layer = IMAGE.layers[1]
     target = f"/v2/{SECOND}/blobs/uploads/?mount={digest_of(layer)}&from={REPOSITORY}"
-    answer = client.expect((201, 202), "POST", target, body=b"")
-    if answer.status == 202:
-        client.expect((201,), "PUT", with_digest(client.location(answer), digest_of(layer)), body=layer)
+    response = client.expect((201, 202), "POST", target, body=b"")
+    if response.status == 202:
+        client.expect((201,), "PUT", with_digest(client.location(response), digest_of(layer)), body=layer)
     client.expect((200,), "HEAD", blob_path(digest_of(layer), SECOND))
 
 
 @pytest.mark.parametrize("source", [f"&from={SECOND}", f"&from={ABSENT}", ""])
-def test_end_11_a_mount_that_cannot_be_is_a_session(client: RegistryClient, source: str) -> None:
-    answer = client.expect((202,), "POST", f"/v2/{REPOSITORY}/blobs/uploads/?mount={NOWHERE}{source}", body=b"")
-    client.expect((201,), "PUT", with_digest(client.location(answer), digest_of(b"y")), body=b"y")
+def test_end_11_an_impossible_mount_becomes_a_session(client: RegistryClient, source: str) -> None:
+    response = client.expect((202,), "POST", f"/v2/{REPOSITORY}/blobs/uploads/?mount={NOWHERE}{source}", body=b"")
+    client.expect((201,), "PUT", with_digest(client.location(response), digest_of(b"y")), body=b"y")
 
 
 # end-7: pushing manifests.
 
 
 @pytest.mark.parametrize("reference", ["pushed", None], ids=["tag", "digest"])
-def test_end_7_put_is_answered_201_with_location(client: RegistryClient, reference: str | None) -> None:
+def test_end_7_put_gets_201_with_location(client: RegistryClient, reference: str | None) -> None:
     manifest = artifact(None, KINDS[0])
-    answer = client.push_manifest(REPOSITORY, reference or digest_of(manifest), manifest)
-    pulled = client.expect((200,), "GET", client.location(answer))
+    response = client.push_manifest(REPOSITORY, reference or digest_of(manifest), manifest)
+    pulled = client.expect((200,), "GET", client.location(response))
     assert pulled.body == manifest
 
 
 @pytest.mark.parametrize("tag", ["a", "A.b-c_1", "_x", "t" * 128])
-def test_end_7_every_tag_of_the_grammar_is_taken(client: RegistryClient, tag: str) -> None:
+def test_end_7_every_valid_tag_is_accepted(client: RegistryClient, tag: str) -> None:
     client.push_manifest(REPOSITORY, tag, IMAGE.manifest)
     assert client.pull_manifest(REPOSITORY, tag) == IMAGE.manifest
 
 
-def test_end_7_a_tag_moves(client: RegistryClient) -> None:
+def test_end_7_a_tag_can_be_moved(client: RegistryClient) -> None:
     for _ in range(2):
         manifest = artifact(None, KINDS[0])
         client.push_manifest(REPOSITORY, "moving", manifest)
         assert client.pull_manifest(REPOSITORY, "moving") == manifest
 
 
-def test_end_7_an_index_is_taken(client: RegistryClient) -> None:
+def test_end_7_an_index_is_accepted(client: RegistryClient) -> None:
     index = encode({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [descriptor(MANIFEST_TYPE, IMAGE.manifest)]})
     client.push_manifest(REPOSITORY, "index", index, INDEX_TYPE)
-    answer = client.expect((200,), "GET", manifest_path("index"), {"Accept": INDEX_TYPE})
-    assert answer.body == index and answer.fields["content-type"] == INDEX_TYPE
+    response = client.expect((200,), "GET", manifest_path("index"), {"Accept": INDEX_TYPE})
+    assert response.body == index and response.fields["content-type"] == INDEX_TYPE
 
 
-def test_end_7_a_manifest_of_nearly_4_mib_is_taken(client: RegistryClient) -> None:
+def test_end_7_a_manifest_of_almost_4_mib_is_accepted(client: RegistryClient) -> None:
     manifest = artifact(None, KINDS[0], annotations={"filler": "x" * (4 * MIB - 2000)})
     client.push_manifest(REPOSITORY, "large", manifest)
     assert client.pull_manifest(REPOSITORY, "large") == manifest
 
 
-def test_end_7_a_manifest_of_unknown_blobs_is_refused(client: RegistryClient) -> None:
+def test_end_7_a_manifest_with_unknown_blobs_is_rejected(client: RegistryClient) -> None:
     layer = {"mediaType": LAYER_TYPE, "digest": NOWHERE, "size": 4}
     orphan = encode(json.loads(IMAGE.manifest) | {"layers": [layer]})
-    answer = client.expect((400, 404), "PUT", manifest_path("orphan"), {"Content-Type": MANIFEST_TYPE}, orphan)
-    is_error(answer, "MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
+    response = client.expect((400, 404), "PUT", manifest_path("orphan"), {"Content-Type": MANIFEST_TYPE}, orphan)
+    is_error(response, "MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
     client.expect((404,), "HEAD", manifest_path("orphan"))
 
 
-def test_end_7_an_invalid_manifest_is_told_so(client: RegistryClient) -> None:
-    answer = client.expect((400,), "PUT", manifest_path("broken"), {"Content-Type": MANIFEST_TYPE}, b'{"schemaVersion":')
-    is_error(answer, "MANIFEST_INVALID")
+def test_end_7_an_invalid_manifest_gets_manifest_invalid(client: RegistryClient) -> None:
+    response = client.expect((400,), "PUT", manifest_path("broken"), {"Content-Type": MANIFEST_TYPE}, b'{"schemaVersion":')
+    is_error(response, "MANIFEST_INVALID")
 
 
-def test_end_7_a_manifest_under_another_digest_is_refused(client: RegistryClient) -> None:
-    answer = client.expect((400,), "PUT", manifest_path(NOWHERE), {"Content-Type": MANIFEST_TYPE}, IMAGE.manifest)
-    is_error(answer, "DIGEST_INVALID", "MANIFEST_INVALID")
+def test_end_7_a_manifest_with_a_wrong_digest_is_rejected(client: RegistryClient) -> None:
+    response = client.expect((400,), "PUT", manifest_path(NOWHERE), {"Content-Type": MANIFEST_TYPE}, IMAGE.manifest)
+    is_error(response, "DIGEST_INVALID", "MANIFEST_INVALID")
 
 
 def test_end_7_a_subject_is_confirmed(client: RegistryClient) -> None:
     manifest = artifact(IMAGE.manifest, KINDS[0])
-    answer = client.push_manifest(REPOSITORY, digest_of(manifest), manifest)
-    assert answer.fields["oci-subject"] == IMAGE.digest
+    response = client.push_manifest(REPOSITORY, digest_of(manifest), manifest)
+    assert response.fields["oci-subject"] == IMAGE.digest
 
 
-def test_end_7_a_subject_need_not_be_there(client: RegistryClient) -> None:
+def test_end_7_a_subject_need_not_exist(client: RegistryClient) -> None:
     manifest = artifact(b"not pushed", KINDS[0])
     client.push_manifest(REPOSITORY, digest_of(manifest), manifest)
 
@@ -398,7 +399,7 @@ def test_end_7_a_subject_need_not_be_there(client: RegistryClient) -> None:
 
 @pytest.fixture
 def tags(client: RegistryClient, behind: Sandbox) -> list[str]:
-    """In a repository of their own, in the order of the specification: case-insensitive, alphanumeric."""
+    """In their own repository, in the specification's order: case-insensitive, alphanumeric."""
     repository = "conformance/tags"
     behind.create_repositories(repository)
     names = ["a", "B", "c", "D10", "d2", "e.1", "F_x", "g-1"]
@@ -408,19 +409,19 @@ def tags(client: RegistryClient, behind: Sandbox) -> list[str]:
     return names
 
 
-def tag_list(client: RegistryClient, query: str = "") -> tuple[list[str], Answer]:
-    answer = client.expect((200,), "GET", f"/v2/conformance/tags/tags/list{query}")
-    content = json.loads(answer.body)
+def tag_list(client: RegistryClient, query: str = "") -> tuple[list[str], Response]:
+    response = client.expect((200,), "GET", f"/v2/conformance/tags/tags/list{query}")
+    content = json.loads(response.body)
     assert content["name"] == "conformance/tags"
-    return content["tags"], answer
+    return content["tags"], response
 
 
-def next_page(answer: Answer) -> str | None:
-    link = re.fullmatch(r'<(?:https?://[^/]+)?(/v2/[^>]+)>; ?rel="?next"?', answer.fields.get("link", ""))
+def next_page(response: Response) -> str | None:
+    link = re.fullmatch(r'<(?:https?://[^/]+)?(/v2/[^>]+)>; ?rel="?next"?', response.fields.get("link", ""))
     return link[1] if link else None
 
 
-def test_end_8a_the_list_is_whole(client: RegistryClient, tags: list[str]) -> None:
+def test_end_8a_the_list_is_complete(client: RegistryClient, tags: list[str]) -> None:
     assert sorted(tag_list(client)[0]) == sorted(tags)
 
 
@@ -432,16 +433,16 @@ def test_end_8a_the_list_is_json(client: RegistryClient, tags: list[str]) -> Non
     assert tag_list(client)[1].fields["content-type"].startswith("application/json")
 
 
-def test_end_8a_of_a_repository_that_is_not_there(client: RegistryClient) -> None:
+def test_end_8a_a_missing_repository(client: RegistryClient) -> None:
     is_error(client.expect((404,), "GET", f"/v2/{ABSENT}/tags/list"), "NAME_UNKNOWN")
 
 
 @pytest.mark.parametrize("n", [1, 3, 8, 100])
-def test_end_8b_pages_have_n_and_lead_to_the_end(client: RegistryClient, tags: list[str], n: int) -> None:
+def test_end_8b_pages_have_n_tags_and_reach_the_end(client: RegistryClient, tags: list[str], n: int) -> None:
     found, target = [], f"/v2/conformance/tags/tags/list?n={n}"
     while target:
-        answer = client.expect((200,), "GET", target)
-        page, target = json.loads(answer.body)["tags"], next_page(answer)
+        response = client.expect((200,), "GET", target)
+        page, target = json.loads(response.body)["tags"], next_page(response)
         assert len(page) == n or not target
         found += page
     assert sorted(found) == sorted(tags), "each once"
@@ -452,34 +453,34 @@ def test_end_8b_last_is_a_tag(client: RegistryClient, tags: list[str]) -> None:
     assert tag_list(client, "?n=2&last=c")[0] == tags[3:5]
 
 
-def test_end_8b_none_are_asked_for(client: RegistryClient, tags: list[str]) -> None:
-    page, answer = tag_list(client, "?n=0")
-    assert page == [] and next_page(answer) is None
+def test_end_8b_n_may_be_0(client: RegistryClient, tags: list[str]) -> None:
+    page, response = tag_list(client, "?n=0")
+    assert page == [] and next_page(response) is None
 
 
 # end-12: referrers.
 
 
-def test_end_12a_of_what_nothing_refers_to(client: RegistryClient) -> None:
-    answer = client.expect((200,), "GET", f"/v2/{REPOSITORY}/referrers/{NOWHERE}")
-    index = json.loads(answer.body)
+def test_end_12a_a_manifest_without_referrers_gets_an_empty_index(client: RegistryClient) -> None:
+    response = client.expect((200,), "GET", f"/v2/{REPOSITORY}/referrers/{NOWHERE}")
+    index = json.loads(response.body)
     assert index["manifests"] == [] and index["schemaVersion"] == 2 and index["mediaType"] == INDEX_TYPE
-    assert answer.fields["content-type"] == INDEX_TYPE
+    assert response.fields["content-type"] == INDEX_TYPE
 
 
 def test_end_12a_an_invalid_digest(client: RegistryClient) -> None:
     client.expect((400, 404, 405), "GET", f"/v2/{REPOSITORY}/referrers/sha256:0000")
 
 
-def test_end_12a_descriptors_carry_type_and_annotations(client: RegistryClient) -> None:
+def test_end_12a_descriptors_have_type_and_annotations(client: RegistryClient) -> None:
     subject = artifact(None, KINDS[0])
     client.push_manifest(REPOSITORY, digest_of(subject), subject)
     named = artifact(subject, KINDS[1])
     by_config = encode({key: value for key, value in json.loads(artifact(subject, "")).items() if key != "artifactType"})
     for manifest in (named, by_config):
         client.push_manifest(REPOSITORY, digest_of(manifest), manifest)
-    answer = client.expect((200,), "GET", f"/v2/{REPOSITORY}/referrers/{digest_of(subject)}")
-    found = {entry["digest"]: entry for entry in json.loads(answer.body)["manifests"]}
+    response = client.expect((200,), "GET", f"/v2/{REPOSITORY}/referrers/{digest_of(subject)}")
+    found = {entry["digest"]: entry for entry in json.loads(response.body)["manifests"]}
     for manifest, kind in ((named, KINDS[1]), (by_config, CONFIG_TYPE)):
         entry = found.pop(digest_of(manifest))
         assert (entry["mediaType"], entry["size"], entry["artifactType"]) == (MANIFEST_TYPE, len(manifest), kind)
@@ -487,29 +488,29 @@ def test_end_12a_descriptors_carry_type_and_annotations(client: RegistryClient) 
     assert not found
 
 
-def test_end_12b_a_filter_is_applied_and_said(client: RegistryClient) -> None:
+def test_end_12b_a_filter_is_applied_and_confirmed(client: RegistryClient) -> None:
     subject = artifact(None, KINDS[0])
     for kind in KINDS:
         manifest = artifact(subject, kind)
         client.push_manifest(REPOSITORY, digest_of(manifest), manifest)
-    answer = client.expect((200,), "GET", f"/v2/{REPOSITORY}/referrers/{digest_of(subject)}?artifactType={KINDS[1]}")
-    assert [entry["artifactType"] for entry in json.loads(answer.body)["manifests"]] == [KINDS[1]]
-    assert answer.fields["oci-filters-applied"] == "artifactType"
+    response = client.expect((200,), "GET", f"/v2/{REPOSITORY}/referrers/{digest_of(subject)}?artifactType={KINDS[1]}")
+    assert [entry["artifactType"] for entry in json.loads(response.body)["manifests"]] == [KINDS[1]]
+    assert response.fields["oci-filters-applied"] == "artifactType"
 
 
-def test_end_12a_a_deleted_referrer_is_gone(client: RegistryClient) -> None:
+def test_end_12a_a_deleted_referrer_is_not_listed(client: RegistryClient) -> None:
     subject = artifact(None, KINDS[0])
     manifest = artifact(subject, KINDS[0])
     client.push_manifest(REPOSITORY, digest_of(manifest), manifest)
     client.expect((202,), "DELETE", manifest_path(digest_of(manifest)))
-    answer = client.expect((200,), "GET", f"/v2/{REPOSITORY}/referrers/{digest_of(subject)}")
-    assert json.loads(answer.body)["manifests"] == []
+    response = client.expect((200,), "GET", f"/v2/{REPOSITORY}/referrers/{digest_of(subject)}")
+    assert json.loads(response.body)["manifests"] == []
 
 
 # end-9 and end-10: deleting.
 
 
-def test_end_9_a_tag_is_deleted_alone(client: RegistryClient) -> None:
+def test_end_9_deleting_a_tag_keeps_the_others(client: RegistryClient) -> None:
     client.push_manifest(REPOSITORY, "deleted", IMAGE.manifest)
     client.expect((202,), "DELETE", manifest_path("deleted"))
     client.expect((404,), "GET", manifest_path("deleted"))
@@ -525,27 +526,27 @@ def test_end_9_a_manifest_is_deleted_with_its_tags(client: RegistryClient) -> No
 
 
 @pytest.mark.parametrize("reference", ["absent", NOWHERE])
-def test_end_9_what_is_not_there(client: RegistryClient, reference: str) -> None:
+def test_end_9_a_missing_manifest(client: RegistryClient, reference: str) -> None:
     is_error(client.expect((404,), "DELETE", manifest_path(reference)), "MANIFEST_UNKNOWN")
 
 
-def test_end_9_of_a_repository_that_is_not_there(client: RegistryClient) -> None:
+def test_end_9_a_missing_repository(client: RegistryClient) -> None:
     is_error(client.expect((404,), "DELETE", manifest_path("v1", ABSENT)), "NAME_UNKNOWN", "MANIFEST_UNKNOWN")
 
 
-def test_end_10_delete_of_a_blob_is_answered(client: RegistryClient) -> None:
-    """Deletion is disabled: 400 or 405, with the error's code."""
+def test_end_10_delete_of_a_blob_gets_an_error(client: RegistryClient) -> None:
+    """Deletion is disabled: 400 or 405, with the error code."""
     is_error(client.expect((400, 405), "DELETE", blob_path(digest_of(IMAGE.layers[0]))), "UNSUPPORTED")
 
 
-# What ECR cannot hold: a clear error, through Berth.
+# What ECR cannot store gets a clear error through Berth.
 
 
-def test_a_blob_without_bytes_is_refused_with_the_reason(client: RegistryClient) -> None:
-    answer = client.expect((400,), "PUT", with_digest(client.start_upload(REPOSITORY), digest_of(b"")), body=b"")
-    is_error(answer, "BLOB_UPLOAD_INVALID")
+def test_a_blob_without_bytes_is_rejected_with_the_reason(client: RegistryClient) -> None:
+    response = client.expect((400,), "PUT", with_digest(client.start_upload(REPOSITORY), digest_of(b"")), body=b"")
+    is_error(response, "BLOB_UPLOAD_INVALID")
 
 
-def test_a_digest_of_sha512_is_refused_with_the_reason(client: RegistryClient) -> None:
+def test_a_sha512_digest_is_rejected_with_the_reason(client: RegistryClient) -> None:
     target = with_digest(client.start_upload(REPOSITORY), "sha512:" + "0" * 128)
     is_error(client.expect((400, 405), "PUT", target, body=b"x"), "DIGEST_INVALID", "UNSUPPORTED")

@@ -1,4 +1,4 @@
-"""Repositories that a push creates: as the configuration says, once, and none that it does not say."""
+"""Repositories that a push creates: as configured, once, and no others."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def creations(sandbox: Sandbox) -> int:
     return sum(count for kind, count in sandbox.control("GET", "/stats")["requests"].items() if kind.endswith("CreateRepository"))
 
 
-def test_a_repository_is_made_as_the_configuration_says(
+def test_a_repository_is_created_as_configured(
     own_sandbox: Sandbox, own_directory: Path, start_gateway: StartGateway
 ) -> None:
     policy, lifecycle = own_directory / "policy.json", own_directory / "lifecycle.json"
@@ -60,12 +60,12 @@ def test_a_repository_is_made_as_the_configuration_says(
 
 
 def moved(client: RegistryClient, repository: str) -> bytes:
-    """Another manifest of what is there."""
+    """Another manifest of existing blobs."""
     manifest = json.loads(client.pull_manifest(repository, "v1"))
     return json.dumps(manifest | {"annotations": {"another": "one"}}).encode()
 
 
-def test_layers_that_arrive_at_once_make_one_repository(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_concurrent_layers_create_one_repository(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
     gateway = gateway_that_creates(own_sandbox, start_gateway, {"match": ["**"]})
     all_at_it = threading.Barrier(AT_ONCE)
 
@@ -79,24 +79,24 @@ def test_layers_that_arrive_at_once_make_one_repository(own_sandbox: Sandbox, st
     assert creations(own_sandbox) == 1
 
 
-def test_none_is_made_outside_the_rules(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
-    """Neither for a name that does not match, nor by a pull, nor for a user who may not push."""
+def test_no_repository_is_created_outside_the_rules(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    """Not for a name that does not match, not by a pull, and not for a user who may not push."""
     users = [user("ci", "**"), user("reader", "**", actions=("pull",))]
     gateway = gateway_that_creates(own_sandbox, start_gateway, {"match": ["team/*"]}, users=users)
     with RegistryClient(gateway.plain, "ci", PASSWORD) as client:
         for name in ("other/app", "team/deep/app", "teams/app"):
-            refused = client.expect((404,), "POST", f"/v2/{name}/blobs/uploads/", body=b"")
-            assert refused.code == "NAME_UNKNOWN" and "create_repositories" in refused.error["message"]
+            rejected = client.expect((404,), "POST", f"/v2/{name}/blobs/uploads/", body=b"")
+            assert rejected.code == "NAME_UNKNOWN" and "create_repositories" in rejected.error["message"]
         client.expect((404,), "GET", "/v2/team/app/tags/list")
         client.expect((404,), "GET", "/v2/team/app/manifests/v1")
-    with RegistryClient(gateway.plain, "reader", PASSWORD) as client, pytest.raises(Unexpected) as refused:
+    with RegistryClient(gateway.plain, "reader", PASSWORD) as client, pytest.raises(Unexpected) as rejected:
         client.start_upload("team/app")
-    assert refused.value.answer.status == 403
+    assert rejected.value.response.status == 403
     assert creations(own_sandbox) == 0
 
 
-def test_docker_says_what_to_do(own_sandbox: Sandbox, start_gateway: StartGateway, docker: Docker) -> None:
-    """The sentences reach the person who typed the command."""
+def test_docker_prints_what_to_do(own_sandbox: Sandbox, start_gateway: StartGateway, docker: Docker) -> None:
+    """The error message reaches the person who typed the command."""
     gateway = start_gateway(own_sandbox, users=[user("ci", "**"), user("reader", "**", actions=("pull",))])
     gateway.wait_until_ready()
     reference = f"{gateway.plain.authority}/absent/app:v1"

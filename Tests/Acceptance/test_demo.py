@@ -1,4 +1,4 @@
-"""`berth demo`: the lines that it prints work as they are, and its end leaves nothing behind."""
+"""`berth demo`: the commands that it prints work as they are, and it leaves nothing behind when it ends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def demo(berth: Path, own_directory: Path) -> Iterator[Program]:
 
 
 def lines_of(demo: Program) -> list[str]:
-    """The docker command lines, in the order they are printed."""
+    """The docker commands, in the order in which they are printed."""
     return [
         line.strip().removeprefix("$ ")
         for line in demo.out.splitlines()
@@ -37,12 +37,12 @@ def lines_of(demo: Program) -> list[str]:
     ]
 
 
-def test_the_printed_lines_work_as_they_are(demo: Program, docker: Docker) -> None:
+def test_the_printed_commands_work_unchanged(demo: Program, docker: Docker) -> None:
     lines = lines_of(demo)
     pushed = next(shlex.split(line)[-1] for line in lines if line.startswith("docker push"))
     docker.build(pushed)
     built = docker.image_id(pushed)
-    # A tag line, should there be one, names an image that the reader is to bring.
+    # A tag command, if there is one, names an image that the reader must have.
     for line in (line for line in lines if not line.startswith("docker tag") and not line.startswith("docker build")):
         if line.startswith("docker pull"):
             docker.empty()
@@ -52,7 +52,7 @@ def test_the_printed_lines_work_as_they_are(demo: Program, docker: Docker) -> No
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_its_end_leaves_nothing_behind(demo: Program, own_directory: Path, number: signal.Signals) -> None:
+def test_the_demo_leaves_nothing_behind(demo: Program, own_directory: Path, number: signal.Signals) -> None:
     opened = {os.readlink(entry) for entry in Path(f"/proc/{demo.pid}/fd").iterdir()}
     assert demo.stop(number) == 0, demo.err
     assert list((own_directory / "tmp").iterdir()) == []
@@ -61,7 +61,7 @@ def test_its_end_leaves_nothing_behind(demo: Program, own_directory: Path, numbe
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_sandbox_s_end_leaves_nothing_behind(berth: Path, own_directory: Path, number: signal.Signals) -> None:
+def test_a_sandbox_leaves_nothing_behind(berth: Path, own_directory: Path, number: signal.Signals) -> None:
     temporary = own_directory / "tmp"
     temporary.mkdir()
     sandbox = Program("sandbox", [berth, "sandbox"], own_directory, clean_environment({"TMPDIR": str(temporary)}))

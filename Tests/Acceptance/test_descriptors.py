@@ -1,4 +1,4 @@
-"""Descriptors: few of them leave everybody their share, and the want of them is told and passes."""
+"""File descriptors: with few of them, every client still gets a share, and a shortage is logged and passes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GOOD = basic("ci", PASSWORD)
 FEW = 1024
 
 
-def test_a_client_that_holds_idle_connections_leaves_room_for_others(
+def test_a_client_with_idle_connections_leaves_room_for_others(
     berth: Path, own_directory: Path, sandbox: Sandbox, start_gateway: StartGateway
 ) -> None:
     limited = own_directory / "berth"
@@ -31,13 +31,13 @@ def test_a_client_that_holds_idle_connections_leaves_room_for_others(
             held.enter_context(Connection(gateway.plain, source="127.0.0.2"))
         assert request(gateway.plain, "GET", "/v2/", authorization=GOOD).status == 200
         assert gateway.ready().status == 200
-        # Only so many are told at once why; the others are closed.
-        wait_until(lambda: turned_away(gateway) == 503, "a word to the client that has too many", 20)
+        # Only some get a response with the reason; the others are closed.
+        wait_until(lambda: turned_away(gateway) == 503, "a response to the client with too many connections", 20)
     lowered = next(line for line in gateway.log_lines() if "limits.connections is lowered" in line["message"])
     assert int(lowered["descriptors"]) == FEW and int(lowered["connections"]) < FEW / 2
 
 
-def test_the_soft_limit_is_raised_to_the_hard_one(berth: Path, own_directory: Path, sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_the_soft_limit_is_raised_to_the_hard_limit(berth: Path, own_directory: Path, sandbox: Sandbox, start_gateway: StartGateway) -> None:
     limited = own_directory / "berth"
     limited.write_text(f'#!/bin/sh\nulimit -Sn {FEW}\nexec "{berth}" "$@"\n')
     limited.chmod(0o755)
@@ -46,7 +46,7 @@ def test_the_soft_limit_is_raised_to_the_hard_one(berth: Path, own_directory: Pa
     assert soft == hard > FEW
 
 
-def test_the_want_of_descriptors_is_told_and_passes(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_a_shortage_of_descriptors_is_logged_and_passes(sandbox: Sandbox, start_gateway: StartGateway) -> None:
     gateway = start_gateway(sandbox, workers=1)
     gateway.wait_until_ready()
     pid = gateway.program.pid
@@ -57,11 +57,11 @@ def test_the_want_of_descriptors_is_told_and_passes(sandbox: Sandbox, start_gate
         with ExitStack() as waiting:
             for _ in range(taken + 2):
                 waiting.enter_context(Connection(gateway.plain))
-            wait_until(lambda: words(gateway), "a word about descriptors", 10)
+            wait_until(lambda: logged(gateway), "a log line about descriptors", 10)
     finally:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
     assert request(gateway.plain, "GET", "/v2/", authorization=GOOD).status == 200
-    assert words(gateway) == 1, "told once a while, not for each connection"
+    assert logged(gateway) == 1, "logged once in a while, not for each connection"
 
 
 def turned_away(gateway: Gateway) -> int:
@@ -72,5 +72,5 @@ def turned_away(gateway: Gateway) -> int:
             return 0
 
 
-def words(gateway: Gateway) -> int:
+def logged(gateway: Gateway) -> int:
     return sum("connections cannot be accepted" in line["message"] for line in gateway.log_lines())

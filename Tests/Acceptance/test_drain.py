@@ -1,4 +1,4 @@
-"""Ends and reloads: what is in progress is finished, what is new goes elsewhere."""
+"""Drain and reload: transfers in progress finish, and new requests go elsewhere."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from harness.images import MIB, Image, blob_image, digest_of
 from harness.processes import wait_until
 from harness.registry import RegistryClient, with_digest
 from harness.sandbox import Sandbox
-from harness.wire import Answer, Connection, basic, request
+from harness.wire import Response, Connection, basic, request
 
 REPOSITORY = "drain/app"
-BLOB_SIZE = 24 * MIB  # more than every buffer between the sandbox and a client that does not read
+BLOB_SIZE = 24 * MIB  # more than all buffers between the sandbox and a client that does not read
 SLOW_BUFFER = 64 * 1024
 
 
@@ -34,7 +34,7 @@ def stored(own_sandbox: Sandbox, start_gateway: StartGateway) -> tuple[Gateway, 
     return gateway, image
 
 
-def start_slow_pull(gateway: Gateway, address: Address, digest: str) -> tuple[Connection, Answer, Iterator[bytes]]:
+def start_slow_pull(gateway: Gateway, address: Address, digest: str) -> tuple[Connection, Response, Iterator[bytes]]:
     connection = Connection(address, receive_buffer=SLOW_BUFFER)
     authorization = basic(gateway.username, gateway.password)
     connection.send_head("GET", f"/v2/{REPOSITORY}/blobs/{digest}", {"Authorization": authorization})
@@ -43,8 +43,8 @@ def start_slow_pull(gateway: Gateway, address: Address, digest: str) -> tuple[Co
     return connection, head, connection.body(head)
 
 
-def refuses(address: Address) -> bool:
-    """No new exchange: the connection is not made, or its request is told to come back elsewhere."""
+def rejects(address: Address) -> bool:
+    """Whether no new exchange starts: the connection is not accepted, or the response asks the client to retry elsewhere."""
     try:
         return request(address, "GET", "/v2/").status == 503
     except OSError:
@@ -59,7 +59,7 @@ def test_sigterm_finishes_a_pull_in_progress(stored: tuple[Gateway, Image], list
     connection, _, body = start_slow_pull(gateway, address, digest)
     received = [next(body)]
     gateway.program.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: refuses(gateway.plain), "new requests refused", 5)
+    wait_until(lambda: rejects(gateway.plain), "new requests rejected", 5)
     assert gateway.program.process.poll() is None, "ended with a transfer in progress"
     received.extend(body)
     connection.close()
@@ -77,7 +77,7 @@ def test_sigterm_finishes_a_push_in_progress(stored: tuple[Gateway, Image]) -> N
         client.connection.send(blob[:MIB])
         time.sleep(0.3)
         gateway.program.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: refuses(gateway.plain), "new requests refused", 5)
+        wait_until(lambda: rejects(gateway.plain), "new requests rejected", 5)
         client.connection.send(blob[MIB:])
         assert client.connection.receive().status == 201
         assert client.connection.closed_by_peer()
@@ -106,13 +106,13 @@ def test_signals_and_health_do_not_wait_for_aws(own_sandbox: Sandbox, start_gate
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_what_is_left_at_once(stored: tuple[Gateway, Image], second: signal.Signals) -> None:
+def test_a_second_signal_ends_the_drain_at_once(stored: tuple[Gateway, Image], second: signal.Signals) -> None:
     gateway, image = stored
     connection, _, body = start_slow_pull(gateway, gateway.plain, digest_of(image.layers[0]))
     next(body)
     gateway.program.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: refuses(gateway.plain), "new requests refused", 5)
-    gateway.program.process.send_signal(signal.SIGHUP)  # is nothing while it drains
+    wait_until(lambda: rejects(gateway.plain), "new requests rejected", 5)
+    gateway.program.process.send_signal(signal.SIGHUP)  # has no effect during a drain
     time.sleep(0.5)
     assert gateway.program.process.poll() is None, "ended with a transfer in progress"
     gateway.program.process.send_signal(second)
@@ -122,7 +122,7 @@ def test_a_second_signal_ends_what_is_left_at_once(stored: tuple[Gateway, Image]
     assert not [line for line in gateway.log_lines() if line["message"] == "reloaded"]
 
 
-def test_the_drain_time_ends_what_waits_for_the_upstream(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_the_drain_timeout_ends_requests_that_wait_for_the_upstream(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
     own_sandbox.create_repositories(REPOSITORY)
     gateway = start_gateway(own_sandbox, timeouts={"drain": "1s"})
     gateway.wait_until_ready()
@@ -137,7 +137,7 @@ def test_the_drain_time_ends_what_waits_for_the_upstream(own_sandbox: Sandbox, s
     assert len(ended) == 1, gateway.program.err
 
 
-def test_sighup_takes_new_users_without_dropping_a_transfer(stored: tuple[Gateway, Image]) -> None:
+def test_sighup_adds_users_without_dropping_a_transfer(stored: tuple[Gateway, Image]) -> None:
     gateway, image = stored
     newcomer = {"name": "newcomer", "password_hash": password_hash(PASSWORD), "access": EVERYTHING}
     assert request(gateway.plain, "GET", "/v2/", authorization=basic("newcomer", PASSWORD)).status == 401
@@ -161,6 +161,6 @@ def test_sighup_with_a_broken_file_keeps_serving(stored: tuple[Gateway, Image]) 
     gateway, _ = stored
     gateway.write(gateway.configuration | {"users": [{"name": "half"}]})
     gateway.program.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: "users" in gateway.program.err, "a word about the problem", 10)
+    wait_until(lambda: "users" in gateway.program.err, "a log line with the problem", 10)
     with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
         client.pull_manifest(REPOSITORY, "v1")

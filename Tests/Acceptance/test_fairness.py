@@ -1,4 +1,4 @@
-"""Whoever never pauses has a turn, and so has everybody else: what others get is compared with what they get undisturbed, in one run."""
+"""A client that never pauses gets its share, and so do all others. What others get is compared with an undisturbed gateway, in the same run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GOOD = basic("ci", PASSWORD)
 PING = b"GET /v2/ HTTP/1.1\r\nHost: berth\r\n\r\n"
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 SECONDS = 2.0
-# The flood has a core of two, and the tests run beside others: what is protected is the order of magnitude. It was none at all.
+# The flood uses one core of two, and other tests run at the same time, so this checks the order of magnitude. Without the bound it was zero.
 SHARE = 20
 
 
@@ -29,7 +29,7 @@ def one_worker(sandbox: Sandbox, start_gateway: StartGateway) -> Gateway:
 
 
 @pytest.mark.parametrize("listener", ["plain", "tls", "admin"])
-def test_pipelined_requests_leave_others_their_turn(one_worker: Gateway, listener: str) -> None:
+def test_pipelined_requests_do_not_starve_other_clients(one_worker: Gateway, listener: str) -> None:
     address = getattr(one_worker, listener)
 
     def serve() -> None:
@@ -45,7 +45,7 @@ def test_pipelined_requests_leave_others_their_turn(one_worker: Gateway, listene
     assert disturbed > undisturbed / SHARE, f"{disturbed:.1f} a second beside a flood, {undisturbed:.1f} without"
 
 
-def test_health_is_answered_and_sigterm_heard_whatever_the_workers_do(one_worker: Gateway) -> None:
+def test_health_and_sigterm_work_while_all_workers_are_busy(one_worker: Gateway) -> None:
     def serve() -> None:
         assert request(one_worker.admin, "GET", "/healthz").status == 200
 
@@ -57,23 +57,23 @@ def test_health_is_answered_and_sigterm_heard_whatever_the_workers_do(one_worker
     assert disturbed > undisturbed / SHARE, f"{disturbed:.1f} a second beside a flood, {undisturbed:.1f} without"
 
 
-def test_the_same_rejection_of_a_client_is_counted_not_repeated_line_by_line(one_worker: Gateway) -> None:
+def test_repeated_rejections_of_a_client_are_logged_as_a_count(one_worker: Gateway) -> None:
     with flood(one_worker.plain, PING, connections=2, seconds=20 * SECONDS):
         wait_until(lambda: one_worker.metric("berth_requests_total", operation="ping", status="401") > 5000, "a flood", 60)
     total = one_worker.metric("berth_requests_total", operation="ping", status="401")
 
-    def told() -> int:
+    def logged() -> int:
         lines = list(one_worker.log_lines())
         written = sum(line.get("message") == "access" and line.get("status") == 401 for line in lines)
         return written + sum(line["count"] for line in lines if line.get("message") == "rejections repeated")
 
-    wait_until(lambda: told() == total, f"all {total:.0f} told", 40)
+    wait_until(lambda: logged() == total, f"all {total:.0f} logged", 40)
     assert len(one_worker.program.err.splitlines()) < 500
 
 
 @pytest.mark.parametrize("between", [0, 20], ids=["alone", "bytes between"])
-def test_a_client_that_renews_its_keys_for_ever_is_cut_off(one_worker: Gateway, between: int) -> None:
-    """RFC 8446 4.6.3: each KeyUpdate costs its receiver a thousand times what it costs its sender. OpenSSL sends them by request."""
+def test_a_client_that_updates_its_tls_keys_forever_is_disconnected(one_worker: Gateway, between: int) -> None:
+    """RFC 8446 4.6.3: a KeyUpdate costs its receiver a thousand times what it costs its sender. OpenSSL sends them on request."""
     library = ctypes.CDLL("libssl.so.3")
     for name in ("TLS_client_method", "SSL_CTX_new", "SSL_new"):
         getattr(library, name).restype = ctypes.c_void_p
@@ -84,7 +84,7 @@ def test_a_client_that_renews_its_keys_for_ever_is_cut_off(one_worker: Gateway, 
             library.SSL_set_fd(session, flow.fileno())
             flow.setblocking(True)
             assert library.SSL_connect(session) == 1
-            # Far more than the bound: what the buffers on the way hold is sent without an error.
+            # Far more than the bound, because buffers on the way accept some without an error.
             renewed = 0
             while renewed < 200_000 and library.SSL_key_update(session, 0) == 1 and library.SSL_do_handshake(session) == 1:
                 renewed += 1

@@ -1,4 +1,4 @@
-"""Transfers that break on the upstream's side: a client gets the whole blob or an unmistakable failure, never a short or wrong one."""
+"""Transfers that break on the upstream's side: a client gets the whole blob or a clear failure, never a short or wrong blob."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.registry import RegistryClient, Unexpected
 from harness.sandbox import Sandbox
 from harness.scripted import ScriptedServer
 from harness.tls import Authority
-from harness.wire import Answer
+from harness.wire import Response
 
 REPOSITORY = "faults/app"
 STALL_TIMEOUT_SECONDS = 2
@@ -50,10 +50,10 @@ def pull(gateway: Gateway, image: Image) -> bytes:
 
 @pytest.mark.parametrize("where", ["s3", "registry"])
 @pytest.mark.parametrize("kind", ["reset", "truncate", "stall"])
-def test_a_pull_that_breaks_goes_on_where_it_was(
+def test_a_broken_pull_resumes_at_its_byte(
     own_sandbox: Sandbox, gateway: Gateway, stored: Image, kind: str, where: str
 ) -> None:
-    """Twice: the rest breaks once more. The client sees one answer."""
+    """Twice: the rest breaks as well. The client sees one response."""
     own_sandbox.switch(blob_redirect=where == "s3")
     match = {"method": "GET", "path_prefix": "/" if where == "s3" else f"/v2/{REPOSITORY}/blobs/"}
     own_sandbox.add_fault(where=where, match=match, kind=kind, after_bytes=BROKEN_AT, seconds=60, times=2)
@@ -69,23 +69,23 @@ def test_a_url_that_expires_in_mid_transfer_is_renewed_at_the_byte_it_had_reache
     layer = stored.layers[0]
     with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
         fields = {"Range": "bytes=1000-3999999"}
-        answer = client.expect((206,), "GET", f"/v2/{REPOSITORY}/blobs/{digest_of(layer)}", fields)
-    assert answer.body == layer[1000:4_000_000] and answer.fields["content-range"] == f"bytes 1000-3999999/{len(layer)}"
+        response = client.expect((206,), "GET", f"/v2/{REPOSITORY}/blobs/{digest_of(layer)}", fields)
+    assert response.body == layer[1000:4_000_000] and response.fields["content-range"] == f"bytes 1000-3999999/{len(layer)}"
     assert gateway.metric("berth_replays_total", reason="resumed") == 1
     assert gateway.metric("berth_replays_total", reason="expired_url") == 1
 
 
-@pytest.mark.parametrize("answer", ["200 OK\r\nContent-Length: 3", "206 Partial Content\r\nContent-Range: bytes 0-2/3\r\nContent-Length: 3"])
-def test_a_rest_that_is_not_the_rest_never_reaches_the_client(
-    own_sandbox: Sandbox, start_gateway: StartGateway, gateway: Gateway, stored: Image, authority: Authority, answer: str
+@pytest.mark.parametrize("response", ["200 OK\r\nContent-Length: 3", "206 Partial Content\r\nContent-Range: bytes 0-2/3\r\nContent-Length: 3"])
+def test_a_wrong_rest_never_reaches_the_client(
+    own_sandbox: Sandbox, start_gateway: StartGateway, gateway: Gateway, stored: Image, authority: Authority, response: str
 ) -> None:
-    """The storage that is asked to go on begins anew: the transfer ends visibly short, and no byte is wrong."""
+    """Asked to resume, the storage starts from the beginning. The transfer ends visibly short, and no byte is wrong."""
     bucket = next(name for name in own_sandbox.facts["connect_to"] if name.startswith("*.s3."))
     region = own_sandbox.facts["region"]
     host = f"prod-{region}-starport-layer-bucket{bucket[1:].rpartition(':')[0]}"
     layer = stored.layers[0]
     first = f"HTTP/1.1 200 OK\r\nContent-Length: {len(layer)}\r\nConnection: close\r\n\r\n".encode() + layer[:BROKEN_AT]
-    storage = ScriptedServer(authority.issue("storage", f"DNS:{host}"), first, f"HTTP/1.1 {answer}\r\n\r\nbad".encode(), closes=True)
+    storage = ScriptedServer(authority.issue("storage", f"DNS:{host}"), first, f"HTTP/1.1 {response}\r\n\r\nbad".encode(), closes=True)
     trust = own_sandbox.directory / "both.crt"
     trust.write_text(own_sandbox.ca.read_text() + authority.certificate.read_text())
     connect_to = own_sandbox.facts["connect_to"] | {f"{host}:443": storage.address.authority}
@@ -107,17 +107,17 @@ def test_a_stall_is_logged_with_the_side_that_stalled(own_sandbox: Sandbox, gate
 
 
 @pytest.mark.parametrize("status", [500, 503])
-def test_an_error_of_s3_is_told_in_the_registrys_json(own_sandbox: Sandbox, gateway: Gateway, stored: Image, status: int) -> None:
+def test_an_s3_error_becomes_registry_json(own_sandbox: Sandbox, gateway: Gateway, stored: Image, status: int) -> None:
     own_sandbox.add_fault(where="s3", match={"method": "GET"}, kind="status", status=status, times=-1)
-    with pytest.raises(Unexpected) as refused:
+    with pytest.raises(Unexpected) as rejected:
         pull(gateway, stored)
-    answer: Answer = refused.value.answer
-    assert answer.status >= 500 and answer.code, answer
-    assert b"<" not in answer.body, "S3's XML reached the client"
+    response: Response = rejected.value.response
+    assert response.status >= 500 and response.code, response
+    assert b"<" not in response.body, "S3's XML reached the client"
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_an_error_of_ecr_passes_as_it_is(own_sandbox: Sandbox, gateway: Gateway, stored: Image, status: int) -> None:
+def test_an_ecr_error_is_passed_on(own_sandbox: Sandbox, gateway: Gateway, stored: Image, status: int) -> None:
     own_sandbox.add_fault(
         where="registry",
         match={"method": "GET", "path_prefix": f"/v2/{REPOSITORY}/manifests/"},
@@ -129,7 +129,7 @@ def test_an_error_of_ecr_passes_as_it_is(own_sandbox: Sandbox, gateway: Gateway,
         client.expect((status,), "GET", f"/v2/{REPOSITORY}/manifests/v1")
 
 
-def test_a_push_that_breaks_fails_visibly_and_can_be_tried_again(own_sandbox: Sandbox, gateway: Gateway) -> None:
+def test_a_broken_push_fails_visibly_and_can_be_retried(own_sandbox: Sandbox, gateway: Gateway) -> None:
     blob = os.urandom(4 * MIB)
     own_sandbox.add_fault(where="registry", match={"method": "PATCH"}, kind="reset", after_bytes=BROKEN_AT, times=1)
     with pytest.raises((ConnectionError, Unexpected)), RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
@@ -138,18 +138,18 @@ def test_a_push_that_breaks_fails_visibly_and_can_be_tried_again(own_sandbox: Sa
         client.push_blob(REPOSITORY, blob)
 
 
-def test_a_connection_that_died_in_the_pool_is_not_the_clients_trouble(
+def test_a_dead_pooled_connection_is_not_visible_to_the_client(
     own_sandbox: Sandbox, gateway: Gateway, stored: Image
 ) -> None:
-    """The upstream resets the next request: what is harmless to repeat is repeated on a fresh connection."""
+    """The upstream resets the next request. Requests that are safe to repeat are repeated on a new connection."""
     with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
         client.pull_manifest(REPOSITORY, "v1")
         own_sandbox.add_fault(where="registry", match={"method": "GET"}, kind="reset", times=1)
         assert client.pull_manifest(REPOSITORY, "v1") == stored.manifest
 
 
-def test_however_often_and_wherever_transfers_break_no_byte_is_wrong(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
-    """Also on the connections that a broken transfer leaves to the others. When it is over nothing is left of it."""
+def test_transfers_that_break_anywhere_never_deliver_wrong_bytes(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    """Also not on connections that other requests reuse after a broken transfer. Afterwards nothing remains of the transfers."""
     own_sandbox.create_repositories(REPOSITORY)
     gateway = start_gateway(own_sandbox, timeouts={"stall": "1s"})
     gateway.wait_until_ready()
@@ -166,7 +166,7 @@ def test_however_often_and_wherever_transfers_break_no_byte_is_wrong(own_sandbox
                     with RegistryClient(address, gateway.username, gateway.password) as client:
                         whole[client.pull_blob(REPOSITORY, digest_of(blob)) == blob] += 1
                 except (ConnectionError, Unexpected) as error:
-                    assert not isinstance(error, Unexpected) or error.answer.status >= 500, error
+                    assert not isinstance(error, Unexpected) or error.response.status >= 500, error
 
     def breaks() -> None:
         for _ in range(BREAKS):

@@ -1,7 +1,7 @@
-"""Bytes from somebody who means harm: each request is refused, or reaches the upstream as exactly what was authorised.
+"""Bytes from an attacker: each request is rejected, or reaches the upstream exactly as it was authorized.
 
-The upstream reads strictly and keeps all that reaches it. Behind every case a well-behaved request goes over the same connection, or over
-a new one where that was closed, and must get its own response: a byte too many or too few before it would show.
+The upstream parses strictly and records all requests. After every case a well-behaved request goes over the same connection, or over a new one
+if that was closed, and must get its own response. A byte too many or too few would show.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from harness.recorder import SEEN, Recorder, Seen
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
 from harness.tls import Authority
-from harness.wire import Answer, Connection, request
+from harness.wire import Response, Connection, request
 from hostile import chunks, fields, framing, logins, queries, sequences, targets
 from hostile.case import CI, CUT, DIGEST, HOST, OTHER_HOST, OTHER_NAMESPACE, REPOSITORY, UPLOADS, Case, Forwarded, Own
 
 CASES = [case for module in (framing, chunks, targets, fields, queries, logins, sequences) for case in module.cases()]
-# Content is asked for as it is where Berth reads it.
+# Berth asks for bodies that it reads itself without content coding.
 MADE_HERE = ("host", "authorization", "content-length", "transfer-encoding", "accept-encoding")
 HOSTS_OF_REGISTRY = "dkr.ecr"
 TIMEOUT_SECONDS = 20.0
-PIECES = 100  # at most, of a request that comes in pieces
+PIECES = 100  # maximum pause of a request that is sent in pieces
 NUMBERS = itertools.count(1)
 
 
@@ -60,7 +60,7 @@ def hostile_gateway(berth: Path, directory: Path, sandbox: Sandbox, authority: A
     }
     running = Gateway(berth, directory / "hostile", configuration, sandbox.environment)
     running.wait_until_ready()
-    serve(running, None)  # and so its token is proven, which is asked of the upstream else
+    serve(running, None)  # so that the token is proven; otherwise Berth asks the upstream first
     yield running
     assert running.stop() == 0
 
@@ -79,13 +79,13 @@ def test_hostile(hostile_gateway: Gateway, recorder: Recorder, case: Case) -> No
         assert not (stray := [line for line in recorder.unfinished if f" {CUT}" not in line]), stray
 
 
-def test_the_table_is_large_and_names_no_case_twice() -> None:
+def test_the_table_is_large_and_has_no_duplicate_names() -> None:
     assert len({case.name for case in CASES}) == len(CASES) >= 300
     assert len({case.data for case in CASES}) >= 300
 
 
 def in_pieces(data: bytes) -> list[bytes]:
-    """Cut behind each carriage return: where a reader that looks for line ends could lose its place."""
+    """Pieces cut after each carriage return, where a reader that looks for line ends could lose its position."""
     ends = [match.end() for match in itertools.islice(re.finditer(b"\r", data), PIECES)]
     return [data[start:end] for start, end in itertools.pairwise([0, *ends, len(data)])]
 
@@ -97,25 +97,25 @@ def send(connection: Connection, pieces: list[bytes], ends: bool) -> None:
         if ends:
             connection.socket.shutdown(1)
     except OSError:
-        pass  # closed before it had all: the response says why
+        pass  # closed before it had received everything; the response says why
 
 
-def converse(connection: Connection, case: Case) -> tuple[list[Answer], bool]:
-    """The responses, and whether the connection is over."""
-    responses: list[Answer] = []
-    if case.unanswered:
+def converse(connection: Connection, case: Case) -> tuple[list[Response], bool]:
+    """The responses, and whether the connection has ended."""
+    responses: list[Response] = []
+    if case.no_response:
         rest = read_to_end(connection).removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
         assert rest == b"" or re.match(rb"HTTP/1\.1 4\d\d ", rest) and rest.count(b"HTTP/1.1 ") == 1, rest
         return responses, True
     for expected in case.expected:
         responses.append(connection.receive(expected.method))
-        if case.may_refuse and responses[-1].status >= 400:
+        if case.may_reject and responses[-1].status >= 400:
             break
     last = responses[-1]
     says_close = "close" in last.fields.get("connection", "").lower()
     assert case.closes is None or says_close == case.closes or case.ends, f"{last}: closes is not {case.closes}"
     if says_close or case.ends:
-        assert read_to_end(connection) == b"", "more than one response to a request, or one behind the last"
+        assert read_to_end(connection) == b"", "more than one response to a request, or one after the last"
     return responses, says_close or case.ends
 
 
@@ -129,8 +129,8 @@ def read_to_end(connection: Connection) -> bytes:
     return data
 
 
-def serve(gateway: Gateway, connection: Connection | None) -> tuple[str, Answer]:
-    """A request as any other, on the connection, or on a new one: its target and response."""
+def serve(gateway: Gateway, connection: Connection | None) -> tuple[str, Response]:
+    """Sends an ordinary request on the connection, or on a new one: its target and response."""
     if connection is None:
         with Connection(gateway.plain, timeout=TIMEOUT_SECONDS) as new:
             return serve(gateway, new)
@@ -140,14 +140,14 @@ def serve(gateway: Gateway, connection: Connection | None) -> tuple[str, Answer]
     return target, connection.receive()
 
 
-def check(case: Case, responses: list[Answer], seen: list[Seen], canary: tuple[str, Answer]) -> None:
+def check(case: Case, responses: list[Response], seen: list[Seen], canary: tuple[str, Response]) -> None:
     target, response = canary
-    assert seen, "the upstream saw nothing, not even what it should"
+    assert seen, "the upstream received nothing, not even the expected request"
     *requests, last = seen
     check_request(last, Forwarded("GET", target), response)
     assert response.body.decode() == target
     whats = [(each.method, each.target) for each in requests]
-    if case.may_refuse and responses[-1].status >= 400:
+    if case.may_reject and responses[-1].status >= 400:
         assert not requests, whats
         return
     forwarded = [(each, response) for each, response in zip(case.expected, responses) if isinstance(each, Forwarded)]
@@ -155,12 +155,12 @@ def check(case: Case, responses: list[Answer], seen: list[Seen], canary: tuple[s
     for expected, response in zip(case.expected, responses):
         if isinstance(expected, Own):
             assert response.status in expected.statuses and SEEN not in response.fields, response
-    # The last of what the upstream was asked for one request is that request.
+    # The last upstream request that one request caused is that request itself.
     for request, (expected, response) in zip(reversed(requests), reversed(forwarded)):
         check_request(request, expected, response)
 
 
-def check_request(request: Seen, expected: Forwarded, response: Answer) -> None:
+def check_request(request: Seen, expected: Forwarded, response: Response) -> None:
     assert 200 <= response.status < 300 and response.fields.get(SEEN) == str(request.number), response
     assert (request.method, request.target, request.body) == (expected.method, expected.target, expected.body.encode("latin-1"))
     assert [f"{name}: {value}" for name, value in request.fields if name.lower() not in MADE_HERE] == list(expected.fields)
@@ -170,8 +170,8 @@ def check_request(request: Seen, expected: Forwarded, response: Answer) -> None:
     assert b64decode(login.removeprefix("Basic ")).startswith(b"AWS:")
 
 
-def test_a_form_mounts_nothing(moto_registry: MotoRegistry, start_gateway: StartGateway) -> None:
-    """docker's own registry reads a mount's parameters out of a form too, and prefers them to the query's."""
+def test_form_parameters_do_not_mount(moto_registry: MotoRegistry, start_gateway: StartGateway) -> None:
+    """docker's own registry also reads a mount's parameters from a form, and prefers them to the query."""
     blob = b"nobody else's"
     users = [user("ci", "team/**"), user("owner", "secret/**")]
     gateway = start_gateway(moto_registry, users=users)

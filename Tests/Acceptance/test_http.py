@@ -1,4 +1,4 @@
-"""HTTP as its RFCs have it, byte for byte on both sides: what reaches the upstream, and what the client is told."""
+"""HTTP according to its RFCs, byte for byte on both sides: what the upstream receives, and what the client receives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.images import MANIFEST_TYPE, Image, digest_of
 from harness.sandbox import Sandbox
 from harness.scripted import ScriptedServer
 from harness.tls import Authority
-from harness.wire import DATE, Answer, Connection, basic, request
+from harness.wire import DATE, Response, Connection, basic, request
 from test_malformed import BAD_CHUNKS
 
 GOOD = basic("ci", PASSWORD)
@@ -28,24 +28,24 @@ EXPIRED = b'{"errors":[{"code":"DENIED","message":"Your authorization token has 
 Scripted = Callable[..., tuple[Gateway, ScriptedServer]]
 
 
-def answer(status: str, body: bytes = b"", *fields: str) -> bytes:
+def response(status: str, body: bytes = b"", *fields: str) -> bytes:
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *fields]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
 def zipped(status: str, body: bytes) -> bytes:
-    return answer(status, gzip.compress(body), f"Content-Type: {MANIFEST_TYPE}", "Content-Encoding: gzip")
+    return response(status, gzip.compress(body), f"Content-Type: {MANIFEST_TYPE}", "Content-Encoding: gzip")
 
 
 @pytest.fixture
 def scripted(sandbox: Sandbox, start_gateway: StartGateway, authority: Authority, own_directory: Path) -> Iterator[Scripted]:
-    """A gateway before a registry that says given bytes, and the sandbox's API."""
+    """A gateway in front of a registry that sends given bytes; the API is the sandbox's."""
     started: list[ScriptedServer] = []
 
-    def start(*answers: bytes, closes: bool = False, **configuration: object) -> tuple[Gateway, ScriptedServer]:
+    def start(*responses: bytes, closes: bool = False, **configuration: object) -> tuple[Gateway, ScriptedServer]:
         bucket = f"bucket.s3.{sandbox.facts['region']}.amazonaws.com"
         names = authority.issue("registry", f"DNS:{sandbox.registry_host}", f"DNS:{bucket}")
-        started.append(ScriptedServer(names, *answers, closes=closes))
+        started.append(ScriptedServer(names, *responses, closes=closes))
         both = own_directory / "both.crt"
         both.write_bytes(sandbox.ca.read_bytes() + authority.certificate.read_bytes())
         there = {f"{host}:443": started[-1].address.authority for host in (sandbox.registry_host, bucket)}
@@ -60,11 +60,11 @@ def scripted(sandbox: Sandbox, start_gateway: StartGateway, authority: Authority
 
 
 def heard(server: ScriptedServer) -> bytes:
-    """What the upstream was sent, less its token."""
+    """The bytes that the upstream received, with the token replaced."""
     return re.sub(rb"Authorization: Basic [^\r]+", b"Authorization: T", server.heard)
 
 
-def get(gateway: Gateway, target: str, *fields: str, method: str = "GET", version: str = "1.1") -> Answer:
+def get(gateway: Gateway, target: str, *fields: str, method: str = "GET", version: str = "1.1") -> Response:
     with Connection(gateway.plain) as connection:
         lines = [f"{method} {target} HTTP/{version}", f"Host: {gateway.plain.authority}", f"Authorization: {GOOD}", *fields]
         connection.send(("\r\n".join(lines) + "\r\n\r\n").encode())
@@ -72,10 +72,10 @@ def get(gateway: Gateway, target: str, *fields: str, method: str = "GET", versio
 
 
 @pytest.mark.parametrize("scheme", ["http", "https", "HTTP"])
-def test_an_absolute_target_of_the_listeners_own_reaches_the_upstream_as_its_path(
+def test_an_absolute_target_with_the_listeners_address_reaches_the_upstream_as_a_path(
     scripted: Scripted, sandbox: Sandbox, scheme: str
 ) -> None:
-    gateway, server = scripted(answer("200 OK", SCHEMA, "Docker-Content-Digest: d"))
+    gateway, server = scripted(response("200 OK", SCHEMA, "Docker-Content-Digest: d"))
     got = get(gateway, f"{scheme}://{gateway.plain.authority}{MANIFEST}?a=b", "X-End: 1")
     assert (got.status, got.body) == (200, SCHEMA)
     assert heard(server) == (
@@ -85,12 +85,12 @@ def test_an_absolute_target_of_the_listeners_own_reaches_the_upstream_as_its_pat
     assert gateway.access_line(got)["path"] == MANIFEST
 
 
-def test_a_host_with_a_trailing_dot_is_called_without_it(scripted: Scripted, sandbox: Sandbox) -> None:
-    """By configuration and by redirect: connect_to finds it, and neither Host nor SNI have it."""
+def test_a_trailing_dot_of_a_host_is_removed(scripted: Scripted, sandbox: Sandbox) -> None:
+    """In the configuration and in a redirect: connect_to matches the host, and Host and SNI have no dot."""
     blob, host = b"blob", f"bucket.s3.{sandbox.facts['region']}.amazonaws.com"
     location = f"Location: https://{host.title()}./k?X-Amz-Signature=s"
     upstream = {"name": "main", "registry": sandbox.registry_host + ".", "credentials": {"source": "environment"}}
-    gateway, server = scripted(answer("307 Temporary Redirect", b"", location), answer("200 OK", blob), upstreams=[upstream])
+    gateway, server = scripted(response("307 Temporary Redirect", b"", location), response("200 OK", blob), upstreams=[upstream])
     got = get(gateway, f"/v2/{REPOSITORY}/blobs/{digest_of(blob)}")
     assert (got.status, got.body) == (200, blob), got
     assert server.names == [sandbox.registry_host, host]
@@ -98,8 +98,8 @@ def test_a_host_with_a_trailing_dot_is_called_without_it(scripted: Scripted, san
 
 
 @pytest.mark.parametrize("target", ["/v2/", MANIFEST, "/v2/nowhere"])
-def test_to_http_1_0_what_persists_says_so_or_closes(gateway: Gateway, stored: Image, target: str) -> None:
-    """A response of Berth's own, one of the upstream's, and a refusal."""
+def test_an_http_1_0_connection_that_persists_says_so(gateway: Gateway, stored: Image, target: str) -> None:
+    """A response of Berth's own, one of the upstream's, and an error."""
     head = f"GET {target} HTTP/1.0\r\n{AUTHORIZATION}"
     with Connection(gateway.plain, timeout=10) as connection:
         for _ in range(2):
@@ -113,7 +113,7 @@ def test_to_http_1_0_what_persists_says_so_or_closes(gateway: Gateway, stored: I
         assert "connection" not in connection.receive().fields
 
 
-def test_to_http_1_0_a_body_of_unknown_length_ends_with_the_connection(scripted: Scripted) -> None:
+def test_an_http_1_0_body_of_unknown_length_ends_with_the_connection(scripted: Scripted) -> None:
     gateway, _ = scripted(b"HTTP/1.1 200 OK\r\nDocker-Content-Digest: d\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
     got = get(gateway, MANIFEST, "Connection: keep-alive", version="1.0")
     assert (got.body, got.fields.get("connection")) == (b"hello", "close")
@@ -122,17 +122,17 @@ def test_to_http_1_0_a_body_of_unknown_length_ends_with_the_connection(scripted:
 def test_every_response_has_a_date(gateway: Gateway, stored: Image, scripted: Scripted) -> None:
     layer = f"/v2/{REPOSITORY}/blobs/{digest_of(stored.layers[0])}"
     targets = ["/v2/", MANIFEST, layer, "/v2/nowhere", f"/v2/{REPOSITORY}/tags/list", "/v2/_catalog"]
-    answers = [get(gateway, target) for target in targets] + [get(gateway, each, method="HEAD") for each in (MANIFEST, layer)]
-    answers += [request(gateway.plain, "GET", "/v2/"), request(gateway.admin, "GET", "/healthz")]
-    undated, _ = scripted(answer("200 OK", SCHEMA, "Docker-Content-Digest: d"))
-    for each in [*answers, get(undated, MANIFEST)]:
+    responses = [get(gateway, target) for target in targets] + [get(gateway, each, method="HEAD") for each in (MANIFEST, layer)]
+    responses += [request(gateway.plain, "GET", "/v2/"), request(gateway.admin, "GET", "/healthz")]
+    undated, _ = scripted(response("200 OK", SCHEMA, "Docker-Content-Digest: d"))
+    for each in [*responses, get(undated, MANIFEST)]:
         assert re.fullmatch(DATE, each.fields.get("date", "")), each
-    dated, _ = scripted(answer("200 OK", SCHEMA, "Docker-Content-Digest: d", "Date: Sun, 06 Nov 1994 08:49:37 GMT"))
+    dated, _ = scripted(response("200 OK", SCHEMA, "Docker-Content-Digest: d", "Date: Sun, 06 Nov 1994 08:49:37 GMT"))
     assert get(dated, MANIFEST).fields["date"] == "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
 @pytest.mark.parametrize("chunks", [chunks for chunks in BAD_CHUNKS if "hello" in chunks])
-def test_a_chunked_answer_of_no_grammar_is_never_passed_as_whole(scripted: Scripted, chunks: str) -> None:
+def test_a_response_with_malformed_chunks_is_never_passed_on_as_complete(scripted: Scripted, chunks: str) -> None:
     head = b"HTTP/1.1 200 OK\r\nDocker-Content-Digest: d\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"
     gateway, _ = scripted(head + chunks.encode())
     try:
@@ -143,7 +143,7 @@ def test_a_chunked_answer_of_no_grammar_is_never_passed_as_whole(scripted: Scrip
 
 
 @pytest.mark.parametrize("length", ["Content-Length: 5\r\n", "Content-Length: 0\r\n", ""])
-def test_a_204_to_a_chunk_becomes_a_202_that_ends_with_its_head(scripted: Scripted, length: str) -> None:
+def test_204_for_a_chunk_becomes_202_without_a_body(scripted: Scripted, length: str) -> None:
     gateway, _ = scripted(f"HTTP/1.1 204 No Content\r\nDate: then\r\n{length}\r\n".encode())
     target = f"/v2/{REPOSITORY}/blobs/uploads/u"
     with Connection(gateway.plain, timeout=10) as connection:
@@ -157,24 +157,24 @@ def test_a_204_to_a_chunk_becomes_a_202_that_ends_with_its_head(scripted: Script
         assert connection.request("GET", "/v2/", authorization=GOOD).status == 200
 
 
-def test_an_expired_token_is_healed_however_the_registry_says_it(scripted: Scripted) -> None:
-    """Coded all the same, it is no more than a status: the registry is asked whether it is the token."""
-    good = answer("200 OK", SCHEMA, "Docker-Content-Digest: d")
-    gateway, server = scripted(zipped("403 Forbidden", EXPIRED), answer("403 Forbidden", EXPIRED), good)
+def test_an_expired_token_is_replaced_even_if_the_error_is_compressed(scripted: Scripted) -> None:
+    """Berth does not decode a compressed error, so only its status counts, and Berth asks the registry whether the token is the reason."""
+    good = response("200 OK", SCHEMA, "Docker-Content-Digest: d")
+    gateway, server = scripted(zipped("403 Forbidden", EXPIRED), response("403 Forbidden", EXPIRED), good)
     got = get(gateway, MANIFEST, "Accept-Encoding: gzip")
     assert (got.status, got.body) == (200, SCHEMA), got
     assert b"gzip" not in server.heard and server.heard.count(b"Accept-Encoding: identity\r\n") == 3
 
 
-def test_an_error_that_came_coded_is_told_in_the_registrys_json(scripted: Scripted) -> None:
-    gateway, _ = scripted(zipped("403 Forbidden", b"{}"), answer("200 OK"), zipped("404 Not Found", b"{}"))
+def test_a_compressed_error_becomes_registry_json(scripted: Scripted) -> None:
+    gateway, _ = scripted(zipped("403 Forbidden", b"{}"), response("200 OK"), zipped("404 Not Found", b"{}"))
     for status, code in ((403, "DENIED"), (404, "MANIFEST_UNKNOWN")):
         got = get(gateway, MANIFEST, "Accept-Encoding: gzip")
         assert (got.status, got.code) == (status, code) and "content-encoding" not in got.fields
 
 
-def test_a_manifest_that_came_coded_is_not_named_by_its_coded_bytes(scripted: Scripted) -> None:
-    gateway, _ = scripted(zipped("200 OK", SCHEMA), answer("200 OK", SCHEMA))
+def test_a_compressed_manifest_gets_no_digest_of_its_compressed_bytes(scripted: Scripted) -> None:
+    gateway, _ = scripted(zipped("200 OK", SCHEMA), response("200 OK", SCHEMA))
     coded = get(gateway, MANIFEST, "Accept-Encoding: gzip")
     assert (coded.fields["content-encoding"], gzip.decompress(coded.body)) == ("gzip", SCHEMA)
     assert "docker-content-digest" not in coded.fields
@@ -182,7 +182,7 @@ def test_a_manifest_that_came_coded_is_not_named_by_its_coded_bytes(scripted: Sc
 
 
 @pytest.mark.parametrize("target", ["tags/list", f"referrers/{digest_of(b'x')}"])
-def test_a_list_that_came_coded_is_no_list(scripted: Scripted, target: str) -> None:
+def test_a_compressed_list_is_an_error(scripted: Scripted, target: str) -> None:
     gateway, server = scripted(zipped("200 OK", json.dumps({"tags": ["a"], "manifests": []}).encode()))
     got = get(gateway, f"/v2/{REPOSITORY}/{target}", "Accept-Encoding: gzip")
     assert (got.status, got.code) == (502, "UNAVAILABLE")

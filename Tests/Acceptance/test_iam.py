@@ -1,4 +1,4 @@
-"""The policies under deploy/iam: of the right shape, of actions that there are, for everything that Berth calls, and led to by the README."""
+"""The policies in deploy/iam: well-formed, with existing actions, covering all calls of Berth, and linked from the README."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 POLICIES = sorted((ROOT / "deploy/iam").glob("*.json"))
-# Permissions that no API operation is named after (Service Authorization Reference).
+# Permissions that have no API operation (Service Authorization Reference).
 WITHOUT_OPERATION = {"ecr:BatchImportUpstreamImage", "sts:GetServiceBearerToken"}
-# What cannot be limited to a repository.
+# Permissions that cannot be limited to a repository.
 ACCOUNT_WIDE = {"ecr:GetAuthorizationToken", "ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"}
 
 
 def statements(path: Path) -> list[tuple[set[str], str]]:
-    """Of each statement its actions and its resource."""
+    """The actions and the resource of each statement."""
     policy = json.loads(path.read_text())
     assert set(policy) == {"Version", "Statement"} and policy["Version"] == "2012-10-17"
     found = []
@@ -34,7 +34,7 @@ ALL = {action for path in POLICIES for actions, _ in statements(path) for action
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
-def test_a_policy_allows_what_there_is_and_no_more_than_it_must(path: Path) -> None:
+def test_a_policy_allows_existing_actions_and_no_more_resources_than_needed(path: Path) -> None:
     session = botocore.session.get_session()
     for actions, resource in statements(path):
         for action in actions - WITHOUT_OPERATION:
@@ -47,11 +47,11 @@ def test_a_policy_allows_what_there_is_and_no_more_than_it_must(path: Path) -> N
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
-def test_the_readme_says_when_to_take_it(path: Path) -> None:
+def test_the_readme_says_when_to_use_each_policy(path: Path) -> None:
     assert f"({path.relative_to(ROOT)})" in (ROOT / "README.md").read_text()
 
 
-def test_every_operation_that_berth_calls_is_allowed_by_some_policy() -> None:
+def test_every_operation_that_berth_calls_is_allowed_by_a_policy() -> None:
     called = set()
     for source in (ROOT / "Sources/AWS/ECR").glob("*.swift"):
         service = "ecr-public" if "SpencerFrontendService" in source.read_text() else "ecr"
@@ -59,5 +59,5 @@ def test_every_operation_that_berth_calls_is_allowed_by_some_policy() -> None:
     assert len(called) >= 7 and called <= ALL, called - ALL
 
 
-def test_a_pull_through_cache_and_the_public_registry_have_what_their_documentation_asks() -> None:
+def test_pull_through_caches_and_ecr_public_have_their_documented_permissions() -> None:
     assert {"ecr:BatchImportUpstreamImage", "ecr:CreateRepository"} | ACCOUNT_WIDE <= ALL

@@ -1,6 +1,6 @@
-"""A blob larger than memory allows for passes through in both framings, in little memory and without a temporary file.
+"""A blob larger than the available memory passes through in both framings, with little memory and without a temporary file.
 
-BERTH_TEST_BLOB_GIB is its size (6). The sandbox keeps it on disk until the test ends: where that lacks room the blob shrinks.
+BERTH_TEST_BLOB_GIB is its size (6). The sandbox keeps it on disk until the test ends; if there is not enough space, the blob is smaller.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GIB = 1 << 30
 RESIDENT_LIMIT_KIB = 64 * 1024
 SPARE_DISK = 3 * GIB
 SMALLEST = GIB // 4
-# The kernel counts what a process caused to be written to storage. A gateway writes its log and nothing else.
+# The kernel counts the bytes that a process caused to be written to storage. A gateway writes only its log.
 WRITTEN_LIMIT = 4 * MIB
 SAMPLE_SECONDS = 0.1
 
@@ -36,7 +36,7 @@ def blob_size(directory: Path) -> int:
     wanted = int(float(os.environ.get("BERTH_TEST_BLOB_GIB", "6")) * GIB)
     room = shutil.disk_usage(directory).free - SPARE_DISK
     if room < SMALLEST:
-        pytest.skip(f"{directory} has no room for a blob")
+        pytest.skip(f"{directory} has no space for a blob")
     if room < wanted:
         print(f"only {room // MIB} MiB of disk are free: the blob shrinks from {wanted // MIB} MiB")
     return min(wanted, room) // MIB * MIB
@@ -44,7 +44,7 @@ def blob_size(directory: Path) -> int:
 
 @dataclass
 class Blob:
-    """Its content is made anew for each pass; only its digest is kept."""
+    """Generates its content anew for each pass and stores only the digest."""
 
     size: int
     seed: int = field(default_factory=lambda: int.from_bytes(os.urandom(7), "big"))
@@ -63,12 +63,12 @@ class Blob:
             yield piece
 
     def digest(self) -> str:
-        """Right once the content has been hashed."""
+        """Valid once the content has been hashed."""
         return "sha256:" + self.hash.hexdigest()
 
 
 class Watch:
-    """Samples a gateway while bytes pass: its resident memory, and the regular files it has open for writing."""
+    """Samples a gateway during transfers: its resident memory, and the regular files that it has open for writing."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -117,12 +117,12 @@ def push(client: RegistryClient, framing: str, repository: str, blob: Blob) -> N
         client.push_chunked(repository, blob.hashed_content(), blob.hash)
     else:
         for _ in blob.hashed_content():
-            pass  # this framing names the digest before the content
+            pass  # this framing needs the digest before the content
         client.push_sized(repository, blob.content(), blob.size, blob.digest())
 
 
 def tag(client: RegistryClient, repository: str, blob: Blob) -> None:
-    """ECR gives out a blob only once a manifest refers to it (wire 1.4)."""
+    """ECR serves a blob only after a manifest refers to it (ECR 1.4)."""
     config = encode({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}})
     client.push_blob(repository, config)
     layers = [{"mediaType": LAYER_TYPE, "digest": blob.digest(), "size": blob.size}]
@@ -142,7 +142,7 @@ def pulled_digest(client: RegistryClient, repository: str, blob: Blob) -> str:
 
 
 @pytest.mark.parametrize("framing", ["sized", "chunked"])
-def test_a_blob_of_gibibytes_needs_little_memory_and_no_file(
+def test_a_blob_of_several_gib_needs_little_memory_and_no_file(
     framing: str, own_sandbox: Sandbox, start_gateway: StartGateway, own_directory: Path
 ) -> None:
     repository = f"large/{framing}"

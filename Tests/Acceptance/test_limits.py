@@ -1,4 +1,4 @@
-"""Bounds hold for the whole gateway, whichever worker a connection lands on, and who keeps to them is not held back by who does not."""
+"""Limits apply to the whole gateway, whichever worker accepts a connection, and a client within its limits is not affected by others."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def test_connections_are_counted_over_all_workers(sandbox: Sandbox, start_gatewa
             assert int(turned_away.fields["retry-after"]) >= 1 and re.fullmatch(DATE, turned_away.fields["date"])
             assert turned_away.error and turned_away.error["detail"] == {"request_id": turned_away.request_id}
             assert gateway.access_line(turned_away)["end"] == "turned_away"
-    wait_until(lambda: request(gateway.plain, "GET", "/v2/", authorization=GOOD).status == 200, "room again", 5)
+    wait_until(lambda: request(gateway.plain, "GET", "/v2/", authorization=GOOD).status == 200, "a free connection", 5)
 
 
-def test_the_right_password_passes_on_every_worker_while_its_address_is_held_off(
+def test_the_right_password_passes_on_every_worker_while_guesses_are_throttled(
     sandbox: Sandbox, start_gateway: StartGateway
 ) -> None:
     gateway = start_gateway(sandbox, workers=2)
@@ -46,7 +46,7 @@ def test_the_right_password_passes_on_every_worker_while_its_address_is_held_off
     assert {request(gateway.plain, "GET", "/v2/", authorization=GOOD).status for _ in range(20)} == {200}
 
 
-def test_a_dual_stack_listener_tells_its_clients_of_ipv4_apart(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_a_dual_stack_listener_distinguishes_ipv4_clients(sandbox: Sandbox, start_gateway: StartGateway) -> None:
     gateway = start_gateway(sandbox, listeners=[{"address": "[::]:0"}, *default_listeners(None)])
     port = next(int(line["address"].rpartition(":")[2]) for line in gateway.log_lines() if "[::]" in line.get("address", ""))
 
@@ -59,7 +59,7 @@ def test_a_dual_stack_listener_tells_its_clients_of_ipv4_apart(sandbox: Sandbox,
     wait_until(lambda: "127.0.0.3" in clients(gateway), "an access line", 5)
 
 
-def test_receivers_that_do_not_read_cost_little(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_receivers_that_do_not_read_cost_little_memory(sandbox: Sandbox, start_gateway: StartGateway) -> None:
     image = blob_image(os.urandom(16 * MIB))
     gateway = start_gateway(sandbox)
     gateway.wait_until_ready()
@@ -75,13 +75,13 @@ def test_receivers_that_do_not_read_cost_little(sandbox: Sandbox, start_gateway:
             connection.send_head("GET", target, {"Authorization": GOOD})
             assert connection.receive_final_head().status == 200
         grown = settled(gateway) - before
-        # The contract's 96 KiB, and a third more for what the allocator keeps between its pieces.
+        # The promised 96 KiB, and a third more for the allocator's overhead.
         assert grown / count < 128, f"{grown / count:.0f} KiB for each"
-    wait_until(lambda: gateway.resident_kib() - before < grown / 2, "memory given back", 60)
+    wait_until(lambda: gateway.resident_kib() - before < grown / 2, "freed memory", 60)
 
 
 @pytest.mark.parametrize("listener", ["plain", "tls"])
-def test_an_idle_connection_gives_back_what_its_request_took(sandbox: Sandbox, start_gateway: StartGateway, listener: str) -> None:
+def test_an_idle_connection_frees_the_memory_of_its_request(sandbox: Sandbox, start_gateway: StartGateway, listener: str) -> None:
     gateway = start_gateway(sandbox, limits={"connections_per_client": 5000})
     address, count = getattr(gateway, listener), 1000
     request(address, "GET", "/v2/", authorization=GOOD)
@@ -90,13 +90,13 @@ def test_an_idle_connection_gives_back_what_its_request_took(sandbox: Sandbox, s
         for _ in range(count):
             connection = held.enter_context(Connection(address))
             assert connection.request("GET", "/v2/", {"X-Filler": "a" * 31_000}, authorization=GOOD).status == 200
-        # The head alone took 31 KiB. OpenSSL's own part of a TLS connection is 14 KiB.
+        # The head alone took 31 KiB. OpenSSL needs 14 KiB for a TLS connection.
         bound = 16 if listener == "plain" else 30
         wait_until(lambda: (gateway.resident_kib() - before) / count < bound, f"less than {bound} KiB each", 30)
 
 
 def settled(gateway: Gateway) -> int:
-    """The resident size once it stands still: the stalled streams have filled what there is to fill."""
+    """The resident size once it no longer changes: the buffers of the stalled streams are then full."""
     sizes = [0]
 
     def still() -> bool:
@@ -118,8 +118,8 @@ def test_logins_are_counted_by_the_client_behind_a_trusted_proxy(sandbox: Sandbo
     def login(forwarded: str, password: str) -> int:
         return request(gateway.plain, "GET", "/v2/", {"X-Forwarded-For": forwarded}, authorization=basic("ci", password)).status
 
-    with Connection(gateway.plain):  # the proxy's own address is under no limit of one client
-        # What a client writes itself stands before what the proxy adds.
+    with Connection(gateway.plain):  # the limit for one client does not apply to the proxy's own address
+        # An entry written by the client comes before the one that the proxy adds.
         assert [login(f"198.51.100.{number}, 192.0.2.1", f"guess {number}") for number in range(11)][-1] == 429
         assert login("192.0.2.1, 192.0.2.2", PASSWORD) == 200
         assert login("192.0.2.3, 127.0.0.9", PASSWORD) == 200, "a proxy behind a proxy"
@@ -127,7 +127,7 @@ def test_logins_are_counted_by_the_client_behind_a_trusted_proxy(sandbox: Sandbo
     assert "198.51.100.1" not in clients(gateway)
 
 
-def test_the_client_behind_a_proxy_is_known_however_it_is_written(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_every_spelling_of_the_client_behind_a_proxy_is_recognized(sandbox: Sandbox, start_gateway: StartGateway) -> None:
     gateway = start_gateway(sandbox, listeners=[{"address": "127.0.0.1:0", "trusted_proxies": ["127.0.0.0/8", "::ffff:10.0.0.0/104"]}])
     spellings = {
         "192.0.2.1:4711": "192.0.2.1", '"192.0.2.1:_port"': "192.0.2.1", "192.0.2.1, ,": "192.0.2.1", "[2001:db8::1]": "2001:db8::1",
@@ -137,12 +137,12 @@ def test_the_client_behind_a_proxy_is_known_however_it_is_written(sandbox: Sandb
     }  # fmt: skip
     found = {}
     for spelling in spellings:
-        answer = request(gateway.plain, "GET", "/v2/", {"X-Forwarded-For": spelling}, authorization=GOOD)
-        found[spelling] = gateway.access_line(answer)["client"]
+        response = request(gateway.plain, "GET", "/v2/", {"X-Forwarded-For": spelling}, authorization=GOOD)
+        found[spelling] = gateway.access_line(response)["client"]
     assert found == spellings
 
 
-def test_forwarded_fields_of_anybody_else_are_not_believed(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_forwarded_fields_from_untrusted_addresses_are_ignored(sandbox: Sandbox, start_gateway: StartGateway) -> None:
     gateway = start_gateway(sandbox, listeners=[{"address": "127.0.0.1:0", "trusted_proxies": ["10.0.0.0/8"]}])
     fields = {"X-Forwarded-For": "192.0.2.1"}
     guesses = [
@@ -155,5 +155,5 @@ def test_forwarded_fields_of_anybody_else_are_not_believed(sandbox: Sandbox, sta
 
 
 def clients(gateway: Gateway) -> set[str]:
-    """Whom the access lines name."""
+    """The clients in the access lines."""
     return {line["client"] for line in gateway.log_lines() if "client" in line}

@@ -1,4 +1,4 @@
-"""Lists, deletions and referrers as the specification has them, whatever the upstream has."""
+"""Lists, deletions and referrers as specified, whatever the upstream supports."""
 
 from __future__ import annotations
 
@@ -38,30 +38,30 @@ def client(filled: Gateway) -> Iterator[RegistryClient]:
 
 
 def pages(client: RegistryClient, target: str, key: str) -> list[list[str]]:
-    """What following each Link gives."""
+    """All pages, by following each Link."""
     found = []
     while target:
-        answer = client.expect((200,), "GET", target)
-        assert answer.fields["content-type"].startswith("application/json")
-        found.append(json.loads(answer.body)[key])
-        link = re.fullmatch(r'<(/v2/[^>]*)>; rel="next"', answer.fields.get("link", ""))
+        response = client.expect((200,), "GET", target)
+        assert response.fields["content-type"].startswith("application/json")
+        found.append(json.loads(response.body)[key])
+        link = re.fullmatch(r'<(/v2/[^>]*)>; rel="next"', response.fields.get("link", ""))
         target = link[1] if link else ""
     return found
 
 
-def test_tags_come_whole_and_in_order(client: RegistryClient) -> None:
-    answer = client.expect((200,), "GET", f"/v2/{REPOSITORY}/tags/list")
-    assert json.loads(answer.body) == {"name": REPOSITORY, "tags": TAGS} and "link" not in answer.fields
+def test_tags_are_complete_and_in_order(client: RegistryClient) -> None:
+    response = client.expect((200,), "GET", f"/v2/{REPOSITORY}/tags/list")
+    assert json.loads(response.body) == {"name": REPOSITORY, "tags": TAGS} and "link" not in response.fields
 
 
 @pytest.mark.parametrize("n", [1, 4, 26, 27, 28, 1001])
-def test_pages_of_tags_are_the_whole(client: RegistryClient, n: int) -> None:
+def test_pages_of_tags_are_complete(client: RegistryClient, n: int) -> None:
     found = pages(client, f"/v2/{REPOSITORY}/tags/list?n={n}", "tags")
     assert [tag for page in found for tag in page] == TAGS
     assert all(len(page) == n for page in found[:-1]) and 0 < len(found[-1]) <= n
 
 
-def test_last_is_any_name(client: RegistryClient) -> None:
+def test_last_may_be_any_name(client: RegistryClient) -> None:
     def after(last: str, more: str = "") -> list[str]:
         return json.loads(client.expect((200,), "GET", f"/v2/{REPOSITORY}/tags/list?last={last}{more}").body)["tags"]
 
@@ -70,26 +70,26 @@ def test_last_is_any_name(client: RegistryClient) -> None:
     assert after(TAGS[-1]) == [] and after("~") == []
 
 
-def test_no_tags_are_asked_for_and_none_come(client: RegistryClient) -> None:
-    answer = client.expect((200,), "GET", f"/v2/{REPOSITORY}/tags/list?n=0")
-    assert json.loads(answer.body)["tags"] == [] and "link" not in answer.fields
+def test_n_0_returns_no_tags(client: RegistryClient) -> None:
+    response = client.expect((200,), "GET", f"/v2/{REPOSITORY}/tags/list?n=0")
+    assert json.loads(response.body)["tags"] == [] and "link" not in response.fields
 
 
 @pytest.mark.parametrize("n", ["9999999999", "0" * 30 + "1001", "9" * 40])
-def test_a_bound_of_many_digits_is_one(client: RegistryClient, n: str) -> None:
-    answer = client.expect((200,), "GET", f"/v2/{REPOSITORY}/tags/list?n={n}")
-    assert json.loads(answer.body)["tags"] == TAGS and "link" not in answer.fields
+def test_a_large_n_is_accepted(client: RegistryClient, n: str) -> None:
+    response = client.expect((200,), "GET", f"/v2/{REPOSITORY}/tags/list?n={n}")
+    assert json.loads(response.body)["tags"] == TAGS and "link" not in response.fields
     assert REPOSITORY in json.loads(client.expect((200,), "GET", f"/v2/_catalog?n={n}").body)["repositories"]
     referrers = client.expect((200,), "GET", f"/v2/{REPOSITORY}/referrers/{digest_of(b'x')}?n={n}")
     assert json.loads(referrers.body)["manifests"] == []
 
 
 @pytest.mark.parametrize("n", ["-1", "x", "", "1x"])
-def test_a_number_that_is_none_is_refused(client: RegistryClient, n: str) -> None:
+def test_an_invalid_n_is_rejected(client: RegistryClient, n: str) -> None:
     assert client.expect((400,), "GET", f"/v2/{REPOSITORY}/tags/list?n={n}").code == "UNSUPPORTED"
 
 
-def test_more_tags_than_ecr_gives_at_once(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_more_tags_than_ecr_returns_at_once(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
     own_sandbox.create_repositories(REPOSITORY)
     gateway = start_gateway(own_sandbox)
     gateway.wait_until_ready()
@@ -106,10 +106,10 @@ def test_more_tags_than_ecr_gives_at_once(own_sandbox: Sandbox, start_gateway: S
 
 
 @pytest.mark.parametrize("has_catalog", [True, False])
-def test_the_catalog_is_what_the_principal_may_list(
+def test_the_catalog_has_what_the_user_may_list(
     own_sandbox: Sandbox, start_gateway: StartGateway, has_catalog: bool
 ) -> None:
-    """By the clients' names, also where the upstream lists only by its API."""
+    """By the clients' names, also if the upstream lists repositories only through its API."""
     own_sandbox.create_repositories("acme/a", "acme/b", "acme/secret/c", "other/d", "mirror/library/nginx")
     if not has_catalog:
         own_sandbox.add_fault(where="registry", match={"path_prefix": "/v2/_catalog"}, kind="status", status=404, times=-1)
@@ -170,7 +170,7 @@ def test_manifests_are_deleted_by_tag_and_by_digest(
 
 @pytest.mark.parametrize("has_endpoint", [True, False])
 def test_referrers_are_listed_and_filtered(own_sandbox: Sandbox, start_gateway: StartGateway, has_endpoint: bool) -> None:
-    """Without the API they are at the tag where clients keep them."""
+    """Without the API, they are at the tag where clients store them."""
     own_sandbox.create_repositories(REPOSITORY)
     own_sandbox.switch(referrers=has_endpoint)
     gateway = start_gateway(own_sandbox)
@@ -201,7 +201,7 @@ def test_referrers_are_listed_and_filtered(own_sandbox: Sandbox, start_gateway: 
 # Manifests.
 
 
-def test_a_manifest_is_named_by_its_digest(client: RegistryClient) -> None:
+def test_a_manifest_has_its_digest(client: RegistryClient) -> None:
     by_tag = client.expect((200,), "GET", f"/v2/{REPOSITORY}/manifests/b")
     digest = digest_of(by_tag.body)
     assert by_tag.fields["docker-content-digest"] == digest
@@ -212,10 +212,10 @@ def test_a_manifest_is_named_by_its_digest(client: RegistryClient) -> None:
     client.expect((202,), "DELETE", f"/v2/{REPOSITORY}/manifests/again")
 
 
-def test_a_manifest_that_is_none_is_the_clients_mistake(client: RegistryClient) -> None:
+def test_an_invalid_manifest_is_a_client_error(client: RegistryClient) -> None:
     fields = {"Content-Type": MANIFEST_TYPE}
-    answer = client.expect((400,), "PUT", f"/v2/{REPOSITORY}/manifests/bad", fields, b"{")
-    assert answer.code == "MANIFEST_INVALID" and "JSON" in answer.error["message"]
+    response = client.expect((400,), "PUT", f"/v2/{REPOSITORY}/manifests/bad", fields, b"{")
+    assert response.code == "MANIFEST_INVALID" and "JSON" in response.error["message"]
     orphan = encode({"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": descriptor(CONFIG_TYPE, b"absent"), "layers": []})
-    answer = client.expect((400, 404), "PUT", f"/v2/{REPOSITORY}/manifests/bad", fields, orphan)
-    assert answer.code == "MANIFEST_BLOB_UNKNOWN" and REPOSITORY in answer.error["message"]
+    response = client.expect((400, 404), "PUT", f"/v2/{REPOSITORY}/manifests/bad", fields, orphan)
+    assert response.code == "MANIFEST_BLOB_UNKNOWN" and REPOSITORY in response.error["message"]

@@ -1,4 +1,4 @@
-"""Honest users while others guess: what proved right passes, at once and always; what proved wrong locks nobody else out."""
+"""Users with the right password while others guess: a login that has succeeded passes at once and always, and a wrong one locks out nobody else."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from harness.sandbox import Sandbox
 from harness.wire import Connection, basic, request
 
 GOOD = basic("ci", PASSWORD)
-# Hashes at cost 12 take a quarter of a second each, and two are made at once: far more wait than there is room for.
+# A hash at cost 12 takes a quarter of a second, and two run at a time, so that far more are waiting than the queue holds.
 GUESSERS = 300
 
 
 def dear(name: str, password: str = PASSWORD) -> dict[str, object]:
-    """A user whose hash takes long, made by htpasswd."""
+    """A user whose hash is slow, made by htpasswd."""
     require("htpasswd")
     line = run("htpasswd", "-niBC", "12", name, input=password).strip()
     return {"name": name, "password_hash": line.partition(":")[2], "access": EVERYTHING}
@@ -30,12 +30,12 @@ def dear(name: str, password: str = PASSWORD) -> dict[str, object]:
 
 @contextmanager
 def guessing(gateway: Gateway) -> Iterator[None]:
-    """As many addresses as the queue of hashes does not hold, each with a guess of its own, until the block is over."""
+    """Guesses from more addresses than the queue of hashes holds, until the block ends."""
     over = threading.Event()
 
     def guess(number: int) -> None:
         source = f"127.1.{number // 250}.{number % 250 + 1}"
-        for attempt in range(9):  # below each address's own bound
+        for attempt in range(9):  # below the limit of each address
             if over.is_set():
                 return
             with Connection(gateway.plain, source=source) as connection:
@@ -53,7 +53,7 @@ def guessing(gateway: Gateway) -> Iterator[None]:
             guesser.join(120)
 
 
-def test_proven_logins_pass_while_others_guess_and_after_a_reload(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_known_logins_pass_while_others_guess_and_after_a_reload(sandbox: Sandbox, start_gateway: StartGateway) -> None:
     gateway = start_gateway(sandbox, users=[dear("ci")], limits={"connections_per_client": 1000})
 
     def logins() -> set[int]:
@@ -71,7 +71,7 @@ def test_proven_logins_pass_while_others_guess_and_after_a_reload(sandbox: Sandb
     assert busy > 0
 
 
-def test_one_wrong_password_over_and_over_locks_nobody_out(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_the_same_wrong_password_locks_nobody_out(sandbox: Sandbox, start_gateway: StartGateway) -> None:
     gateway = start_gateway(sandbox, users=[user("ci", "**"), user("other", "**")])
     stale = [request(gateway.plain, "GET", "/v2/", authorization=basic("ci", "of last year")).status for _ in range(50)]
     assert set(stale) == {401}
@@ -79,19 +79,19 @@ def test_one_wrong_password_over_and_over_locks_nobody_out(sandbox: Sandbox, sta
     assert request(gateway.plain, "GET", "/v2/", authorization=basic("other", PASSWORD)).status == 200
 
 
-def test_guesses_at_one_user_hold_back_that_user_alone(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_guesses_at_one_user_throttle_only_that_user(sandbox: Sandbox, start_gateway: StartGateway) -> None:
     gateway = start_gateway(sandbox, users=[user("ci", "**"), user("other", "**")])
     guesses = [request(gateway.plain, "GET", "/v2/", authorization=basic("ci", f"guess {number}")) for number in range(11)]
     assert [guess.status for guess in guesses] == [401] * 10 + [429]
     assert int(guesses[-1].fields["retry-after"]) >= 1
     assert request(gateway.plain, "GET", "/v2/", authorization=basic("other", PASSWORD)).status == 200
-    # Over all users an address has ten times as many.
+    # All users of one address together have ten times as many.
     names = [request(gateway.plain, "GET", "/v2/", authorization=basic(f"name {number}", "guess")).status for number in range(91)]
     assert names == [401] * 90 + [429]
 
 
-def test_an_unknown_user_costs_what_the_dearest_hash_costs(sandbox: Sandbox, start_gateway: StartGateway) -> None:
-    """Compared in one run: by the time nobody is to learn who exists, whichever user stands first."""
+def test_an_unknown_user_takes_as_long_as_the_slowest_hash(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    """Compared within one run: the time must not tell who exists, whichever user is listed first."""
     gateway = start_gateway(sandbox, users=[user("cheap", "**"), dear("ci")])
 
     def seconds(name: str) -> float:

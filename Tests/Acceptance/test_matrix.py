@@ -1,4 +1,4 @@
-"""Real clients x operations, through Berth: before the sandbox with every quirk, and before moto with docker-registry."""
+"""Operations of real clients through Berth: in front of the sandbox with all quirks, and in front of moto with docker-registry."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
 from harness.tls import Authority, Certificate
 
-UPSTREAMS = {"sandbox": "gateway", "moto": "moto_gateway"}  # and the gateway before it
+UPSTREAMS = {"sandbox": "gateway", "moto": "moto_gateway"}  # and the gateway in front of it
 SIZES = (200, MIB)
 BROKEN_AT = 100_000  # bytes of a layer
 
 
 @dataclass
 class World:
-    """What an operation works with."""
+    """Everything that an operation uses."""
 
     upstream: Upstream
     login: Login
-    mirror: Login  # a gateway that is registered as a mirror of docker.io
-    repository: str  # this cell's own
+    mirror: Login  # a gateway that is configured as a mirror of docker.io
+    repository: str  # used by this cell only
     layout: Path
     index_layout: Path
 
     def registry(self) -> RegistryClient:
-        """Over a connection of its own, to look at what a client has done."""
+        """A connection of the test's own, to check what a client has done."""
         return RegistryClient(self.login.address, self.login.username, self.login.password)
 
     def digest(self, name: str) -> str:
@@ -54,7 +54,7 @@ class World:
         self.upstream.create_repositories(*repositories)
 
 
-# The operations. Each asks the client, and then the registry whether it is true.
+# The operations. Each runs the client, and then checks the result at the registry.
 
 
 def log_in(client: Any, world: World) -> None:
@@ -80,8 +80,8 @@ def push_index(client: Any, world: World) -> None:
     assert client.push_index(world.login, name, world.index_layout) == world.digest(name)
     with world.registry() as registry:
         accept = {"Accept": f"{INDEX_TYPE}, application/vnd.docker.distribution.manifest.list.v2+json"}
-        answer = registry.expect((200,), "GET", f"/v2/{world.repository}/manifests/v1", accept)
-        for entry in json.loads(answer.body)["manifests"]:
+        response = registry.expect((200,), "GET", f"/v2/{world.repository}/manifests/v1", accept)
+        for entry in json.loads(response.body)["manifests"]:
             accept = {"Accept": entry["mediaType"]}
             registry.expect((200,), "HEAD", f"/v2/{world.repository}/manifests/{entry['digest']}", accept)
 
@@ -90,12 +90,12 @@ def pull_index(client: Any, world: World) -> None:
     with world.registry() as registry:
         digest = push_layout(registry, world.repository, "v1", world.index_layout)
         children = [entry["digest"] for entry in json.loads(layout_blob(world.index_layout, digest))["manifests"]]
-    # podman and buildah name the image of their own platform that they took.
+    # podman and buildah report the image of their own platform.
     assert client.pull_index(world.login, f"{world.repository}:v1") in [digest, *children]
 
 
 def push_to_a_second_repository(client: Client, world: World) -> None:
-    """Where clients try a mount: the layers are at the first one."""
+    """Clients try a mount here, because the layers are in the first repository."""
     other = f"{world.repository}-2"
     world.create(other)
     client.push(world.login, f"{world.repository}:v1", world.layout)
@@ -114,7 +114,7 @@ def interrupted_pull(client: Client, world: World) -> None:
 
 
 def interrupted_push(client: Client, world: World) -> None:
-    """Some clients try again by themselves; the user of another one does."""
+    """Some clients retry by themselves; for the others, the user does."""
     assert isinstance(world.upstream, Sandbox)
     for method in ("PATCH", "PUT"):
         match = {"method": method, "path_prefix": f"/v2/{world.repository}/blobs/"}
@@ -125,7 +125,7 @@ def interrupted_push(client: Client, world: World) -> None:
                 pushed = client.push(world.login, f"{world.repository}:v1", world.layout)
                 break
             except AssertionError:
-                assert trial < 2, "a push that was broken off twice cannot be made a third time"
+                assert trial < 2, "a push that was interrupted twice fails the third time"
     finally:
         world.upstream.clear_faults()
     assert client.pull(world.login, f"{world.repository}:v1") == pushed
@@ -169,23 +169,23 @@ def artifact_with_subject(client: Any, world: World) -> None:
         subject = registry.pull_manifest(world.repository, "v1")
         media_type = json.loads(subject)["mediaType"]
         pushed = client.push_referrer(world.login, f"{world.repository}:signature", (media_type, digest_of(subject), len(subject)))
-        answer = registry.expect((200,), "GET", f"/v2/{world.repository}/referrers/{digest_of(subject)}")
-    if isinstance(world.upstream, Sandbox):  # docker-registry has no such list, and this client keeps none at a tag
-        assert [entry["digest"] for entry in json.loads(answer.body)["manifests"]] == [pushed]
+        response = registry.expect((200,), "GET", f"/v2/{world.repository}/referrers/{digest_of(subject)}")
+    if isinstance(world.upstream, Sandbox):  # docker-registry has no referrers API, and this client writes no fallback tag
+        assert [entry["digest"] for entry in json.loads(response.body)["manifests"]] == [pushed]
 
 
 def copy_of_an_artifact(client: Any, world: World) -> None:
-    """Its manifest comes as it is, subject and all."""
+    """Its manifest is unchanged, including the subject."""
     with world.registry() as registry:
         subject = layout_blob(world.layout, push_layout(registry, world.repository, "v1", world.layout))
         pushed = client.push_artifact(world.login, f"{world.repository}:sbom", artifact_layout(subject, world.layout.parent / "artifact"))
-        answer = registry.expect((200,), "GET", f"/v2/{world.repository}/referrers/{digest_of(subject)}")
+        response = registry.expect((200,), "GET", f"/v2/{world.repository}/referrers/{digest_of(subject)}")
     if isinstance(world.upstream, Sandbox):
-        assert [entry["digest"] for entry in json.loads(answer.body)["manifests"]] == [pushed]
+        assert [entry["digest"] for entry in json.loads(response.body)["manifests"]] == [pushed]
 
 
 def mirror(client: Any, world: World) -> None:
-    """`docker pull name`, as docker.io's own, by way of a gateway that has it in a repository of another name."""
+    """`docker pull name` for a name of docker.io, through a gateway that has it in a repository of another name."""
     name = world.repository.replace("/", "-")
     world.create(f"docker-hub/library/{name}")
     with RegistryClient(world.login.address, world.login.username, world.login.password) as registry:
@@ -212,7 +212,7 @@ OPERATIONS: dict[str, tuple[Callable[[Any, World], None], str]] = {
     "delete": (delete, "delete"),
     "mirror of docker.io": (mirror, "pull_mirrored"),
 }
-FAULTS = {"interrupted pull", "interrupted push"}  # only the sandbox has them on demand
+FAULTS = {"interrupted pull", "interrupted push"}  # only the sandbox can inject them
 
 CELLS = [
     (upstream, operation, client)
@@ -224,7 +224,7 @@ CELLS = [
 
 
 def push_layout(registry: RegistryClient, repository: str, tag: str, layout: Path) -> str:
-    """All that an OCI layout's index leads to; the digest of what it is about."""
+    """Pushes everything that an OCI layout's index refers to; returns the digest of the index's entry."""
     entry = json.loads((layout / "index.json").read_text())["manifests"][0]
 
     def push_manifest(entry: dict[str, Any], reference: str) -> None:
@@ -245,7 +245,7 @@ def layout_blob(layout: Path, digest: str) -> bytes:
 
 
 def write_index_layout(images: dict[str, Image], directory: Path) -> Path:
-    """An index of one image for each architecture, as an OCI layout."""
+    """An index with one image for each architecture, as an OCI layout."""
     entries = []
     for number, (architecture, image) in enumerate(images.items()):
         write_layout(image, directory / str(number))
@@ -264,7 +264,7 @@ def write_index_layout(images: dict[str, Image], directory: Path) -> Path:
 
 
 def artifact_layout(subject: bytes, directory: Path) -> Path:
-    """What refers to a manifest, as an OCI layout."""
+    """An artifact that refers to a manifest, as an OCI layout."""
     image = runnable_image((500,))
     content = json.loads(image.manifest) | {
         "subject": descriptor(MANIFEST_TYPE, subject),
@@ -283,14 +283,14 @@ def image_of(architecture: str) -> Image:
 
 @pytest.fixture(scope="session")
 def layouts(directory: Path) -> tuple[Path, Path]:
-    """Of an image, and of an index."""
+    """The layouts of an image and of an index."""
     images = {architecture: image_of(architecture) for architecture in (ARCHITECTURE, "s390x")}
     return write_layout(runnable_image(SIZES), directory / "small"), write_index_layout(images, directory / "index")
 
 
 @pytest.fixture(scope="session")
 def mirrors(berth: Path, directory: Path, authority: Authority, certificate: Certificate) -> Iterator[Callable[[str, Upstream], Gateway]]:
-    """A gateway that docker.io is mirrored by: docker calls the names under library/, containerd says the registry it means."""
+    """Gateways that mirror docker.io: docker asks for names under library/, containerd sends the registry that it means."""
     started: dict[str, Gateway] = {}
 
     def start(name: str, upstream: Upstream) -> Gateway:

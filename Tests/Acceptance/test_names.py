@@ -1,5 +1,5 @@
-"""Names: a resolver that failed is made anew, a changed one is taken up, an address is not kept past its life, and both `/readyz` and `check`
-tell the truth about it."""
+"""DNS: a failed resolver is replaced, a changed resolv.conf is read, an address is not used beyond its TTL, and both `/readyz` and `check` report
+the true state."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def name_server() -> Iterator[NameServer]:
 
 
 def named(sandbox: Sandbox) -> dict[str, Any]:
-    """The sandbox's registry behind a name, as AWS's is."""
+    """The sandbox's registry under a DNS name, like AWS's."""
     registry = f"{sandbox.registry_host}:443"
     port = sandbox.upstream["connect_to"][registry].rpartition(":")[2]
     return sandbox.upstream | {"connect_to": sandbox.upstream["connect_to"] | {registry: f"{NAME}:{port}"}}
@@ -44,20 +44,20 @@ def tags(gateway: Gateway) -> int:
 
 
 @pytest.mark.parametrize("first", ["", "nameserver 127.0.0.98\n"], ids=["empty", "wrong"])
-def test_a_resolver_that_failed_is_made_anew_and_readyz_tells(
+def test_a_failed_resolver_is_replaced_and_readyz_reports_it(
     berth: Path, own_directory: Path, own_sandbox: Sandbox, start_gateway: StartGateway, name_server: NameServer, first: str
 ) -> None:
     own_sandbox.create_repositories("team/app")
     program, file = with_resolver(berth, own_directory, first)
     gateway = start_gateway(own_sandbox, program=program, **named(own_sandbox))
-    wait_until(lambda: gateway.ready().status == 503 and NAME in gateway.ready().body.decode(), "the truth about the name", 30)
+    wait_until(lambda: gateway.ready().status == 503 and NAME in gateway.ready().body.decode(), "the failed name in /readyz", 30)
     assert tags(gateway) in (502, 504)
     file.write_text(name_server.line)
-    wait_until(lambda: tags(gateway) == 200, "a resolver made anew", 30)
+    wait_until(lambda: tags(gateway) == 200, "a new resolver", 30)
     wait_until(lambda: gateway.ready().status == 200, "readiness", 30)
 
 
-def test_an_address_is_not_kept_past_its_life(
+def test_an_address_is_not_used_beyond_its_ttl(
     berth: Path, own_directory: Path, own_sandbox: Sandbox, start_gateway: StartGateway, name_server: NameServer
 ) -> None:
     own_sandbox.create_repositories("team/app")
@@ -71,7 +71,7 @@ def test_an_address_is_not_kept_past_its_life(
     assert tags(gateway) == 200
 
 
-def test_check_tells_that_a_name_cannot_be_resolved(
+def test_check_reports_a_name_that_cannot_be_resolved(
     berth: Path, own_directory: Path, own_sandbox: Sandbox, name_server: NameServer
 ) -> None:
     program, file = with_resolver(berth, own_directory, "")

@@ -1,4 +1,4 @@
-"""Where nothing but a proxy leads out, calls to AWS and transfers go through it."""
+"""Where only a proxy reaches the outside, calls to AWS and transfers go through it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_push_and_a_pull_through_a_proxy(
     assert "p@ss" not in gateway.program.err and "p%40ss" not in gateway.program.err
 
 
-def test_what_no_proxy_names_and_connect_to_dials_goes_without(
+def test_no_proxy_and_connect_to_bypass_the_proxy(
     own_sandbox: Sandbox, start_gateway: StartGateway, start_proxy: Callable[..., ForwardProxy]
 ) -> None:
     own_sandbox.create_repositories(REPOSITORY)
@@ -63,16 +63,16 @@ def test_what_no_proxy_names_and_connect_to_dials_goes_without(
 
 
 @pytest.mark.parametrize("excepted", [".AMAZONAWS.com.", "amazonaws.com:443", "*.amazonaws.com."])
-def test_what_no_proxy_names_goes_without_however_it_is_written(
+def test_no_proxy_works_in_every_spelling(
     own_sandbox: Sandbox, start_gateway: StartGateway, start_proxy: Callable[..., ForwardProxy], excepted: str
 ) -> None:
-    """Transfers and the calls to AWS alike: nobody but the proxy could have resolved these names."""
+    """For transfers and calls to AWS alike. Only the proxy can resolve these names."""
     proxy = start_proxy()
     gateway = start_gateway(own_sandbox, {"HTTPS_PROXY": proxy.url, "NO_PROXY": f"localhost, {excepted}"}, connect_to={})
     wait_until(lambda: "GetAuthorizationToken" in gateway.program.err, "a call", 20)
     gateway.stop()
     assert not proxy.asked
-    # The calls that bring a token go by the proxy, and transfers around it.
+    # The calls for the token use the proxy, transfers do not.
     registry = own_sandbox.registry_host.upper() + ".:443"
     gateway = start_gateway(own_sandbox, {"HTTPS_PROXY": proxy.url, "NO_PROXY": registry}, connect_to={})
     gateway.wait_until_ready()
@@ -81,22 +81,22 @@ def test_what_no_proxy_names_goes_without_however_it_is_written(
     assert not any(target.startswith(own_sandbox.facts["account"]) for target in proxy.asked), proxy.asked
 
 
-def test_a_proxy_that_refuses_is_named(
+def test_an_error_of_the_proxy_is_reported(
     own_sandbox: Sandbox, start_gateway: StartGateway, start_proxy: Callable[..., ForwardProxy]
 ) -> None:
     proxy = start_proxy()
     gateway = start_gateway(own_sandbox, {"HTTPS_PROXY": proxy.url}, connect_to={})
     gateway.wait_until_ready()
     proxy.status = 403
-    answer = request(
+    response = request(
         gateway.plain, "GET", f"/v2/{REPOSITORY}/tags/list", authorization=basic(gateway.username, gateway.password))
-    assert (answer.status, answer.code) == (502, "UNAVAILABLE")
-    line = gateway.access_line(answer)
+    assert (response.status, response.code) == (502, "UNAVAILABLE")
+    line = gateway.access_line(response)
     assert "the proxy 127.0.0.1" in line["reason"] and "status 403" in line["reason"], line
 
 
 @pytest.mark.parametrize("value", ["socks5://127.0.0.1:1080", "https://127.0.0.1:3128", "http://:pass", "http://a b:1"])
-def test_a_proxy_that_transfers_cannot_use_is_refused_at_the_start(
+def test_a_proxy_url_that_transfers_cannot_use_is_rejected_at_start(
     berth: Path, sandbox: Sandbox, own_directory: Path, value: str
 ) -> None:
     environment = clean_environment(sandbox.environment | {
@@ -107,10 +107,10 @@ def test_a_proxy_that_transfers_cannot_use_is_refused_at_the_start(
     assert "HTTPS_PROXY" in done.stderr and "http://proxy.example:3128" in done.stderr and "pass" not in done.stderr
 
 
-def test_an_error_leaves_its_connection_to_the_next_request(
+def test_an_error_leaves_its_connection_usable_for_the_next_request(
     own_sandbox: Sandbox, start_gateway: StartGateway, start_proxy: Callable[..., ForwardProxy]
 ) -> None:
-    """The proxy sees each connection that is made."""
+    """The proxy sees each new connection."""
     proxy = start_proxy()
     gateway = start_gateway(own_sandbox, {"HTTPS_PROXY": proxy.url}, connect_to={}, workers=1)
     gateway.wait_until_ready()

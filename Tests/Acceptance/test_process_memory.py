@@ -1,4 +1,4 @@
-"""What is in the program's memory stays there: no core file, no debugger of the same user, unless asked for."""
+"""The program's memory is private: no core file and no debugger of the same user, unless enabled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOBODY = 65534
 
 @pytest.fixture
 def program(berth: Path) -> str:
-    """Where somebody else than its builder may run it: what a process's memory belongs to shows only where that is not root."""
+    """A copy of the program that another user can run. The owner of a process's memory only shows if the user is not root."""
     require_root()
     copy = Path("/tmp") / f"berth-{os.getpid()}-{time.monotonic_ns()}"
     copy.write_bytes(berth.read_bytes())
@@ -39,7 +39,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.parametrize(("options", "owner"), [((), 0), (("--allow-core-dumps",), NOBODY)])
-def test_the_gateways_memory_is_nobodys_unless_asked_for(program: str, options: tuple[str, ...], owner: int) -> None:
+def test_the_gateways_memory_is_private_unless_core_dumps_are_allowed(program: str, options: tuple[str, ...], owner: int) -> None:
     admin = Address("127.0.0.1", free_port())
     environment = clean_environment({
         "BERTH_REGISTRY": "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "BERTH_USERNAME": "ci", "BERTH_PASSWORD": PASSWORD,
@@ -51,7 +51,7 @@ def test_the_gateways_memory_is_nobodys_unless_asked_for(program: str, options: 
     try:
         wait_until(admin.accepts, "the admin listener")
         assert owner_of_memory(process) == owner
-        # Its own figures it can still read.
+        # It can still read its own figures.
         figures = dict(line.rsplit(" ", 1) for line in request(admin, "GET", "/metrics").body.decode().splitlines() if line[0] != "#")
         for name in ("process_open_fds", "process_resident_memory_bytes", "process_virtual_memory_bytes", "process_start_time_seconds"):
             assert float(figures[name]) > 1, (name, figures[name])
@@ -61,11 +61,11 @@ def test_the_gateways_memory_is_nobodys_unless_asked_for(program: str, options: 
         end(process)
 
 
-def test_the_memory_of_a_command_that_reads_a_password_is_nobodys(program: str) -> None:
+def test_the_memory_of_hash_password_is_private(program: str) -> None:
     process = subprocess.Popen(
         [program, "hash-password"], cwd="/", user=NOBODY, group=NOBODY, extra_groups=[], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        wait_until(lambda: owner_of_memory(process) == 0, "its memory to be closed", 10)
+        wait_until(lambda: owner_of_memory(process) == 0, "private memory", 10)
         assert process.communicate(b"password\n", 20)[0].startswith(b"$2b$")
     finally:
         end(process)

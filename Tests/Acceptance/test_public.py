@@ -1,4 +1,4 @@
-"""ECR Public as an upstream: its own API, the registry's token service, bearers, and HEAD of blobs that it refuses (wire 2.2)."""
+"""ECR Public as an upstream: its own API, the registry's token service, bearers, and its rejection of HEAD for blobs (ECR 2.2)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def upstream(**credentials: str) -> dict[str, object]:
 
 @pytest.fixture
 def image(own_sandbox: Sandbox, start_gateway: StartGateway) -> Image:
-    """In the sandbox, by its private door."""
+    """Pushes into the sandbox through its private registry."""
     own_sandbox.create_repositories(REPOSITORY)
     pushing = start_gateway(own_sandbox)
     image = blob_image(b"x" * 50_000, b"y" * 3_000)
@@ -40,8 +40,8 @@ def client_of(gateway: Gateway) -> RegistryClient:
     return RegistryClient(gateway.plain, gateway.username, gateway.password)
 
 
-@pytest.mark.parametrize("keys", [True, False], ids=["with credentials", "as anybody"])
-def test_pulls_from_ecr_public_and_expired_bearers_are_healed(
+@pytest.mark.parametrize("keys", [True, False], ids=["with credentials", "anonymous"])
+def test_pulls_from_ecr_public_survive_expired_bearers(
     keys: bool, own_sandbox: Sandbox, start_gateway: StartGateway, image: Image
 ) -> None:
     gateway = start_gateway(own_sandbox, environment={} if keys else NO_KEYS, upstreams=[upstream()])
@@ -55,16 +55,16 @@ def test_pulls_from_ecr_public_and_expired_bearers_are_healed(
     assert gateway.metric("berth_replays_total", upstream="public", reason="token_invalid") == 1
 
 
-def test_the_size_of_a_blob_is_told_though_ecr_public_refuses_head(
+def test_head_returns_a_blobs_size_although_ecr_public_rejects_head(
     own_sandbox: Sandbox, start_gateway: StartGateway, image: Image
 ) -> None:
     gateway = start_gateway(own_sandbox, upstreams=[upstream()])
     gateway.wait_until_ready()
     with client_of(gateway) as client:
         for blob in image.blobs:
-            answer = client.expect((200,), "HEAD", f"/v2/{REPOSITORY}/blobs/{digest_of(blob)}")
-            assert int(answer.fields["content-length"]) == len(blob)
-            assert answer.fields["docker-content-digest"] == digest_of(blob)
+            response = client.expect((200,), "HEAD", f"/v2/{REPOSITORY}/blobs/{digest_of(blob)}")
+            assert int(response.fields["content-length"]) == len(blob)
+            assert response.fields["docker-content-digest"] == digest_of(blob)
         missing = client.expect((404,), "HEAD", f"/v2/{REPOSITORY}/blobs/{digest_of(b'missing')}")
         assert not missing.body
         client.pull_image(REPOSITORY, "v1", image)  # on the same connection
@@ -72,7 +72,7 @@ def test_the_size_of_a_blob_is_told_though_ecr_public_refuses_head(
 
 
 def test_the_dual_stack_name_is_ecr_public_too(own_sandbox: Sandbox, start_gateway: StartGateway, image: Image) -> None:
-    # No other is there to be called.
+    # Calls to any other host would fail.
     reached = {name: address for name, address in own_sandbox.facts["connect_to"].items() if name.startswith(("ecr-public.", "*.s3."))}
     gateway = start_gateway(own_sandbox, upstreams=[upstream() | {"registry": "ecr-public.aws.com"}], connect_to=reached)
     gateway.wait_until_ready()
@@ -82,13 +82,13 @@ def test_the_dual_stack_name_is_ecr_public_too(own_sandbox: Sandbox, start_gatew
 
 
 class Storage(BaseHTTPRequestHandler):
-    """Answers as storage does to the first byte of a blob that has none, or as one that knows no ranges."""
+    """Responds like storage to a request for the first byte of an empty blob, or like one without range support."""
 
     protocol_version = "HTTP/1.1"
-    answer: tuple[int, dict[str, str], bytes] = (416, {"Content-Range": "bytes */0"}, b"<Error><Code>InvalidRange</Code></Error>")
+    response: tuple[int, dict[str, str], bytes] = (416, {"Content-Range": "bytes */0"}, b"<Error><Code>InvalidRange</Code></Error>")
 
     def do_GET(self) -> None:
-        status, fields, body = self.answer
+        status, fields, body = self.response
         self.send_response(status)
         for name, value in (fields | {"Content-Length": str(len(body))}).items():
             self.send_header(name, value)
@@ -99,22 +99,22 @@ class Storage(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize(("answer", "status", "size"), [
+@pytest.mark.parametrize(("response", "status", "size"), [
     ((416, {"Content-Range": "bytes */0"}, b"<Error><Code>InvalidRange</Code></Error>"), 200, "0"),
     ((416, {"Content-Range": "bytes */7"}, b"<Error/>"), 502, None),
     ((200, {}, b"whole body"), 200, "10"),
     ((206, {"Content-Range": "bytes 0-0/*"}, b"x"), 502, None),
     ((403, {}, b"<Error/>"), 502, None),
-], ids=["no bytes", "no range", "no ranges", "no size", "refused"])  # fmt: skip
-def test_what_storage_says_of_the_first_byte_stays_out_of_the_answer_to_head(
+], ids=["no bytes", "no range", "no ranges", "no size", "rejected"])  # fmt: skip
+def test_storages_response_to_the_first_byte_is_not_part_of_the_response_to_head(
     own_sandbox: Sandbox, start_gateway: StartGateway, image: Image, authority: Authority, own_directory: Path,
-    answer: tuple[int, dict[str, str], bytes], status: int, size: str | None,
+    response: tuple[int, dict[str, str], bytes], status: int, size: str | None,
 ) -> None:  # fmt: skip
-    """A body after HEAD would be read as the next answer on the connection."""
+    """A body after HEAD would be read as the next response on the connection."""
     certificate = authority.issue("storage", "DNS:*.s3.eu-west-1.amazonaws.com")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.certificate, certificate.key)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Storage,), {"answer": answer}))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Storage,), {"response": response}))
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -135,7 +135,7 @@ def test_what_storage_says_of_the_first_byte_stays_out_of_the_answer_to_head(
         server.server_close()
 
 
-def test_one_endpoint_for_both_kinds_of_registry_keeps_their_tokens_apart(
+def test_tokens_of_private_and_public_registries_at_one_endpoint_are_kept_apart(
     own_sandbox: Sandbox, start_gateway: StartGateway, image: Image
 ) -> None:
     private = {"name": "private", "registry": own_sandbox.registry_host}
@@ -163,8 +163,8 @@ def test_skopeo_copies_from_ecr_public(
     assert (own_directory / "copy/manifest.json").read_bytes() == image.manifest
 
 
-@pytest.mark.parametrize("keys", [True, False], ids=["with credentials", "as anybody"])
-def test_check_tells_who_reads_ecr_public(keys: bool, berth: Path, own_sandbox: Sandbox, own_directory: Path) -> None:
+@pytest.mark.parametrize("keys", [True, False], ids=["with credentials", "anonymous"])
+def test_check_reports_the_identity_for_ecr_public(keys: bool, berth: Path, own_sandbox: Sandbox, own_directory: Path) -> None:
     path = own_directory / "berth.yaml"
     path.write_text(json.dumps(own_sandbox.upstream | {"upstreams": [upstream()], "users": [user("ci", "**")]}))
     environment = clean_environment(own_sandbox.environment if keys else NO_KEYS)
@@ -176,7 +176,7 @@ def test_check_tells_who_reads_ecr_public(keys: bool, berth: Path, own_sandbox: 
 
 
 @pytest.mark.parametrize("named", [{"source": "environment"}, {"profile": "hollow"}, {"profile": "role"}])
-def test_named_credentials_that_are_missing_do_not_become_anybodys(
+def test_missing_explicit_credentials_do_not_become_anonymous(
     berth: Path, own_sandbox: Sandbox, own_directory: Path, named: dict[str, str]
 ) -> None:
     path, config = own_directory / "berth.yaml", own_directory / "config"

@@ -1,4 +1,4 @@
-"""Redirects of the registry: only a blob's is followed, only to where a blob may be, and no URL reaches a client or the log."""
+"""Redirects of the registry: only a blob's redirect is followed, only to allowed hosts, and no URL reaches a client or the log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.images import digest_of
 from harness.sandbox import Sandbox
 from harness.scripted import ScriptedServer
 from harness.tls import Authority
-from harness.wire import Answer, Connection, basic, request
+from harness.wire import Response, Connection, basic, request
 
 SECRET = "X-Amz-Signature=0123456789abcdef"
 DIGEST = digest_of(b"blob")
@@ -29,7 +29,7 @@ def redirection(location: str, status: int = 307) -> bytes:
 
 
 def bare(location: str, status: int = 307) -> bytes:
-    """To HEAD."""
+    """A response to HEAD."""
     return f"HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
 
 
@@ -37,15 +37,15 @@ def bare(location: str, status: int = 307) -> bytes:
 def start_behind(
     sandbox: Sandbox, start_gateway: StartGateway, authority: Authority, own_directory: Path
 ) -> Iterator[StartBehind]:
-    """A gateway before a registry that says what it is told to."""
+    """A gateway in front of a registry with given responses."""
     servers: list[ScriptedServer] = []
     trust = own_directory / "both.pem"
     trust.write_bytes(sandbox.ca.read_bytes() + authority.certificate.read_bytes())
 
     def start(
-        *answers: bytes, connect_to: dict[str, str] | None = None, environment: dict[str, str] | None = None, **keys: Any
+        *responses: bytes, connect_to: dict[str, str] | None = None, environment: dict[str, str] | None = None, **keys: Any
     ) -> tuple[Gateway, ScriptedServer]:
-        registry = ScriptedServer(authority.issue("registry", f"DNS:{sandbox.registry_host}"), *answers)
+        registry = ScriptedServer(authority.issue("registry", f"DNS:{sandbox.registry_host}"), *responses)
         servers.append(registry)
         table = sandbox.facts["connect_to"] | {f"{sandbox.registry_host}:443": registry.address.authority} | (connect_to or {})
         upstreams = [sandbox.upstream["upstreams"][0] | keys]
@@ -58,12 +58,12 @@ def start_behind(
         server.stop()
 
 
-def ask(gateway: Gateway, method: str, target: str, body: bytes | None = None) -> Answer:
+def ask(gateway: Gateway, method: str, target: str, body: bytes | None = None) -> Response:
     return request(gateway.plain, method, target, body=body, authorization=basic("ci", PASSWORD))
 
 
-def shows_no_url(gateway: Gateway, answer: Answer) -> None:
-    assert "location" not in answer.fields and b"Amz" not in answer.body and b"example" not in answer.body, answer
+def shows_no_url(gateway: Gateway, response: Response) -> None:
+    assert "location" not in response.fields and b"Amz" not in response.body and b"example" not in response.body, response
     assert SECRET not in gateway.program.err
 
 
@@ -78,39 +78,39 @@ OTHERS = (
 
 
 @pytest.mark.parametrize("blobs", ["stream", "redirect"])
-def test_a_redirect_of_anything_but_a_blob_is_answered_here(start_behind: StartBehind, blobs: str) -> None:
+def test_a_redirect_of_anything_but_a_blob_gets_502(start_behind: StartBehind, blobs: str) -> None:
     gateway, registry = start_behind(redirection("https://x"), blobs=blobs)
     for status in (301, 302, 303, 307, 308, 300):
         for location in (f"https://elsewhere.example/x?{SECRET}", f"/v2/team/other?{SECRET}"):
             for method, target, body in OTHERS:
                 registry.say((bare if method == "HEAD" else redirection)(location, status))
-                answer = ask(gateway, method, target, body)
-                assert answer.status == 502, (method, target, answer)
-                assert method == "HEAD" or answer.code == "UNAVAILABLE"
-                shows_no_url(gateway, answer)
+                response = ask(gateway, method, target, body)
+                assert response.status == 502, (method, target, response)
+                assert method == "HEAD" or response.code == "UNAVAILABLE"
+                shows_no_url(gateway, response)
     reasons = {line["reason"] for line in gateway.log_lines() if line.get("status") in (502, "502") and "reason" in line}
     assert any("status 307, redirecting to elsewhere.example:443" in reason for reason in reasons), reasons
 
 
-def test_not_modified_is_no_redirect(start_behind: StartBehind) -> None:
+def test_304_is_not_a_redirect(start_behind: StartBehind) -> None:
     gateway, _ = start_behind(b"HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n")
     with Connection(gateway.plain) as connection:
         for method in ("GET", "HEAD"):
-            answer = connection.request(method, "/v2/team/app/manifests/v1", {"If-None-Match": '"a"'}, authorization=basic("ci", PASSWORD))
-            assert answer.status == 304
+            response = connection.request(method, "/v2/team/app/manifests/v1", {"If-None-Match": '"a"'}, authorization=basic("ci", PASSWORD))
+            assert response.status == 304
 
 
 @pytest.mark.parametrize("blobs", ["stream", "redirect"])
-def test_the_size_of_a_blob_whose_head_is_redirected_is_told(start_behind: StartBehind, authority: Authority, blobs: str) -> None:
+def test_head_of_a_redirected_blob_returns_its_size(start_behind: StartBehind, authority: Authority, blobs: str) -> None:
     storage = ScriptedServer(
         authority.issue("storage", "DNS:cdn.example"), b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-0/1234\r\nContent-Length: 1\r\n\r\nb")
     try:
         location = f"https://cdn.example/x?{SECRET}"
         gateway, registry = start_behind(
             bare(location), redirection(location), connect_to={"cdn.example:443": storage.address.authority}, blobs=blobs)
-        answer = ask(gateway, "HEAD", BLOB)
-        assert (answer.status, answer.fields["content-length"], answer.fields["docker-content-digest"]) == (200, "1234", DIGEST)
-        shows_no_url(gateway, answer)
+        response = ask(gateway, "HEAD", BLOB)
+        assert (response.status, response.fields["content-length"], response.fields["docker-content-digest"]) == (200, "1234", DIGEST)
+        shows_no_url(gateway, response)
         assert registry.heard.startswith(b"HEAD ") and b"GET " in registry.heard and b"bytes=0-0" in storage.heard
         assert b"uthorization" not in storage.heard
     finally:
@@ -124,18 +124,18 @@ INSIDE = (
 
 
 @pytest.mark.parametrize("blobs", ["stream", "redirect"])
-def test_a_blobs_redirect_leads_nowhere_inside(start_behind: StartBehind, blobs: str) -> None:
+def test_a_blobs_redirect_to_an_internal_address_is_not_followed(start_behind: StartBehind, blobs: str) -> None:
     gateway, registry = start_behind(b"", blobs=blobs)
     for host in INSIDE:
         registry.say(redirection(f"https://{host}/latest/meta-data/?{SECRET}"))
-        answer = ask(gateway, "GET", BLOB)
-        assert (answer.status, answer.code) == (502, "UNAVAILABLE"), (host, answer)
-        shows_no_url(gateway, answer)
+        response = ask(gateway, "GET", BLOB)
+        assert (response.status, response.code) == (502, "UNAVAILABLE"), (host, response)
+        shows_no_url(gateway, response)
     assert not gateway.program.err.count("Connection refused")
 
 
-def test_a_name_that_leads_inside_is_not_dialled(start_behind: StartBehind) -> None:
-    """DNS cannot turn it: the address is looked at, and it is this machine's."""
+def test_a_name_that_resolves_to_an_internal_address_is_not_connected_to(start_behind: StartBehind) -> None:
+    """DNS rebinding does not help: Berth checks the address, and it is this machine's."""
     name = socket.gethostname()
     try:
         inside = socket.gethostbyname(name)
@@ -149,26 +149,26 @@ def test_a_name_that_leads_inside_is_not_dialled(start_behind: StartBehind) -> N
     try:
         there = redirection(f"https://{name}:{port}/x?{SECRET}")
         gateway, _ = start_behind(there)
-        answer = ask(gateway, "GET", BLOB)
-        assert (answer.status, answer.code) == (502, "UNAVAILABLE")
-        reason = gateway.access_line(answer)["reason"]
+        response = ask(gateway, "GET", BLOB)
+        assert (response.status, response.code) == (502, "UNAVAILABLE")
+        reason = gateway.access_line(response)["reason"]
         assert f"{name.lower()} is at 127." in reason and "not public" in reason and "blob_hosts" in reason, reason
-        shows_no_url(gateway, answer)
+        shows_no_url(gateway, response)
         with pytest.raises(TimeoutError):
             listener.accept()
         allowed, _ = start_behind(there, blob_hosts=[name])
         listener.settimeout(10)
         with Connection(allowed.plain) as connection:
             connection.send_head("GET", BLOB, {"Authorization": basic("ci", PASSWORD)})
-            listener.accept()[0].close()  # the operator's word
+            listener.accept()[0].close()  # allowed by the operator
     finally:
         listener.close()
 
 
-def test_through_a_proxy_names_are_its_business_and_addresses_are_not(
+def test_with_a_proxy_names_are_allowed_and_internal_addresses_are_not(
     start_behind: StartBehind, sandbox: Sandbox
 ) -> None:
-    """What can only be resolved beyond the proxy is asked of it; an address inside is not."""
+    """The proxy gets names that only it can resolve; it does not get an internal address."""
     proxy = socket.create_server(("127.0.0.1", 0))
     proxy.settimeout(10)
     environment = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.getsockname()[1]}"}

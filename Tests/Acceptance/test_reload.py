@@ -1,4 +1,4 @@
-"""A reload takes effect as a whole or not at all, and says which."""
+"""A reload takes effect as a whole or not at all, and the log says which."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from harness.processes import wait_until
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
 from harness.tls import Authority
-from harness.wire import Answer, Connection, basic, request
+from harness.wire import Response, Connection, basic, request
 
 OTHER_ACCOUNT = "210987654321"
 SUCCESSFUL, SUCCEEDED_AT = "berth_config_last_reload_successful", "berth_config_last_reload_success_timestamp_seconds"
 
 
-def reload(gateway: Gateway) -> Answer:
+def reload(gateway: Gateway) -> Response:
     return request(gateway.admin, "POST", "/api/v1/reload", {"Content-Length": "0"})
 
 
@@ -34,7 +34,7 @@ def lines(gateway: Gateway, message: str) -> list[dict[str, Any]]:
 
 
 def hang_up(gateway: Gateway, message: str) -> dict[str, Any]:
-    """SIGHUP; the line that tells what came of it."""
+    """Sends SIGHUP; the log line with the result."""
     before = len(lines(gateway, message))
     gateway.program.process.send_signal(signal.SIGHUP)
     wait_until(lambda: len(lines(gateway, message)) > before, message, 10)
@@ -50,12 +50,12 @@ def accounts(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> Iterator
 
 @pytest.fixture
 def gateway(accounts: tuple[Sandbox, Sandbox], own_directory: Path, start_gateway: StartGateway) -> Gateway:
-    """Before the first account, able to reach the second."""
+    """A gateway in front of the first account, with the second one reachable."""
     here, there = accounts
     profiles = own_directory / "config"
     profiles.write_text("".join(
         f"[profile {name}]\naws_access_key_id = {box.facts['access_key_id']}\naws_secret_access_key = {box.facts['secret_access_key']}\n"
-        # The accounts' APIs have one name: each upstream's calls go to its own by its profile.
+        # The APIs of both accounts have one host name, so that each upstream's profile selects its endpoint.
         f"endpoint_url = https://{box.facts['api']}\n"
         for name, box in (("here", here), ("there", there))))  # fmt: skip
     trust = own_directory / "ca.pem"
@@ -83,14 +83,14 @@ def with_there(gateway: Gateway, there: Sandbox) -> dict[str, Any]:
     }
 
 
-def test_a_push_by_a_route_to_a_new_upstream_reaches_it_and_no_other(gateway: Gateway, accounts: tuple[Sandbox, Sandbox]) -> None:
+def test_a_push_by_a_route_to_a_new_upstream_reaches_only_that_upstream(gateway: Gateway, accounts: tuple[Sandbox, Sandbox]) -> None:
     here, there = accounts
     for each in accounts:
         each.create_repositories("hub/app")
     gateway.write(with_there(gateway, there))
     fetched = here.tokens_fetched()
-    answer = reload(gateway)
-    assert answer.status == 200, answer
+    response = reload(gateway)
+    assert response.status == 200, response
     image = blob_image(os.urandom(1000))
     with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
         client.push_image("hub/app", "v1", image)
@@ -102,7 +102,7 @@ def test_a_push_by_a_route_to_a_new_upstream_reaches_it_and_no_other(gateway: Ga
     assert gateway.metric("berth_token_expiry_timestamp_seconds", upstream="there") > 0
 
 
-def test_an_upstream_that_is_gone_is_gone_for_new_exchanges_alone(gateway: Gateway, accounts: tuple[Sandbox, Sandbox]) -> None:
+def test_a_removed_upstream_is_removed_only_for_new_exchanges(gateway: Gateway, accounts: tuple[Sandbox, Sandbox]) -> None:
     _, there = accounts
     there.create_repositories("hub/app")
     alone = gateway.configuration
@@ -127,12 +127,12 @@ def test_an_upstream_that_is_gone_is_gone_for_new_exchanges_alone(gateway: Gatew
     assert b'upstream="here"' in metrics and b'upstream="there"' not in metrics
 
 
-def test_one_key_that_takes_a_restart_keeps_the_whole_file_away(gateway: Gateway, accounts: tuple[Sandbox, Sandbox]) -> None:
+def test_one_key_that_requires_a_restart_rejects_the_whole_file(gateway: Gateway, accounts: tuple[Sandbox, Sandbox]) -> None:
     _, there = accounts
     before = gateway.configuration
     gateway.write(with_there(gateway, there) | {"workers": 1, "users": [], "log": {"level": "debug", "format": "json"}, "anonymous": {"access": []}})
-    answer = reload(gateway)
-    assert answer.status == 422 and b"log, workers" in answer.body and b"restart" in answer.body, answer
+    response = reload(gateway)
+    assert response.status == 422 and b"log, workers" in response.body and b"restart" in response.body, response
     assert "log, workers" in hang_up(gateway, "not reloaded")["problem"]
     assert request(gateway.plain, "GET", "/v2/", authorization=basic(gateway.username, PASSWORD)).status == 200
     assert [one["name"] for one in json.loads(request(gateway.admin, "GET", "/api/v1/status").body)["upstreams"]] == ["here"]
@@ -140,13 +140,13 @@ def test_one_key_that_takes_a_restart_keeps_the_whole_file_away(gateway: Gateway
     assert hang_up(gateway, "reloaded")["changed"] == "nothing"
 
 
-def test_a_route_to_nowhere_is_an_error_and_changes_nothing(gateway: Gateway) -> None:
+def test_a_route_to_an_unknown_upstream_is_an_error_and_changes_nothing(gateway: Gateway) -> None:
     gateway.write(gateway.configuration | {"routes": [{"upstream": "here"}, {"prefix": "hub/", "upstream": "there"}]})
-    answer = reload(gateway)
-    assert answer.status == 422 and b"'there' is not the name of one of upstreams" in answer.body
+    response = reload(gateway)
+    assert response.status == 422 and b"'there' is not the name of one of upstreams" in response.body
 
 
-def test_a_broken_certificate_is_told_in_the_log_and_the_metric(
+def test_a_broken_certificate_shows_in_the_log_and_the_metric(
     sandbox: Sandbox, start_gateway: StartGateway, own_directory: Path, authority: Authority
 ) -> None:
     issued, other = (authority.issue(f"{own_directory.name}-{name}", "IP:127.0.0.1") for name in ("one", "two"))
@@ -176,7 +176,7 @@ def test_a_broken_certificate_is_told_in_the_log_and_the_metric(
         assert connection.socket.getpeercert(True) and connection.request("GET", "/v2/").status == 401
 
 
-def test_bounds_are_taken_up_by_connections_that_follow(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_new_limits_apply_to_new_connections(sandbox: Sandbox, start_gateway: StartGateway) -> None:
     gateway = start_gateway(sandbox)
     gateway.wait_until_ready()
     authorization = basic(gateway.username, gateway.password)

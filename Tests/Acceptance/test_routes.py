@@ -1,4 +1,4 @@
-"""Repositories of several accounts under one address: by the host that is called, by the registry that containerd means, by prefix."""
+"""Repositories of several accounts under one address: by host, by containerd's namespace, and by prefix."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.gateway import PASSWORD, Gateway
 from harness.images import blob_image, digest_of
 from harness.registry import RegistryClient, with_digest
 from harness.sandbox import Sandbox
-from harness.wire import Answer, Connection, basic, request
+from harness.wire import Response, Connection, basic, request
 
 OTHER_ACCOUNT, OTHER_REGION = "210987654321", "us-east-1"
 GOOD = basic("ci", PASSWORD)
@@ -22,7 +22,7 @@ GOOD = basic("ci", PASSWORD)
 
 @pytest.fixture
 def two(berth: Path, own_directory: Path, own_sandbox: Sandbox, start_gateway: StartGateway) -> Iterator[tuple[Gateway, Sandbox, Sandbox]]:
-    """A gateway before two accounts."""
+    """A gateway in front of two accounts."""
     other = Sandbox(berth, own_directory / "other", "--account", OTHER_ACCOUNT, "--region", OTHER_REGION)
     try:
         profiles = own_directory / "config"
@@ -56,8 +56,8 @@ def two(berth: Path, own_directory: Path, own_sandbox: Sandbox, start_gateway: S
         other.stop()
 
 
-def get(gateway: Gateway, target: str, host: str | None = None) -> Answer:
-    """`Host` in the place of the address."""
+def get(gateway: Gateway, target: str, host: str | None = None) -> Response:
+    """A client that sends another `Host` than the address."""
     with Connection(gateway.plain) as connection:
         name = host or gateway.plain.authority
         connection.send(f"GET {target} HTTP/1.1\r\nHost: {name}\r\nAuthorization: {GOOD}\r\n\r\n".encode())
@@ -68,7 +68,7 @@ def client_of(gateway: Gateway) -> RegistryClient:
     return RegistryClient(gateway.plain, "ci", PASSWORD)
 
 
-def test_a_name_is_the_clients_in_every_answer(two: tuple[Gateway, Sandbox, Sandbox]) -> None:
+def test_every_response_uses_the_clients_name_of_a_repository(two: tuple[Gateway, Sandbox, Sandbox]) -> None:
     gateway, here, _ = two
     image = blob_image(os.urandom(1000))
     with client_of(gateway) as client:
@@ -82,25 +82,25 @@ def test_a_name_is_the_clients_in_every_answer(two: tuple[Gateway, Sandbox, Sand
         catalog = json.loads(client.expect((200,), "GET", "/v2/_catalog").body)["repositories"]
         assert catalog == ["team/app", "team/tool", "there/app", "there/hub/library/nginx"]
         for target in ("/v2/team/absent/manifests/v1", "/v2/team/app/manifests/absent", "/v2/team/absent/tags/list"):
-            refused = client.expect((404,), "GET", target)
-            assert b"acme" not in refused.body, refused
+            rejected = client.expect((404,), "GET", target)
+            assert b"acme" not in rejected.body, rejected
     stored = here.ecr().list_images(repositoryName="acme/team/app")["imageIds"]
     assert {one["imageTag"] for one in stored} == {"v1", "v2"}
 
 
-def test_a_mount_within_an_account_takes_the_names_there(two: tuple[Gateway, Sandbox, Sandbox]) -> None:
+def test_a_mount_within_an_account_uses_the_upstream_names(two: tuple[Gateway, Sandbox, Sandbox]) -> None:
     gateway, here, _ = two
     here.switch(blob_mounting=True)
     image = blob_image(os.urandom(1000))
     digest = digest_of(image.layers[0])
     with client_of(gateway) as client:
         client.push_image("team/app", "v1", image)
-        answer = client.expect((201,), "POST", f"/v2/team/tool/blobs/uploads/?mount={digest}&from=team/app", body=b"")
-        assert client.location(answer) == f"/v2/team/tool/blobs/{digest}"
-        client.expect((200,), "HEAD", client.location(answer))
+        response = client.expect((201,), "POST", f"/v2/team/tool/blobs/uploads/?mount={digest}&from=team/app", body=b"")
+        assert client.location(response) == f"/v2/team/tool/blobs/{digest}"
+        client.expect((200,), "HEAD", client.location(response))
 
 
-def test_a_mount_across_accounts_is_a_session(two: tuple[Gateway, Sandbox, Sandbox]) -> None:
+def test_a_mount_across_accounts_becomes_a_session(two: tuple[Gateway, Sandbox, Sandbox]) -> None:
     gateway, here, there = two
     for each in (here, there):
         each.switch(blob_mounting=True)
@@ -108,8 +108,8 @@ def test_a_mount_across_accounts_is_a_session(two: tuple[Gateway, Sandbox, Sandb
     digest = digest_of(image.layers[0])
     with client_of(gateway) as client:
         client.push_image("team/app", "v1", image)
-        answer = client.expect((202,), "POST", f"/v2/there/app/blobs/uploads/?mount={digest}&from=team/app", body=b"")
-        client.expect((201,), "PUT", with_digest(client.location(answer), digest), body=image.layers[0])
+        response = client.expect((202,), "POST", f"/v2/there/app/blobs/uploads/?mount={digest}&from=team/app", body=b"")
+        client.expect((201,), "PUT", with_digest(client.location(response), digest), body=image.layers[0])
 
 
 @pytest.mark.parametrize(
@@ -125,31 +125,31 @@ def test_a_mount_across_accounts_is_a_session(two: tuple[Gateway, Sandbox, Sandb
         ("/v2/there/hub/library/nginx/manifests/v1", None),
     ],
 )
-def test_one_image_by_many_ways(two: tuple[Gateway, Sandbox, Sandbox], target: str, host: str | None) -> None:
+def test_one_image_through_several_routes(two: tuple[Gateway, Sandbox, Sandbox], target: str, host: str | None) -> None:
     gateway, _, _ = two
     image = blob_image(os.urandom(100))
     with client_of(gateway) as client:
         client.push_image("there/hub/library/nginx", "v1", image)
-    answer = get(gateway, target, host)
-    assert (answer.status, answer.body) == (200, image.manifest)
+    response = get(gateway, target, host)
+    assert (response.status, response.body) == (200, image.manifest)
     blob = get(gateway, target.replace("manifests/v1", f"blobs/{digest_of(image.layers[0])}"), host)
     assert (blob.status, blob.body) == (200, image.layers[0])
 
 
 @pytest.mark.parametrize("namespace", ["evil.example", "169.254.169.254", "localhost:22", "docker.io.evil.example", "docker.io%00", ""])
-def test_a_namespace_that_no_route_names_leads_nowhere(two: tuple[Gateway, Sandbox, Sandbox], namespace: str) -> None:
-    """It chooses among the routes, and is never a place to dial."""
+def test_a_namespace_without_a_route_gets_an_error(two: tuple[Gateway, Sandbox, Sandbox], namespace: str) -> None:
+    """A namespace selects a route. Berth never connects to it."""
     gateway, _, _ = two
-    answer = get(gateway, f"/v2/library/nginx/manifests/v1?ns={namespace}")
-    assert (answer.status, answer.code) == (404, "NAME_UNKNOWN")
+    response = get(gateway, f"/v2/library/nginx/manifests/v1?ns={namespace}")
+    assert (response.status, response.code) == (404, "NAME_UNKNOWN")
 
 
-def test_two_namespaces_are_refused(two: tuple[Gateway, Sandbox, Sandbox]) -> None:
+def test_two_namespaces_are_rejected(two: tuple[Gateway, Sandbox, Sandbox]) -> None:
     gateway, _, _ = two
     assert get(gateway, "/v2/library/nginx/manifests/v1?ns=docker.io&ns=quay.io").status == 400
 
 
-def test_a_name_too_long_there_leads_nowhere_else(two: tuple[Gateway, Sandbox, Sandbox]) -> None:
+def test_a_name_that_is_too_long_upstream_gets_an_error(two: tuple[Gateway, Sandbox, Sandbox]) -> None:
     gateway, _, _ = two
     name = "team/" + "a" * 250
     assert request(gateway.plain, "GET", f"/v2/{name}/manifests/v1?ns=quay.io", authorization=GOOD).code == "NAME_UNKNOWN"

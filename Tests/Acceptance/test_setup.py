@@ -1,4 +1,4 @@
-"""deploy/lib/setup.sh on machines that lack what Swift or the build needs, with stand-ins for every command; and what set-up leaves."""
+"""deploy/lib/setup.sh on machines that lack packages for Swift or the build, with a fake for every command; and the files that it leaves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOOLS = ("bash", "cat", "chmod", "env", "grep", "head", "mktemp", "rm", "sed", "
 DEBIAN = 'ID=debian\nVERSION_ID="12"\nNAME=Debian\n'
 UBUNTU = 'ID=ubuntu\nVERSION_ID="24.04"\n'
 
-# As the toolchain ends where libncurses6 is missing, and where libstdc++-12-dev is. $BROKEN is `run` or `link` until apt-get has been asked.
+# Like the toolchain's errors without libncurses6 or libstdc++-12-dev. $BROKEN is `run` or `link`; calling apt-get repairs it.
 SWIFT = """
 [[ $BROKEN != run || -e $MACHINE/installed ]] ||
     { echo "swift: error while loading shared libraries: libncurses.so.6: cannot open shared object file" >&2; exit 127; }
@@ -35,7 +35,7 @@ touch "$TMPDIR/TemporaryDirectory.left"
 """
 PKG_CONFIG = '[[ " $ABSENT " != *" ${2#lib} "* ]]'
 DPKG_QUERY = '[[ " $THERE " != *" ${@: -1} "* ]] || printf installed'
-# What would be done as root is written down and nothing else; there is no policy-rc.d of the machine's to make or remove.
+# Commands that would run as root are only recorded, so that the machine's policy-rc.d is not touched.
 SCRIPT = """
 source "$ROOT/deploy/lib/setup.sh"
 as_root() {
@@ -55,7 +55,7 @@ class Outcome:
 
 
 class Machine:
-    """A PATH with a few tools and stand-ins for the rest."""
+    """A PATH with a few real tools and fakes for the rest."""
 
     def __init__(self, directory: Path, system: str = DEBIAN, without: tuple[str, ...] = ()) -> None:
         self.directory = directory
@@ -87,7 +87,7 @@ class Machine:
         return Outcome(done.returncode, done.stderr + done.stdout, packages[packages.index("install") + 1 :] if packages else [])
 
 
-def test_nothing_is_installed_where_nothing_is_missing(own_directory: Path) -> None:
+def test_nothing_is_installed_if_nothing_is_missing(own_directory: Path) -> None:
     outcome = Machine(own_directory).set_up()
     assert (outcome.status, outcome.installed) == (0, []), outcome
 
@@ -98,34 +98,34 @@ def test_nothing_is_installed_where_nothing_is_missing(own_directory: Path) -> N
     [(DEBIAN, {"libncurses-dev", "libstdc++-12-dev", "gcc"}), (UBUNTU, {"libncurses-dev", "libstdc++-13-dev", "libgcc-13-dev"})],
     ids=["debian", "ubuntu"],
 )
-def test_what_swift_lacks_is_installed(own_directory: Path, broken: str, word: str, system: str, packages: set[str]) -> None:
+def test_missing_packages_of_swift_are_installed(own_directory: Path, broken: str, word: str, system: str, packages: set[str]) -> None:
     outcome = Machine(own_directory, system).set_up(broken, there="git tzdata")
     assert outcome.status == 0 and word in outcome.said, outcome
     assert packages <= set(outcome.installed) and not {"git", "tzdata"} & set(outcome.installed), outcome
 
 
 @pytest.mark.parametrize("broken, word", [("run", "libncurses.so.6"), ("link", "-lstdc++")])
-def test_what_cannot_be_installed_is_named(own_directory: Path, broken: str, word: str) -> None:
+def test_packages_that_cannot_be_installed_are_named(own_directory: Path, broken: str, word: str) -> None:
     outcome = Machine(own_directory, without=("apt-get",)).set_up(broken)
     assert outcome.status == EX_UNAVAILABLE, outcome
     assert word in outcome.said and "libstdc++-12-dev" in outcome.said and "libncurses-dev" in outcome.said, outcome
 
 
 @pytest.mark.parametrize("system", ["ID=debian\nVERSION_ID=14\n", "ID=arch\n", ""], ids=["newer", "other", "none"])
-def test_on_another_system_the_reason_and_the_page_are_told(own_directory: Path, system: str) -> None:
+def test_on_an_unknown_system_the_reason_and_swifts_page_are_printed(own_directory: Path, system: str) -> None:
     outcome = Machine(own_directory, system).set_up("link")
     assert outcome.status == EX_UNAVAILABLE and not outcome.installed, outcome
     assert "-lstdc++" in outcome.said and "https://www.swift.org/install/linux/" in outcome.said, outcome
 
 
 @pytest.mark.parametrize("broken, word", [("run", "libncurses.so.6"), ("link", "-lstdc++")])
-def test_what_does_not_help_ends_with_the_reason(own_directory: Path, broken: str, word: str) -> None:
+def test_an_installation_that_does_not_help_ends_with_the_reason(own_directory: Path, broken: str, word: str) -> None:
     outcome = Machine(own_directory).set_up(broken, mends="no")
     assert outcome.status == EX_UNAVAILABLE and outcome.installed and outcome.said.count(word) == 2, outcome
     assert len(outcome.said.splitlines()) < 20, outcome
 
 
-def test_no_swift_or_an_old_one_is_told(own_directory: Path) -> None:
+def test_a_missing_or_old_swift_is_reported(own_directory: Path) -> None:
     (own_directory / "none").mkdir()
     none = Machine(own_directory / "none", without=("swift",)).set_up()
     (own_directory / "old").mkdir()
@@ -134,13 +134,13 @@ def test_no_swift_or_an_old_one_is_told(own_directory: Path) -> None:
         assert outcome.status == EX_UNAVAILABLE and word in outcome.said and "https://www.swift.org" in outcome.said, outcome
 
 
-def test_what_the_build_lacks_is_installed(own_directory: Path) -> None:
+def test_missing_packages_of_the_build_are_installed(own_directory: Path) -> None:
     outcome = Machine(own_directory, without=("git",)).set_up(absent="event curl")
     assert outcome.status == 0 and {"git", "libevent-dev", "libcurl4-openssl-dev"} <= set(outcome.installed), outcome
 
 
-def test_the_demo_s_set_up_leaves_nothing_in_the_temporary_directory(berth: Path, own_directory: Path) -> None:
-    """Without changes the build takes seconds."""
+def test_the_demo_leaves_nothing_in_the_temporary_directory(berth: Path, own_directory: Path) -> None:
+    """The build takes seconds, because nothing has changed."""
     require("swift", "pkg-config")
     temporary = own_directory / "tmp"
     temporary.mkdir()

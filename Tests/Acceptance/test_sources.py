@@ -1,5 +1,5 @@
-"""Each source of credentials against live endpoints: the sandbox's STS, container agent and instance metadata, and moto's STS with its
-signature check on. What came of it is what `berth check` reports; a gateway with a broken source goes on serving its other upstreams."""
+"""Each credential source against live endpoints: the sandbox's STS, container agent and instance metadata, and moto's STS with signature checks.
+`berth check` reports the result. A gateway with a broken source keeps serving its other upstreams."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SESSION = "arn:aws:sts::123456789012:assumed-role/"
 
 @dataclass
 class Source:
-    """What the configuration, the environment and the files say; who Berth then is."""
+    """The configuration, environment and files of a source, and the expected identity."""
 
     arn: str
     credentials: dict[str, Any] = field(default_factory=dict)
@@ -91,7 +91,7 @@ def check(berth: Path, directory: Path, configuration: dict[str, Any], environme
     "environment", "profile", "three roles", "web identity", "container", "instance", "process", "role by environment",
     "role by container", "role by instance", "role by web identity", "role by three roles",
 ])  # fmt: skip
-def test_a_source_and_who_it_is(name: str, berth: Path, sandbox: Sandbox, own_directory: Path) -> None:
+def test_each_source_gives_the_expected_identity(name: str, berth: Path, sandbox: Sandbox, own_directory: Path) -> None:
     source = sources(sandbox, own_directory)[name]
     environment = prepare(source, own_directory)
     upstream = {"name": "main", "registry": sandbox.registry_host, "credentials": source.credentials}
@@ -107,10 +107,10 @@ def test_a_source_and_who_it_is(name: str, berth: Path, sandbox: Sandbox, own_di
 
 
 @pytest.mark.parametrize("name", ["web identity", "container", "instance", "role by three roles"])
-def test_a_gateway_serves_with_it(
+def test_a_gateway_serves_with_each_source(
     name: str, own_sandbox: Sandbox, start_gateway: StartGateway, own_directory: Path
 ) -> None:
-    """Sessions that end are renewed, and a token that is rotated is read anew."""
+    """Expired sessions are renewed, and a rotated token is read again."""
     source = sources(own_sandbox, own_directory)[name]
     environment = prepare(source, own_directory) | {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""} | source.environment
     upstream = {"name": "main", "registry": own_sandbox.registry_host, "credentials": source.credentials}
@@ -124,12 +124,12 @@ def test_a_gateway_serves_with_it(
     assert gateway.ready().status == 200
 
 
-# moto: an STS that nobody here wrote.
+# moto: an STS written independently of Berth.
 
 
 class MotoAccount:
-    """A user and three roles in moto, which checks signatures and policies once they are made, or never: a call without a signature,
-    as web identity makes it, is more than its check can take."""
+    """A user and three roles in moto. moto checks signatures and policies from a given moment on, or never; it cannot check an unsigned call, as web
+    identity makes it."""
 
     def __init__(self, directory: Path, checks: bool = True) -> None:
         directory.mkdir()
@@ -170,14 +170,14 @@ def moto_account(own_directory: Path, request: pytest.FixtureRequest) -> Iterato
     running.program.stop()
 
 
-def test_three_roles_of_moto(berth: Path, own_directory: Path, moto_account: MotoAccount) -> None:
+def test_a_chain_of_three_roles_in_moto(berth: Path, own_directory: Path, moto_account: MotoAccount) -> None:
     chain = "".join(f"[profile {a}]\nrole_arn = {ROLE}{a}\nsource_profile = {b}\n" for a, b in ("cb", "ba", "ak"))
     steps = moto_account.check(berth, own_directory, chain + f"[profile k]\n{moto_account.keys}", {}, "c")
     assert steps["identity"]["facts"]["arn"] == SESSION + "c/berth"
 
 
 @pytest.mark.parametrize("moto_account", [False], indirect=True)
-def test_web_identity_of_moto(berth: Path, own_directory: Path, moto_account: MotoAccount) -> None:
+def test_web_identity_in_moto(berth: Path, own_directory: Path, moto_account: MotoAccount) -> None:
     token = own_directory / "token"
     for text in ("first.web.token", "second.web.token"):
         token.write_text(text)
@@ -186,7 +186,7 @@ def test_web_identity_of_moto(berth: Path, own_directory: Path, moto_account: Mo
         assert steps["credentials"]["facts"]["source"] == f"role {ROLE}a, by the token in {token}"
 
 
-# What is broken is said, and harms nobody else.
+# A broken source is reported and affects no other upstream.
 
 
 def stalled_metadata(sandbox: Sandbox, _: Path) -> tuple[dict[str, Any], dict[str, str], str]:
@@ -221,7 +221,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_source_is_named_and_the_other_upstream_serves(
+def test_a_broken_source_is_reported_and_the_other_upstream_serves(
     name: str, own_sandbox: Sandbox, start_gateway: StartGateway, own_directory: Path
 ) -> None:
     credentials, environment, words = BROKEN[name](own_sandbox, own_directory)
@@ -252,7 +252,7 @@ def test_a_broken_source_is_named_and_the_other_upstream_serves(
         wait_until(lambda: words in gateway.program.err, words)
 
 
-def test_shared_files_that_cannot_be_read_are_named_though_the_keys_are_elsewhere(
+def test_unreadable_shared_files_are_reported_even_if_the_keys_are_elsewhere(
     own_sandbox: Sandbox, start_gateway: StartGateway, own_directory: Path
 ) -> None:
     path = own_directory / "config"
@@ -265,7 +265,7 @@ def test_shared_files_that_cannot_be_read_are_named_though_the_keys_are_elsewher
 def test_two_accounts_in_two_partitions(
     berth: Path, own_directory: Path, own_sandbox: Sandbox, start_gateway: StartGateway
 ) -> None:
-    """Each upstream has its own credentials and token; what lies in one is not in the other."""
+    """Each upstream has its own credentials and token; repositories of one are not in the other."""
     other = Sandbox(berth, own_directory / "gov", "--account", "210987654321", "--region", "us-gov-west-1")
     try:
         here, there = own_sandbox, other

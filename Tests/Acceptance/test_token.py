@@ -1,4 +1,4 @@
-"""The token's life as clients live it: they never see an expiry, and ECR's API is asked no more than it must be."""
+"""The token's life as clients see it: they never see an expiry, and Berth does not call the ECR API more often than necessary."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def client_of(gateway: Gateway) -> RegistryClient:
     return RegistryClient(gateway.plain, gateway.username, gateway.password)
 
 
-def test_tokens_expired_in_mid_traffic_are_never_seen(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
-    """Half of the clients pull and half push; the tokens expire while all are at it. No answer is a failure."""
+def test_clients_never_see_tokens_that_expire_during_traffic(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    """Half of the clients pull and half push while the tokens expire. No response is an error."""
     own_sandbox.create_repositories(REPOSITORY)
     gateway = start_gateway(own_sandbox)
     gateway.wait_until_ready()
@@ -51,12 +51,12 @@ def test_tokens_expired_in_mid_traffic_are_never_seen(own_sandbox: Sandbox, star
     def pushes(number: int) -> None:
         with client_of(gateway) as client:
             client.push_image(REPOSITORY, f"before-{number}", blob_image(os.urandom(5_000)))
-            # A session that is open while its token dies.
+            # A session that is open when its token expires.
             blob = os.urandom(20_000)
             session = client.start_upload(REPOSITORY)
             all_at_it.wait()
-            answer = client.expect((201, 202), "PATCH", session, body=blob)
-            client.finish_upload(client.location(answer), digest_of(blob))
+            response = client.expect((201, 202), "PATCH", session, body=blob)
+            client.finish_upload(client.location(response), digest_of(blob))
             client.push_image(REPOSITORY, f"after-{number}", blob_image(blob))
 
     with ThreadPoolExecutor(IN_FLIGHT) as pool:
@@ -70,11 +70,11 @@ def test_tokens_expired_in_mid_traffic_are_never_seen(own_sandbox: Sandbox, star
 
 
 @pytest.mark.parametrize("framing", ["sized", "chunked"])
-def test_an_upload_too_large_to_repeat_is_refused_so_that_clients_try_again(
+def test_an_upload_too_large_to_repeat_gets_503_so_that_clients_retry(
     own_sandbox: Sandbox, start_gateway: StartGateway, framing: str
 ) -> None:
-    """Its token dies just before the first byte: nobody has kept the body, so the client must send it again (wire 7), on 503. Unless the
-    upstream has said so before 64 KiB had gone out: those are sent once more, and the rest follows."""
+    """Its token expires just before the first byte. Berth has not kept the body, so the client must send it again (ECR 7), after 503. But if the
+    upstream rejects the token before 64 KiB have been sent, Berth repeats them and continues with the rest."""
     own_sandbox.create_repositories(REPOSITORY)
     gateway = start_gateway(own_sandbox)
     gateway.wait_until_ready()
@@ -92,17 +92,17 @@ def test_an_upload_too_large_to_repeat_is_refused_so_that_clients_try_again(
             else:
                 client.connection.send(blob)
         except ConnectionError:
-            pass  # the answer came before the body's end
-        answer = client.connection.receive()
-        if answer.status == 202:
-            client.finish_upload(client.location(answer), digest_of(blob))
+            pass  # the response came before the end of the body
+        response = client.connection.receive()
+        if response.status == 202:
+            client.finish_upload(client.location(response), digest_of(blob))
             return
-    assert answer.status == 503 and "retry-after" in answer.fields, answer
+    assert response.status == 503 and "retry-after" in response.fields, response
     with client_of(gateway) as client:
         client.push_blob(REPOSITORY, blob)
 
 
-def test_docker_pushes_and_pulls_while_tokens_keep_dying(own_sandbox: Sandbox, start_gateway: StartGateway, docker: Docker) -> None:
+def test_docker_pushes_and_pulls_while_tokens_keep_expiring(own_sandbox: Sandbox, start_gateway: StartGateway, docker: Docker) -> None:
     own_sandbox.create_repositories(REPOSITORY)
     gateway = start_gateway(own_sandbox)
     gateway.wait_until_ready()
@@ -129,7 +129,7 @@ def test_docker_pushes_and_pulls_while_tokens_keep_dying(own_sandbox: Sandbox, s
     docker.empty()
 
 
-def test_blob_addresses_that_expired_are_fetched_anew(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_expired_blob_urls_are_fetched_again(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
     own_sandbox.create_repositories(REPOSITORY)
     gateway = start_gateway(own_sandbox)
     gateway.wait_until_ready()
@@ -141,8 +141,8 @@ def test_blob_addresses_that_expired_are_fetched_anew(own_sandbox: Sandbox, star
         client.pull_image(REPOSITORY, "v1", image)
 
 
-def test_an_answer_of_denied_is_not_taken_for_an_expiry(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
-    """A 403 that a new token cannot heal must not make a client's retries into calls of ECR's API."""
+def test_denied_is_not_taken_for_an_expired_token(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    """A 403 that a new token cannot fix must not turn a client's retries into calls of the ECR API."""
     own_sandbox.create_repositories(REPOSITORY)
     gateway = start_gateway(own_sandbox)
     gateway.wait_until_ready()
@@ -154,12 +154,12 @@ def test_an_answer_of_denied_is_not_taken_for_an_expiry(own_sandbox: Sandbox, st
     assert own_sandbox.tokens_fetched() - before <= 1
 
 
-# Moto's token, which by its own word expired in 2015.
+# moto's token has an `expiresAt` in 2015.
 
 OBSERVED_SECONDS = 20
 
 
-def test_a_token_serves_until_it_is_refused_and_is_not_fetched_each_minute(
+def test_a_token_is_used_until_it_is_rejected_and_is_not_fetched_every_minute(
     moto_registry: MotoRegistry, start_gateway: StartGateway
 ) -> None:
     fetched_before = moto_registry.tokens_fetched()
@@ -175,23 +175,23 @@ def test_a_token_serves_until_it_is_refused_and_is_not_fetched_each_minute(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_busy_registry_says_nothing_of_the_token(own_sandbox: Sandbox, start_gateway: StartGateway, status: int) -> None:
-    """The token is asked about before a large upload: an answer that is no refusal does not hold the upload up."""
+def test_a_busy_registry_does_not_delay_an_upload(own_sandbox: Sandbox, start_gateway: StartGateway, status: int) -> None:
+    """Berth tests the token before a large upload. A response that does not reject the token does not hold up the upload."""
     own_sandbox.create_repositories(REPOSITORY)
     gateway = start_gateway(own_sandbox)
     gateway.wait_until_ready()
     before = own_sandbox.tokens_fetched()
     with client_of(gateway) as client:
         session = client.start_upload(REPOSITORY)
-        time.sleep(1.2)  # the gateway asks only when the token has not just been taken
+        time.sleep(1.2)  # the gateway tests the token only if it has not been accepted recently
         own_sandbox.add_fault(where="registry", match={"method": "GET", "path_prefix": "/v2/"}, kind="status", status=status, times=-1)
         blob = os.urandom(200_000)
-        answer = client.expect((201, 202), "PATCH", session, body=blob)
-        client.finish_upload(client.location(answer), digest_of(blob))
+        response = client.expect((201, 202), "PATCH", session, body=blob)
+        client.finish_upload(client.location(response), digest_of(blob))
     assert own_sandbox.tokens_fetched() == before
 
 
-def test_a_presigned_url_that_expired_is_renewed_and_counted(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_an_expired_presigned_url_is_renewed_and_counted(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
     own_sandbox.create_repositories(REPOSITORY)
     gateway = start_gateway(own_sandbox)
     gateway.wait_until_ready()
@@ -200,6 +200,6 @@ def test_a_presigned_url_that_expired_is_renewed_and_counted(own_sandbox: Sandbo
         client.push_image(REPOSITORY, "v1", image)
         own_sandbox.add_fault(where="s3", match={"method": "GET"}, kind="status", status=403, times=1)
         client.pull_blob(REPOSITORY, digest_of(image.layers[0]))
-        refused = client.expect((416,), "GET", f"/v2/{REPOSITORY}/blobs/{digest_of(image.layers[0])}", {"Range": "bytes=60000-"})
+        rejected = client.expect((416,), "GET", f"/v2/{REPOSITORY}/blobs/{digest_of(image.layers[0])}", {"Range": "bytes=60000-"})
     assert gateway.metric("berth_replays_total", reason="expired_url") == 1
-    assert refused.code == "SIZE_INVALID" and refused.fields["content-range"] == "bytes */60000"
+    assert rejected.code == "SIZE_INVALID" and rejected.fields["content-range"] == "bytes */60000"

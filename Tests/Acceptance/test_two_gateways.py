@@ -1,5 +1,5 @@
-"""Berth keeps nothing that a replica lacks: whatever is begun on one gateway and goes on at another leaves what the same requests leave when
-they are sent to the registry directly."""
+"""Berth has no state that another replica lacks: operations that begin on one gateway and continue on another have the same result as the same
+requests sent to the registry directly."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ class Upload:
 
 @dataclass
 class Story:
-    """A random sequence of operations, told step by step to whichever client `choose` picks. The same seed tells the same story, as long as the
-    registry behind is right: what is chosen depends on nothing that it answers but sessions' locations."""
+    """A random sequence of operations. `choose` picks the client for each step. The same seed gives the same sequence as long as the registry
+    behaves
+    correctly: choices depend on nothing in the responses but the locations of sessions."""
 
     seed: int
     choose: Callable[[], RegistryClient]
@@ -65,14 +66,14 @@ class Story:
         self.uploads.append(Upload(repository, self.choose().start_upload(repository), self.bytes()))
 
     def chunk(self) -> None:
-        """A whole chunk where there is more than one; each may go by another gateway."""
+        """One chunk or several; each may go through another gateway."""
         open_ones = [upload for upload in self.uploads if len(upload.data) - upload.sent > CHUNK]
         if not open_ones:
             return
         upload, client = self.chance.choice(open_ones), self.choose()
         place = {"Content-Range": f"{upload.sent}-{upload.sent + CHUNK - 1}"}
-        answer = client.expect((201, 202), "PATCH", upload.location, place, upload.data[upload.sent : upload.sent + CHUNK])
-        upload.location, upload.sent = client.location(answer), upload.sent + CHUNK
+        response = client.expect((201, 202), "PATCH", upload.location, place, upload.data[upload.sent : upload.sent + CHUNK])
+        upload.location, upload.sent = client.location(response), upload.sent + CHUNK
 
     def finish(self) -> None:
         if not self.uploads:
@@ -96,9 +97,9 @@ class Story:
             return
         data, client = self.chance.choice(self.blobs[source]), self.choose()
         target_path = f"/v2/{target}/blobs/uploads/?mount={digest_of(data)}&from={source}"
-        answer = client.expect((201, 202), "POST", target_path, body=b"")
-        if answer.status == 202:
-            self.choose().expect((201,), "PUT", with_digest(client.location(answer), digest_of(data)), body=data)
+        response = client.expect((201, 202), "POST", target_path, body=b"")
+        if response.status == 202:
+            self.choose().expect((201,), "PUT", with_digest(client.location(response), digest_of(data)), body=data)
         self.blobs[target].append(data)
 
     def image(self) -> None:
@@ -128,7 +129,7 @@ class Story:
             tag = self.chance.choice(sorted(self.tags[repository]))
             self.choose().expect((202,), "DELETE", f"/v2/{repository}/manifests/{tag}")
             gone = self.tags[repository].pop(tag)
-            if gone not in self.tags[repository].values():  # an image goes with its last tag (wire 1.3)
+            if gone not in self.tags[repository].values():  # an image is deleted with its last tag (ECR 1.3)
                 self.manifests[repository] = [each for each in self.manifests[repository] if digest_of(each) != gone]
 
     def remove(self) -> None:
@@ -146,7 +147,7 @@ class Story:
 
 
 def contents(sandbox: Sandbox, story: Story) -> dict[str, object]:
-    """What the registry holds: images with their tags by Amazon's own client, manifests and blobs by the registry itself."""
+    """The registry's content: images with their tags from boto3, manifests and blobs from the registry itself."""
     ecr, found = sandbox.ecr(), {}
     with direct(sandbox) as client:
         for repository in REPOSITORIES:
@@ -170,7 +171,7 @@ def direct(sandbox: Sandbox) -> RegistryClient:
 
 
 @pytest.mark.parametrize("seed", [random.SystemRandom().randrange(1 << 32) for _ in range(3)])
-def test_a_story_told_to_two_gateways_ends_as_when_told_to_the_registry(
+def test_two_gateways_have_the_same_result_as_the_registry_directly(
     berth: Path, own_directory: Path, start_gateway: StartGateway, seed: int
 ) -> None:
     with ExitStack() as stack:
@@ -179,7 +180,7 @@ def test_a_story_told_to_two_gateways_ends_as_when_told_to_the_registry(
             sandboxes.append(Sandbox(berth, own_directory / name))
             stack.callback(sandboxes[-1].stop)
             sandboxes[-1].create_repositories(*REPOSITORIES)
-            # Deletions by tag and by digest, mounts and all else as ECR has them; blobs where a direct client finds them.
+            # Deletions, mounts and everything else as in ECR; blobs are served where a direct client can fetch them.
             sandboxes[-1].switch(blob_redirect=False, blob_mounting=True)
         client = stack.enter_context(direct(sandboxes[0]))
         alone = Story(seed, lambda: client)

@@ -1,4 +1,4 @@
-"""Every form of an upload that a client may choose, before an ECR with all its quirks."""
+"""Every form of upload that a client may choose, in front of an ECR emulator with all quirks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from harness.gateway import Gateway
 from harness.images import MIB, blob_image, digest_of
 from harness.registry import RegistryClient, with_digest
 from harness.sandbox import Sandbox
-from harness.wire import Answer
+from harness.wire import Response
 
 REPOSITORY = "uploads/app"
-CHUNK = 5 * MIB  # ECR's least part
+CHUNK = 5 * MIB  # ECR's minimum part size
 
 
 @pytest.fixture
@@ -24,21 +24,21 @@ def client(sandbox: Sandbox, gateway: Gateway) -> RegistryClient:
         yield client
 
 
-def send_chunk(client: RegistryClient, location: str, data: bytes, at: int, statuses: tuple[int, ...] = (202,)) -> Answer:
+def send_chunk(client: RegistryClient, location: str, data: bytes, at: int, statuses: tuple[int, ...] = (202,)) -> Response:
     return client.expect(statuses, "PATCH", location, {"Content-Range": f"{at}-{at + len(data) - 1}"}, data)
 
 
 def is_there(client: RegistryClient, blob: bytes) -> bool:
-    answer = client.expect((200, 404), "HEAD", f"/v2/{REPOSITORY}/blobs/{digest_of(blob)}")
-    return answer.status == 200 and int(answer.fields["content-length"]) == len(blob)
+    response = client.expect((200, 404), "HEAD", f"/v2/{REPOSITORY}/blobs/{digest_of(blob)}")
+    return response.status == 200 and int(response.fields["content-length"]) == len(blob)
 
 
 @pytest.mark.parametrize("stale", [False, True])
 @pytest.mark.parametrize("sizes", [(CHUNK, CHUNK, 100), (12 * MIB, 5 * MIB), (7 * MIB,), (300,)], ids=str)
-def test_chunks_of_any_size_ecr_holds(
+def test_chunks_of_any_size_that_ecr_can_store(
     own_sandbox: Sandbox, start_gateway: StartGateway, sizes: tuple[int, ...], stale: bool
 ) -> None:
-    """Also those that ECR resets when their place is said, and when its own Range stays at the first chunk's."""
+    """Also chunks that ECR resets if they have a Content-Range, and when ECR's Range stays at the first chunk's."""
     own_sandbox.create_repositories(REPOSITORY)
     own_sandbox.switch(stale_range=stale)
     gateway = start_gateway(own_sandbox)
@@ -49,10 +49,10 @@ def test_chunks_of_any_size_ecr_holds(
         assert int(begun.fields["oci-chunk-min-length"]) >= CHUNK and begun.fields["docker-upload-uuid"]
         location, at = client.location(begun), 0
         for size in sizes:
-            answer = send_chunk(client, location, blob[at : at + size], at)
+            response = send_chunk(client, location, blob[at : at + size], at)
             at += size
-            location = client.location(answer)
-            assert answer.fields["range"] == f"0-{at - 1}"
+            location = client.location(response)
+            assert response.fields["range"] == f"0-{at - 1}"
             status = client.expect((204,), "GET", location)
             assert status.fields["range"] == f"0-{at - 1}" and client.location(status) == location
         ended = client.expect((201,), "PUT", with_digest(location, digest_of(blob)), body=b"")
@@ -61,15 +61,15 @@ def test_chunks_of_any_size_ecr_holds(
         assert is_there(client, blob)
 
 
-def test_the_last_chunk_may_come_with_the_end(client: RegistryClient) -> None:
+def test_the_final_put_may_carry_the_last_chunk(client: RegistryClient) -> None:
     blob = os.urandom(CHUNK + 1000)
-    answer = send_chunk(client, client.start_upload(REPOSITORY), blob[:CHUNK], 0)
-    target = with_digest(client.location(answer), digest_of(blob))
+    response = send_chunk(client, client.start_upload(REPOSITORY), blob[:CHUNK], 0)
+    target = with_digest(client.location(response), digest_of(blob))
     client.expect((201,), "PUT", target, {"Content-Range": f"{CHUNK}-{len(blob) - 1}"}, blob[CHUNK:])
     assert is_there(client, blob)
 
 
-def test_chunks_without_a_place_are_counted(client: RegistryClient) -> None:
+def test_chunks_without_content_range_are_counted(client: RegistryClient) -> None:
     first = client.expect((202,), "PATCH", client.start_upload(REPOSITORY), body=bytes(CHUNK))
     assert first.fields["range"] == f"0-{CHUNK - 1}"
     client.connection.send_head(
@@ -80,47 +80,47 @@ def test_chunks_without_a_place_are_counted(client: RegistryClient) -> None:
 
 
 @pytest.mark.parametrize("at", [0, CHUNK + 1])
-def test_a_chunk_out_of_order_is_told_where_to_go_on(client: RegistryClient, at: int) -> None:
+def test_a_chunk_out_of_order_gets_the_position_to_continue_from(client: RegistryClient, at: int) -> None:
     blob = os.urandom(CHUNK + 10)
     location = client.location(send_chunk(client, client.start_upload(REPOSITORY), blob[:CHUNK], 0))
-    refused = send_chunk(client, location, b"x" * 10, at, (416,))
-    assert refused.code == "BLOB_UPLOAD_INVALID" and refused.fields["range"] == f"0-{CHUNK - 1}"
-    answer = send_chunk(client, client.location(refused), blob[CHUNK:], CHUNK)
-    client.finish_upload(client.location(answer), digest_of(blob))
+    rejected = send_chunk(client, location, b"x" * 10, at, (416,))
+    assert rejected.code == "BLOB_UPLOAD_INVALID" and rejected.fields["range"] == f"0-{CHUNK - 1}"
+    response = send_chunk(client, client.location(rejected), blob[CHUNK:], CHUNK)
+    client.finish_upload(client.location(response), digest_of(blob))
 
 
-def test_a_chunk_that_was_sent_again_is_told_where_to_go_on(client: RegistryClient) -> None:
-    """The answer to it was lost: the client goes on with the Location it has, and ECR knows better."""
+def test_a_repeated_chunk_gets_the_position_to_continue_from(client: RegistryClient) -> None:
+    """Its response was lost, so the client continues with its old Location, and ECR has more than that."""
     blob = os.urandom(CHUNK + 10)
     start = client.start_upload(REPOSITORY)
     send_chunk(client, start, blob[:CHUNK], 0)
-    refused = send_chunk(client, start, blob[:CHUNK], 0, (416,))
-    assert refused.fields["range"] == f"0-{CHUNK - 1}"
-    answer = send_chunk(client, client.location(refused), blob[CHUNK:], CHUNK)
-    client.finish_upload(client.location(answer), digest_of(blob))
+    rejected = send_chunk(client, start, blob[:CHUNK], 0, (416,))
+    assert rejected.fields["range"] == f"0-{CHUNK - 1}"
+    response = send_chunk(client, client.location(rejected), blob[CHUNK:], CHUNK)
+    client.finish_upload(client.location(response), digest_of(blob))
 
 
-def test_a_part_that_ecr_would_refuse_at_the_end_is_refused_at_once(client: RegistryClient) -> None:
+def test_a_part_that_ecr_would_reject_at_the_end_is_rejected_at_once(client: RegistryClient) -> None:
     location = client.location(send_chunk(client, client.start_upload(REPOSITORY), b"x" * 1000, 0))
-    refused = send_chunk(client, location, b"y" * 1000, 1000, (400,))
-    assert refused.code == "BLOB_UPLOAD_INVALID" and str(CHUNK) in refused.error["message"]
+    rejected = send_chunk(client, location, b"y" * 1000, 1000, (400,))
+    assert rejected.code == "BLOB_UPLOAD_INVALID" and str(CHUNK) in rejected.error["message"]
 
 
 @pytest.mark.parametrize("place", ["x", "5-1", "0-99", "0"])
-def test_a_place_that_is_none_is_refused(client: RegistryClient, place: str) -> None:
-    refused = client.expect((400,), "PATCH", client.start_upload(REPOSITORY), {"Content-Range": place}, b"x" * 10)
-    assert refused.code in ("BLOB_UPLOAD_INVALID", "SIZE_INVALID")
+def test_an_invalid_content_range_is_rejected(client: RegistryClient, place: str) -> None:
+    rejected = client.expect((400,), "PATCH", client.start_upload(REPOSITORY), {"Content-Range": place}, b"x" * 10)
+    assert rejected.code in ("BLOB_UPLOAD_INVALID", "SIZE_INVALID")
 
 
 @pytest.mark.parametrize("size", [10, 3 * MIB])
 def test_a_blob_in_one_post(client: RegistryClient, size: int) -> None:
     blob = os.urandom(size)
-    answer = client.expect((201,), "POST", f"/v2/{REPOSITORY}/blobs/uploads/?digest={digest_of(blob)}", body=blob)
-    assert client.location(answer) == f"/v2/{REPOSITORY}/blobs/{digest_of(blob)}"
+    response = client.expect((201,), "POST", f"/v2/{REPOSITORY}/blobs/uploads/?digest={digest_of(blob)}", body=blob)
+    assert client.location(response) == f"/v2/{REPOSITORY}/blobs/{digest_of(blob)}"
     assert is_there(client, blob)
 
 
-def test_a_blob_in_one_post_to_a_repository_that_is_made_for_it(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+def test_a_blob_in_one_post_creates_its_repository(sandbox: Sandbox, start_gateway: StartGateway) -> None:
     upstream = sandbox.upstream["upstreams"][0] | {"create_repositories": {"match": ["made/*"]}}
     gateway = start_gateway(sandbox, upstreams=[upstream])
     gateway.wait_until_ready()
@@ -136,7 +136,7 @@ def test_a_cancelled_upload(client: RegistryClient) -> None:
 
 
 @pytest.mark.parametrize("mounting", [False, True])
-def test_a_mount_is_made_or_becomes_a_session(own_sandbox: Sandbox, start_gateway: StartGateway, mounting: bool) -> None:
+def test_a_mount_succeeds_or_becomes_a_session(own_sandbox: Sandbox, start_gateway: StartGateway, mounting: bool) -> None:
     own_sandbox.create_repositories(REPOSITORY, "uploads/other")
     own_sandbox.switch(blob_mounting=mounting)
     gateway = start_gateway(own_sandbox)
@@ -146,15 +146,15 @@ def test_a_mount_is_made_or_becomes_a_session(own_sandbox: Sandbox, start_gatewa
     with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
         client.push_image("uploads/other", "v1", image)
         target = f"/v2/{REPOSITORY}/blobs/uploads/?mount={digest}&from=uploads/other"
-        answer = client.expect((201 if mounting else 202,), "POST", target, body=b"")
+        response = client.expect((201 if mounting else 202,), "POST", target, body=b"")
         if mounting:
-            assert client.location(answer) == f"/v2/{REPOSITORY}/blobs/{digest}"
-            assert answer.fields["docker-content-digest"] == digest
+            assert client.location(response) == f"/v2/{REPOSITORY}/blobs/{digest}"
+            assert response.fields["docker-content-digest"] == digest
         else:
-            client.expect((201,), "PUT", with_digest(client.location(answer), digest), body=image.layers[0])
+            client.expect((201,), "PUT", with_digest(client.location(response), digest), body=image.layers[0])
 
 
-def test_what_ecr_cannot_hold_is_told_so(client: RegistryClient) -> None:
+def test_uploads_that_ecr_cannot_store_get_the_reason(client: RegistryClient) -> None:
     empty = client.expect((400,), "PUT", with_digest(client.start_upload(REPOSITORY), digest_of(b"")), body=b"")
     assert empty.error["message"] == "ECR cannot hold a blob without any bytes."
     foreign = client.expect((400,), "PUT", with_digest(client.start_upload(REPOSITORY), "sha512:" + "0" * 128), body=b"x")
@@ -166,17 +166,17 @@ def test_what_ecr_cannot_hold_is_told_so(client: RegistryClient) -> None:
 
 
 @pytest.mark.parametrize("digest", ["x", "sha256:00", f"{digest_of(b'x')}%0d%0aX-Evil:%201", f"{digest_of(b'x')}%20HTTP/1.1%0d%0a%0d%0a"])
-def test_a_digest_that_is_none_goes_nowhere(client: RegistryClient, digest: str) -> None:
-    """It would stand in the head of a request of Berth's own."""
+def test_an_invalid_digest_is_not_sent_upstream(client: RegistryClient, digest: str) -> None:
+    """It would be part of a request head that Berth builds."""
     for method, target in (("POST", f"/v2/{REPOSITORY}/blobs/uploads/"), ("PUT", client.start_upload(REPOSITORY))):
-        refused = client.expect((400,), method, with_digest(target, digest), body=b"x")
-        assert refused.code == "DIGEST_INVALID"
+        rejected = client.expect((400,), method, with_digest(target, digest), body=b"x")
+        assert rejected.code == "DIGEST_INVALID"
     mount = client.expect((202,), "POST", f"/v2/{REPOSITORY}/blobs/uploads/?mount={digest}&from=uploads/other", body=b"")
     assert "x-evil" not in mount.fields
 
 
-def test_a_tool_that_has_never_seen_a_query_in_a_location(client: RegistryClient) -> None:
-    """ECR's has none, and a script may simply put its own behind it."""
+def test_a_client_may_append_its_own_query_to_a_location(client: RegistryClient) -> None:
+    """ECR's Location has no query, so a script may simply append one."""
     blob = os.urandom(1000)
     client.expect((201,), "PUT", f"{client.start_upload(REPOSITORY)}?digest={digest_of(blob)}", body=blob)
     assert is_there(client, blob)

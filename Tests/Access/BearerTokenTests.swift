@@ -20,17 +20,17 @@ struct BearerTokenTests {
         (Array(scheme.utf8) + token)[...]
     }
 
-    @Test func `a token stands for its user until it ends, on every replica, with the rules of the moment`() throws {
+    @Test func `a token stands for its user until it expires, on every replica, with the rules of the moment of use`() throws {
         let field = Self.field(Self.directory().token(for: Self.user, now: Self.now))
         let end = Int(Self.now) + 301
-        let other = Principal(name: "üser", rules: [Rule(repositories: ["a"], actions: [.pull])])
+        let other = Principal(name: "üser", rules: [AccessRule(repositories: [glob("a")], actions: [.pull])])
         let login = try #require(Self.directory(users: [other]).login(withToken: field, now: Self.now + 299))
         #expect(login.principal === other && login.end == end)
         #expect(Self.directory().login(withToken: field, now: Double(end)) == nil)
         #expect(Self.directory().login(withToken: Self.field(Array(field.dropFirst(7)), "bEARER "), now: Self.now) != nil)
     }
 
-    @Test func `a token is void with another password, without its user, under another key, and where everybody logs in`() {
+    @Test func `a token is invalid with another password, without its user, with another key, or without an anonymous user`() {
         let field = Self.field(Self.directory().token(for: Self.user, now: Self.now))
         #expect(Self.directory().login(withToken: field, now: Self.now) != nil)
         for other in [
@@ -39,7 +39,7 @@ struct BearerTokenTests {
         ] { #expect(other.login(withToken: field, now: Self.now) == nil) }
     }
 
-    @Test func `the anonymous user's token means nobody, and a user of that name is another`() throws {
+    @Test func `the anonymous user's token differs from that of a user named anonymous`() throws {
         let namesake = Principal(name: "anonymous", rules: [])
         let directory = Self.directory(users: [namesake])
         let nobody = Self.field(directory.token(for: Self.anonymous, now: Self.now))
@@ -48,7 +48,7 @@ struct BearerTokenTests {
         #expect(directory.login(withToken: somebody, now: Self.now)?.principal === namesake)
     }
 
-    @Test func `no byte of a token can be another, and neither the login nor what is long is one`() throws {
+    @Test func `a changed, cut or long token is invalid`() throws {
         let directory = Self.directory()
         let token = directory.token(for: Self.user, now: Self.now)
         for index in token.indices {
@@ -69,13 +69,13 @@ struct BearerTokenTests {
         #expect(!token.contains { !($0 &- 48 < 10 || $0 &- 97 < 6 || $0 == UInt8(ascii: ".")) }, "JSON takes it as it is")
     }
 
-    @Test func `the longest name fits`() {
+    @Test func `a token for the longest name is accepted`() {
         let user = Principal(name: String(repeating: "n", count: 256), rules: [])
         let directory = Self.directory(users: [user])
         #expect(directory.login(withToken: Self.field(directory.token(for: user, now: Self.now)), now: Self.now) != nil)
     }
 
-    @Test func `a token is remembered for no longer than it is good`() {
+    @Test func `a token is cached until it expires at most`() {
         let cache = CredentialCache(), now = ContinuousClock.now, field = Self.field([1])
         cache.insert(Self.user, for: field, generation: 1, now: now, lifetime: .seconds(2))
         #expect(cache.lookup(field, generation: 1, now: now + .milliseconds(1999)) === Self.user)

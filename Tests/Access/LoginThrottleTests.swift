@@ -11,8 +11,8 @@ struct LoginThrottleTests {
         try #require(SocketAddress(host: address, port: 0)).clientNetwork
     }
 
-    /// A throttle with its questions and its tags spelled short.
-    private struct Desk {
+    /// A throttle, with short forms of its calls.
+    private struct ClientThrottle {
         var throttle: LoginThrottle
         var client: ClientNetwork
         var generation = 1
@@ -31,54 +31,54 @@ struct LoginThrottleTests {
         }
     }
 
-    private static func desk(failuresPerMinute: Int) throws -> Desk {
-        Desk(throttle: LoginThrottle(failuresPerMinute: failuresPerMinute), client: try network("127.0.0.1"))
+    private static func throttle(failuresPerMinute: Int) throws -> ClientThrottle {
+        ClientThrottle(throttle: LoginThrottle(failuresPerMinute: failuresPerMinute), client: try network("127.0.0.1"))
     }
 
-    @Test func `tries beyond the bound wait for the minute's end, at once or one by one`() throws {
-        var desk = try Self.desk(failuresPerMinute: 3)
-        for tag in 0..<3 as Range<UInt8> { #expect(desk.begin("u", tag) == .check) }
-        #expect(desk.begin("u", 9) == .wait(1), "three are being checked")
-        #expect(desk.begin("u", 0) == .check, "the same credentials are no further try")
-        desk.end(0, .unchecked)
-        desk.end(0, .unchecked)
-        #expect(desk.begin("u", 9) == .check)
-        for tag in [1, 2, 9] as [UInt8] { desk.end(tag, .wrong(.wrongPassword)) }
-        #expect(desk.begin("u", 10, after: 20) == .wait(41))
-        #expect(desk.begin("u", 10, after: 61) == .check)
+    @Test func `logins beyond the limit wait for the end of the minute, sent at once or one after another`() throws {
+        var throttle = try Self.throttle(failuresPerMinute: 3)
+        for tag in 0..<3 as Range<UInt8> { #expect(throttle.begin("u", tag) == .check) }
+        #expect(throttle.begin("u", 9) == .wait(1), "three are being checked")
+        #expect(throttle.begin("u", 0) == .check, "the same credentials are no further try")
+        throttle.end(0, .unchecked)
+        throttle.end(0, .unchecked)
+        #expect(throttle.begin("u", 9) == .check)
+        for tag in [1, 2, 9] as [UInt8] { throttle.end(tag, .wrong(.wrongPassword)) }
+        #expect(throttle.begin("u", 10, after: 20) == .wait(41))
+        #expect(throttle.begin("u", 10, after: 61) == .check)
     }
 
-    @Test func `one user's failures hold no other user back, until a client has tried too many`() throws {
-        var desk = try Self.desk(failuresPerMinute: 2)
-        for tag in 0..<2 as Range<UInt8> { desk.fail("u", tag) }
-        #expect(desk.begin("u", 100) == .wait(61) && desk.begin("v", 100) == .check)
-        desk.end(100, .unchecked)
-        for tag in 2..<20 as Range<UInt8> { desk.fail("v\(tag)", tag) }
-        #expect(desk.begin("w", 101) == .wait(61), "twenty failures of one client")
-        desk.client = try Self.network("127.0.0.2")
-        #expect(desk.begin("w", 101) == .check)
+    @Test func `one user's failures do not delay another user, until the client has failed too often`() throws {
+        var throttle = try Self.throttle(failuresPerMinute: 2)
+        for tag in 0..<2 as Range<UInt8> { throttle.fail("u", tag) }
+        #expect(throttle.begin("u", 100) == .wait(61) && throttle.begin("v", 100) == .check)
+        throttle.end(100, .unchecked)
+        for tag in 2..<20 as Range<UInt8> { throttle.fail("v\(tag)", tag) }
+        #expect(throttle.begin("w", 101) == .wait(61), "twenty failures of one client")
+        throttle.client = try Self.network("127.0.0.2")
+        #expect(throttle.begin("w", 101) == .check)
     }
 
-    @Test func `the same wrong login is wrong from memory, and no further failure, until the users change`() throws {
-        var desk = try Self.desk(failuresPerMinute: 2)
-        desk.fail("u", 0)
-        for _ in 0..<100 { #expect(desk.begin("u", 0) == .knownWrong(.wrongPassword)) }
-        #expect(desk.begin("u", 0, after: 3600) == .knownWrong(.wrongPassword))
-        #expect(desk.begin("u", 1) == .check, "an honest login from the same address")
-        desk.generation = 2
-        #expect(desk.begin("u", 0, after: 61) == .check)
+    @Test func `a repeated wrong login is rejected from memory and does not count, until the users change`() throws {
+        var throttle = try Self.throttle(failuresPerMinute: 2)
+        throttle.fail("u", 0)
+        for _ in 0..<100 { #expect(throttle.begin("u", 0) == .knownWrong(.wrongPassword)) }
+        #expect(throttle.begin("u", 0, after: 3600) == .knownWrong(.wrongPassword))
+        #expect(throttle.begin("u", 1) == .check, "an honest login from the same address")
+        throttle.generation = 2
+        #expect(throttle.begin("u", 0, after: 61) == .check)
     }
 
-    @Test func `a wrong login on many connections is one failure`() throws {
-        var desk = try Self.desk(failuresPerMinute: 2)
-        for _ in 0..<10 { #expect(desk.begin("u", 0) == .check) }
-        for _ in 0..<10 { desk.end(0, .wrong(.wrongPassword)) }
-        #expect(desk.begin("u", 1) == .check)
-        desk.end(1, .wrong(.wrongPassword))
-        #expect(desk.begin("u", 2) == .wait(61))
+    @Test func `a wrong login on many connections counts once`() throws {
+        var throttle = try Self.throttle(failuresPerMinute: 2)
+        for _ in 0..<10 { #expect(throttle.begin("u", 0) == .check) }
+        for _ in 0..<10 { throttle.end(0, .wrong(.wrongPassword)) }
+        #expect(throttle.begin("u", 1) == .check)
+        throttle.end(1, .wrong(.wrongPassword))
+        #expect(throttle.begin("u", 2) == .wait(61))
     }
 
-    @Test func `a client of IPv6 is its network of 64 bits`() throws {
+    @Test func `a client of IPv6 is its /64 network`() throws {
         #expect(try Self.network("2001:db8::1") == Self.network("2001:db8::ffff:1"))
         #expect(try Self.network("2001:db8::1") != Self.network("2001:db8:0:1::1"))
         #expect(try Self.network("10.0.0.1") != Self.network("10.0.0.2"))
@@ -92,7 +92,7 @@ struct ProvenLoginsTests {
         UserDirectory(generation: generation, users: [(credential, Principal(name: "u", rules: []))], anonymous: nil)
     }
 
-    @Test func `a proof outlives a reload, and not its user's credential`() {
+    @Test func `a verified login stays valid through a reload, but not with another password`() {
         let credential = Credential.plain(Secret(Array("p".utf8))), tag: [UInt8] = [1]
         let before = Self.directory(1, credential), after = Self.directory(2, credential)
         var proven = ProvenLogins()

@@ -24,8 +24,8 @@ struct AdminHostTests {
             reload: { upstreams.count == 1 ? [] : ["berth.yaml:1: users: missing"] })
     }
 
-    /// The whole answer to one request, as it was on the wire.
-    static func ask(_ head: String, host: String = "127.0.0.1:5001", of sources: AdminSources = sources()) async throws -> String {
+    /// The bytes of the response to one request.
+    static func send(_ head: String, host: String = "127.0.0.1:5001", of sources: AdminSources = sources()) async throws -> String {
         let admin = AdminHost(loop: EventLoop(), sources: sources)
         let listener = try Listener(on: try #require(SocketAddress("127.0.0.1:0")), host: admin)
         admin.loop.start(named: "admin")
@@ -39,12 +39,12 @@ struct AdminHostTests {
         return try await client.exchange("\(head) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n", with: listener.address)
     }
 
-    @Test func `a gateway that drains is alive and not ready`() async throws {
+    @Test func `a draining gateway is alive and not ready`() async throws {
         let sources = Self.sources(isDraining: true)
-        #expect(try await Self.ask("GET /healthz", of: sources).hasPrefix("HTTP/1.1 200"))
-        let ready = try await Self.ask("GET /readyz", of: sources)
+        #expect(try await Self.send("GET /healthz", of: sources).hasPrefix("HTTP/1.1 200"))
+        let ready = try await Self.send("GET /readyz", of: sources)
         #expect(ready.hasPrefix("HTTP/1.1 503") && ready.hasSuffix("draining: no new exchange is taken\n"))
-        #expect(try await Self.ask("GET /api/v1/status", of: sources).contains(#""ready" : false"#))
+        #expect(try await Self.send("GET /api/v1/status", of: sources).contains(#""ready" : false"#))
     }
 
     @Test(arguments: [
@@ -67,18 +67,18 @@ struct AdminHostTests {
         ("GET /api/v1/reload", "405", "Allow: POST\r\n"),
         ("GET /api/v1/upstreams/main/refresh", "405", "Allow: POST\r\n"),
     ])
-    func `each path answers its method`(request: String, status: String, part: String) async throws {
-        let answer = try await Self.ask(request)
-        #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
-        #expect(answer.contains(part), "\(answer)")
+    func `each path responds to its method`(request: String, status: String, part: String) async throws {
+        let response = try await Self.send(request)
+        #expect(response.hasPrefix("HTTP/1.1 \(status) "))
+        #expect(response.contains(part), "\(response)")
     }
 
-    @Test func `HEAD is answered like GET, without the body`() async throws {
-        let answer = try await Self.ask("HEAD /healthz")
-        #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.hasSuffix("\r\n\r\n") && answer.contains("Content-Length: 3\r\n"))
+    @Test func `HEAD is served like GET, without the body`() async throws {
+        let response = try await Self.send("HEAD /healthz")
+        #expect(response.hasPrefix("HTTP/1.1 200 ") && response.hasSuffix("\r\n\r\n") && response.contains("Content-Length: 3\r\n"))
     }
 
-    /// `main` can serve, `<b>other</b>` cannot.
+    /// `main` is ready, `<b>other</b>` is not.
     @Test(arguments: [
         ("/readyz", "200", "ready\n<b>other</b>: no valid token"), ("/readyz?all", "503", "\n<b>other</b>: no valid token"),
         ("/readyz?upstream=main", "200", "ready\n"),
@@ -87,46 +87,47 @@ struct AdminHostTests {
         ("/readyz?upsteam=main", "400", "use all, or upstream=NAME"),
         ("/readyz?upstream", "400", "use all, or upstream=NAME"), ("/readyz?all=true", "503", "\n<b>other</b>"),
     ])
-    func `a gateway is ready while some upstream can serve, and says which cannot`(path: String, status: String, part: String)
+    func `a gateway is ready while any upstream is, and names those that are not`(path: String, status: String, part: String)
         async throws
     {
-        let answer = try await Self.ask("GET \(path)", of: Self.sources([Self.ready, Self.waiting]))
-        #expect(answer.hasPrefix("HTTP/1.1 \(status) ") && answer.contains(part), "\(answer)")
+        let response = try await Self.send("GET \(path)", of: Self.sources([Self.ready, Self.waiting]))
+        #expect(response.hasPrefix("HTTP/1.1 \(status) ") && response.contains(part), "\(response)")
     }
 
-    @Test func `a gateway none of whose upstreams can serve is not ready`() async throws {
-        let answer = try await Self.ask("GET /readyz", of: Self.sources([Self.waiting]))
-        #expect(answer.hasPrefix("HTTP/1.1 503 "))
-        #expect(answer.hasSuffix("\r\n\r\n<b>other</b>: no valid token: AccessDenied: \"no\" & <never> <\u{301}b>\n"))
-        #expect(try await Self.ask("GET /api/v1/status", of: Self.sources([Self.waiting])).contains(#""ready" : false"#))
+    @Test func `a gateway without a ready upstream is not ready`() async throws {
+        let response = try await Self.send("GET /readyz", of: Self.sources([Self.waiting]))
+        #expect(response.hasPrefix("HTTP/1.1 503 "))
+        #expect(response.hasSuffix("\r\n\r\n<b>other</b>: no valid token: AccessDenied: \"no\" & <never> <\u{301}b>\n"))
+        #expect(try await Self.send("GET /api/v1/status", of: Self.sources([Self.waiting])).contains(#""ready" : false"#))
         #expect(
-            answer.contains("Content-Type: text/plain; charset=utf-8\r\n") && answer.contains("X-Content-Type-Options: nosniff\r\n")
+            response.contains("Content-Type: text/plain; charset=utf-8\r\n")
+                && response.contains("X-Content-Type-Options: nosniff\r\n")
         )
     }
 
-    @Test func `what upstreams say cannot become part of the page`() async throws {
-        let answer = try await Self.ask("GET /", of: Self.sources([Self.ready, Self.waiting]))
-        #expect(answer.contains("&lt;b&gt;other&lt;/b&gt;"))
-        #expect(answer.contains("AccessDenied: &quot;no&quot; &amp; &lt;never&gt; &lt;\u{301}b&gt;"))
-        #expect(!answer.contains("<b>") && !answer.contains("<never>"))
-        #expect(answer.contains("Content-Security-Policy: default-src 'none';"))
+    @Test func `text from upstreams is escaped in the page`() async throws {
+        let response = try await Self.send("GET /", of: Self.sources([Self.ready, Self.waiting]))
+        #expect(response.contains("&lt;b&gt;other&lt;/b&gt;"))
+        #expect(response.contains("AccessDenied: &quot;no&quot; &amp; &lt;never&gt; &lt;\u{301}b&gt;"))
+        #expect(!response.contains("<b>") && !response.contains("<never>"))
+        #expect(response.contains("Content-Security-Policy: default-src 'none';"))
     }
 
-    @Test func `a configuration that cannot be used is told whole`() async throws {
-        let answer = try await Self.ask("POST /api/v1/reload", of: Self.sources([Self.ready, Self.waiting]))
-        #expect(answer.hasPrefix("HTTP/1.1 422 ") && answer.contains("berth.yaml:1: users: missing"))
+    @Test func `all problems of an invalid configuration are reported`() async throws {
+        let response = try await Self.send("POST /api/v1/reload", of: Self.sources([Self.ready, Self.waiting]))
+        #expect(response.hasPrefix("HTTP/1.1 422 ") && response.contains("berth.yaml:1: users: missing"))
     }
 
     @Test(arguments: ["Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: same-origin"])
-    func `a page that a browser has open changes nothing`(field: String) async throws {
+    func `a request from a web page changes nothing`(field: String) async throws {
         let calls = Atomic(0)
         var sources = Self.sources()
         sources.reload = {
             calls.add(1, ordering: .relaxed)
             return []
         }
-        let answer = try await Self.ask("POST /api/v1/reload", host: "127.0.0.1\r\n\(field)", of: sources)
-        #expect(answer.hasPrefix("HTTP/1.1 403 "))
+        let response = try await Self.send("POST /api/v1/reload", host: "127.0.0.1\r\n\(field)", of: sources)
+        #expect(response.hasPrefix("HTTP/1.1 403 "))
         #expect(calls.load(ordering: .relaxed) == 0)
     }
 
@@ -135,18 +136,18 @@ struct AdminHostTests {
         ("10.1.2.3", "200"), ("evil.example:5001", "421"), ("127.0.0.1.evil.example", "421"), ("localhost.evil.example:80", "421"),
         ("", "400"),
     ])
-    func `a name that DNS decides is no name for a listener on loopback`(host: String, status: String) async throws {
-        let answer = try await Self.ask("GET /api/v1/status", host: host)
-        #expect(answer.hasPrefix("HTTP/1.1 \(status) "), "\(answer.prefix(80))")
+    func `over loopback, a name that DNS can change is rejected`(host: String, status: String) async throws {
+        let response = try await Self.send("GET /api/v1/status", host: host)
+        #expect(response.hasPrefix("HTTP/1.1 \(status) "), "\(response.prefix(80))")
     }
 
     @Test(arguments: ["10.0.0.7:4000", "[fd00::7]:4000", "[::ffff:10.0.0.7]:4000"])
-    func `from elsewhere any name leads here`(peer: String) throws {
+    func `from other machines any name is allowed`(peer: String) throws {
         #expect(HostRule.allows("berth.monitoring.svc:5001", from: try #require(SocketAddress(peer))))
     }
 
     @Test(arguments: ["127.0.0.1:4000", "127.9.9.9:4000", "[::1]:4000", "[::ffff:127.0.0.1]:4000"])
-    func `this machine is known in each of its forms`(peer: String) throws {
+    func `loopback is recognised in each of its forms`(peer: String) throws {
         #expect(!HostRule.allows("evil.example", from: try #require(SocketAddress(peer))))
         #expect(!HostRule.allows("localhost.evil.example", from: try #require(SocketAddress(peer))))
         for host in ["LocalHost", "localhost.:5001", "127.0.0.1", "[::1]:5001"] {
@@ -155,21 +156,21 @@ struct AdminHostTests {
     }
 }
 
-/// Sends a request, and gives back all that came until the server closed.
+/// Sends a request and returns all bytes until the server closes.
 actor Client {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     init(loop: EventLoop) { self.loop = loop }
 
     func exchange(_ request: String, with address: SocketAddress) async throws -> String {
-        let stream = try await SocketStream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
+        let stream = try await Connector.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
         try await stream.write(Array(request.utf8), timeout: .seconds(5))
-        var answer: [UInt8] = []
+        var response: [UInt8] = []
         let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
         defer { room.deallocate() }
         while case let count = (try? await stream.read(into: room, timeout: .seconds(5))) ?? 0, count > 0 {
-            answer += room.prefix(count)
+            response += room.prefix(count)
         }
-        return String(decoding: answer, as: UTF8.self)
+        return String(decoding: response, as: UTF8.self)
     }
 }

@@ -1,6 +1,6 @@
-"""Measures the CPU that each proxy spends for a GiB and for a small request, in turn within one run, and prints a table.
+"""Measures the CPU time of each proxy for a GiB and for a small request, in turn within one run, and prints a table.
 
-The machine may be noisy: read the ratios. Peers take turns in every round and in another order each time, and medians are told.
+Machines are noisy: compare ratios. The order of the proxies changes in every round, and the table has medians.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Measure:
     title: str
     unit: str
     scale: float
-    amount: Callable[[Proxy], float]  # does the work and returns how much of it was done: GiB, or requests
+    amount: Callable[[Proxy], float]  # does the work and returns its amount: GiB, or requests
 
 
 def curl(address: Address, target: str, *options: str | Path) -> None:
@@ -106,7 +106,7 @@ def table(results: Results, todo: list[Measure], names: list[str]) -> str:
     lines = [row(header), row(["---"] * len(header))]
     for measure in todo:
         values = results[measure.title]
-        # Of each round its own ratio: what the machine did to one round, it did to both.
+        # The ratio of each round, because a disturbance of the machine affects both proxies of a round.
         ratios = [
             statistics.median(ours / theirs for ours, theirs in zip(values["berth"], values[peer], strict=True)) for peer in peers
         ]

@@ -1,6 +1,6 @@
-"""The proxies that are compared, each with one worker, a plain and a TLS listener, verified TLS upstream and an access log.
+"""The compared proxies, each with one worker, a plain and a TLS listener, verified TLS to the upstream and an access log.
 
-Berth checks a login and rules on every request; its peers add a fixed Authorization to whatever comes.
+Berth checks the login and rules of every request; the others add a fixed Authorization to every request.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def with_children(pid: int) -> list[int]:
 
 
 class Peer:
-    """A proxy that is configured by one file and takes its ports from there."""
+    """A proxy with one configuration file that contains its ports."""
 
     def __init__(self, name: str, argv: list[str | Path], directory: Path, ca: Path, ports: tuple[int, int]) -> None:
         self.name = name
@@ -58,8 +58,8 @@ class Peer:
         self.program.stop()
 
 
-# `Connection ""` stands in the location itself: a proxy_set_header there drops every inherited one, and nginx would then make
-# a TLS connection for each request and look six times slower than it is.
+# `Connection ""` is in the location itself: a proxy_set_header there discards all inherited ones, and nginx would then open a TLS
+# connection for each request and look six times slower than it is.
 NGINX = """\
 worker_processes 1;
 daemon off;

@@ -1,4 +1,4 @@
-"""What stands behind every proxy alike: nginx over TLS with a large blob and a manifest, a sink for uploads, an ECR API for Berth."""
+"""The upstream of all proxies: nginx over TLS with a large blob and a manifest, a sink for uploads, and an ECR API for Berth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.tls import Authority
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 REGISTRY_HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
-TOKEN = base64.b64encode(b"AWS:" + b"x" * 2000).decode()  # of the size that ECR's have (wire 2.1)
+TOKEN = base64.b64encode(b"AWS:" + b"x" * 2000).decode()  # the size of ECR's tokens (ECR 2.1)
 REPOSITORY = "bench/app"
 DIGEST = "sha256:" + "0" * 64
 BLOB = f"/v2/{REPOSITORY}/blobs/{DIGEST}"
@@ -57,13 +57,13 @@ http {{
 
 
 def nginx_temporary(directory: Path) -> str:
-    """nginx wants five directories that it may write to, even where it never does."""
+    """nginx requires five directories that it can write to, even if it never does."""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     return " ".join(f"{kind}_temp_path {directory}/{kind};" for kind in kinds)
 
 
 class Sink(threading.Thread):
-    """Reads uploads and forgets them; answers 201. A program apart would be fairer to nobody: it is the same for all."""
+    """Reads and discards uploads; responds 201. It is in this process for all proxies alike."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(daemon=True)
@@ -90,8 +90,8 @@ class Sink(threading.Thread):
             connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
-class TokenAnswer(BaseHTTPRequestHandler):
-    """GetAuthorizationToken (wire 2.1), for anybody."""
+class TokenResponse(BaseHTTPRequestHandler):
+    """GetAuthorizationToken (ECR 2.1), for any caller."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -112,7 +112,7 @@ class Upstream:
         self.address = Address("127.0.0.1", free_port(), authority.certificate)
         self.size = int(gib * GIB)
         with (directory / "blob").open("wb") as blob:
-            blob.truncate(self.size)  # sparse: its bytes cost the disk nothing
+            blob.truncate(self.size)  # sparse: takes no space on disk
         (directory / "manifest").write_bytes(os.urandom(MANIFEST_SIZE // 2).hex().encode())
         certificate = authority.issue("upstream", f"DNS:{REGISTRY_HOST}")
         Sink(directory / "sink.sock").start()
@@ -130,7 +130,7 @@ class Upstream:
         )
         self.program = Program("upstream", ["nginx", "-c", configuration, "-p", directory], directory)
         self.program.wait_ready(self.address.accepts)
-        self.api = ThreadingHTTPServer(("127.0.0.1", 0), TokenAnswer)
+        self.api = ThreadingHTTPServer(("127.0.0.1", 0), TokenResponse)
         threading.Thread(target=self.api.serve_forever, daemon=True).start()
 
     @property

@@ -2,19 +2,19 @@ import Testing
 
 @testable import Configuration
 
-/// `BERTH_*` that have no effect are named, and those that nobody knows are refused.
+/// `BERTH_*` variables that have no effect, or that are unknown.
 struct EnvironmentVariableTests {
-    /// One that is warned of nothing.
+    /// A configuration without warnings.
     static let quiet = sound.replacing("\"**\"", with: "base/**")
     static let alone = LoadingTests.alone
     static let known = EnvironmentVariable.allCases.map(\.rawValue).sorted().joined(separator: ", ")
 
-    @Test func `with a file, every variable that is set is named with the file`() throws {
+    @Test func `with a file, a warning names each variable that is set, and the file`() throws {
         let folder = try Folder(["berth.yaml": Self.quiet])
         let file = folder["berth.yaml"]
         var environment = Dictionary(uniqueKeysWithValues: EnvironmentVariable.allCases.map { ($0.rawValue, "x") })
         environment["BERTH_BLOBS"] = ""
-        let settings = try Settings.load(file: file, environment: environment)
+        let settings = try SettingsFile.load(file: file, environment: environment)
         let named = EnvironmentVariable.allCases.map(\.rawValue).filter { $0 != "BERTH_BLOBS" }.joined(separator: ", ")
         #expect(settings.origin == file)
         #expect(
@@ -23,14 +23,14 @@ struct EnvironmentVariableTests {
             ])
     }
 
-    @Test func `what led to the file or stands in it has an effect`() throws {
+    @Test func `a variable that the file refers to, or that names the file, has an effect`() throws {
         let folder = try Folder(["berth.yaml": Self.quiet + "log: {level: \"${BERTH_LISTEN}${BERTH_OWN}\"}\n"])
         let environment = ["BERTH_CONFIG": folder["berth.yaml"], "BERTH_LISTEN": "in", "BERTH_OWN": "fo"]
-        let settings = try Settings.load(file: nil, environment: environment)
+        let settings = try SettingsFile.load(file: nil, environment: environment)
         #expect(settings.origin == folder["berth.yaml"] && settings.warnings.isEmpty)
     }
 
-    @Test func `the environment alone has effect`() throws {
+    @Test func `without a file there is no warning`() throws {
         let settings = try EnvironmentReader(environment: Self.alone).read()
         #expect(settings.origin == "environment" && settings.warnings.isEmpty)
     }
@@ -41,7 +41,7 @@ struct EnvironmentVariableTests {
     ]
 
     @Test(arguments: unknown)
-    func `an unknown variable is refused, with a file and without one`(name: String, hint: String) throws {
+    func `an unknown variable is a problem, with a file and without one`(name: String, hint: String) throws {
         let line = "environment: \(name): unknown variable; unset it or correct its name: \(hint)"
         #expect(problems(environment: Self.alone.merging([name: "hunter2"]) { $1 }) == [line])
         #expect(problems(sound, environment: [name: "hunter2"]) == [line])
@@ -49,13 +49,13 @@ struct EnvironmentVariableTests {
         #expect(problems(sound, environment: [name: ""]).isEmpty)
     }
 
-    @Test func `names that are not Berth's are nobody's concern`() {
+    @Test func `variables without Berth's prefix are ignored`() {
         #expect(
             problems(sound, environment: ["BERTH": "/usr/bin/berth", "BERTHA_X": "1", "berth_registry": "x", "MY_BERTH_X": "1"])
                 .isEmpty)
     }
 
-    @Test func `what Kubernetes sets for a Service named berth is known`() {
+    @Test func `variables that Kubernetes sets for a Service named berth are no problem`() {
         let links = [
             "BERTH_SERVICE_HOST": "10.0.0.1", "BERTH_SERVICE_PORT": "443", "BERTH_SERVICE_PORT_REGISTRY": "443",
             "BERTH_PORT": "tcp://10.0.0.1:443", "BERTH_PORT_443_TCP": "tcp://10.0.0.1:443", "BERTH_PORT_443_TCP_PROTO": "tcp",
@@ -64,14 +64,14 @@ struct EnvironmentVariableTests {
         ]
         #expect(problems(environment: Self.alone.merging(links) { $1 }).isEmpty)
         #expect(problems(sound, environment: links).isEmpty)
-        // Without the Service it is a mistake.
+        // Without the Service it is unknown.
         #expect(problems(sound, environment: ["BERTH_PORT": "5000"]).count == 1)
     }
 
-    @Test func `a reload forgives what only a restart can change`() throws {
+    @Test func `a reload accepts a variable that the file no longer refers to`() throws {
         let folder = try Folder(["berth.yaml": Self.quiet])
         let environment = ["BERTH_OWN": "no longer in the file"]
-        #expect(throws: ConfigurationProblems.self) { try Settings.load(file: folder["berth.yaml"], environment: environment) }
-        #expect(throws: Never.self) { try Settings.load(again: folder["berth.yaml"], environment: environment) }
+        #expect(throws: ConfigurationProblems.self) { try SettingsFile.load(file: folder["berth.yaml"], environment: environment) }
+        #expect(throws: Never.self) { try SettingsFile.reload(from: folder["berth.yaml"], environment: environment) }
     }
 }

@@ -1,22 +1,23 @@
-import Registry
+import Access
 import FoundationEssentials
+import Registry
 import Testing
 
 @testable import Configuration
 
-/// Which file is read, and what the environment alone says (design section 5).
+/// Which file is read, and what is read from the environment alone.
 struct LoadingTests {
     static let alone = ["BERTH_REGISTRY": registry, "BERTH_USERNAME": "rancher", "BERTH_PASSWORD": "hunter2"]
 
-    @Test func `the file that is named comes first, then the variable's, then the usual ones, then the environment`() throws {
+    @Test func `the option names the file, else the variable, else a default path; else the environment is read`() throws {
         let folder = try Folder(
             ["named", "variable", "near", "far"].enumerated().reduce(into: [:]) { files, name in
                 files[name.element] = sound + "workers: \(name.offset + 1)"
             })
-        func workers(_ file: String?, _ variable: String?, _ usual: [String]) throws -> Int? {
+        func workers(_ file: String?, _ variable: String?, _ paths: [String]) throws -> Int? {
             var environment = Self.alone
             environment["BERTH_CONFIG"] = variable
-            return try Settings.load(file: file, environment: environment, usual: usual).workers
+            return try SettingsFile.read(file: file, environment: environment, defaultPaths: paths).workers
         }
         let named = folder["named"], variable = folder["variable"], near = folder["near"], far = folder["far"]
         #expect(try workers(named, variable, [near, far]) == 1)
@@ -24,22 +25,22 @@ struct LoadingTests {
         #expect(try workers(nil, nil, [near, far]) == 3)
         #expect(try workers(nil, "", [folder["absent"], far]) == 4)
         #expect(try workers(nil, nil, [folder["absent"]]) == nil)
-        #expect(Settings.usualFiles == ["berth.yaml", "/etc/berth/berth.yaml"])
+        #expect(SettingsFile.defaultPaths == ["berth.yaml", "/etc/berth/berth.yaml"])
     }
 
-    @Test func `a reload reads what the start read, though another file or the environment would do`() throws {
+    @Test func `a reload reads from where the start read, although another file has appeared or gone`() throws {
         let folder = try Folder([:])
         let gone = folder["gone.yaml"]
-        #expect(throws: ConfigurationProblems.self) { try Settings.load(again: gone, environment: Self.alone) }
-        let started = try Settings.load(file: nil, environment: Self.alone, usual: [gone])
+        #expect(throws: ConfigurationProblems.self) { try SettingsFile.reload(from: gone, environment: Self.alone) }
+        let started = try SettingsFile.read(file: nil, environment: Self.alone, defaultPaths: [gone])
         #expect(started.origin == "environment")
         try sound.write(toFile: gone, atomically: true, encoding: .utf8)
-        #expect(try Settings.load(again: started.origin, environment: Self.alone).origin == "environment")
+        #expect(try SettingsFile.reload(from: started.origin, environment: Self.alone).origin == "environment")
     }
 
-    @Test func `a file that is named and cannot be read is a problem, whatever the environment says`() throws {
+    @Test func `a named file that does not exist is a problem, although the environment would be enough`() throws {
         let error = #expect(throws: ConfigurationProblems.self) {
-            try Settings.load(file: "/nonexistent.yaml", environment: Self.alone)
+            try SettingsFile.load(file: "/nonexistent.yaml", environment: Self.alone)
         }
         #expect(
             error?.lines == [
@@ -52,8 +53,8 @@ struct LoadingTests {
         #expect(settings.upstreams.map(\.name) == ["main"] && settings.upstreams[0].registry.host == registry)
         #expect(settings.upstreams[0].blobs == .stream && settings.listeners[0].tls == nil)
         #expect("\(settings.listeners[0].address) \(settings.admin)" == "0.0.0.0:5000 127.0.0.1:5001")
-        #expect(settings.users.map(\.name) == ["rancher"] && settings.users.map(\.revealed) == ["plain hunter2"])
-        #expect(settings.users[0].access == [.init(repositories: ["**"], actions: [.pull, .push, .list])])
+        #expect(settings.users.map(\.name) == ["rancher"] && settings.users.map(\.credential) == [plain("hunter2")])
+        #expect(settings.users[0].access == [AccessRule(repositories: [.everything], actions: [.pull, .push, .list])])
         #expect(settings.anonymous == nil && settings.environment == Self.alone)
     }
 
@@ -64,32 +65,32 @@ struct LoadingTests {
             "BERTH_LISTEN": "127.0.0.1:6000", "BERTH_ADMIN_LISTEN": ":6001", "BERTH_TLS_CERTIFICATE": folder["tls.crt"],
             "BERTH_TLS_PRIVATE_KEY": folder["tls.key"], "BERTH_BLOBS": "redirect", "BERTH_PASSWORD": "",
         ]).read()
-        #expect(settings.users.map(\.revealed) == ["plain hunter3"] && settings.upstreams[0].blobs == .redirect)
+        #expect(settings.users.map(\.credential) == [plain("hunter3")] && settings.upstreams[0].blobs == .redirect)
         #expect("\(settings.listeners[0].address) \(settings.admin)" == "127.0.0.1:6000 0.0.0.0:6001")
         #expect(try settings.listeners[0].tls == .init(certificate: folder["tls.crt"], privateKey: folder["tls.key"]))
     }
 
-    @Test func `a hash is one too`() throws {
+    @Test func `a hash is read from its variable`() throws {
         var environment = Self.alone
         environment["BERTH_PASSWORD"] = nil
         environment["BERTH_PASSWORD_HASH"] = Hashes.bcrypt
-        #expect(try EnvironmentReader(environment: environment).read().users.map(\.revealed) == ["hash " + Hashes.bcrypt])
+        #expect(try EnvironmentReader(environment: environment).read().users.map(\.credential) == [hashed(Hashes.bcrypt)])
     }
 
-    @Test func `a line end at the end of a variable is dropped`() throws {
+    @Test func `a line end at the end of a variable is removed`() throws {
         let ended = ["BERTH_REGISTRY": "\(registry)\r\n", "BERTH_USERNAME": "ci\n", "BERTH_PASSWORD": "hunter 2 \n"]
         let settings = try EnvironmentReader(environment: ended).read()
-        #expect(settings.users.map(\.revealed) == ["plain hunter 2 "] && settings.users[0].name == "ci")
-        var hashed = ended
-        hashed["BERTH_PASSWORD"] = "\n"
-        hashed["BERTH_PASSWORD_HASH"] = Hashes.bcrypt + "\n"
-        #expect(try EnvironmentReader(environment: hashed).read().users.map(\.revealed) == ["hash " + Hashes.bcrypt])
+        #expect(settings.users.map(\.credential) == [plain("hunter 2 ")] && settings.users[0].name == "ci")
+        var withHash = ended
+        withHash["BERTH_PASSWORD"] = "\n"
+        withHash["BERTH_PASSWORD_HASH"] = Hashes.bcrypt + "\n"
+        #expect(try EnvironmentReader(environment: withHash).read().users.map(\.credential) == [hashed(Hashes.bcrypt)])
         let text = """
             upstreams: [{name: main, registry: "\(registry)"}]
             users: [{name: ci, password_hash: "${HASH}", access: [{repositories: ["**"], actions: [pull]}]}]
             """
-        let file = try Settings.parse(text, file: "berth.yaml", environment: ["HASH": Hashes.bcrypt + "\r\n"])
-        #expect(file.users.map(\.revealed) == ["hash " + Hashes.bcrypt])
+        let file = try SettingsFile.parse(text, file: "berth.yaml", environment: ["HASH": Hashes.bcrypt + "\r\n"])
+        #expect(file.users.map(\.credential) == [hashed(Hashes.bcrypt)])
     }
 
     static let wrong: [([String: String], [String])] = [
@@ -99,7 +100,7 @@ struct LoadingTests {
                 "BERTH_BLOBS: 'no' is not known; use stream or redirect",
                 "BERTH_REGISTRY: missing, and no configuration file was found; "
                     + "set it to an ECR host such as \(registry), or public.ecr.aws, or give --config FILE",
-                "BERTH_USERNAME: missing; set it to what is typed at docker login",
+                "BERTH_USERNAME: missing; set it to the user name for docker login",
             ]
         ),
         (
@@ -124,17 +125,17 @@ struct LoadingTests {
                     + "name a file of text, of at most 4MiB, that Berth's user may read"
             ]
         ),
-        (["BERTH_PASSWORD": "", "BERTH_PASSWORD_HASH": "hunter2"], ["BERTH_PASSWORD_HASH: \(UserProblemTests.notHash)"]),
+        (["BERTH_PASSWORD": "", "BERTH_PASSWORD_HASH": "hunter2"], ["BERTH_PASSWORD_HASH: \(UserProblemTests.invalidHash)"]),
         (
             ["BERTH_LISTEN": "5000", "BERTH_ADMIN_LISTEN": "x"],
             [
-                "BERTH_LISTEN: '5000' is not an IP address and a port; write one like \(Addresses.examples)",
-                "BERTH_ADMIN_LISTEN: 'x' is not an IP address and a port; write one like \(Addresses.examples)",
+                "BERTH_LISTEN: '5000' is not an IP address and a port; write one like \(ListenAddress.examples)",
+                "BERTH_ADMIN_LISTEN: 'x' is not an IP address and a port; write one like \(ListenAddress.examples)",
             ]
         ),
         (
             ["BERTH_LISTEN": "127.0.0.1:5001"],
-            ["BERTH_ADMIN_LISTEN: '127.0.0.1:5001' is listened at already; set it or BERTH_LISTEN to another port"]
+            ["BERTH_ADMIN_LISTEN: '127.0.0.1:5001' is used by BERTH_LISTEN; set one of them to another port"]
         ),
         (
             ["BERTH_TLS_PRIVATE_KEY": #filePath],

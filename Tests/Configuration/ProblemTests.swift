@@ -2,14 +2,14 @@ import Testing
 
 @testable import Configuration
 
-/// Each kind of problem, with its line word for word.
+/// Each kind of problem, with its message.
 struct ProblemTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let file: String
         let lines: [String]
         var testDescription: String { lines.joined(separator: " | ") }
 
-        /// - Parameter more: begins at line 3, below `sound`.
+        /// - Parameter more: added to `sound`, from line 3 on.
         init(_ more: String, _ lines: String...) { (file, self.lines) = (sound + more, lines) }
     }
 
@@ -31,7 +31,7 @@ struct ProblemTests {
             "workers: 1\nworkers: 0\nlimits: {head: 5, head: 6}", "3: workers: this key is here more than once; keep one",
             "4: workers: '0' is not allowed; write a whole number from 1 to 256",
             "5: limits.head: this key is here more than once; keep one", "5: limits.head: 6 has no unit; write 6KiB"),
-        Case("log:", "3: log: there is no value; write one, or leave the key out"),
+        Case("log:", "3: log: there is no value; write one, or remove the key"),
         Case("log: debug", "3: log: this is not a mapping; write key: value"),
         Case("log: {level: [info]}", "3: log.level: this is a list or a mapping; write one value"),
         Case("listeners: {address: x}", "3: listeners: this is not a list; write - key: value"),
@@ -62,14 +62,33 @@ struct ProblemTests {
         Case("ca_file: /", "3: ca_file: '/' cannot be read: it is a directory; \(readable)"),
         Case(
             "connect_to:\n  \"a.example:443\": \"127.0.0.1:1\"\n  b.example: \"127.0.0.1:1\"",
-            "5: connect_to.b.example: '127.0.0.1:1' is not host:port for a host:port; "
-                + "write \"api.ecr.eu-west-1.amazonaws.com:443\": \"127.0.0.1:8445\""),
+            "5: connect_to.b.example: '127.0.0.1:1' \(notDialled)"),
     ]
 
+    private static let notDialled =
+        "and its key must both be host:port; write them like \"api.ecr.eu-west-1.amazonaws.com:443\": \"127.0.0.1:8445\""
+
+    /// Values that one of two parsers used to accept and the other one not.
+    static let hosts =
+        [
+            ("+443", "127.0.0.1:1"), ("000443", "127.0.0.1:1"), ("443", "127.0.0.1:+1"), ("443", "127.0.0.1:000001"),
+            ("0", "127.0.0.1:1"), ("443", "127.0.0.1:0"), ("443", "127.0.0.1"), ("443", "127.0.0.1:"), ("443", "::1:1"),
+        ].map { port, target in
+            Case("connect_to: {\"a.example:\(port)\": \"\(target)\"}", "3: connect_to.a.example:\(port): '\(target)' \(notDialled)")
+        } + [
+            Case(
+                "connect_to:\n  \"a.example:443\": \"127.0.0.1:1\"\n  \"A.example.:443\": \"127.0.0.1:2\"\n  \"*.a.example:443\": \"[::1]:3\"",
+                "5: connect_to.A.example.:443: '127.0.0.1:2' is for a host and port that another key means too; keep one"
+            ),
+            Case(
+                "listeners: [{address: \"[::1]:1\"}, {address: \"[0:0::1]:1\"}]",
+                "3: listeners[1].address: '[0:0::1]:1' is used by another listener; write another port"),
+        ]
+
     static let listeners = [
-        Case("listeners: []", "3: listeners: this is empty; leave the key out for 0.0.0.0:5000"),
+        Case("listeners: []", "3: listeners: this is empty; remove the key for 0.0.0.0:5000"),
         Case("listeners:\n  - {}", "4: listeners[0].address: missing; write one like \(addresses)"),
-        Case("listeners:\n  - address:", "4: listeners[0].address: there is no value; write one, or leave the key out"),
+        Case("listeners:\n  - address:", "4: listeners[0].address: there is no value; write one, or remove the key"),
         Case(
             "listeners:\n  - address: localhost:5000",
             "4: listeners[0].address: 'localhost:5000' is not an IP address and a port; write one like \(addresses)"),
@@ -78,17 +97,17 @@ struct ProblemTests {
             "3: admin.address: '127.0.0.1:99999' is not an IP address and a port; write one like \(addresses)"),
         Case(
             "listeners:\n  - address: 0.0.0.0:5000\n  - address: :5000\nadmin: {address: \"0.0.0.0:5000\"}",
-            "5: listeners[1].address: ':5000' is listened at already; write another port",
-            "6: admin.address: '0.0.0.0:5000' is listened at already; write another port"),
-        // Each of these would be plain HTTP, were it let pass.
-        Case("listeners:\n  - address: :1\n    tls:", "5: listeners[0].tls: there is no value; write one, or leave the key out"),
+            "5: listeners[1].address: ':5000' is used by another listener; write another port",
+            "6: admin.address: '0.0.0.0:5000' is used by another listener; write another port"),
+        // Each of these would mean plain HTTP if it were accepted.
+        Case("listeners:\n  - address: :1\n    tls:", "5: listeners[0].tls: there is no value; write one, or remove the key"),
         Case(
             "listeners:\n  - address: :1\n    tls: {}",
             "5: listeners[0].tls.certificate: missing; write the path of a PEM file, leaf first",
             "5: listeners[0].tls.private_key: missing; write the path of a PEM file"),
         Case(
             "listeners:\n  - address: :1\n    tls:\n      certificate: \(#filePath)\n      private_key:",
-            "7: listeners[0].tls.private_key: there is no value; write one, or leave the key out"),
+            "7: listeners[0].tls.private_key: there is no value; write one, or remove the key"),
         Case(
             "listeners:\n  - address: :1\n    tls:\n      certificate: /nonexistent\n      private_key: \(#filePath)\n      client_ca: ''",
             "6: listeners[0].tls.certificate: '/nonexistent' cannot be read: there is no such file; \(readable)",
@@ -99,23 +118,23 @@ struct ProblemTests {
             "4: listeners[0].trusted_proxies[2]: 'proxy' is not a network; write one like 10.0.0.0/8 or fd00::/8"),
     ]
 
-    @Test(arguments: keys + values + listeners)
-    func `a problem names its line, its key and what is allowed`(_ one: Case) {
+    @Test(arguments: keys + values + hosts + listeners)
+    func `a problem has its line, its key and what is allowed`(_ one: Case) {
         #expect(problems(one.file) == one.lines.map { "berth.yaml:" + $0 })
     }
 
     @Test(arguments: [
         "registry.example.com", "https://:", "https://a/v2", "https://a?b", "ftp://a", "https://a b", "https://a:port",
     ])
-    func `a public URL is a scheme and a host`(_ url: String) {
+    func `a public URL that is not a scheme and a host is a problem`(_ url: String) {
         #expect(
             problems(sound + "listeners:\n  - address: :1\n    public_url: \"\(url)\"") == [
-                "berth.yaml:5: listeners[0].public_url: '\(url)' is not http or https, a host and perhaps a port; "
+                "berth.yaml:5: listeners[0].public_url: '\(url)' is not http or https with a host and perhaps a port; "
                     + "write one like https://registry.example.com"
             ])
     }
 
-    @Test func `many problems of one file are all told, in the order of its lines`() {
+    @Test func `all problems of a file are reported, in the order of its lines`() {
         let file = """
             workers: none
             listeners:
@@ -146,7 +165,7 @@ struct ProblemTests {
             ])
     }
 
-    @Test func `what a variable stands for is in no problem`() {
+    @Test func `a variable's value is in no problem`() {
         let file = """
             upstreams: [{name: "${S}/", registry: "${S}", blobs: "${S}", create_repositories: {match: ["${S}"], scan_on_push: "${S}"}}]
             routes: [{upstream: "${S}", host: "${S}", namespace: "${S}", prefix: "${S}", upstream_prefix: "${S}"}]
@@ -165,7 +184,7 @@ struct ProblemTests {
         #expect(!lines.joined().contains("Wort"))
     }
 
-    @Test func `a password of a key that comes twice, or of a file that is no YAML, is in no problem`() {
+    @Test func `a password next to a repeated key or invalid YAML is in no problem`() {
         for end in ["users: []\nusers: []\n", "users: [\n", "? [a]\n: b\n? [a]\n: c\n", "\t- x\n", "x: *hunter2\n"] {
             let lines = problems("users:\n  - {name: a, password_hash: hunter2, access: []}\n" + end)
             #expect(!lines.isEmpty && !lines.joined().contains("hunter2"), "\(end)")
@@ -174,11 +193,11 @@ struct ProblemTests {
     }
 
     @Test(arguments: ["", "# nothing\n", "---\n", "~\n", "{}"])
-    func `an empty file lacks what must be said`(_ file: String) {
+    func `in an empty file the required keys are missing`(_ file: String) {
         #expect(
             problems(file) == [
                 "berth.yaml:1: upstreams: missing; write at least one: - {name: main, registry: \(registry)}",
-                "berth.yaml:1: users: nobody could log in; name users, a users_file, or what anonymous may do",
+                "berth.yaml:1: users: nobody could log in; write users, a users_file, or what anonymous may do",
             ])
     }
 }

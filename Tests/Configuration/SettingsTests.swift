@@ -1,6 +1,10 @@
+import Access
 import Crypto
 import Foundation
+import HTTP
+import Logging
 import Registry
+import Telemetry
 import Testing
 import Transport
 
@@ -8,10 +12,10 @@ import Transport
 
 struct SettingsTests {
     static func read(_ text: String, environment: [String: String] = [:]) throws -> Settings {
-        try Settings.parse(text, file: "berth.yaml", environment: environment)
+        try SettingsFile.parse(text, file: "berth.yaml", environment: environment)
     }
 
-    /// Every key there is. Roles are the one thing that is read and not yet served.
+    /// Every key.
     static func everything(in folder: Folder) -> String {
         """
         listeners:
@@ -77,15 +81,15 @@ struct SettingsTests {
             ], certificate: "tls")
     }
 
-    @Test func `a file with every key is read as it says`() throws {
+    @Test func `every key of a file is read`() throws {
         let folder = try Self.folder()
         let settings = try Self.read(Self.everything(in: folder), environment: ["AWS_REGION": "x"])
 
         #expect(settings.listeners.map(\.address.description) == ["0.0.0.0:5000", "[::1]:0"])
-        let files = try Settings.TLSFiles(
+        let files = try TLSFiles(
             certificate: folder["tls.crt"], privateKey: folder["tls.key"], clientCA: folder["ca.pem"])
         #expect(settings.listeners.map(\.tls) == [files, nil])
-        #expect(settings.listeners.map(\.publicURL) == ["https://registry.example.com", nil])
+        #expect(settings.listeners.map(\.publicURL?.description) == ["https://registry.example.com", nil])
         let networks = try ["10.0.0.0/8", "fd00::/8", "192.0.2.1"].map { try #require(Network($0)) }
         #expect(settings.listeners.map(\.trustedProxies) == [networks, []])
         #expect("\(settings.admin)" == "127.0.0.1:5001")
@@ -93,28 +97,27 @@ struct SettingsTests {
         let upstream = try #require(settings.upstreams.first)
         #expect(upstream.name == "main" && upstream.registry == ECRHost(registry) && upstream.blobs == .redirect)
         #expect(upstream.credentials?.source == .profile && upstream.credentials?.profile == "ci")
-        let role = Settings.AssumeRole(
-            arn: "arn:aws:iam::123456789012:role/pull", externalID: "x/1", sessionName: "me", duration: .seconds(7200))
+        let role = AssumedRole(arn: "arn:aws:iam::123456789012:role/pull", sessionName: "me", externalID: "x/1", seconds: 7200)
         #expect(upstream.credentials?.assumeRole == role)
         let creation = try #require(upstream.createRepositories)
-        #expect(creation.match == ["team-a/**"] && creation.tagMutability == "IMMUTABLE" && creation.scanOnPush == true)
+        #expect(creation.match == [glob("team-a/**")] && creation.tagMutability == "IMMUTABLE" && creation.scanOnPush == true)
         #expect(creation.kmsKey == "alias/ecr" && creation.tags == ["owner": "platform"])
         #expect(creation.policy == "{\"p\":1}" && creation.lifecyclePolicy == "{\"l\":1}")
 
-        #expect(settings.routes.map(\.host) == ["registry.example.com", nil])
-        #expect(settings.routes.map(\.namespace) == ["docker.io", nil])
-        #expect(settings.routes.map(\.prefix) == ["team-a/", "base/"])
-        #expect(settings.routes.map(\.upstreamPrefix) == ["acme/team-a/", "base/"], "without its own, a prefix stays")
-
+        #expect(settings.routes.map(\.host) == [HostName("registry.example.com"), nil])
+        #expect(settings.routes.map(\.namespace) == [HostName("docker.io"), nil])
+        #expect(settings.routes.map(\.prefix) == ["team-a/", "base/"].map { Array($0.utf8) })
         #expect(
-            settings.connectTo == [
-                "api.ecr.eu-west-1.amazonaws.com:443": "127.0.0.1:8445", "*.s3.eu-west-1.amazonaws.com:443": "[::1]:8444",
-            ])
+            settings.routes.map(\.upstreamPrefix) == ["acme/team-a/", "base/"].map { Array($0.utf8) },
+            "without upstream_prefix the prefix stays")
+
+        #expect(settings.connectTo.target(of: "API.ecr.eu-west-1.amazonaws.com.", 443)?.description == "127.0.0.1:8445")
+        #expect(settings.connectTo.target(of: "layers.s3.eu-west-1.amazonaws.com", 443)?.description == "[::1]:8444")
         #expect(settings.caFile == folder["ca.pem"] && settings.workers == 4 && settings.environment == ["AWS_REGION": "x"])
         #expect(settings.log.level == .debug && settings.log.format == .text)
     }
 
-    @Test func `bounds are read in their units`() throws {
+    @Test func `limits and timeouts are read in their units`() throws {
         let folder = try Self.folder()
         let settings = try Self.read(Self.everything(in: folder))
         let limits = settings.limits, timeouts = settings.timeouts
@@ -124,21 +127,21 @@ struct SettingsTests {
         #expect([timeouts.response, timeouts.drain] == [.seconds(3600), .seconds(86400)])
     }
 
-    @Test func `users come from the file and from the users file, those without rules with the common ones`() throws {
+    @Test func `users come from the file and the users file; those without rules get the common ones`() throws {
         let folder = try Self.folder()
         let settings = try Self.read(Self.everything(in: folder))
-        let common = [Settings.AccessRule(repositories: ["base/app"], actions: [.list, .delete])]
+        let common = [AccessRule(repositories: [glob("base/app")], actions: [.list, .delete])]
         #expect(settings.users.map(\.name) == ["rancher", "ci", "carol"])
         #expect(
             settings.users.map(\.access) == [
-                [.init(repositories: ["team-a/**", "base/*"], actions: [.pull, .push])], common, common,
+                [AccessRule(repositories: [glob("team-a/**"), glob("base/*")], actions: [.pull, .push])], common, common,
             ])
-        #expect(settings.anonymous == [.init(repositories: ["public/**"], actions: [.pull])])
-        #expect(settings.users.map(\.revealed) == ["hash " + Hashes.bcrypt, "plain no secret", "hash " + Hashes.yescrypt])
+        #expect(settings.anonymous == [AccessRule(repositories: [glob("public/**")], actions: [.pull])])
+        #expect(settings.users.map(\.credential) == [hashed(Hashes.bcrypt), plain("no secret"), hashed(Hashes.yescrypt)])
         #expect(!"\(settings)".contains("no secret") && !"\(settings)".contains(Hashes.bcrypt))
     }
 
-    @Test func `what is left out has the default of the design`() throws {
+    @Test func `keys that are absent have their defaults`() throws {
         let settings = try Self.read(sound)
         #expect(settings.listeners.map(\.address.description) == ["0.0.0.0:5000"] && settings.listeners[0].tls == nil)
         #expect("\(settings.admin)" == "127.0.0.1:5001" && settings.upstreams[0].blobs == .stream)
@@ -151,7 +154,7 @@ struct SettingsTests {
         #expect([timeouts.connect, timeouts.response, timeouts.drain] == [5, 120, 1800].map { .seconds($0) })
     }
 
-    @Test func `a variable stands for its value, and a missing one is a problem`() throws {
+    @Test func `a variable is replaced by its value, and a missing one is a problem`() throws {
         let file = sound + "log: {level: \"${A}${B}\"}\nca_file: \"${C}/${D}\"\nworkers: \"${A\""
         #expect(
             problems(file, environment: ["A": "de", "B": "bug"]) == [
@@ -162,9 +165,9 @@ struct SettingsTests {
         #expect(try Self.read(sound + "log: {level: \"${A}${B}\"}", environment: ["A": "de", "B": "bug"]).log.level == .debug)
     }
 
-    @Test func `a password's dollar signs are no variables`() throws {
+    @Test func `a hash's dollar signs are no variables`() throws {
         let file = sound + "users: [{name: a, password_hash: \(Hashes.sha256), access: []}]"
-        #expect(try Self.read(file).users.map(\.revealed) == ["hash " + Hashes.sha256])
+        #expect(try Self.read(file).users.map(\.credential) == [hashed(Hashes.sha256)])
     }
 
     @Test(arguments: [
@@ -174,24 +177,24 @@ struct SettingsTests {
         ("", nil), ("[::1]", nil), ("a:1", nil),
     ])
     func `an address is an IP address and a port`(_ text: String, _ expected: String?) {
-        #expect(Addresses.parse(text)?.description == expected)
+        #expect(ListenAddress.parse(text)?.description == expected)
     }
 
     @Test(arguments: [
         ("secret", "secret"), ("secret\n", "secret"), ("secret\r\n", "secret"), (" s \n\n", " s \n"), ("\n", nil), ("", nil),
     ])
-    func `a password file ends with one line end at most`(_ text: String, _ password: String?) throws {
+    func `one line end at the end of a password file is removed`(_ text: String, _ password: String?) throws {
         let folder = try Folder(["password": text])
         #expect(Files.password(folder["password"]) == password)
     }
 
-    @Test func `a file is read up to its bound`() throws {
+    @Test func `a file longer than its bound is not read`() throws {
         let folder = try Folder([
             "fits": String(repeating: "a", count: 4 << 20), "over": String(repeating: "a", count: (4 << 20) + 1),
         ])
         #expect(Files.text(folder["fits"])?.utf8.count == 4 << 20)
         #expect(Files.text(folder["over"]) == nil)
-        #expect(Files.text("/dev/zero") == nil, "without an end")
+        #expect(Files.text("/dev/zero") == nil, "endless")
         #expect(Files.text(folder.path) == nil && Files.text("/nonexistent") == nil)
     }
 }
@@ -200,11 +203,6 @@ extension Settings.Limits {
     var counts: [Int] { [head, headFields, connections, connectionsPerClient, failedLoginsPerMinute] }
 }
 
-extension Settings.User {
-    var revealed: String {
-        switch password {
-        case .hash(let secret): "hash " + secret.reveal
-        case .plain(let secret): "plain " + secret.reveal
-        }
-    }
-}
+func plain(_ password: String) -> Credential { .plain(Secret(Array(password.utf8))) }
+
+func hashed(_ text: String) -> Credential? { PasswordHash(text).map { .hash($0) } }

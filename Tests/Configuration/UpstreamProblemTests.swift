@@ -12,11 +12,11 @@ struct UpstreamProblemTests {
         (
             "[{}]",
             [
-                "upstreams[0].name: missing; write a short word, as routes, metrics and the log are to say it",
+                "upstreams[0].name: missing; write a short word for routes, metrics and the log",
                 "upstreams[0].registry: missing; write \(allowed)",
             ]
         ),
-        ("[{name: , registry: \(registry)}]", ["upstreams[0].name: there is no value; write one, or leave the key out"]),
+        ("[{name: , registry: \(registry)}]", ["upstreams[0].name: there is no value; write one, or remove the key"]),
         (
             "[{name: a/b, registry: \(registry)}]",
             ["upstreams[0].name: 'a/b' is not a name; write 1 to 64 characters without a slash"]
@@ -35,12 +35,12 @@ struct UpstreamProblemTests {
         ),
         (
             "[{name: a, registry: public.ecr.aws, create_repositories: {match: [\"**\"]}}]",
-            ["upstreams[0].create_repositories: repositories of ECR Public are made by hand; take this away"]
+            ["upstreams[0].create_repositories: Berth cannot create repositories in ECR Public; remove this key"]
         ),
         (
             "[{name: a, registry: \(registry), redirect_clients: [10.0.0.0/8], blob_hosts: [\"*.b.example\", \"https://c\"]}]",
             [
-                "upstreams[0].redirect_clients: without blobs: redirect nobody is redirected; write that, or take this away",
+                "upstreams[0].redirect_clients: this has no effect without blobs: redirect; add that, or remove this key",
                 "upstreams[0].blob_hosts[1]: 'https://c' is not a host; write one like *.cloudfront.net",
             ]
         ),
@@ -58,7 +58,7 @@ struct UpstreamProblemTests {
         ),
         (
             "[{name: a, registry: \(registry), credentials: {source: container, profile: ci}}]",
-            ["upstreams[0].credentials.profile: a profile has no part in source 'container'; take one of them away"]
+            ["upstreams[0].credentials.profile: source 'container' uses no profile; remove one of them"]
         ),
         (
             "[{name: a, registry: \(registry), credentials: {assume_role: {duration: 1m}}}]",
@@ -93,8 +93,12 @@ struct UpstreamProblemTests {
     ]
 
     @Test(arguments: upstreams)
-    func `a problem of an upstream`(_ text: String, _ lines: [String]) {
+    func `a problem of an upstream has its key and what is allowed`(_ text: String, _ lines: [String]) {
         #expect(problems(Self.anonymous + "upstreams: " + text) == lines.map { "berth.yaml:2: " + $0 })
+    }
+
+    static func notNamespace(_ text: String) -> String {
+        "routes[0].namespace: '\(text)' is not a registry's host; write one like docker.io"
     }
 
     static let routes: [(String, [String])] = [
@@ -111,21 +115,27 @@ struct UpstreamProblemTests {
         (
             "{upstream: main, prefix: /a, upstream_prefix: A}",
             [
-                "routes[0].prefix: '/a' is not the start of a repository's name; write lower-case letters, digits, . _ - and /",
-                "routes[0].upstream_prefix: 'A' is not the start of a repository's name; "
+                "routes[0].prefix: '/a' is not the start of a repository name; write lower-case letters, digits, . _ - and /",
+                "routes[0].upstream_prefix: 'A' is not the start of a repository name; "
                     + "write lower-case letters, digits, . _ - and /",
             ]
         ),
+        ("{upstream: main, namespace: \"a.example:+5000\"}", [notNamespace("a.example:+5000")]),
+        ("{upstream: main, namespace: \"a.example:000443\"}", [notNamespace("a.example:000443")]),
+        ("{upstream: main, namespace: \"a..example\"}", [notNamespace("a..example")]),
+        ("{upstream: main, namespace: \"a.example:\"}", [notNamespace("a.example:")]),
+        ("{upstream: main, namespace: \"::1\"}", [notNamespace("::1")]),
+        ("{upstream: main, namespace: \"[::1]:5000\"}", []),
         ("{upstream: main, prefix: team-}", []),
         ("{upstream: main, prefix: \"\", namespace: \"localhost:5000\"}", []),
     ]
 
     @Test(arguments: routes)
-    func `a problem of a route`(_ text: String, _ lines: [String]) {
+    func `a problem of a route has its key and what is allowed`(_ text: String, _ lines: [String]) {
         #expect(problems(sound + "routes: [\(text)]") == lines.map { "berth.yaml:3: " + $0 })
     }
 
-    @Test func `a route to an upstream that has another mistake is not one more`() {
+    @Test func `a route to an upstream with a problem is not another problem`() {
         let file = Self.anonymous + "upstreams: [{name: main, registry: nowhere}]\nroutes: [{upstream: main}]"
         #expect(
             problems(file) == ["berth.yaml:2: upstreams[0].registry: 'nowhere' is not a registry of ECR; write \(Self.allowed)"])

@@ -6,20 +6,20 @@ import Testing
 struct UserProblemTests {
     static let upstream = "upstreams: [{name: main, registry: \(registry)}]\n"
     static let access = "access: [{repositories: [\"**\"], actions: [pull]}]"
-    static let notHash =
-        "this is not a whole bcrypt ($2b$), yescrypt ($y$), SHA-512 ($6$) or SHA-256 ($5$) hash; make one with berth hash-password"
+    static let invalidHash =
+        "this is not a complete bcrypt ($2b$), yescrypt ($y$), SHA-512 ($6$) or SHA-256 ($5$) hash; make one with berth hash-password"
 
     static let users: [(String, [String])] = [
-        ("{}", ["name: missing; write what is typed at docker login"] + missing),
+        ("{}", ["name: missing; write the user name for docker login"] + missing),
         (
             "{name: \"a:b\", password_hash: \"\(Hashes.bcrypt)\", \(access)}",
             ["name: this is not a name; write 1 to 256 characters without a colon (RFC 7617)"]
         ),
         ("{name: a, \(access)}", ["password_hash: missing; write what berth hash-password prints, or a password_file"]),
-        ("{name: a, password_hash: , \(access)}", ["password_hash: there is no value; write one, or leave the key out"]),
+        ("{name: a, password_hash: , \(access)}", ["password_hash: there is no value; write one, or remove the key"]),
         (
             "{name: a, password_hash: \"\(Hashes.bcrypt)\", password_file: \(#filePath), \(access)}",
-            ["password_file: password_hash is there too; keep one of them"]
+            ["password_file: password_hash is set too; keep one of them"]
         ),
         (
             "{name: a, password_file: /nonexistent, \(access)}",
@@ -29,12 +29,12 @@ struct UserProblemTests {
         ),
         (
             "{name: a, password_hash: \"\(Hashes.bcrypt)\"}",
-            ["access: missing; say what may be done: - {repositories: [\"**\"], actions: [pull]}"]
+            ["access: missing; write what is allowed: - {repositories: [\"**\"], actions: [pull]}"]
         ),
         (
             "{name: a, password_hash: \"\(Hashes.bcrypt)\", access: [{repositories: [\"Team/*\"], actions: []}]}",
             [
-                "access[0].repositories[0]: 'Team/*' holds what no repository's name does; "
+                "access[0].repositories[0]: 'Team/*' has characters that no repository name has; "
                     + "names are lower-case letters, digits, . _ - and /",
                 "access[0].actions: this is empty; write a list of pull, push, delete, list",
             ]
@@ -57,15 +57,21 @@ struct UserProblemTests {
     ]
     static let missing = [
         "password_hash: missing; write what berth hash-password prints, or a password_file",
-        "access: missing; say what may be done: - {repositories: [\"**\"], actions: [pull]}",
+        "access: missing; write what is allowed: - {repositories: [\"**\"], actions: [pull]}",
     ]
 
+    /// The problem of a user's hash, without its location.
+    static func problem(ofHash hash: String) -> String? {
+        let lines = problems(upstream + "users: [{name: a, password_hash: \"\(hash)\", \(access)}]")
+        return lines.first.map { String($0.trimmingPrefix("berth.yaml:2: users[0].password_hash: ")) }
+    }
+
     @Test(arguments: users)
-    func `a problem of a user`(_ text: String, _ lines: [String]) {
+    func `a problem of a user has its key and what is allowed`(_ text: String, _ lines: [String]) {
         #expect(problems(Self.upstream + "users: [\(text)]") == lines.map { "berth.yaml:2: users[0]." + $0 })
     }
 
-    @Test func `names differ`() {
+    @Test func `two users with one name are a problem`() {
         let user = "{name: a, password_hash: \"\(Hashes.bcrypt)\", \(Self.access)}"
         #expect(
             problems(Self.upstream + "users: [\(user), \(user)]") == [
@@ -78,16 +84,18 @@ struct UserProblemTests {
         ("[\"a/**\"]", "", false),
         ("[\"**\"]", ", host: hub.example.com", false), ("[\"**\"]", ", namespace: docker.io", false),
     ])
-    func `what anonymous may do everywhere is warned about`(_ patterns: String, _ place: String, _ warns: Bool) throws {
+    func `rights of the anonymous user in every repository give a warning`(_ patterns: String, _ place: String, _ warns: Bool)
+        throws
+    {
         let text =
             Self.upstream + "anonymous:\n  access:\n    - {repositories: [a], actions: [pull]}\n"
             + "    - {repositories: \(patterns), actions: [pull, list]\(place)}"
-        let settings = try Settings.parse(text, file: "berth.yaml", environment: [:])
+        let settings = try SettingsFile.parse(text, file: "berth.yaml", environment: [:])
         #expect(settings.warnings.count == (warns ? 1 : 0))
         if let warning = settings.warnings.first {
             #expect(
                 warning.hasPrefix(
-                    "berth.yaml:3: anonymous.access[1]: without a login anybody may list, pull in every repository, at every address"
+                    "berth.yaml:3: anonymous.access[1]: without credentials anybody may list, pull in every repository, at every address"
                 ))
         }
     }
@@ -96,45 +104,46 @@ struct UserProblemTests {
         (String(repeating: "k", count: 32), 32), (" \r\n" + String(repeating: "k", count: 40) + "\n\n", 40),
         (String(repeating: "k", count: 31) + "\n", nil), ("", nil),
     ])
-    func `a token's key has 32 bytes without blanks around them, and is not shown`(_ text: String, _ count: Int?) throws {
+    func `a token key has at least 32 bytes without white space around them, and is not shown`(_ text: String, _ count: Int?) throws
+    {
         let folder = try Folder(["key": text])
         let file = sound + "token_key_file: \(folder["key"])"
         guard let count else {
             let bytes = text.utf8.filter { $0 == UInt8(ascii: "k") }.count
             return #expect(
                 problems(file) == [
-                    "berth.yaml:3: token_key_file: '\(folder["key"])' holds \(bytes) bytes, and a key has 32 at least; "
+                    "berth.yaml:3: token_key_file: '\(folder["key"])' holds \(bytes) bytes; a key has at least 32: "
                         + "make one with openssl rand -base64 48"
                 ])
         }
-        let settings = try Settings.parse(file, file: "berth.yaml", environment: [:])
+        let settings = try SettingsFile.parse(file, file: "berth.yaml", environment: [:])
         #expect(settings.tokenKey?.reveal.count == count && !"\(settings)".contains("kkkk"))
         #expect(problems(sound + "token_key_file: /nonexistent").count == 1)
     }
 
     @Test(arguments: ["", "users: []"])
-    func `somebody can log in`(_ users: String) {
+    func `a configuration in which nobody could log in is a problem`(_ users: String) {
         #expect(
             problems(Self.upstream + users).map {
-                $0.hasSuffix("nobody could log in; name users, a users_file, or what anonymous may do")
+                $0.hasSuffix("nobody could log in; write users, a users_file, or what anonymous may do")
             } == [true])
     }
 
     @Test(arguments: [Hashes.bcrypt, Hashes.yescrypt, Hashes.sha512, Hashes.sha256])
-    func `a whole hash of each format passes, and none that lost its end`(_ hash: String) {
-        #expect(PasswordFile.problem(with: hash) == nil)
-        #expect(PasswordFile.problem(with: String(hash.dropLast())) == Self.notHash)
-        #expect(PasswordFile.problem(with: hash + "a") == Self.notHash)
-        #expect(PasswordFile.problem(with: String(hash.dropLast()) + " ") == Self.notHash)
-        #expect(PasswordFile.problem(with: String(hash.dropFirst())) == Self.notHash)
+    func `a complete hash of each format is accepted, and one with other characters or lengths is a problem`(_ hash: String) {
+        #expect(Self.problem(ofHash: hash) == nil)
+        #expect(Self.problem(ofHash: String(hash.dropLast())) == Self.invalidHash)
+        #expect(Self.problem(ofHash: hash + "a") == Self.invalidHash)
+        #expect(Self.problem(ofHash: String(hash.dropLast()) + " ") == Self.invalidHash)
+        #expect(Self.problem(ofHash: String(hash.dropFirst())) == Self.invalidHash)
     }
 
     @Test(arguments: [
         "", "hunter2", "$1$salt$abcdefghijklmnopqrstuv", "$apr1$salt$x", "$2b$99$" + String(repeating: "a", count: 53), "{SHA}x",
         "$6$" + String(repeating: "a", count: 400),
     ])
-    func `a weak or unknown hash is refused`(_ hash: String) {
-        #expect(PasswordFile.problem(with: hash) == Self.notHash)
+    func `a weak or unknown hash is a problem`(_ hash: String) {
+        #expect(Self.problem(ofHash: hash) == Self.invalidHash)
     }
 
     @Test(arguments: ["\n", "\r\n"])
@@ -150,14 +159,14 @@ struct UserProblemTests {
         let file = Self.upstream + "users_file: \(path)\nusers: [{name: c, password_hash: x, \(Self.access)}]"
         #expect(
             problems(file) == [
-                "berth.yaml:1: access_default: missing; users_file says nothing of what its users may do: "
+                "berth.yaml:1: access_default: missing; with users_file it says what the file's users may do: "
                     + "write - {repositories: [\"**\"], actions: [pull]}",
-                "berth.yaml:3: users[0].password_hash: \(Self.notHash)",
+                "berth.yaml:3: users[0].password_hash: \(Self.invalidHash)",
                 "\(path):4: this is not name:hash; htpasswd -B makes such lines",
-                "\(path):5: \(Self.notHash)",
+                "\(path):5: \(Self.invalidHash)",
                 "\(path):6: this has no name; write 1 to 256 characters without a colon (RFC 7617)",
-                "\(path):7: 'a' is a user already; names must differ",
-                "\(path):8: 'c' is a user already; names must differ",
+                "\(path):7: 'a' is already a user; names must differ",
+                "\(path):8: 'c' is already a user; names must differ",
             ])
     }
 }

@@ -4,7 +4,7 @@ import Testing
 @testable import Crypto
 
 struct CertificateAuthorityTests {
-    /// A whole handshake over a socket pair, both sides in turn until one is done or fails.
+    /// A handshake over a socket pair, both sides in turn until the client's is complete or one fails.
     static func handshake(as name: String, issuedFor names: [String]) throws {
         var template = Array("/tmp/berth-ca-XXXXXX".utf8CString)
         _ = try #require(mkdtemp(&template))
@@ -33,17 +33,17 @@ struct CertificateAuthorityTests {
     static let names = ["*.dkr.ecr.eu-west-1.amazonaws.com", "localhost", "127.0.0.1", "::1"]
 
     @Test(arguments: ["123456789012.dkr.ecr.eu-west-1.amazonaws.com", "localhost", "127.0.0.1", "::1"])
-    func `a certificate is good for the names and addresses it was issued for`(name: String) throws {
+    func `a certificate is valid for the names and addresses it was issued for`(name: String) throws {
         try Self.handshake(as: name, issuedFor: Self.names)
     }
 
     @Test(arguments: ["a.b.dkr.ecr.eu-west-1.amazonaws.com", "example.com", "127.0.0.2", "::2"])
-    func `and for no others`(name: String) throws {
+    func `a certificate is not valid for other names and addresses`(name: String) throws {
         let error = #expect(throws: TLSError.self) { try Self.handshake(as: name, issuedFor: Self.names) }
         #expect(error?.reason.contains("mismatch") == true)
     }
 
-    @Test func `a name that would smuggle in another one is refused`() throws {
+    @Test func `a name that contains a second one is refused`() throws {
         let authority = try CertificateAuthority(name: "Test authority")
         #expect(throws: TLSError.self) { try authority.issue(for: ["a.example,DNS:evil.example"]) }
     }

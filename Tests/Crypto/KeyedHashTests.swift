@@ -3,7 +3,7 @@ import Testing
 @testable import Crypto
 
 struct KeyedHashTests {
-    @Test func equalsHMACHoweverOftenItIsAsked() {
+    @Test func `a keyed hash equals HMAC-SHA-256, also when used again`() {
         for keyLength in [1, 32, 100] {
             let key = randomBytes(keyLength)
             let hash = KeyedHash(key: key)

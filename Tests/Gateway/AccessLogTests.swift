@@ -13,7 +13,7 @@ struct AccessLogTests {
         ("/v2/?", "/v2/"),
         ("/v2/?a=1?n=2", "/v2/"),
     ])
-    func `of a query only what is known to be no secret is logged`(target: String, shown: String) {
+    func `only query parameters that are no secret are logged`(target: String, shown: String) {
         #expect(String(decoding: AccessLog.shown(Array(target.utf8)[...]), as: UTF8.self) == shown)
     }
 

@@ -40,22 +40,6 @@ struct AuthorisationTests {
             upstreamPrefix: [prefix, "acme/", "hub/" + prefix].randomElement(using: &random) ?? "")
     }
 
-    private static func upstreams() throws -> [String: Upstream] {
-        let loop = EventLoop(), log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let host = try #require(ECRHost("123456789012.dkr.ecr.eu-west-1.amazonaws.com"))
-        var upstreams: [String: Upstream] = [:]
-        for name in ["one", "two"] {
-            let keeper = TokenKeeper(name: name, loop: loop, log: log) { () async throws(AWSError) in
-                FetchedToken(authorizationToken: Secret(""), expiresAt: nil)
-            }
-            upstreams[name] = Upstream(
-                settings: Settings.Upstream(name: name, registry: host), connectTo: [:], keeper: keeper, creator: nil,
-                directory: nil,
-                metrics: Upstream.metrics(of: name, workers: 1))
-        }
-        return upstreams
-    }
-
     private static func head(_ operation: AuthorisationOracle.RegistryOperation, namespace: String?) throws -> Head {
         let query = [operation.query, namespace.map { "ns=" + $0 } ?? ""].filter { !$0.isEmpty }.joined(separator: "&")
         var reader = HeadReader(limits: HeadLimits())
@@ -67,21 +51,17 @@ struct AuthorisationTests {
     }
 
     /// In the words of the model.
-    private static func decide(
-        _ head: Head, _ parsed: Call, by principal: Principal, _ router: Router, at place: Access.Place
-    ) -> String {
-        var call = parsed
-        guard call.isAllowed(to: principal, at: place) else { return "refused" }
-        guard let repository = call.endpoint.repository else { return "here" }
-        guard let route = router.route(at: place, repository: repository) else { return "nowhere" }
-        let mount = router.mountSource(of: call, at: place, in: route.upstream)
-        return
-            "\(route.upstream.name) \(String(decoding: route.target(of: call, asSent: head.target, mount: mount), as: UTF8.self))"
+    private static func decide(_ head: Head, _ parsed: RegistryRequest, by principal: Principal, _ router: Router) -> String {
+        guard principal.may(parsed) else { return "refused" }
+        let request = parsed.withMountAllowed(to: principal)
+        guard request.endpoint.repository != nil else { return "here" }
+        guard let route = router.route(request) else { return "nowhere" }
+        return "\(route.upstream.name) \(String(decoding: route.target(of: request, asSent: head.target), as: UTF8.self))"
     }
 
-    @Test func `each decision is the model's: endpoints, principals, repositories and places at random`() throws {
+    @Test func `each decision is the oracle's, for random endpoints, principals, repositories and places`() throws {
         var random = SystemRandomNumberGenerator()
-        let upstreams = try Self.upstreams()
+        let upstreams = ["one": try upstream("one"), "two": try upstream("two")]
         var cases = 0, allowed = 0, mounts = 0, differences = 0
         for _ in 0..<Self.rounds {
             let rules = (0..<4).map { count in (0..<count).map { _ in Self.rule(&random) } }
@@ -89,16 +69,16 @@ struct AuthorisationTests {
                 Principal(
                     name: "u",
                     rules: rules.map {
-                        Access.Rule(
-                            repositories: $0.patterns, actions: Set($0.actions.compactMap(Action.init)),
-                            host: $0.host.map(HostName.init(checked:)), namespace: $0.namespace.map(HostName.init(checked:)))
+                        AccessRule(
+                            repositories: $0.patterns.compactMap { Glob($0) }, actions: Set($0.actions.compactMap(Action.init)),
+                            host: $0.host.flatMap { HostName($0) }, namespace: $0.namespace.flatMap { HostName($0) })
                     })
             }
             let rows = (0..<Int.random(in: 1...5, using: &random)).map { _ in Self.row(&random) }
             let router = Router(
                 try rows.map {
                     Router.Row(
-                        host: $0.host.map(HostName.init(checked:)), namespace: $0.namespace.map(HostName.init(checked:)),
+                        host: $0.host.flatMap { HostName($0) }, namespace: $0.namespace.flatMap { HostName($0) },
                         prefix: Array($0.prefix.utf8), upstream: try #require(upstreams[$0.upstream]),
                         upstreamPrefix: Array($0.upstreamPrefix.utf8))
                 })
@@ -106,11 +86,11 @@ struct AuthorisationTests {
                 let sources = (0..<3).compactMap { _ in Self.repositories.randomElement(using: &random) }
                 for operation in AuthorisationOracle.operations(repository, mountedFrom: sources) {
                     let namespace = Self.asked.randomElement(using: &random) ?? nil
-                    let head = try Self.head(operation, namespace: namespace), call = try Call(head)
+                    let head = try Self.head(operation, namespace: namespace)
                     for field in Self.fields {
-                        let place = Access.Place(host: field.map { Array($0.utf8)[...] }, namespace: call.namespace)
+                        let request = try RegistryRequest(head, host: field.map { Array($0.utf8)[...] })
                         for (principal, rules) in zip(principals, rules) {
-                            let decision = Self.decide(head, call, by: principal, router, at: place)
+                            let decision = Self.decide(head, request, by: principal, router)
                             let expected = AuthorisationOracle.decide(
                                 operation, repository, by: rules, rows, host: field, namespace: namespace)
                             #expect(

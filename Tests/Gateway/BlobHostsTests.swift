@@ -13,8 +13,10 @@ struct BlobHostsTests {
         throws -> BlobHosts.Judgement?
     {
         let location = Array("https://\(host)/layer?X-Amz-Signature=s".utf8)[...]
-        guard let redirect = Redirect(location, connectTo: ConnectTo(connectTo)) else { return nil }
-        return BlobHosts(listed: listed, registry: try #require(ECRHost(registry))).judge(redirect.origin)
+        let table = ConnectTo(try connectTo.map { try #require(ConnectTo.Entry($0.key, $0.value)) })
+        guard let location = BlobLocation(location, connectTo: table) else { return nil }
+        let patterns = try listed?.map { try #require(HostPattern($0)) }
+        return BlobHosts(listed: patterns, registry: try #require(ECRHost(registry))).judge(location.origin)
     }
 
     @Test(
@@ -31,18 +33,18 @@ struct BlobHostsTests {
             ("[::1]", nil), ("2130706433", nil), ("127.1", nil), ("0x7f.0.0.1", nil), ("0x7f000001", nil), ("0177.0.0.1", nil),
             ("evil.example.1", nil), ("user@evil.example", nil), (".", nil), ("", nil),
         ] as [(String, BlobHosts.Judgement?)])
-    func `a blob may be at AWS, and at public addresses`(host: String, judgement: BlobHosts.Judgement?) throws {
+    func `a redirect to AWS or to a public address is followed`(host: String, judgement: BlobHosts.Judgement?) throws {
         #expect(try Self.judge(host) == judgement)
     }
 
-    @Test func `each partition has its own AWS`() throws {
+    @Test func `each partition has its own AWS hosts`() throws {
         let china = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"
         #expect(try Self.judge("x.s3.cn-north-1.amazonaws.com.cn", registry: china) == .anywhere)
         #expect(try Self.judge("x.s3.cn-north-1.amazonaws.com", registry: china) == .publicly)
         #expect(try Self.judge("d5l0dvt14r5h8.cloudfront.net", registry: "public.ecr.aws") == .publicly)
     }
 
-    @Test func `blob_hosts narrows, and lets private ones in`() throws {
+    @Test func `blob_hosts excludes other hosts, and allows private ones`() throws {
         let listed = ["*.Example.com", "cdn.internal", "10.0.0.1"]
         for host in ["a.example.com", "cdn.internal", "CDN.internal.", "10.0.0.1"] {
             #expect(try Self.judge(host, listed: listed) == .anywhere)
@@ -53,7 +55,7 @@ struct BlobHostsTests {
         #expect(try Self.judge("s3.amazonaws.com", listed: []) == .nowhere)
     }
 
-    @Test func `connect_to is the operator's word, within blob_hosts`() throws {
+    @Test func `a host of connect_to is allowed, unless blob_hosts excludes it`() throws {
         let table = ["cdn.example:443": "127.0.0.1:8444"]
         #expect(try Self.judge("cdn.example", connectTo: table) == .anywhere)
         #expect(try Self.judge("cdn.example:444", connectTo: table) == .publicly)
@@ -63,7 +65,7 @@ struct BlobHostsTests {
     @Test(arguments: [
         "http://s3.amazonaws.com/", "ftp://x", "/v2/", "//evil.example/", "https:/x", "https://a:0/", "https://a:99999/",
     ])
-    func `what is not https leads nowhere`(location: String) {
-        #expect(Redirect(Array(location.utf8)[...], connectTo: ConnectTo([:])) == nil)
+    func `a redirect that is not https is rejected`(location: String) {
+        #expect(BlobLocation(Array(location.utf8)[...], connectTo: ConnectTo()) == nil)
     }
 }

@@ -10,21 +10,23 @@ struct ConnectionLimitsTests {
         (1_048_576, 10_000, 1_000), (65_536, 10_000, 1_000), (20_512, 10_000, 1_000), (20_500, 9_994, 1_000), (4096, 1792, 896),
         (1024, 384, 192), (64, 24, 12), (0, 1, 1),
     ])
-    func `connections are lowered to what the descriptors suffice for`(descriptors: Int, connections: Int, perClient: Int) {
+    func `the limit of connections is lowered to what the descriptors suffice for`(
+        descriptors: Int, connections: Int, perClient: Int
+    ) {
         let fitted = Settings.Limits().fitted(toDescriptors: descriptors)
         #expect((fitted.connections, fitted.connectionsPerClient) == (connections, perClient))
         // One each way, and those who are turned away.
-        #expect(2 * connections + Settings.Limits.maxTurnedAway(descriptors: descriptors) <= max(descriptors, 2))
+        #expect(2 * connections + Settings.Limits.maxPendingRejections(descriptors: descriptors) <= max(descriptors, 2))
     }
 
-    @Test func `bounds that fit stay as they are configured, also where one client may have all`() {
+    @Test func `limits that fit stay as configured, even if one client may have all connections`() {
         var limits = Settings.Limits()
         (limits.connections, limits.connectionsPerClient) = (300, 300)
         let fitted = limits.fitted(toDescriptors: 1024)
         #expect((fitted.connections, fitted.connectionsPerClient) == (300, 300))
     }
 
-    @Test func `connections of IPv6 are counted by their network`() throws {
+    @Test func `IPv6 connections are counted by network`() throws {
         let limits = ConnectionLimits()
         func admit(_ address: String) throws -> Bool {
             limits.admit(try #require(SocketAddress(host: address, port: 1)), total: 100, perClient: 2)

@@ -18,7 +18,7 @@ struct LoginsTests {
         await logins.verify(field, from: try #require(SocketAddress("127.0.0.1:1")), in: users)
     }
 
-    @Test func `a name that nobody can have is unknown, and neither counted nor kept`() async throws {
+    @Test func `a user name that is too long is unknown, and is neither counted nor kept`() async throws {
         let logins = Logins(failuresPerMinute: 1), name = String(repeating: "n", count: UserDirectory.maxNameBytes + 1)
         for number in 0..<100 {
             guard case .invalid(.unknownUser) = try await Self.verify(logins, Self.field(name, "\(number)")) else {
@@ -27,7 +27,7 @@ struct LoginsTests {
         }
     }
 
-    @Test func `a login is the same however it is spelled`() async throws {
+    @Test func `a login is the same with other blanks and padding`() async throws {
         let logins = Logins(failuresPerMinute: 1)
         guard case .principal = try await Self.verify(logins, Self.field("u", "p")) else { return #expect(Bool(false)) }
         for number in 0..<3 { _ = try await Self.verify(logins, Self.field("u", "guess \(number)")) }

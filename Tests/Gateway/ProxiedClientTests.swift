@@ -31,7 +31,7 @@ struct ProxiedClientTests {
         (["X-Forwarded-For: 192.0.2.1, " + String(repeating: "10.0.0.8,", count: 40)], "10.0.0.8"),
         (["X-Forwarded-For: 192.0.2.1, _hidden"], nil), (["X-Forwarded-For:"], nil), ([], nil),
     ])
-    func `the client is the last that no trusted proxy is`(fields: [String], expected: String?) throws {
+    func `the client is the last address that is not a trusted proxy`(fields: [String], expected: String?) throws {
         #expect(try client(fields).address?.host == expected)
     }
 
@@ -40,7 +40,7 @@ struct ProxiedClientTests {
             try client([]).isHTTPS && client(["X-Forwarded-Proto: https"]).isHTTPS && !client(["X-Forwarded-Proto: http"]).isHTTPS)
     }
 
-    @Test func `a host that is none is not taken`() throws {
+    @Test func `an invalid forwarded host is ignored`() throws {
         #expect(
             try client(["X-Forwarded-Host: registry.example.com:8443"]).host.map(Array.init)
                 == Array("registry.example.com:8443".utf8))

@@ -15,25 +15,25 @@ struct RepeatedRejectionsTests {
 
     private static let repeats = RepeatedRejections.Repeats(client: [], operation: .ping, status: 401, reason: "no login")
 
-    @Test func `the first of an interval are written and the others counted, for each client and reason`() throws {
+    @Test func `the first rejections of an interval are logged and the others counted, for each client and reason`() throws {
         var rejections = RepeatedRejections()
         for kind in [try Self.kind("10.0.0.1"), try Self.kind("10.0.0.2"), try Self.kind("10.0.0.1", true)] {
             let written = (0..<1000).count { _ in rejections.mayWrite(kind, now: Self.now) { Self.repeats } }
             #expect(written == RepeatedRejections.linesPerInterval)
         }
-        #expect(rejections.take(now: Self.now).told.isEmpty, "the interval is not over")
-        let told = rejections.take(now: Self.now + RepeatedRejections.interval).told
+        #expect(rejections.take(now: Self.now).counted.isEmpty, "the interval is not over")
+        let told = rejections.take(now: Self.now + RepeatedRejections.interval).counted
         #expect(told.map(\.count) == [Int](repeating: 1000 - RepeatedRejections.linesPerInterval, count: 3))
-        #expect(rejections.take(now: Self.now + RepeatedRejections.interval, all: true).told.isEmpty, "told once")
+        #expect(rejections.take(now: Self.now + RepeatedRejections.interval, all: true).counted.isEmpty, "told once")
     }
 
-    @Test func `what is not told before the next interval is told with it`() throws {
+    @Test func `a count that was not logged is added to the next interval's`() throws {
         var rejections = RepeatedRejections()
         let kind = try Self.kind("10.0.0.1"), later = Self.now + RepeatedRejections.interval
         for _ in 0..<100 { _ = rejections.mayWrite(kind, now: Self.now) { Self.repeats } }
         let written = (0..<100).count { _ in rejections.mayWrite(kind, now: later) { Self.repeats } }
         #expect(written == RepeatedRejections.linesPerInterval)
-        #expect(rejections.take(now: later, all: true).told.map(\.count) == [200 - 2 * RepeatedRejections.linesPerInterval])
+        #expect(rejections.take(now: later, all: true).counted.map(\.count) == [200 - 2 * RepeatedRejections.linesPerInterval])
     }
 
     @Test func `kinds past the bound are counted together`() throws {

@@ -11,15 +11,7 @@ struct UpstreamErrorTests {
     {
         let body = code.map { "{\"errors\":[{\"code\":\"\($0)\",\"message\":\"\(message)\"}]}\n" } ?? message
         return UpstreamError(status: status, body: Array(body.utf8))
-            .error(to: try call(request), upstreamRepository: Repository("acme/team/app"))
-    }
-
-    private func call(_ request: String) throws -> Call {
-        var reader = HeadReader(limits: HeadLimits())
-        reader.input = Array("\(request) HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
-        let head = Head()
-        #expect(try reader.take(head, as: .request))
-        return try Call(head)
+            .response(to: try registryRequest(request), upstreamRepository: Repository("acme/team/app")).error
     }
 
     @Test(arguments: [
@@ -38,14 +30,16 @@ struct UpstreamErrorTests {
         ),
         (403, "DENIED", "Access by arn:aws:iam::111122223333:role/pull (account 111122223333) is denied"),
     ])
-    func `no answer names an account, a role or the name upstream`(status: Int, code: String, message: String) throws {
+    func `no error response names an account, a role or the upstream's repository`(status: Int, code: String, message: String)
+        throws
+    {
         let error = try error(status, code, message)
         #expect(error.status == status && error.code.rawValue == code)
         #expect(!error.message.contains(/[0-9]{12}|arn:|acme/), "\(error.message)")
         #expect(error.message.count > 20)
     }
 
-    @Test func `a text that names nothing passes word for word, with the client's name in it`() throws {
+    @Test func `a text without names passes word for word, with the client's name of the repository`() throws {
         let text =
             "The image tag 'v1' already exists in the '%' repository and cannot be overwritten because the tag is immutable."
         let error = try error(
@@ -53,24 +47,24 @@ struct UpstreamErrorTests {
         #expect(error.message == text.replacing("%", with: "team/app"))
     }
 
-    @Test func `what the identity may not do is told as an action to allow`() throws {
+    @Test func `a denial of AWS names the action to allow`() throws {
         let error = try error(403, "DENIED", "User: x is not authorized to perform: ecr:InitiateLayerUpload on resource: y")
         #expect(
             error.message
                 == "The gateway's own AWS identity may not do ecr:InitiateLayerUpload on 'team/app'; its operator has to allow it.")
     }
 
-    @Test func `a push to a missing repository is told what to do`() throws {
+    @Test func `the error for a push to a missing repository says what to do`() throws {
         let pushed = try error(404, "NAME_UNKNOWN", "x", "POST /v2/team/app/blobs/uploads/")
         #expect(pushed.message.contains("create_repositories"))
         #expect(try error(404, "NAME_UNKNOWN", "x").message == "The repository 'team/app' does not exist.")
     }
 
-    @Test func `an invalid manifest is the client's mistake and not a method that is missing`() throws {
+    @Test func `an invalid manifest gets 400, not ECR's 405`() throws {
         let text = "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'"
         let error = try error(405, "UNSUPPORTED", text, "PUT /v2/team/app/manifests/v1")
         #expect(error.code == .manifestInvalid && error.status == 400)
-        #expect(error.message == "The upstream registry refuses the manifest: Invalid JSON syntax.")
+        #expect(error.message == "The upstream registry rejects the manifest: Invalid JSON syntax.")
     }
 
     @Test(arguments: [
@@ -81,8 +75,9 @@ struct UpstreamErrorTests {
         (429, "{}", "GET /v2/team/app/tags/list", .tooManyRequests),
         (400, "[]", "PATCH /v2/team/app/blobs/uploads/u", .blobUploadInvalid),
     ])
-    func `an answer that is no registry's becomes one`(status: Int, body: String, request: String, code: RegistryError.Code) throws
-    {
+    func `an error response that is not a registry's becomes one`(
+        status: Int, body: String, request: String, code: RegistryError.Code
+    ) throws {
         let error = try error(status, nil, body, request)
         #expect(error.code == code && error.status == status && !error.message.contains("<"))
     }

@@ -17,7 +17,9 @@ struct ChunkedDecoderTests {
         return decoder.isDone ? (payload, Array(wire[at...])) : nil
     }
 
-    @Test(arguments: [1, 2, 3, 7, 64]) func `however it is cut, the payload is the same and the next request untouched`(piece: Int)
+    @Test(arguments: [1, 2, 3, 7, 64]) func `the payload does not depend on how the body is cut, and the next request is left`(
+        piece: Int
+    )
         throws
     {
         let wire = Array("5\r\nhello\r\nA;name=\"v; \\\"\";b;c=d\r\n0123456789\r\n000\r\nX-Sum: 1 2\r\nEmpty:\r\n\r\nGET /".utf8)
@@ -43,7 +45,7 @@ struct ChunkedDecoderTests {
         "Connection: close\r\n",
         "Content-Range: 0-1\r\n", "Trailer: x\r\n",
     ])
-    func `a trailer that is no field, or one of heads, is refused`(line: String) {
+    func `a trailer that is not a field, or belongs in the head, is refused`(line: String) {
         for piece in [1, 64] {
             #expect(throws: HeadError.badTrailer) { _ = try Self.decode(Array("0\r\n\(line)\r\n".utf8), piece: piece) }
         }

@@ -11,7 +11,7 @@ struct HeadTests {
         return (head, reader.input)
     }
 
-    @Test func `a request's parts are found where they lie, and what follows the head is left`() throws {
+    @Test func `a request's head is parsed, and what follows it is left in the input`() throws {
         let (head, rest) = try Self.request(
             "PUT /v2/a/manifests/1?x=y HTTP/1.1\r\nHost: berth:5000\r\nEmpty:\r\nSizes:  \r\nContent-Length: 3\r\n\r\nabcGET")
         #expect(head.method == .put)
@@ -28,7 +28,7 @@ struct HeadTests {
         ("http://[::1]:5000/v2/", "[::1]:5000", "/v2/"),
         ("http://berth", "berth", "/"), ("http://berth/", "berth", "/"),
     ])
-    func `a target in absolute form is read as the path at the listener's own host`(target: String, host: String, path: String)
+    func `a target in absolute form that names the Host is read as its path`(target: String, host: String, path: String)
         throws
     {
         let (head, rest) = try Self.request("GET \(target) HTTP/1.1\r\nHost: \(host)\r\nX: y\r\n\r\nrest")
@@ -59,11 +59,11 @@ struct HeadTests {
         ("GET /v2/ HTTP/1.1\r\nHost: a:65536\r\n", .badHost), ("GET /v2/ HTTP/1.1\r\nHost: .\r\n", .badHost),
         ("GET /v2/ HTTP/1.1\r\nHost: [a]\r\n", .badHost), ("GET /v2/ HTTP/1.1\r\nHost: a@b\r\n", .badHost),
     ])
-    func `a target or a host that is another's, or of no form that is known, is refused`(wire: String, error: HeadError) {
+    func `a target that names another host, and a malformed target or Host, are refused`(wire: String, error: HeadError) {
         #expect(throws: error) { try Self.request(wire + "\r\n") }
     }
 
-    @Test func `the names that Connection lists are bounded over all its fields`() throws {
+    @Test func `at most 64 names may be listed in all Connection fields together`() throws {
         let names = String(repeating: "a,", count: 33)
         #expect(throws: HeadError.tooManyOptions) {
             try Self.request("GET / HTTP/1.1\r\nHost: x\r\nConnection: \(names)\r\nConnection: \(names)\r\n\r\n")
@@ -81,8 +81,9 @@ struct HeadTests {
         ("HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 5\r\n\r\n", false, .length(5), true),
         ("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n", false, .length(5), false),
     ])
-    func `an answer's body ends where RFC 9112 6.3 says`(wire: String, toHead: Bool, framing: BodyFraming, keepsAlive: Bool) throws
-    {
+    func `a response's framing and persistence follow RFC 9112 6.3 and 9.3`(
+        wire: String, toHead: Bool, framing: BodyFraming, keepsAlive: Bool
+    ) throws {
         var reader = HeadReader(limits: HeadLimits())
         reader.input = Array(wire.utf8)
         let head = Head()
@@ -96,13 +97,13 @@ struct HeadTests {
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
     ])
-    func `an answer that could be read in two ways is refused`(wire: String) {
+    func `a response that could be read in two ways is refused`(wire: String) {
         var reader = HeadReader(limits: HeadLimits())
         reader.input = Array(wire.utf8)
         #expect(throws: HeadError.self) { try reader.take(Head(), as: .response(toHead: false)) }
     }
 
-    @Test func `fields for one hop are not copied, nor those that Connection names`() throws {
+    @Test func `hop-by-hop fields are not copied, nor those that Connection names`() throws {
         let (head, _) = try Self.request(
             "GET / HTTP/1.1\r\nHost: x\r\nKeep-Alive: 5\r\nX-Hop: 1\r\nConnection: close, X-HOP\r\nTE: trailers\r\nX-End: 2\r\n\r\n"
         )
@@ -111,7 +112,7 @@ struct HeadTests {
         #expect(String(decoding: copied, as: UTF8.self) == "Host: x\r\nX-End: 2\r\n")
     }
 
-    @Test func `whatever bytes come, a head is whole, wanted more of, or refused`() {
+    @Test func `random bytes are a whole head, an incomplete one, or refused, and none are lost`() {
         let seeds = [
             "GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n",
             "PATCH /u HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",

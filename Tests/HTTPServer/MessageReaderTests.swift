@@ -73,7 +73,7 @@ struct MessageReaderTests {
         + "PATCH /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n1;x=y\r\nf\r\n0\r\n\r\n"
         + "GET /c HTTP/1.1\r\nHost: x\r\n\r\n"
 
-    @Test(arguments: [1, 2, 7, 64, 4096]) func `messages are told apart whatever the size of the reads`(scratch: Int) async throws {
+    @Test(arguments: [1, 2, 7, 64, 4096]) func `messages are separated whatever the size of the reads`(scratch: Int) async throws {
         let messages = try await Self.read([Self.threeRequests], count: 3, scratch: scratch)
         #expect(messages.targets == ["/a", "/b", "/c"])
         #expect(messages.bodies == ["abc", "def", ""])
@@ -81,7 +81,7 @@ struct MessageReaderTests {
         #expect(!messages.hasBufferedInput)
     }
 
-    @Test func `messages are told apart when they come byte by byte`() async throws {
+    @Test func `messages are separated when they come byte by byte`() async throws {
         let messages = try await Self.read(Self.threeRequests.map(String.init), count: 3)
         #expect(messages.targets == ["/a", "/b", "/c"])
         #expect(messages.bodies == ["abc", "def", ""])
@@ -107,7 +107,7 @@ struct MessageReaderTests {
         "Content-Length: 5\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nabc",
         "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
     ])
-    func `a stream that ends in the middle of a body is an error that says so`(rest: String) async throws {
+    func `a stream that ends in the middle of a body is a truncation error`(rest: String) async throws {
         let error = await #expect(throws: TransportError.self) {
             _ = try await Self.read(["PUT /a HTTP/1.1\r\nHost: x\r\n\(rest)"])
         }

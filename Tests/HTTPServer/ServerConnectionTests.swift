@@ -4,7 +4,7 @@ import Transport
 
 @testable import HTTPServer
 
-/// Answers each request with its method, path and body.
+/// Responds to each request with its method, path and body.
 actor Echo: ConnectionHost {
     nonisolated let loop = EventLoop()
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -24,30 +24,38 @@ actor Echo: ConnectionHost {
     }
 }
 
-/// Sends wire text, and gives back all that came until the server closed.
+/// Sends text as it is, and returns all that comes until the server closes.
 actor Caller {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     init(on loop: EventLoop) { self.loop = loop }
 
-    func exchange(_ pieces: [String], with address: SocketAddress) async throws -> String {
-        let stream = try await SocketStream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
+    /// - Parameter awaitsHead: sends the second piece only after the first head has come back.
+    func exchange(_ pieces: [String], awaitsHead: Bool, with address: SocketAddress) async throws -> String {
+        let stream = try await Connector.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
+        var response: [UInt8] = []
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
+        defer { buffer.deallocate() }
         for piece in pieces {
+            while awaitsHead, piece != pieces.first, !response.contains([13, 10, 13, 10]) {
+                let count = try await stream.read(into: buffer, timeout: .seconds(60))
+                guard count > 0 else { throw TransportError(.closed, call: "read", reason: "no head before the second piece") }
+                response += buffer.prefix(count)
+            }
             try await stream.write(Array(piece.utf8), timeout: .seconds(5))
             await loop.sleep(for: .milliseconds(5))
         }
-        var answer: [UInt8] = []
-        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
-        defer { room.deallocate() }
-        while case let count = (try? await stream.read(into: room, timeout: .seconds(5))) ?? 0, count > 0 {
-            answer += room.prefix(count)
+        while case let count = (try? await stream.read(into: buffer, timeout: .seconds(5))) ?? 0, count > 0 {
+            response += buffer.prefix(count)
         }
-        return String(decoding: answer, as: UTF8.self)
+        return String(decoding: response, as: UTF8.self)
     }
 }
 
 struct ServerConnectionTests {
-    static func talk(_ pieces: [String], settings: ServerSettings = ServerSettings()) async throws -> String {
+    static func talk(_ pieces: [String], awaitsHead: Bool = false, settings: ServerSettings = ServerSettings()) async throws
+        -> String
+    {
         let host = Echo(settings: settings)
         let address = try #require(SocketAddress("127.0.0.1:0"))
         let listener = try Listener(on: address, host: host)
@@ -59,12 +67,12 @@ struct ServerConnectionTests {
         let loop = EventLoop()
         loop.start(named: "caller")
         defer { loop.stop() }
-        let got = try await Caller(on: loop).exchange(pieces, with: listener.address)
-        // The only part that time decides.
+        let got = try await Caller(on: loop).exchange(pieces, awaitsHead: awaitsHead, with: listener.address)
+        // The only part that depends on the time.
         return got.replacing(/Date: [A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT\r\n/, with: "Date: now\r\n")
     }
 
-    static func answer(_ body: String, connection: String? = nil) -> String {
+    static func response(_ body: String, connection: String? = nil) -> String {
         let field = connection.map { "Connection: \($0)\r\n" } ?? ""
         return "HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: \(body.utf8.count)\r\n\(field)\r\n\(body)"
     }
@@ -74,22 +82,22 @@ struct ServerConnectionTests {
         ("Connection: Keep-Alive, x\r\n", "keep-alive", true),
         ("Connection: keep-alive, close\r\n", "close", false), ("Connection: close\r\n", "close", false),
     ])
-    func `to HTTP/1.0 what persists says so, or closes`(field: String, says: String, persists: Bool) async throws {
+    func `an HTTP/1.0 client is told whether the connection persists`(field: String, says: String, persists: Bool) async throws {
         let got = try await Self.talk(["GET /a HTTP/1.0\r\n\(field)\r\n", "GET /b HTTP/1.0\r\n\r\n"])
-        #expect(got == Self.answer("GET /a ", connection: says) + (persists ? Self.answer("GET /b ", connection: "close") : ""))
+        #expect(got == Self.response("GET /a ", connection: says) + (persists ? Self.response("GET /b ", connection: "close") : ""))
     }
 
-    @Test func `a target in absolute form is answered as the path that it names`() async throws {
+    @Test func `a target in absolute form is served as its path`() async throws {
         let got = try await Self.talk(["GET HTTP://X./a?b HTTP/1.1\r\nHost: x:80\r\nConnection: close\r\n\r\n"])
-        #expect(got == Self.answer("GET /a ", connection: "close"))
+        #expect(got == Self.response("GET /a ", connection: "close"))
     }
 
-    @Test func `pipelined requests are answered in order`() async throws {
+    @Test func `pipelined requests get their responses in order`() async throws {
         let got = try await Self.talk([
             "GET /a HTTP/1.1\r\nHost: x\r\n\r\nPUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
                 + "GET /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         ])
-        #expect(got == Self.answer("GET /a ") + Self.answer("PUT /b abc") + Self.answer("GET /c ", connection: "close"))
+        #expect(got == Self.response("GET /a ") + Self.response("PUT /b abc") + Self.response("GET /c ", connection: "close"))
     }
 
     @Test func `a head and a chunked body may come byte by byte`() async throws {
@@ -98,14 +106,14 @@ struct ServerConnectionTests {
         var patient = ServerSettings()
         patient.headTimeout = .seconds(300)  // the bytes are slow on a busy machine
         let got = try await Self.talk(wire.map(String.init), settings: patient)
-        #expect(got == Self.answer("PATCH /u abcde", connection: "close"))
+        #expect(got == Self.response("PATCH /u abcde", connection: "close"))
     }
 
-    @Test func `the body is asked for when the client waits for it`() async throws {
-        let got = try await Self.talk([
-            "PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n", "abc",
-        ])
-        #expect(got == "HTTP/1.1 100 Continue\r\n\r\n" + Self.answer("PUT /b abc", connection: "close"))
+    @Test func `a client that waits for 100 Continue gets it before it sends the body`() async throws {
+        let got = try await Self.talk(
+            ["PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n", "abc"],
+            awaitsHead: true)
+        #expect(got == "HTTP/1.1 100 Continue\r\n\r\n" + Self.response("PUT /b abc", connection: "close"))
     }
 
     @Test(arguments: [

@@ -5,7 +5,7 @@ import Testing
 
 /// What is written more than once about building and installing, and must agree.
 struct DeploymentTests {
-    private static func text(_ path: String) throws -> String { try ProjectTests.text(path) }
+    private static func text(_ path: String) throws -> String { try Project.text(path) }
 
     @Test func `each package is pinned to the version that the README names`() throws {
         let package = try Self.text("Package.swift")
@@ -46,7 +46,7 @@ struct DeploymentTests {
         #expect(manifest.firstMatch(of: names) == nil && manifest.contains("enableServiceLinks: false"))
     }
 
-    /// What a connection costs at most (design section 7), and the process by itself.
+    /// Bytes: what a connection costs at most, and what the process takes by itself.
     private static let perConnection = 96 << 10, alone = 64 << 20
 
     @Test func `the Kubernetes manifest's memory suffices for as many slow clients as its configuration allows`() throws {

@@ -3,8 +3,8 @@ import Testing
 @testable import Registry
 
 struct ECRHostTests {
-    /// A region of each partition, and what follows it: in classic hosts, in dual-stack hosts of services, and of registries
-    /// (ECR 1.7; the API's hosts are those that botocore's endpoint rules give).
+    /// A region of each partition, and the domains of its classic hosts, of its services' dual-stack hosts and of its registries' dual-stack
+    /// hosts (ECR 1.7; the API's hosts follow botocore's endpoint rules).
     static let partitions = [
         ("aws", "eu-west-1", "amazonaws.com", "api.aws", "on.aws"), ("aws", "ap-southeast-2", "amazonaws.com", "api.aws", "on.aws"),
         ("aws-cn", "cn-north-1", "amazonaws.com.cn", "api.amazonwebservices.com.cn", "on.amazonwebservices.com.cn"),
@@ -17,7 +17,7 @@ struct ECRHostTests {
     ]
 
     @Test(arguments: partitions)
-    func `account, region and the hosts to ask are read from a registry's host`(
+    func `a registry's host tells its account, its region and the hosts of its APIs`(
         _ one: (partition: String, region: String, suffix: String, dualStack: String, dualStackRegistry: String)
     ) throws {
         for fips in ["", "-fips"] {
@@ -41,11 +41,11 @@ struct ECRHostTests {
         ("ecr-fips.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.amazonaws.com"),
         ("ecr.cn-northwest-1.amazonaws.com.cn", "sts.cn-northwest-1.amazonaws.com.cn"),
     ])
-    func `the security token service is the region's own`(_ registry: String, _ expected: String) {
+    func `STS is called in the registry's region`(_ registry: String, _ expected: String) {
         #expect(ECRHost("123456789012.dkr.\(registry)")?.stsHost() == expected)
     }
 
-    @Test func `letters of either case mean one host`() {
+    @Test func `the case of a host's letters does not matter`() {
         #expect(ECRHost("123456789012.DKR.ecr.EU-west-1.amazonaws.com")?.host == "123456789012.dkr.ecr.eu-west-1.amazonaws.com")
     }
 
@@ -66,7 +66,7 @@ struct ECRHostTests {
         "123456789012.dkr.ecr.eu-west-.amazonaws.com", "123456789012.dkr.ecr.mars-west-1.amazonaws.com",
         "123456789012.dkr.ecr.eu-west-1x.amazonaws.com", "123456789012.dkr.ecr..amazonaws.com",
     ])
-    func `another host is none of ECR's`(_ text: String) {
+    func `any other host is not a registry of ECR`(_ text: String) {
         #expect(ECRHost(text) == nil)
     }
 }

@@ -4,8 +4,9 @@ import Testing
 
 @testable import Sandbox
 
-/// The sandbox against an SDK that nobody here wrote.
-@Suite(.disabled(if: Botocore.isMissing, "no python with botocore: pip install botocore, or set BERTH_TEST_PYTHON"))
+/// The sandbox against AWS's own SDK.
+@Suite(
+    .disabled("no python with botocore: pip install botocore, or set BERTH_TEST_PYTHON") { await Botocore.isMissing.value })
 struct BotocoreTests {
     private struct Case: Decodable {
         let time: Int, method: String, path: String, query: String, body: String, fields: [[String]]
@@ -24,7 +25,7 @@ struct BotocoreTests {
             do {
                 if service == "s3" {
                     var keys = keys
-                    // The sandbox ends its tokens with the generation they were issued in.
+                    // The sandbox appends the generation to its tokens.
                     keys.session?.token = Secret(String(token?.dropLast(2) ?? ""))
                     try PresignedURLs(region: region, keys: keys).check(request, now: now ?? time)
                 } else {
@@ -36,9 +37,9 @@ struct BotocoreTests {
         }
     }
 
-    @Test func `what botocore signs is accepted, and nothing that differs from it`() throws {
+    @Test func `requests that botocore signs are accepted, and changed ones are not`() async throws {
         let seed = UInt16.random(in: 0 ... .max), count = 200
-        let (status, output, errors) = try Botocore.run([Botocore.script("signed-requests"), String(seed), String(count)])
+        let (status, output, errors) = try await Botocore.run([Botocore.script("signed-requests"), String(seed), String(count)])
         try #require(status == 0, "\(errors)")
         let cases = try output.split(separator: "\n").map { try JSONDecoder().decode(Case.self, from: Data($0.utf8)) }
         #expect(cases.count == count)
@@ -74,11 +75,10 @@ struct BotocoreTests {
         }
     }
 
-    @Test func `botocore's own clients are served and refused as AWS would`() async throws {
+    @Test func `botocore's clients get the responses that AWS would give`() async throws {
         try await TestSandbox.run { box in
-            // A process is waited for here: off the loops, on a thread that may block.
             let file = "\(box.sandbox.directory)/sandbox.json"
-            let (status, _, errors) = try await Task.detached { try Botocore.run([Botocore.script("botocore-client"), file]) }.value
+            let (status, _, errors) = try await Botocore.run([Botocore.script("botocore-client"), file])
             #expect(status == 0, "\(errors)")
         }
     }

@@ -9,7 +9,7 @@ struct ControlTests {
         var requests: [String: Int]
     }
 
-    @Test func `what happened is counted`() async throws {
+    @Test func `events are counted`() async throws {
         try await LayerBucketTests.run { box, url in
             _ = try await box.bucket("GET", url)
             try await box.control("POST", "/tokens/expire")
@@ -27,11 +27,11 @@ struct ControlTests {
         }
     }
 
-    @Test func `an unknown quirk is refused with the names there are`() async throws {
+    @Test func `an unknown quirk is rejected with the names of all quirks`() async throws {
         try await TestSandbox.run { box in
-            let answer = try await box.control("POST", "/quirks", "{\"patch_creatd\":false}")
-            #expect(answer.status == 400)
-            for quirk in Quirk.allCases { #expect(answer.text.contains(quirk.rawValue)) }
+            let response = try await box.control("POST", "/quirks", "{\"patch_creatd\":false}")
+            #expect(response.status == 400)
+            for quirk in Quirk.allCases { #expect(response.text.contains(quirk.rawValue)) }
             for body in ["{\"patch_created\":1}", "[]", "x"] {
                 #expect(try await box.control("POST", "/quirks", body).status == 400)
             }
@@ -44,15 +44,15 @@ struct ControlTests {
         "{}", "{\"where\":\"moon\",\"kind\":\"reset\"}", "{\"where\":\"control\",\"kind\":\"reset\"}",
         "{\"where\":\"api\",\"kind\":\"status\",\"status\":99}", "{\"where\":\"api\",\"kind\":\"reset\",\"after_bytes\":-1}",
     ])
-    func `a fault that cannot strike is refused`(fault: String) async throws {
+    func `an invalid fault is rejected`(fault: String) async throws {
         try await TestSandbox.run { box in
-            let answer = try await box.control("POST", "/faults", fault)
-            #expect(answer.status == 400)
-            #expect(answer.text.contains("\"error\""))
+            let response = try await box.control("POST", "/faults", fault)
+            #expect(response.status == 400)
+            #expect(response.text.contains("\"error\""))
         }
     }
 
-    @Test func `a fault strikes what it matches, as often as it says`() async throws {
+    @Test func `a fault is injected into matching requests, as often as it says`() async throws {
         try await RegistryUploadTests.run { box in
             try await box.control(
                 "POST", "/faults",
@@ -67,7 +67,7 @@ struct ControlTests {
         }
     }
 
-    @Test func `errors on demand are in the service's own form`() async throws {
+    @Test func `a status fault has the service's own error format`() async throws {
         try await LayerBucketTests.run { box, url in
             try await box.control("POST", "/faults", "{\"where\":\"api\",\"kind\":\"status\",\"status\":429}")
             let throttled = try await box.api("GetAuthorizationToken", "{}")
@@ -80,7 +80,7 @@ struct ControlTests {
         }
     }
 
-    @Test func `an answer is reset, cut short, or falsified where it was said to be`() async throws {
+    @Test func `a response is reset, truncated or corrupted at the given byte`() async throws {
         try await LayerBucketTests.run { box, url in
             try await box.control("POST", "/faults", "{\"where\":\"s3\",\"kind\":\"truncate\",\"after_bytes\":300000}")
             let short = try await box.bucket("GET", url)
@@ -100,7 +100,7 @@ struct ControlTests {
         }
     }
 
-    @Test func `an upload is reset in its middle, and its session is over`() async throws {
+    @Test func `an upload that is reset in the middle loses its session`() async throws {
         try await RegistryUploadTests.run { box in
             let path = try box.path(try await box.registry("POST", "/v2/app/blobs/uploads/"))
             try await box.control(
@@ -113,7 +113,7 @@ struct ControlTests {
         }
     }
 
-    @Test func `a stall lasts as long as it was told`() async throws {
+    @Test func `a stall lasts for the given time`() async throws {
         try await LayerBucketTests.run { box, url in
             try await box.control("POST", "/faults", "{\"where\":\"s3\",\"kind\":\"stall\",\"after_bytes\":100000,\"seconds\":0.2}")
             let start = ContinuousClock.now

@@ -2,11 +2,11 @@ import Testing
 
 @testable import Sandbox
 
-/// ECR 4.5. What it hands out is tried by botocore in `BotocoreTests`.
+/// ECR 4.5. `BotocoreTests` uses the credentials.
 struct InstanceMetadataTests {
     private static let path = "/latest/meta-data/iam/security-credentials/"
 
-    @Test func `version 2 wants a token first, version 1 is off`() async throws {
+    @Test func `version 2 requires a session token, and version 1 is off by default`() async throws {
         try await TestSandbox.run { box in
             #expect(try await box.metadata("GET", Self.path).status == 401)
             #expect(try await box.metadata("PUT", "/latest/api/token").status == 400)
@@ -24,7 +24,7 @@ struct InstanceMetadataTests {
         }
     }
 
-    @Test func `credentials stay the same until they are near their end`() async throws {
+    @Test func `credentials stay the same until they are about to expire`() async throws {
         struct Credentials: Decodable { var Code, AccessKeyId, Expiration: String }
         try await TestSandbox.run([.metadataV1: true]) { box in
             func fetch() async throws -> Credentials {

@@ -6,13 +6,13 @@ import Testing
 struct LayerBucketTests {
     static let content = RegistryUploadTests.bytes(700_000)
 
-    /// - Parameter body: gets the presigned URL of a pushed layer.
+    /// - Parameter body: is called with the presigned URL of a pushed layer.
     static func run(_ quirks: [Quirk: Bool] = [:], _ body: (TestSandbox, _ url: String) async throws -> Void) async throws {
         try await RegistryUploadTests.run(quirks) { box in
             let (_, layer) = try await box.push(content, to: "app", as: "1")
-            let answer = try await box.registry("GET", "/v2/app/blobs/\(layer)")
-            #expect(answer.status == 307)
-            try await body(box, try #require(answer.fields["location"]))
+            let response = try await box.registry("GET", "/v2/app/blobs/\(layer)")
+            #expect(response.status == 307)
+            try await body(box, try #require(response.fields["location"]))
         }
     }
 
@@ -44,7 +44,7 @@ struct LayerBucketTests {
         ("bytes=699999-9999999", 206, 699_999..<700_000), ("bytes=0-1,5-6", 200, 0..<700_000), ("bytes=9-1", 200, 0..<700_000),
         ("lines=1-2", 200, 0..<700_000),
     ])
-    func `one range is followed, several are not`(range: String, status: Int, expected: Range<Int>) async throws {
+    func `one range is served, several give the whole`(range: String, status: Int, expected: Range<Int>) async throws {
         try await Self.run { box, url in
             let got = try await box.bucket("GET", url, fields: [("Range", range)])
             #expect(got.status == status)
@@ -54,7 +54,7 @@ struct LayerBucketTests {
         }
     }
 
-    @Test func `what is no presigned GET is refused in XML`() async throws {
+    @Test func `any request but a presigned GET is rejected in XML`() async throws {
         try await Self.run { box, url in
             let bare = String(url.prefix { $0 != "?" })
             let cases: [(String, String, [(String, String)], Int, String)] = [
@@ -65,45 +65,45 @@ struct LayerBucketTests {
                 ("GET", url, [("Range", "bytes=700000-")], 416, "<Code>InvalidRange</Code>"),
             ]
             for (method, target, fields, status, text) in cases {
-                let answer = try await box.bucket(method, target, fields: fields)
-                #expect(answer.status == status)
-                #expect(answer.fields["content-type"] == "application/xml")
-                #expect(answer.text.contains(text))
+                let response = try await box.bucket(method, target, fields: fields)
+                #expect(response.status == status)
+                #expect(response.fields["content-type"] == "application/xml")
+                #expect(response.text.contains(text))
             }
             #expect(try await box.bucket("HEAD", url).status == 403)
         }
     }
 
-    @Test func `a URL is over after an hour, or when it is told to be`() async throws {
+    @Test func `a URL expires after an hour, or on demand`() async throws {
         try await Self.run { box, url in
             for (offset, status) in [(3590, 200), (3700, 403)] {
                 try await box.control("POST", "/clock", "{\"offset_seconds\":\(offset)}")
-                let answer = try await box.bucket("GET", url)
-                #expect(answer.status == status)
-                if status == 403 { #expect(answer.text.contains("<Message>Request has expired</Message>")) }
+                let response = try await box.bucket("GET", url)
+                #expect(response.status == status)
+                if status == 403 { #expect(response.text.contains("<Message>Request has expired</Message>")) }
             }
             try await box.control("POST", "/clock", "{\"offset_seconds\":0}")
             try await box.control("POST", "/urls/expire")
             #expect(try await box.bucket("GET", url).text.contains("Request has expired"))
             try await box.control("POST", "/quirks", "{\"s3_expired_token\":true}")
-            let answer = try await box.bucket("GET", url)
-            #expect(answer.status == 400)
-            #expect(answer.text.contains("<Code>ExpiredToken</Code>"))
+            let response = try await box.bucket("GET", url)
+            #expect(response.status == 400)
+            #expect(response.text.contains("<Code>ExpiredToken</Code>"))
         }
     }
 
-    @Test func `a key that is not there is NoSuchKey`() async throws {
+    @Test func `a missing key is NoSuchKey`() async throws {
         try await Self.run { box, url in
             let layer = try #require(
                 Files.list("\(box.sandbox.directory)/blobs").first { $0 == ContentDigest.of(Self.content).hex })
             Files.removeAll("\(box.sandbox.directory)/blobs/\(layer)")
-            let answer = try await box.bucket("GET", url)
-            #expect(answer.status == 404)
-            #expect(answer.text.contains("<Code>NoSuchKey</Code>"))
+            let response = try await box.bucket("GET", url)
+            #expect(response.status == 404)
+            #expect(response.text.contains("<Code>NoSuchKey</Code>"))
         }
     }
 
-    @Test func `keys have the shape of ECR's`() async throws {
+    @Test func `keys have the format of ECR's`() async throws {
         try await Self.run { _, url in
             let path = url.dropFirst("https://".count).drop { $0 != "/" }.prefix { $0 != "?" }
             #expect(path.wholeMatch(of: /\/[0-9a-f]{4}-123456789012-[0-9a-f-]{36}\/[0-9a-f-]{36}/) != nil)

@@ -16,21 +16,21 @@ struct RegistryListTests {
         }
     }
 
-    @Test func `tags come as plain text, page by page, by an absolute Link with an opaque last`() async throws {
+    @Test func `tags are plain text in pages, with an absolute Link that has an opaque last`() async throws {
         try await Self.run(tags: 7) { box in
             var path = "/v2/app/tags/list?n=3"
             var tags: [String] = []
             for page in 0..<3 {
-                let answer = try await box.registry("GET", path)
-                #expect(answer.fields["content-type"] == "text/plain; charset=utf-8")
-                let list = try answer.json(Tags.self)
+                let response = try await box.registry("GET", path)
+                #expect(response.fields["content-type"] == "text/plain; charset=utf-8")
+                let list = try response.json(Tags.self)
                 #expect(list.name == "app")
                 tags += list.tags
                 guard page < 2 else {
-                    #expect(answer.fields["link"] == nil)
+                    #expect(response.fields["link"] == nil)
                     break
                 }
-                let link = try #require(answer.fields["link"])
+                let link = try #require(response.fields["link"])
                 #expect(link.hasPrefix("<https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/v2/app/tags/list?last="))
                 #expect(link.hasSuffix(">; rel=\"next\""))
                 #expect(!link.contains(list.tags[2]))
@@ -50,13 +50,13 @@ struct RegistryListTests {
         ("last=v1", "Invalid parameter at 'NextToken' failed to satisfy constraint: 'Invalid next token provided'"),
         ("last=7631ffffffffffffffff", "'NextToken'"),
     ])
-    func `a page that cannot be had is an unsupported parameter`(query: String, text: String) async throws {
+    func `an invalid page is an unsupported parameter`(query: String, text: String) async throws {
         try await Self.run(tags: 2) { box in
             for list in ["/v2/app/tags/list", "/v2/_catalog"] {
-                let answer = try await box.registry("GET", "\(list)?\(query)")
-                #expect(answer.status == 405)
-                #expect(answer.code == "UNSUPPORTED")
-                #expect(answer.text.contains(text))
+                let response = try await box.registry("GET", "\(list)?\(query)")
+                #expect(response.status == 405)
+                #expect(response.code == "UNSUPPORTED")
+                #expect(response.text.contains(text))
             }
         }
     }

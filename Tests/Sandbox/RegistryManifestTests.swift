@@ -54,19 +54,19 @@ struct RegistryManifestTests {
         (absent, "{\(good),\"config\":{\"digest\":\"\(absent)\"},\"layers\":[]}", 400, "DIGEST_INVALID", "does not match"),
         ("a+b", "{}", 405, "UNSUPPORTED", "imageTag"),
     ])
-    func `what is wrong with a manifest is told in ECR's words`(
+    func `an invalid manifest is rejected in ECR's words`(
         reference: String, manifest: String, status: Int, code: String, text: String
     ) async throws {
         try await RegistryUploadTests.run { box in
-            let answer = try await box.registry("PUT", "/v2/app/manifests/\(reference)", body: Array(manifest.utf8))
-            #expect(answer.status == status)
-            #expect(answer.code == code)
-            #expect(answer.text.contains(text))
-            #expect(answer.text.hasSuffix("}\n"))
+            let response = try await box.registry("PUT", "/v2/app/manifests/\(reference)", body: Array(manifest.utf8))
+            #expect(response.status == status)
+            #expect(response.code == code)
+            #expect(response.text.contains(text))
+            #expect(response.text.hasSuffix("}\n"))
         }
     }
 
-    @Test func `what is not there is unknown, with a body for GET and none for HEAD`() async throws {
+    @Test func `a missing manifest is unknown, with a body for GET and none for HEAD`() async throws {
         try await RegistryUploadTests.run { box in
             for reference in ["nope", Self.absent] {
                 let got = try await box.registry("GET", "/v2/app/manifests/\(reference)")
@@ -91,15 +91,15 @@ struct RegistryManifestTests {
             let (image, _) = try await box.push([1], to: "app", as: "1")
             let config = try await box.upload(Array("{}".utf8), to: "app")
             let other = TestSandbox.manifest(config: (config, 2), layers: [])
-            let answer = try await box.registry("PUT", "/v2/app/manifests/1", body: other)
-            #expect(answer.status == 400)
-            #expect(answer.code == "TAG_INVALID")
-            #expect(answer.text.contains("The image tag '1' already exists in the 'app' repository and cannot be overwritten"))
+            let response = try await box.registry("PUT", "/v2/app/manifests/1", body: other)
+            #expect(response.status == 400)
+            #expect(response.code == "TAG_INVALID")
+            #expect(response.text.contains("The image tag '1' already exists in the 'app' repository and cannot be overwritten"))
             #expect(try await box.registry("HEAD", "/v2/app/manifests/1").fields["docker-content-digest"] == image)
         }
     }
 
-    @Test func `deleting a tag takes the image with the last one, deleting a digest takes all tags`() async throws {
+    @Test func `deleting the last tag deletes the image, deleting a digest deletes all its tags`() async throws {
         try await RegistryUploadTests.run { box in
             let (image, _) = try await box.push([1], to: "app", as: "1")
             _ = try await box.push([1], to: "app", as: "2")
@@ -135,19 +135,19 @@ struct RegistryManifestTests {
         }
     }
 
-    @Test func `more than ten manifests a second are too many, when that is on`() async throws {
+    @Test func `more than ten manifests a second are rejected when that quirk is on`() async throws {
         try await RegistryUploadTests.run([.putImageRate: true]) { box in
             let config = try await box.upload(Array("{}".utf8), to: "app")
             let manifest = TestSandbox.manifest(config: (config, 2), layers: [])
             // All at once: one after another they might take longer than a second on a slow machine.
-            let answers = try await withThrowingTaskGroup(of: TestSandbox.Answer.self) { group in
+            let responses = try await withThrowingTaskGroup(of: TestSandbox.Response.self) { group in
                 for _ in 0..<40 { group.addTask { try await box.registry("PUT", "/v2/app/manifests/1", body: manifest) } }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
-            let refused = try #require(answers.first { $0.status == 429 })
-            #expect(refused.code == "TOOMANYREQUESTS")
-            #expect(refused.fields["retry-after"] == nil)
-            #expect(answers.count { $0.status == 201 } >= 10)
+            let rejected = try #require(responses.first { $0.status == 429 })
+            #expect(rejected.code == "TOOMANYREQUESTS")
+            #expect(rejected.fields["retry-after"] == nil)
+            #expect(responses.count { $0.status == 201 } >= 10)
         }
     }
 }

@@ -16,7 +16,7 @@ struct RegistryUploadTests {
 
     static func bytes(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) } }
 
-    @Test func `a session's address is absolute, of the Host that was used, and has no UUID field`() async throws {
+    @Test func `a session's Location is absolute with the request's Host, and there is no UUID field`() async throws {
         try await Self.run { box in
             let begun = try await box.registry("POST", "/v2/app/blobs/uploads/")
             #expect(begun.status == 202)
@@ -26,14 +26,14 @@ struct RegistryUploadTests {
             #expect(begun.fields["docker-upload-uuid"] == nil)
             #expect(begun.fields["range"] == "0-0")
             #expect(begun.fields["oci-chunk-min-length"] == "10485760")
-            let otherHost = try await box.client.ask(
+            let otherHost = try await box.client.send(
                 box.sandbox.addresses.registry, name: "localhost", "POST", "/v2/app/blobs/uploads/",
                 fields: [("Host", "localhost:443"), ("Authorization", "Basic \(box.token)")], body: [])
             #expect(otherHost.fields["location"]?.hasPrefix("https://localhost:443/v2/app/") == true)
         }
     }
 
-    @Test func `PATCH is 201 and Range tells the size`() async throws {
+    @Test func `PATCH is 201 and Range has the size`() async throws {
         try await Self.run { box in
             let content = Self.bytes(300_000)
             let path = try box.path(try await box.registry("POST", "/v2/app/blobs/uploads/"))
@@ -54,7 +54,7 @@ struct RegistryUploadTests {
         }
     }
 
-    @Test func `as other registries do, when told so`() async throws {
+    @Test func `quirks switch to the behaviour of other registries`() async throws {
         let quirks: [Quirk: Bool] = [.patchCreated: false, .absoluteLocation: false, .uploadUUID: true, .chunkMinimumLength: false]
         try await Self.run(quirks) { box in
             let begun = try await box.registry("POST", "/v2/app/blobs/uploads/")
@@ -84,7 +84,7 @@ struct RegistryUploadTests {
         }
     }
 
-    @Test func `a chunk out of order is 416 and says where to go on`() async throws {
+    @Test func `a chunk out of order is 416 and says where to continue`() async throws {
         try await Self.run { box in
             let path = try box.path(try await box.registry("POST", "/v2/app/blobs/uploads/"))
             _ = try await box.registry("PATCH", path, fields: [("Content-Range", "0-99")], body: Self.bytes(100))
@@ -105,14 +105,14 @@ struct RegistryUploadTests {
         }
     }
 
-    @Test func `Range can stay behind, as some have seen`() async throws {
+    @Test func `Range can stay at the first chunk's, by a quirk`() async throws {
         try await Self.run([.staleRange: true]) { box in
             let path = try box.path(try await box.registry("POST", "/v2/app/blobs/uploads/"))
             for _ in 0..<2 { #expect(try await box.registry("PATCH", path, body: Self.bytes(100)).fields["range"] == "0-99") }
         }
     }
 
-    @Test func `an upload without bytes, or of another digest, is refused`() async throws {
+    @Test func `an upload without bytes, or of another digest, is rejected`() async throws {
         try await Self.run { box in
             var path = try box.path(try await box.registry("POST", "/v2/app/blobs/uploads/"))
             let empty = try await box.registry("PUT", "\(path)?digest=\(ContentDigest.of([]))", body: [])
@@ -153,12 +153,12 @@ struct RegistryUploadTests {
         }
     }
 
-    @Test func `a missing repository is 404, dropped, or created, as switched`() async throws {
+    @Test func `a missing repository is a 404, dropped or created, by quirks`() async throws {
         try await TestSandbox.run { box in
-            let answer = try await box.registry("POST", "/v2/nope/blobs/uploads/")
-            #expect(answer.status == 404)
-            #expect(answer.code == "NAME_UNKNOWN")
-            #expect(answer.text.contains("The repository with name 'nope' does not exist in the registry with id '123456789012'"))
+            let response = try await box.registry("POST", "/v2/nope/blobs/uploads/")
+            #expect(response.status == 404)
+            #expect(response.code == "NAME_UNKNOWN")
+            #expect(response.text.contains("The repository with name 'nope' does not exist in the registry with id '123456789012'"))
             try await box.control("POST", "/quirks", "{\"missing_repository_dropped\":true}")
             await #expect(throws: TransportError.self) { try await box.registry("POST", "/v2/nope/blobs/uploads/") }
             try await box.control("POST", "/quirks", "{\"missing_repository_dropped\":false,\"create_on_push\":true}")

@@ -3,7 +3,7 @@ import Testing
 @testable import Sandbox
 
 struct StoreTests {
-    @Test func `what was pushed is there after a restart`() async throws {
+    @Test func `pushed content remains after a restart`() async throws {
         let directory = try Files.makeTemporaryDirectory()
         defer { Files.removeAll(directory) }
         try await TestSandbox.run(in: directory) { box in
@@ -27,7 +27,7 @@ struct StoreTests {
         (String(repeating: "a", count: 257), false),
         (String(repeating: "a", count: 256), true), ("ab/../cd", false),
     ])
-    func `repository names are ECR's`(name: String, isGood: Bool) { #expect(Repositories.isName(name) == isGood) }
+    func `repository names follow ECR's grammar`(name: String, isGood: Bool) { #expect(Repositories.isName(name) == isGood) }
 
     @Test(arguments: [
         ("/v2/", "ping"), ("/v2", "ping"), ("/v2/_catalog", "catalog"), ("/v2/app/tags/list", "tags app"),
@@ -37,7 +37,7 @@ struct StoreTests {
         ("/v2/app/blobs/uploads/x", "upload app x"), ("/v2/app/referrers/d", "referrers app d"), ("/v2/App/tags/list", "nothing"),
         ("/v2/app/", "nothing"), ("/v1/app/tags/list", "nothing"), ("/v2/tags/list", "nothing"), ("/v2/blobs/uploads/", "nothing"),
     ])
-    func `a path is read from the right`(path: String, expected: String) {
+    func `a path is read from its end`(path: String, expected: String) {
         let read =
             switch RegistryRoute(path: path) {
             case .ping: "ping"

@@ -6,14 +6,14 @@ import Transport
 
 @testable import Sandbox
 
-/// A sandbox of its own for a test, and a plain client to talk to it over real sockets.
+/// A sandbox for one test, and a plain client that calls it over real sockets.
 struct TestSandbox: Sendable {
-    struct Answer: Sendable {
+    struct Response: Sendable {
         var status: Int
         /// Names in lower case.
         var fields: [String: String]
         var body: [UInt8]
-        /// Fewer bytes than `Content-Length` said.
+        /// The body is shorter than `Content-Length`.
         var isTruncated: Bool
         var text: String { String(decoding: body, as: UTF8.self) }
 
@@ -33,7 +33,7 @@ struct TestSandbox: Sendable {
     /// What follows `Basic `.
     let token: String
 
-    /// Runs `body` against a sandbox, fresh unless a directory is given.
+    /// Runs `body` with a sandbox, which is empty unless a directory is given.
     static func run(_ quirks: [Quirk: Bool] = [:], in directory: String? = nil, _ body: (TestSandbox) async throws -> Void)
         async throws
     {
@@ -54,38 +54,38 @@ struct TestSandbox: Sendable {
 
     func registry(
         _ method: String, _ path: String, fields: [(String, String)] = [], body: [UInt8]? = nil
-    ) async throws -> Answer {
+    ) async throws -> Response {
         let host = sandbox.addresses.registryHost
-        return try await client.ask(
+        return try await client.send(
             sandbox.addresses.registry, name: host, method, path,
             fields: [("Host", host), ("Authorization", "Basic \(token)")] + fields, body: body)
     }
 
     @discardableResult
-    func control(_ method: String, _ path: String, _ body: String? = nil) async throws -> Answer {
+    func control(_ method: String, _ path: String, _ body: String? = nil) async throws -> Response {
         let address = String(sandbox.addresses.control.dropFirst("http://".count))
-        return try await client.ask(
+        return try await client.send(
             address, name: nil, method, path, fields: [("Host", address)], body: body.map { Array($0.utf8) })
     }
 
-    func metadata(_ method: String, _ path: String, fields: [(String, String)] = []) async throws -> Answer {
+    func metadata(_ method: String, _ path: String, fields: [(String, String)] = []) async throws -> Response {
         let address = String(sandbox.addresses.metadata.dropFirst("http://".count))
-        return try await client.ask(address, name: nil, method, path, fields: [("Host", address)] + fields, body: nil)
+        return try await client.send(address, name: nil, method, path, fields: [("Host", address)] + fields, body: nil)
     }
 
     /// Follows a presigned URL.
-    func bucket(_ method: String, _ url: String, fields: [(String, String)] = []) async throws -> Answer {
+    func bucket(_ method: String, _ url: String, fields: [(String, String)] = []) async throws -> Response {
         let host = sandbox.addresses.s3Host
         let path = try #require(url.hasPrefix("https://\(host)/") ? String(url.dropFirst("https://\(host)".count)) : nil)
-        return try await client.ask(sandbox.addresses.s3, name: host, method, path, fields: [("Host", host)] + fields, body: nil)
+        return try await client.send(sandbox.addresses.s3, name: host, method, path, fields: [("Host", host)] + fields, body: nil)
     }
 
     /// A signed call of ECR's API.
-    func api(_ operation: String, _ body: String, keys: SigningKeys? = nil, at now: Int? = nil) async throws -> Answer {
+    func api(_ operation: String, _ body: String, keys: SigningKeys? = nil, at now: Int? = nil) async throws -> Response {
         try await client.api(sandbox, operation, body, keys: keys, at: now)
     }
 
-    // MARK: Things pushed
+    // MARK: Pushes
 
     func upload(_ content: [UInt8], to repository: String) async throws -> String {
         let digest = "\(ContentDigest.of(content))"
@@ -95,9 +95,9 @@ struct TestSandbox: Sendable {
         return digest
     }
 
-    /// The path of an answer's `Location`.
-    func path(_ answer: Answer) throws -> String {
-        let location = try #require(answer.fields["location"])
+    /// The path of a response's `Location`.
+    func path(_ response: Response) throws -> String {
+        let location = try #require(response.fields["location"])
         return String(location.dropFirst("https://\(sandbox.addresses.registryHost)".count))
     }
 
@@ -120,13 +120,13 @@ struct TestSandbox: Sendable {
         let config = try await upload(Array("{}".utf8), to: repository)
         let layer = try await upload(content, to: repository)
         let manifest = Self.manifest(config: (config, 2), layers: [(layer, content.count)], subject: subject)
-        let answer = try await registry("PUT", "/v2/\(repository)/manifests/\(reference)", body: manifest)
-        #expect(answer.status == 201)
+        let response = try await registry("PUT", "/v2/\(repository)/manifests/\(reference)", body: manifest)
+        #expect(response.status == 201)
         return ("\(ContentDigest.of(manifest))", layer)
     }
 }
 
-/// One connection a request, on a loop of its own.
+/// A client with one connection per request, on a loop of its own.
 actor Client {
     nonisolated let loop = EventLoop()
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -137,12 +137,12 @@ actor Client {
         loop.start(named: "test-client")
     }
 
-    /// - Parameter name: whose certificate is expected; nil for plain HTTP.
-    func ask(
+    /// - Parameter name: the host name in the expected certificate; nil for plain HTTP.
+    func send(
         _ address: String, name: String?, _ method: String, _ path: String, fields: [(String, String)], body: [UInt8]?
-    ) async throws -> TestSandbox.Answer {
+    ) async throws -> TestSandbox.Response {
         let address = try #require(SocketAddress(address))
-        let stream = try await SocketStream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
+        let stream = try await Connector.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
         defer { stream.close() }
         if let name { try await stream.connectTLS(trust, name: name, timeout: .seconds(5)) }
         let length = body.map { [("Content-Length", String($0.count))] } ?? []
@@ -152,7 +152,7 @@ actor Client {
         while true {
             let count: Int
             do { count = try await stream.read(into: loop.scratch, timeout: .seconds(10)) } catch {
-                // Reset in the middle of an answer is what some tests are after; before it, it is an error.
+                // Some tests expect a reset in the middle of a response. Before it, a reset is an error.
                 if received.isEmpty { throw error }
                 break
             }
@@ -162,9 +162,9 @@ actor Client {
         return try parse(received, hasBody: method != "HEAD")
     }
 
-    private func parse(_ bytes: [UInt8], hasBody: Bool) throws -> TestSandbox.Answer {
+    private func parse(_ bytes: [UInt8], hasBody: Bool) throws -> TestSandbox.Response {
         let end = try #require(
-            bytes.indices.first { bytes[$0...].starts(with: "\r\n\r\n".utf8) }, "the connection ended without an answer")
+            bytes.indices.first { bytes[$0...].starts(with: "\r\n\r\n".utf8) }, "the connection ended without a response")
         let lines = String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\r\n")
         let fields = lines.dropFirst().map { line in
             let pair = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
@@ -173,13 +173,13 @@ actor Client {
         let byName = Dictionary(fields, uniquingKeysWith: { "\($0), \($1)" })
         let body = Array(bytes[(end + 4)...])
         let length = byName["content-length"].flatMap(Int.init) ?? 0
-        return try TestSandbox.Answer(
+        return try TestSandbox.Response(
             status: #require(Int(lines[0].split(separator: " ")[1])), fields: byName, body: body,
             isTruncated: hasBody && body.count != length)
     }
 
     func api(_ sandbox: ECRSandbox, _ operation: String, _ body: String, keys: SigningKeys?, at now: Int?) async throws
-        -> TestSandbox.Answer
+        -> TestSandbox.Response
     {
         let addresses = sandbox.addresses
         let host = "api.ecr.\(addresses.region).amazonaws.com"
@@ -203,7 +203,7 @@ actor Client {
                 "Authorization",
                 "AWS4-HMAC-SHA256 Credential=\(scope.accessKeyID)/\(scope.text), SignedHeaders=\(signed.joined(separator: ";")), Signature=\(signature)"
             ))
-        return try await ask(
+        return try await send(
             addresses.api, name: host, "POST", "/", fields: request.fields.map { ($0.name, $0.value) }, body: Array(body.utf8))
     }
 
@@ -212,7 +212,7 @@ actor Client {
             struct Entry: Decodable { var authorizationToken: String, expiresAt: Double, proxyEndpoint: String }
             var authorizationData: [Entry]
         }
-        let answer = try await api(sandbox, "GetAuthorizationToken", "{}", keys: nil, at: nil)
-        return try #require(try answer.json(Tokens.self).authorizationData.first?.authorizationToken)
+        let response = try await api(sandbox, "GetAuthorizationToken", "{}", keys: nil, at: nil)
+        return try #require(try response.json(Tokens.self).authorizationData.first?.authorizationToken)
     }
 }

@@ -5,7 +5,7 @@ import Testing
 @testable import Telemetry
 
 struct LogLineTests {
-    /// What comes after the time, which is of the same length always.
+    /// The line after the time, whose length is constant.
     static func withoutTime(_ bytes: [UInt8], _ format: LogFormat) -> String {
         let length = "2026-01-31T12:00:00.000Z".utf8.count + (format == .json ? #"{"time":""#.utf8.count : 0)
         return String(decoding: bytes.dropFirst(length), as: UTF8.self)
@@ -18,7 +18,7 @@ struct LogLineTests {
         return withoutTime(line.finished(), format)
     }
 
-    @Test func `fields keep their order and their kind`() {
+    @Test func `fields keep their order and type in both formats`() {
         func fill(_ line: inout LogLine) {
             line.field("path", "/v2/a/tags/list".utf8)
             line.field("status", 200)
@@ -33,13 +33,13 @@ struct LogLineTests {
     }
 
     @Test(arguments: ["trace", "info", "warning", "critical"])
-    func `messages stand in one column, a blank after the longest level`(level: String) {
+    func `messages begin in the same column for every level`(level: String) {
         let names: [String: StaticString] = ["trace": "trace", "info": "info", "warning": "warning", "critical": "critical"]
         let column = level.padding(toLength: 9, withPad: " ", startingAt: 0)
         #expect(Self.line(.text, level: names[level] ?? "") { _ in } == " \(column)access\n")
     }
 
-    /// What came from outside, how JSON shows it, how text shows it.
+    /// A value from outside, its JSON and its text.
     static let hostile: [([UInt8], String, String)] = [
         (Array("plain".utf8), #""plain""#, "plain"),
         ([], #""""#, #""""#),
@@ -55,7 +55,7 @@ struct LogLineTests {
     ]
 
     @Test(arguments: hostile)
-    func `whatever a value holds, the line is one line and the value is one field`(value: [UInt8], json: String, text: String)
+    func `no value can break its line or forge another field`(value: [UInt8], json: String, text: String)
         throws
     {
         let line = Self.line(.json) { $0.field("user", value) }
@@ -66,12 +66,12 @@ struct LogLineTests {
     }
 
     @Test(arguments: hostile)
-    func `a field whose name is only known at run time is written as any other`(value: [UInt8], json: String, text: String) {
+    func `a field with a name from run time is written like any other`(value: [UInt8], json: String, text: String) {
         #expect(Self.line(.json) { $0.field(named: "user", value) } == Self.line(.json) { $0.field("user", value) })
         #expect(Self.line(.text) { $0.field(named: "user", value) } == " info     access user=\(text)\n")
     }
 
-    @Test func `a line's time is RFC 3339 in UTC, now`() throws {
+    @Test func `a line's time is the current time as RFC 3339 in UTC`() throws {
         var clock = LogClock()
         for _ in 0..<3 {
             var text: [UInt8] = []
@@ -82,7 +82,7 @@ struct LogLineTests {
         }
     }
 
-    @Test func `an event's metadata are fields in the order of their names, and the event's own win`() {
+    @Test func `metadata become fields sorted by name, and the event's replace the logger's`() {
         let pipe = TestPipe()
         let sink = LogSink(descriptor: pipe.input, format: .text)
         var log = Logger(label: "test") { _ in StructuredLogHandler(sink: sink, format: .text, level: .notice) }
@@ -99,14 +99,14 @@ struct LogLineTests {
         (.stringConvertible(false), "false"), (.stringConvertible(true), "true"), (.stringConvertible(3), "3"),
         (.stringConvertible(-7 as Int64), "-7"), (.stringConvertible(UInt16.max), "65535"), (.stringConvertible(0.25), "0.25"),
         (.stringConvertible(1e300), "1e+300"),
-        // What no number of JSON is, and text that looks like a number or a flag, stays text.
+        // Numbers that JSON does not have, and text that looks like a number or a boolean, stay text.
         (.stringConvertible(Double.infinity), #""inf""#), (.stringConvertible(Double.nan), #""nan""#), ("3", #""3""#),
         ("\(3)", #""3""#), ("true", #""true""#), (.stringConvertible(Duration.seconds(5)), #""5.0 seconds""#),
         (["a", "b"], #""[\"a\", \"b\"]""#),
     ]
 
     @Test(arguments: typed.indices)
-    func `numbers and booleans are numbers and booleans`(index: Int) throws {
+    func `numbers and booleans in metadata stay numbers and booleans`(index: Int) throws {
         let (value, json) = Self.typed[index]
         let pipe = TestPipe()
         let sink = LogSink(descriptor: pipe.input, format: .json)
@@ -119,7 +119,7 @@ struct LogLineTests {
     }
 }
 
-/// Both ends stay open for the process's life: the sink's thread outlives the test.
+/// Both ends stay open for the process's lifetime: the sink's thread outlives the test.
 struct TestPipe {
     let output: Int32, input: Int32
 
@@ -130,7 +130,7 @@ struct TestPipe {
         _ = fcntl(output, F_SETFL, O_NONBLOCK)
     }
 
-    /// What is in it.
+    /// All that the pipe holds now.
     func tryRead() -> String {
         var all: [UInt8] = []
         var room = [UInt8](repeating: 0, count: 64 << 10)

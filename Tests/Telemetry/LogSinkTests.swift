@@ -4,7 +4,7 @@ import Testing
 @testable import Telemetry
 
 struct LogSinkTests {
-    @Test func `lines leave whole and in order, and all of them before flush returns`() {
+    @Test func `lines are written whole and in order, all of them before flush returns`() {
         let pipe = TestPipe()
         let sink = LogSink(descriptor: pipe.input, format: .text)
         for number in 0..<1000 { sink.append(Array("line \(number)\n".utf8)) }
@@ -12,14 +12,14 @@ struct LogSinkTests {
         #expect(pipe.tryRead() == (0..<1000).map { "line \($0)\n" }.joined())
     }
 
-    @Test func `a log that nobody reads costs its lines, not its writer, and says how many once it is read`() async throws {
+    @Test func `logging never blocks: beyond the backlog's bound lines are dropped, and their count is logged`() async throws {
         let pipe = TestPipe()
         let sink = LogSink(descriptor: pipe.input, format: .text)
         let line = [UInt8](repeating: UInt8(ascii: "x"), count: 1023) + [10]
         let start = ContinuousClock.now
         for _ in 0..<4096 { sink.append(line) }
         sink.flush()
-        #expect(ContinuousClock.now - start < .seconds(10), "neither waits for the reader")
+        #expect(ContinuousClock.now - start < .seconds(10), "append and flush must not wait for the reader")
 
         var text = ""
         while !text.contains("dropped"), ContinuousClock.now - start < .seconds(20) {
@@ -35,13 +35,13 @@ struct LogSinkTests {
         #expect(kept + dropped == 4096)
     }
 
-    @Test func `a descriptor that somebody made non-blocking takes every line, in pieces`() async throws {
+    @Test func `every line is written to a non-blocking descriptor`() async throws {
         let pipe = TestPipe()
-        // Both ends of a pipe have flags of their own; stderr shares its with whoever else holds it.
+        // Each end of a pipe has its own flags; stderr shares its flags with other processes.
         #expect(fcntl(pipe.input, F_SETFL, O_NONBLOCK) == 0)
         let sink = LogSink(descriptor: pipe.input, format: .text)
         let lines = (0..<4000).map { "line \($0) " + String(repeating: "x", count: 100) + "\n" }.joined()
-        #expect(lines.utf8.count > 64 << 10 && lines.utf8.count < 1 << 20, "past what a pipe holds, within what the sink does")
+        #expect(lines.utf8.count > 64 << 10 && lines.utf8.count < 1 << 20, "more than a pipe holds, less than the backlog's bound")
         sink.append(Array(lines.utf8))
         let start = ContinuousClock.now
         var text = ""
@@ -52,7 +52,7 @@ struct LogSinkTests {
         #expect(text == lines)
     }
 
-    @Test func `flush gives up on a pipe that nobody reads after about a second`() {
+    @Test func `flush gives up after about a second when nothing reads the pipe`() {
         let pipe = TestPipe()
         let sink = LogSink(descriptor: pipe.input, format: .text)
         sink.append([UInt8](repeating: UInt8(ascii: "x"), count: 512 << 10))

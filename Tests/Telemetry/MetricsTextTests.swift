@@ -19,7 +19,7 @@ struct MetricsTextTests {
             .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
 
-    @Test func `all workers are told as one, under the promised names`() {
+    @Test func `the metrics of all workers are added up under their documented names`() {
         let (one, two) = (Self.worker(), Self.worker())
         one.request(operation: 1, status: 200, seconds: 0.004)
         two.request(operation: 1, status: 200, seconds: 0.5)
@@ -52,7 +52,7 @@ struct MetricsTextTests {
                 # TYPE berth_requests_total counter
                 berth_requests_total{operation="blob_get",status="200"} 2
                 berth_requests_total{operation="blob_get",status="206"} 1
-                # HELP berth_request_seconds From a request's head to the end of its answer.
+                # HELP berth_request_seconds From a request's head to the end of its response.
                 # TYPE berth_request_seconds histogram
                 \(Self.buckets(of: "ping", below: "", counts: [1, 1, 1]))
                 berth_request_seconds_sum{operation="ping"} 0.0
@@ -76,7 +76,7 @@ struct MetricsTextTests {
                 # HELP berth_connections_turned_away_total Connections refused past the bounds.
                 # TYPE berth_connections_turned_away_total counter
                 berth_connections_turned_away_total 1
-                # HELP berth_token_expiry_timestamp_seconds When the authorization token runs out.
+                # HELP berth_token_expiry_timestamp_seconds When the authorization token expires.
                 # TYPE berth_token_expiry_timestamp_seconds gauge
                 berth_token_expiry_timestamp_seconds{upstream="main"} 1764000000.0
                 # HELP berth_token_refreshes_total Fetches of an authorization token, by result.
@@ -109,7 +109,7 @@ struct MetricsTextTests {
                 """)
     }
 
-    /// The lines of a histogram whose count is the first until the bound `below`, the second from there, and the third past all.
+    /// The lines of a histogram: the first count up to the bound `below`, the second from there on, and the third for `+Inf`.
     static func buckets(of operation: String, below: String, counts: [Int]) -> String {
         var count = below.isEmpty ? counts[1] : counts[0]
         let bounds = ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "30.0", "60.0", "300.0"]
@@ -121,24 +121,24 @@ struct MetricsTextTests {
             separator: "\n")
     }
 
-    /// A carriage return and a line feed, and a quote and an accent, are each one `Character`: neither may hide in it.
+    /// A carriage return with a line feed, and a quote with an accent, are each one `Character`: both must be escaped all the same.
     @Test(arguments: [
         ("a\"b\\c\nd", #"a\"b\\c\nd"#),
         ("a\r\nforged 1", "a\r\\nforged 1"),
         ("a\"\u{301},x=", "a\\\"\u{301},x="),
         ("a\\\u{301}", "a\\\\\u{301}"),
     ])
-    func `an upstream's name cannot break its line`(name: String, label: String) {
+    func `an upstream's name is escaped and cannot break its line`(name: String, label: String) {
         let tokens = [TokenFigures(upstream: name, expiry: nil, refreshesSucceeded: 1, refreshesFailed: 0)]
         let page = MetricsText(workers: [Self.worker()], version: "1.2.3").render(
             tokens: tokens, upstreams: [], traffic: .init(), reload: ReloadFigures(lastSuccess: 0))
         let line = Array("berth_token_refreshes_total{upstream=\"\(label)\",result=\"success\"} 1".utf8)
-        // Bytes: `String` would split and compare by characters.
+        // By bytes: `String` would split and compare by characters.
         let isThere = page.split(separator: UInt8(ascii: "\n")).contains { $0.elementsEqual(line) }
         #expect(isThere)
     }
 
-    @Test func `the process's figures are of this process`() throws {
+    @Test func `the process metrics describe this process`() throws {
         let lines = Self.render([])
         func value(_ name: String) throws -> Double {
             let line = try #require(lines.first { $0.hasPrefix(name + " ") })
@@ -154,7 +154,7 @@ struct MetricsTextTests {
         #expect(try value("process_max_fds") >= open)
     }
 
-    @Test func `counters of many threads lose nothing`() async {
+    @Test func `counts from many threads are not lost`() async {
         let metrics = Self.worker()
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<8 {

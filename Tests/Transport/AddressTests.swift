@@ -3,7 +3,7 @@ import Testing
 @testable import Transport
 
 struct AddressTests {
-    @Test func `an address of IPv4 is the same one through a socket of IPv6`() throws {
+    @Test func `an IPv4-mapped IPv6 address equals the IPv4 address`() throws {
         let mapped = try #require(SocketAddress(host: "::ffff:192.0.2.7", port: 80))
         #expect(mapped == SocketAddress("192.0.2.7:80"))
         #expect(mapped.description == "192.0.2.7:80" && Array(mapped.addressBytes) == [192, 0, 2, 7])
@@ -16,11 +16,11 @@ struct AddressTests {
         ("192.0.2.1", "192.0.2.2", false), ("0.0.0.0/0", "203.0.113.9", true), ("0.0.0.0/0", "fd00::1", false),
         ("fd00::/7", "fc12::1", true), ("fd00::/8", "fe00::1", false), ("::/0", "2001:db8::1", true),
     ])
-    func `a network has the addresses that begin alike`(network: String, address: String, isIn: Bool) throws {
+    func `a network contains the addresses with its prefix`(network: String, address: String, isIn: Bool) throws {
         let network = try #require(Network(network)), address = try #require(SocketAddress(host: address, port: 1))
         #expect(network.contains(address) == isIn)
     }
 
     @Test(arguments: ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x", "10.0.0.0/8/8", "fd00::/129", "host", "10.0.0.0/-1"])
-    func `anything else is no network`(text: String) { #expect(Network(text) == nil) }
+    func `a malformed network is refused`(text: String) { #expect(Network(text) == nil) }
 }

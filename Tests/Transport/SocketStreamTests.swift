@@ -4,7 +4,7 @@ import Testing
 
 @testable import Transport
 
-/// Sends what it was given to whoever connects, and closes.
+/// Sends its payload to each client, and closes.
 private actor Source: ConnectionHost {
     nonisolated let loop = EventLoop(isPreferred: true)
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -17,7 +17,7 @@ private actor Source: ConnectionHost {
         do {
             if let tls { try await stream.acceptTLS(tls, timeout: .seconds(60)) }
             try await stream.write(payload, timeout: .seconds(60))
-        } catch {}  // the receiver sees what is missing
+        } catch {}  // the receiver notices what is missing
         stream.close()
     }
 }
@@ -27,9 +27,9 @@ private actor Sink {
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     init(on loop: EventLoop) { self.loop = loop }
 
-    /// - Parameter pause: between two reads: a slow receiver.
+    /// - Parameter pause: between two reads, for a slow receiver.
     func take(from address: SocketAddress, tls: TLSClient?, name: String, pause: Duration?) async throws -> [UInt8] {
-        let stream = try await SocketStream.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(60))
+        let stream = try await Connector.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(60))
         if let tls { try await stream.connectTLS(tls, name: name, timeout: .seconds(60)) }
         var all: [UInt8] = []
         while case let count = try await stream.read(into: loop.scratch, timeout: .seconds(60)), count > 0 {
@@ -69,17 +69,17 @@ struct SocketStreamTests {
     }
 
     @Test(arguments: [(false, 0), (true, 0), (false, 1), (true, 1)])
-    func `what is written arrives whole, also at a receiver that is slow`(encrypted: Bool, pauseMilliseconds: Int) async throws {
-        // More than every buffer on the way, so that a slow receiver holds the sender up.
+    func `what is written arrives whole, also at a slow receiver`(encrypted: Bool, pauseMilliseconds: Int) async throws {
+        // More than all buffers on the way hold, so that a slow receiver makes the sender wait.
         let payload = (0..<(12 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }
         let pause: Duration? = pauseMilliseconds > 0 ? .milliseconds(pauseMilliseconds) : nil
         let arrived = try await Self.transfer(payload, encrypted: encrypted, pause: pause)
-        let isWhole = arrived == payload  // compared apart: telling how twelve mebibytes differ takes for ever
+        let isWhole = arrived == payload  // outside #expect: describing how twelve mebibytes differ takes very long
         #expect(isWhole)
     }
 
-    /// Its steps are then queued one by one, so that what it waits for may come between any two of them.
-    @Test func `a wake is not lost by a task that does not prefer its loop`() async throws {
+    /// Its steps are then queued one by one, so the event it waits for may come between any two of them.
+    @Test func `a task that does not prefer its loop loses no wake`() async throws {
         let payload = [UInt8](repeating: 7, count: 1 << 20)
         for encrypted in [false, true] {
             let arrived = try await Self.transfer(payload, encrypted: encrypted, isPreferred: true)
@@ -88,7 +88,7 @@ struct SocketStreamTests {
         }
     }
 
-    @Test func `a certificate of another name ends the handshake with a reason`() async throws {
+    @Test func `a certificate for another name fails the handshake`() async throws {
         let error = await #expect(throws: TransportError.self) {
             _ = try await Self.transfer([1], encrypted: true, name: "registry.example.com")
         }

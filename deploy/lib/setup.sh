@@ -1,13 +1,13 @@
-# What a machine needs before Berth builds, shared by deploy/build, deploy/demo and Tests/run. Sourced by bash, never run.
-# Debian 12 and Ubuntu 24.04 install by apt; elsewhere what is missing is named and left to the person.
+# Functions that prepare a machine for building Berth, shared by deploy/build, deploy/demo and Tests/run. Source this file in bash; do not run it.
+# On Debian 12 and Ubuntu 24.04 they install with apt. On other systems they print what is missing.
 
 readonly SWIFT_MINIMUM=6.2
-readonly EX_UNAVAILABLE=69 # sysexits.h: something the program needs is not there
+readonly EX_UNAVAILABLE=69 # sysexits.h: something that the program needs is missing
 
-# The C libraries, as pkg-config module:Debian package.
+# The C libraries, as pkg-config module:Debian package. A test compares this list with deploy/image/Dockerfile.
 readonly C_LIBRARIES=(libevent:libevent-dev libcurl:libcurl4-openssl-dev openssl:libssl-dev libcrypt:libcrypt-dev)
 
-# What Swift needs besides its toolchain, as its own instructions list it (https://www.swift.org/install/linux/).
+# The packages that Swift needs besides its toolchain, from its instructions (https://www.swift.org/install/linux/).
 readonly SWIFT_ON_DEBIAN_12=(
     binutils gcc git libcurl4-openssl-dev libedit-dev libicu-dev libncurses-dev libpython3-dev libsqlite3-dev libstdc++-12-dev
     libxml2-dev pkg-config tzdata uuid-dev
@@ -19,7 +19,7 @@ readonly SWIFT_ON_UBUNTU_24_04=(
 readonly SWIFT_PAGE=https://www.swift.org/install/linux/
 readonly SWIFT_ADVICE="Get Swift from $SWIFT_PAGE and put its usr/bin on PATH."
 
-readonly OS_RELEASE=${OS_RELEASE:-/etc/os-release} # tests have their own
+readonly OS_RELEASE=${OS_RELEASE:-/etc/os-release} # tests set their own
 readonly CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
 
 say() { printf '%s\n' "$*" >&2; }
@@ -29,7 +29,7 @@ fail() {
     exit "$EX_UNAVAILABLE"
 }
 
-# as_root COMMAND...: runs it as root, by sudo where the caller is not.
+# as_root COMMAND...: runs the command as root, with sudo if the caller is not root.
 as_root() {
     if [[ $EUID -eq 0 ]]; then "$@"; else sudo "$@"; fi
 }
@@ -38,15 +38,15 @@ can_install() {
     command -v apt-get >/dev/null && { [[ $EUID -eq 0 ]] || command -v sudo >/dev/null; }
 }
 
-# apt_install PACKAGE...: without recommended packages, questions or started services.
+# apt_install PACKAGE...: installs without recommended packages and questions, and does not start services.
 apt_install() {
     can_install || {
-        say "missing: $*. Install them (Debian's names), or run this as root or with sudo on Debian or Ubuntu."
+        say "missing: $*. Install these packages (names as in Debian), or run this as root or with sudo on Debian or Ubuntu."
         return 1
     }
     say "installing: $*"
-    # Debian starts a service as soon as it is installed; nginx, docker and the registry would take fixed ports. A policy that
-    # says 101 (not allowed) prevents it. One that is already there is somebody's own and is left alone.
+    # Debian starts a service when it is installed; nginx, docker and the registry would take fixed ports. A policy-rc.d that exits with
+    # 101 (not allowed) prevents that. An existing policy-rc.d belongs to the administrator and stays as it is.
     local policy=/usr/sbin/policy-rc.d made_policy=""
     if [[ ! -e $policy ]]; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
@@ -62,7 +62,7 @@ apt_install() {
     return "$status"
 }
 
-# in_own_tmp COMMAND...: with a TMPDIR of its own, removed when it ends; Swift's tools leave directories in it.
+# in_own_tmp COMMAND...: runs the command with its own TMPDIR and then removes it, because Swift's tools leave directories there.
 in_own_tmp() (
     TMPDIR=$(mktemp -d)
     export TMPDIR
@@ -70,11 +70,11 @@ in_own_tmp() (
     "$@"
 )
 
-# Prints the packages of what is missing to build: the C libraries that pkg-config does not know, and what the package manager fetches with.
+# missing_libraries: prints the missing Debian packages of the C libraries (by pkg-config) and of what SwiftPM needs to fetch dependencies.
 missing_libraries() {
     command -v pkg-config >/dev/null || echo pkg-config
     command -v git >/dev/null || echo git
-    # Debian installs git without them. Other systems keep them elsewhere.
+    # On Debian, git does not depend on the certificates. Other systems store them elsewhere.
     ! command -v apt-get >/dev/null || [[ -s $CERTIFICATES ]] || echo ca-certificates
     local library
     for library in "${C_LIBRARIES[@]}"; do
@@ -85,11 +85,11 @@ missing_libraries() {
 install_c_libraries() {
     local missing
     mapfile -t missing < <(missing_libraries)
-    [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}" || fail "Berth cannot be built without: ${missing[*]}"
+    [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}" || fail "The build of Berth needs: ${missing[*]}"
 }
 
-# swift_packages: prints what Swift's own instructions list for this system; fails where they are not known here.
-swift_packages() ( # a subshell: the file sets variables of its own
+# swift_packages: prints the packages that Swift's instructions list for this system; fails on systems that are not listed here.
+swift_packages() ( # a subshell, because sourcing the file sets variables
     ID="" VERSION_ID=""
     [[ ! -r $OS_RELEASE ]] || source "$OS_RELEASE"
     case "$ID $VERSION_ID" in
@@ -99,7 +99,7 @@ swift_packages() ( # a subshell: the file sets variables of its own
     esac
 )
 
-# Prints those of them that are not installed.
+# missing_swift_packages: prints those of swift_packages that are not installed.
 missing_swift_packages() {
     local package
     swift_packages | while read -r package; do
@@ -107,8 +107,8 @@ missing_swift_packages() {
     done
 }
 
-# swift_works: whether the toolchain starts, and whether what it compiles can be linked and run. Prints its version, or what went wrong.
-# The same static link as the release build's: it takes the C++ library, which a toolchain does not bring.
+# swift_works: checks that the toolchain starts, and that a compiled program can be linked and run. Prints the version, or what went wrong.
+# It links statically like the release build, because that needs the C++ library, which is not part of a toolchain.
 swift_works() { swift --version 2>&1 && swift build --version 2>&1 && swift_compiles 2>&1; }
 
 swift_compiles() {
@@ -116,28 +116,29 @@ swift_compiles() {
     swiftc -suppress-warnings -static-stdlib "$TMPDIR/main.swift" -o "$TMPDIR/main" && "$TMPDIR/main"
 }
 
-# essence TEXT: prints the lines that say what is wrong; a failed link has hundreds.
+# essence TEXT: prints the first lines with an error; a failed link prints hundreds of lines.
 essence() { grep -m 3 error <<<"$1" || head -n 3 <<<"$1"; }
 
 require_swift() {
-    command -v swift >/dev/null || fail "No Swift toolchain: Berth is built with Swift $SWIFT_MINIMUM or later. $SWIFT_ADVICE"
-    local said missing version
-    if ! said=$(in_own_tmp swift_works); then
-        say "Swift does not work here yet: $(essence "$said")"
+    command -v swift >/dev/null || fail "No Swift toolchain. Berth needs Swift $SWIFT_MINIMUM or later. $SWIFT_ADVICE"
+    local output missing version
+    if ! output=$(in_own_tmp swift_works); then
+        say "Swift does not work on this machine yet: $(essence "$output")"
         mapfile -t missing < <(missing_swift_packages)
-        [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}" || fail "Swift cannot build without: ${missing[*]}"
-        said=$(in_own_tmp swift_works) || fail "Swift cannot build here: $(essence "$said")"$'\n'"What it needs on this system: $SWIFT_PAGE"
+        [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}" || fail "Swift needs: ${missing[*]}"
+        output=$(in_own_tmp swift_works) || fail "Swift cannot build on this machine: $(essence "$output")"$'\n'"Its requirements: $SWIFT_PAGE"
     fi
-    version=$(sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' <<<"$said" | head -n 1)
+    version=$(sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' <<<"$output" | head -n 1)
     [[ $(printf '%s\n' "$SWIFT_MINIMUM" "$version" | sort -V | head -n 1) == "$SWIFT_MINIMUM" ]] ||
-        fail "Swift ${version:-of unknown version} is too old: Berth is built with Swift $SWIFT_MINIMUM or later. $SWIFT_ADVICE"
+        fail "Swift ${version:-of unknown version} is too old. Berth needs Swift $SWIFT_MINIMUM or later. $SWIFT_ADVICE"
 }
 
-# The release build that everybody runs: the runtime is linked in, so the program needs no Swift where it goes.
+# The options of every release build. The Swift runtime is linked statically, so that the program runs without Swift. A test compares them with
+# deploy/image/Dockerfile.
 readonly RELEASE_BUILD=(-c release --product berth --static-swift-stdlib --explicit-target-dependency-import-check error)
 
-# build_release ROOT: builds the program; seconds when nothing changed.
+# build_release ROOT: builds the program. Takes seconds if nothing has changed.
 build_release() { in_own_tmp swift build --package-path "$1" "${RELEASE_BUILD[@]}" >&2; }
 
-# release_binary ROOT: prints where build_release puts it.
+# release_binary ROOT: prints the path of the program that build_release builds.
 release_binary() { printf '%s/berth\n' "$(in_own_tmp swift build --package-path "$1" "${RELEASE_BUILD[@]}" --show-bin-path)"; }

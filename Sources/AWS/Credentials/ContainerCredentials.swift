@@ -2,20 +2,21 @@ import Crypto
 import FoundationEssentials
 import Transport
 
-/// The role of an ECS task or of an EKS pod (Pod Identity), from the endpoint that the container's environment names (ECR 4.4). On ECS
-/// the path of that endpoint is all that guards it: it is shown nowhere.
+/// The role of an ECS task or of an EKS pod (Pod Identity), from the endpoint that the container's environment names (ECR 4.4). On ECS the
+/// endpoint's path is its only protection, so the path is never shown.
 struct ContainerCredentials: CredentialSource {
     let name = "container"
-    let caller: HTTPClient
+    let httpClient: HTTPClient
     let environment: [String: String]
     var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
 
     private static let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", full = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
     private static let tokenFile = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
-    /// Plain HTTP is for the machine itself and the agents of ECS and EKS.
+    /// Plain HTTP is allowed only to the machine itself and to the agents of ECS and EKS.
     private static let plainHosts: Set<String> = ["localhost", "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "[::1]"]
-    private static let timeout = Duration.seconds(2), attempts = 3, pause = Duration.seconds(1)
-    private static let tokenLimit = 64 << 10  // bytes
+    /// The timeout is of each attempt; the pause lies between attempts.
+    private static let timeout = Duration.seconds(2), maxAttempts = 3, pause = Duration.seconds(1)
+    private static let maxTokenBytes = 64 << 10
 
     func find() async throws(CredentialError) -> CredentialLookup {
         guard let url = try endpoint() else { return .absent("\(Self.relative) and \(Self.full) are not set") }
@@ -23,19 +24,19 @@ struct ContainerCredentials: CredentialSource {
         (request.connectTimeout, request.timeout, request.mayUseProxy) = (Self.timeout, Self.timeout, false)
         if let token = try authorization() { request.fields.append(("Authorization", token)) }
         var problem = ""
-        for attempt in 1...Self.attempts {
-            let answer: HTTPClientResponse?
-            do throws(HTTPClientError) { answer = try await caller.call(request) } catch {
-                answer = nil
+        for attempt in 1...Self.maxAttempts {
+            let response: HTTPClientResponse?
+            do throws(HTTPClientError) { response = try await httpClient.call(request) } catch {
+                response = nil
                 problem = error.detail
             }
-            if let answer {
-                if answer.status == 200 { return .found(try credentials(in: answer, of: url)) }
-                problem = "status \(answer.status)"
-                // A refusal is an answer; only a fault may pass.
-                if answer.status < 500 { break }
+            if let response {
+                if response.status == 200 { return .found(try credentials(in: response, of: url)) }
+                problem = "status \(response.status)"
+                // Only a server error may be transient.
+                if response.status < 500 { break }
             }
-            if attempt < Self.attempts { try? await sleep(Self.pause) }
+            if attempt < Self.maxAttempts { try? await sleep(Self.pause) }
         }
         throw error("\(url.hostField) gives no credentials: \(problem)")
     }
@@ -64,11 +65,11 @@ struct ContainerCredentials: CredentialSource {
         return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
     }
 
-    /// Read anew each time: EKS rotates the file.
+    /// Reads the file each time, as EKS rotates it.
     private func authorization() throws(CredentialError) -> String? {
         var value = environment.nonEmpty(Self.token)
         if let path = environment.nonEmpty(Self.tokenFile) {
-            guard let bytes = readFile(path, limit: Self.tokenLimit) else {
+            guard let bytes = readFile(path, limit: Self.maxTokenBytes) else {
                 throw error("the token file \(path) (\(Self.tokenFile)) cannot be read")
             }
             value = String(decoding: bytes, as: UTF8.self).trimmed
@@ -76,7 +77,7 @@ struct ContainerCredentials: CredentialSource {
         }
         guard let value else { return nil }
         guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
-            throw error("the authorization token holds a line break or a character beyond ASCII")
+            throw error("the authorization token contains a line break or a non-ASCII character")
         }
         return value
     }
@@ -85,12 +86,12 @@ struct ContainerCredentials: CredentialSource {
         var AccessKeyId: String, SecretAccessKey: String, Token: String?, Expiration: String?
     }
 
-    private func credentials(in answer: HTTPClientResponse, of url: HTTPClientURL) throws(CredentialError) -> Credentials {
-        guard let document = try? JSONDecoder().decode(Document.self, from: Data(answer.body)) else {
-            throw error("the answer of \(url.hostField) lacks AccessKeyId or SecretAccessKey, or is no JSON")
+    private func credentials(in response: HTTPClientResponse, of url: HTTPClientURL) throws(CredentialError) -> Credentials {
+        guard let document = try? JSONDecoder().decode(Document.self, from: Data(response.body)) else {
+            throw error("the response of \(url.hostField) lacks AccessKeyId or SecretAccessKey, or is not JSON")
         }
         let expiration = document.Expiration.map { try? Date($0, strategy: .iso8601) }
-        if case .some(nil) = expiration { throw error("the Expiration in the answer of \(url.hostField) is not a time") }
+        if case .some(nil) = expiration { throw error("the Expiration in the response of \(url.hostField) is not a time") }
         return Credentials(
             accessKeyID: document.AccessKeyId, secretAccessKey: Secret(document.SecretAccessKey),
             sessionToken: document.Token.map { Secret($0) }, expiration: expiration ?? nil, source: "container (\(url.hostField))")

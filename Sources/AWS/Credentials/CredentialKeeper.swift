@@ -2,15 +2,17 @@ package import FoundationEssentials
 package import Logging
 package import Transport
 
-/// Holds the credentials of one identity and renews them before they end: one search at a time, however many ask.
+/// Keeps the credentials of one identity and renews them before they expire. There is one search at a time, however many callers wait.
 package actor CredentialKeeper {
+    /// The control loop.
     package nonisolated let loop: EventLoop
+    /// Runs the actor on `loop`.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    /// Where the credentials in use came from; nil before any were found.
+    /// The origin of the credentials in use; nil before any were found.
     package nonisolated let foundIn = Published<String?>(nil)
-    /// Where the last search looked before for nothing, each with the reason.
-    package nonisolated let passedOver = Published<[String]>([])
+    /// The sources that the last search skipped, each with the reason.
+    package nonisolated let skippedSources = Published<[String]>([])
 
     private let source: any CredentialSource
     private let log: Logger
@@ -19,6 +21,7 @@ package actor CredentialKeeper {
     private var window = CredentialWindow()
     private var search: Task<Result<Credentials, CredentialError>, Never>?
 
+    /// - Parameter now: this machine's clock.
     package init(loop: EventLoop, source: any CredentialSource, log: Logger, now: @escaping @Sendable () -> Date = { Date() }) {
         self.loop = loop
         self.source = source
@@ -26,8 +29,9 @@ package actor CredentialKeeper {
         self.now = now
     }
 
-    /// Credentials with life left. When a renewal fails the old ones are given on: whether they are dead is AWS's word, and the
-    /// metadata service is known to hand out late ones (static stability, ECR 4.6).
+    /// The credentials, renewed when they are about to expire. After a failed renewal the old ones stay in use even past their expiry: AWS
+    /// decides whether they are valid, and the metadata service is known to give out credentials past their expiry (static stability, ECR 4.6).
+    /// - Throws: when there are none at all.
     package func credentials() async throws(CredentialError) -> Credentials {
         guard let current else { return try await renewed().get() }
         switch window.need(at: now(), for: current) {
@@ -41,9 +45,9 @@ package actor CredentialKeeper {
         }
     }
 
-    /// AWS refused these: the next to ask starts a search. Newer ones stay.
-    package func discard(_ refused: Credentials) {
-        if let current, current.sameKeys(as: refused) { self.current = nil }
+    /// Drops credentials that AWS rejected, so that the next caller starts a search. Does nothing when newer ones are in use.
+    package func discard(_ rejected: Credentials) {
+        if let current, current.sameKeys(as: rejected) { self.current = nil }
     }
 
     private func renewed() async -> Result<Credentials, CredentialError> { await startSearch().value }
@@ -61,7 +65,7 @@ package actor CredentialKeeper {
         do throws(CredentialError) {
             let found: Credentials
             let (lookup, passed) = try await source.search()
-            passedOver.publish(passed)
+            skippedSources.publish(passed)
             switch lookup {
             case .found(let credentials):
                 if let flaw = credentials.flaw {

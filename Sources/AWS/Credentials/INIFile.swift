@@ -1,11 +1,11 @@
-/// A shared file, parsed as botocore parses it, by the rules of Python's `configparser`: duplicate sections and keys are errors, a line
-/// that is indented deeper continues the value above, comments take whole lines, and one error makes the whole file unreadable.
+/// A shared file, parsed as botocore does, by the rules of Python's `configparser`: duplicate sections and keys are errors, a line that is
+/// indented deeper continues the value above, comments take whole lines, and one error makes the whole file unreadable.
 struct INIFile {
     struct Setting: Equatable {
         var value: String
-        /// For people: `/root/.aws/config:12`.
+        /// File and line, for messages: `/root/.aws/config:12`.
         let place: String
-        /// The indented `name = value` lines below an empty value, as `endpoint_url` below `ecr =`. `value` is then empty.
+        /// The indented `name = value` lines below an empty value, such as `endpoint_url` below `ecr =`. `value` is then empty.
         var nested: [String: Setting] = [:]
     }
     /// Settings by name in lower case.

@@ -2,25 +2,30 @@ import Crypto
 import FoundationEssentials
 package import Transport
 
-/// The role of the EC2 instance, from its metadata service: version 2, and 1 where that is all there is and nobody forbids it (ECR 4.5).
+/// The role of the EC2 instance, from its metadata service (ECR 4.5). Uses version 2, and version 1 only where there is no other and the
+/// environment allows it.
 package struct InstanceMetadata: CredentialSource {
+    /// As in the configuration.
     package let name = "instance"
-    private let caller: HTTPClient
+    private let httpClient: HTTPClient
     private let environment: [String: String]
 
     private static let rolePath = "latest/meta-data/iam/security-credentials/"
-    private static let tokenSeconds = "21600"  // the longest there is; used for two calls and forgotten
-    private static let longestName = 256  // characters; IAM's own limit for a role is 64
+    /// The life of a session token, the longest that is allowed. Each token serves two calls.
+    private static let tokenSeconds = "21600"
+    /// IAM's own limit for a role is 64.
+    private static let maxNameCharacters = 256
     private static let hopLimit =
         "for a container on EC2 set the instance's metadata hop limit to 2: "
         + "aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2"
 
-    package init(caller: HTTPClient, environment: [String: String]) {
-        self.caller = caller
+    /// - Parameter environment: the process's variables, which set timeout, attempts and endpoint.
+    package init(httpClient: HTTPClient, environment: [String: String]) {
+        self.httpClient = httpClient
         self.environment = environment
     }
 
-    /// Of one call. The service answers within milliseconds or is not there: every start outside of EC2 waits this long.
+    /// Of one call. The service responds within milliseconds or does not exist: every start outside of EC2 waits this long.
     private var timeout: Duration {
         let seconds = environment.nonEmpty("AWS_METADATA_SERVICE_TIMEOUT").flatMap { Double($0) } ?? 1
         return (0.1...60).contains(seconds) ? .seconds(seconds) : .seconds(1)
@@ -30,6 +35,7 @@ package struct InstanceMetadata: CredentialSource {
         return (1...10).contains(count) ? count : 1
     }
 
+    /// - Throws: when the metadata service responds but gives no credentials.
     package func find() async throws(CredentialError) -> CredentialLookup {
         if environment.isTrue("AWS_EC2_METADATA_DISABLED") { return .absent("AWS_EC2_METADATA_DISABLED is true") }
         let base = try endpoint()
@@ -41,7 +47,7 @@ package struct InstanceMetadata: CredentialSource {
         }
         let list: HTTPClientResponse
         do throws(HTTPClientError) { list = try await get(base, Self.rolePath, token: token) } catch {
-            if token == nil { return .absent("no answer from \(base.hostField): \(error.detail); \(Self.hopLimit)") }
+            if token == nil { return .absent("no response from \(base.hostField): \(error.detail); \(Self.hopLimit)") }
             throw self.error("\(error)")
         }
         if list.status == 404 { return .absent("the instance has no role: attach an instance profile to it") }
@@ -49,16 +55,16 @@ package struct InstanceMetadata: CredentialSource {
             return .absent("\(base.hostField) wants a session token and gives none; \(Self.hopLimit)")
         }
         let names = String(decoding: list.body, as: UTF8.self).split(whereSeparator: \.isNewline)
-        guard list.status == 200 else { throw refused(base, "list of roles", list.status) }
-        guard let role = names.first?.trimmed, Self.isPlain(role), role.count <= Self.longestName else {
-            throw error("what \(base.hostField) gives is no list of roles; is it the metadata service?")
+        guard list.status == 200 else { throw unexpectedStatus(base, "list of roles", list.status) }
+        guard let role = names.first?.trimmed, Self.isPlain(role), role.count <= Self.maxNameCharacters else {
+            throw error("what \(base.hostField) gives is not a list of roles; is it the metadata service?")
         }
-        let answer: HTTPClientResponse
-        do throws(HTTPClientError) { answer = try await get(base, Self.rolePath + role, token: token) } catch {
+        let response: HTTPClientResponse
+        do throws(HTTPClientError) { response = try await get(base, Self.rolePath + role, token: token) } catch {
             throw self.error("\(error)")
         }
-        guard answer.status == 200 else { throw refused(base, "credentials of role \(role)", answer.status) }
-        return .found(try Self.credentials(from: answer.body, role: role))
+        guard response.status == 200 else { throw unexpectedStatus(base, "credentials of role \(role)", response.status) }
+        return .found(try Self.credentials(from: response.body, role: role))
     }
 
     private func endpoint() throws(CredentialError) -> HTTPClientURL {
@@ -79,28 +85,29 @@ package struct InstanceMetadata: CredentialSource {
         request.body = []
         request.fields = [("X-aws-ec2-metadata-token-ttl-seconds", Self.tokenSeconds)]
         let isVersionOneAllowed = !environment.isTrue("AWS_EC2_METADATA_V1_DISABLED")
-        let answer: HTTPClientResponse
+        let response: HTTPClientResponse
         do throws(HTTPClientError) {
-            answer = try await call(request)
+            response = try await call(request)
         } catch {
-            // Not on EC2, most often. In a container on EC2 the answer dies on the way (ECR 4.5).
+            // Most often this is not EC2. In a container on EC2 the hop limit drops the response (ECR 4.5).
             let isSilent = error.kind == .timeout
             if isSilent, isVersionOneAllowed { return .versionOne }
-            return .absent("no answer from \(base.hostField): \(error.detail)\(isSilent ? "; \(Self.hopLimit)" : "")")
+            return .absent("no response from \(base.hostField): \(error.detail)\(isSilent ? "; \(Self.hopLimit)" : "")")
         }
-        switch answer.status {
+        switch response.status {
         case 200:
-            let token = String(decoding: answer.body, as: UTF8.self).trimmed
+            let token = String(decoding: response.body, as: UTF8.self).trimmed
             guard Self.isPlain(token) else { throw error("the session token is not one line of text") }
             return .found(token)
-        case 400: throw error("\(base.hostField) refused the call for a session token with status 400")
+        case 400: throw error("\(base.hostField) rejected the request for a session token with status 400")
         case 403, 404, 405:
             guard isVersionOneAllowed else {
                 throw error(
-                    "\(base.hostField) gives no session token (status \(answer.status)), and AWS_EC2_METADATA_V1_DISABLED is true")
+                    "\(base.hostField) gives no session token (status \(response.status)), and AWS_EC2_METADATA_V1_DISABLED is true"
+                )
             }
             return .versionOne
-        default: return .absent("\(base.hostField) gives no session token (status \(answer.status))")
+        default: return .absent("\(base.hostField) gives no session token (status \(response.status))")
         }
     }
 
@@ -110,12 +117,12 @@ package struct InstanceMetadata: CredentialSource {
         return try await call(request)
     }
 
-    /// As often as the environment says, until there is an answer.
+    /// Retries, as often as the environment says, until there is a response that is not a server error.
     private func call(_ request: HTTPClientRequest) async throws(HTTPClientError) -> HTTPClientResponse {
         for _ in 1..<attempts {
-            if let answer = try? await caller.call(request), answer.status < 500 { return answer }
+            if let response = try? await httpClient.call(request), response.status < 500 { return response }
         }
-        return try await caller.call(request)
+        return try await httpClient.call(request)
     }
 
     private func request(_ base: HTTPClientURL, _ path: String, method: String) -> HTTPClientRequest {
@@ -154,7 +161,7 @@ package struct InstanceMetadata: CredentialSource {
 
     private func error(_ message: String) -> CredentialError { CredentialError(source: name, message: message) }
 
-    private func refused(_ base: HTTPClientURL, _ what: String, _ status: Int) -> CredentialError {
+    private func unexpectedStatus(_ base: HTTPClientURL, _ what: String, _ status: Int) -> CredentialError {
         let fix =
             switch status {
             case 403:
@@ -166,7 +173,7 @@ package struct InstanceMetadata: CredentialSource {
         return error("\(base.hostField) gives no \(what) (status \(status)); \(fix)")
     }
 
-    /// Goes into a field or a path.
+    /// Whether the text can go into a field or a path.
     private static func isPlain(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
     }

@@ -1,6 +1,7 @@
+import Configuration
 import Transport
 
-/// A role, assumed with other credentials, which are kept for as long as they last (ECR 4.3).
+/// A role, assumed with other credentials, which are kept until they expire (ECR 4.3).
 struct RoleCredentials: CredentialSource {
     let name = "role"
     let role: AssumedRole
@@ -13,7 +14,7 @@ struct RoleCredentials: CredentialSource {
             if let source = identity.foundIn.current { credentials.source += ", by \(source)" }
             return .found(credentials)
         } catch {
-            // What was to assume the role is missing: that is no absence of a role.
+            // The credentials that assume the role are missing. The role is set up, so this is an error and not an absence.
             if case .credentials(let reason) = error.cause { throw CredentialError(source: reason.source, message: reason.message) }
             throw CredentialError(source: name, message: "\(role.arn) cannot be assumed: \(error)")
         }

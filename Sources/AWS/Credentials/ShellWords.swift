@@ -1,11 +1,11 @@
-/// Words as a POSIX shell would split them, without anything expanded: what Python's `shlex.split` gives.
+/// Splits text into words as a POSIX shell does, without expansions: like Python's `shlex.split`.
 enum ShellWords {
-    /// Nil when a quote is open at the end, or a backslash is the last character.
+    /// Returns nil when a quote is not closed, or a backslash is the last character.
     static func split(_ text: String) -> [String]? {
         var words: [String] = []
         var word: String.UnicodeScalarView?
         var quote: Unicode.Scalar?
-        // Unicode scalars, as in Python: a quote followed by a combining mark is still a quote.
+        // By Unicode scalars, as in Python: a quote followed by a combining mark is still a quote.
         var rest = text.unicodeScalars[...]
         while let scalar = rest.popFirst() {
             switch (scalar, quote) {

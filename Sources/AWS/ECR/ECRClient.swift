@@ -1,18 +1,18 @@
-package import Crypto
+import Crypto
 package import FoundationEssentials
 package import Transport
 
-/// The calls of Amazon ECR's API that the gateway makes (ECR 2.1, 3). From the control loop.
+/// The calls of Amazon ECR's API that Berth makes (ECR 2.1, 3), from the control loop.
 package struct ECRClient: Sendable {
     let service: JSONService
 
-    /// `now`: this machine's clock.
+    /// - Parameter now: this machine's clock.
     package init(
-        caller: HTTPClient, endpoint: ServiceEndpoint, credentials: CredentialKeeper,
+        httpClient: HTTPClient, endpoint: ServiceEndpoint, credentials: CredentialKeeper,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         service = JSONService(
-            service: SignedService(caller: caller, endpoint: endpoint, name: "ecr", now: now), credentials: credentials,
+            service: SignedService(httpClient: httpClient, endpoint: endpoint, name: "ecr", now: now), credentials: credentials,
             target: "AmazonEC2ContainerRegistry_V20150921")
     }
 
@@ -31,7 +31,7 @@ package struct ECRClient: Sendable {
         var authorizationData: [Entry]
     }
 
-    /// One token serves every registry of the region that these credentials reach (ECR 2.1).
+    /// Fetches a token. It is valid for every registry of the region that these credentials can reach (ECR 2.1).
     package func authorizationToken() async throws(AWSError) -> FetchedToken {
         let body = try await service.call("GetAuthorizationToken", Nothing())
         guard let entry = try? JSONDecoder().decode(Authorization.self, from: Data(body)).authorizationData.first else {
@@ -41,7 +41,7 @@ package struct ECRClient: Sendable {
         guard FetchedToken.isUsable(token) else {
             throw service.malformed("GetAuthorizationToken", "a token of \(token.utf8.count) bytes that does not fit in a field")
         }
-        // In this machine's time, so that a clock that is off does not make a token look dead.
+        // By this machine's clock, so that a wrong clock does not make a token look expired.
         let expiresAt = entry.expiresAt.map { Date(timeIntervalSince1970: $0 - Double(service.service.clock.seconds)) }
         return FetchedToken(authorizationToken: Secret(token), expiresAt: expiresAt)
     }
@@ -56,8 +56,8 @@ package struct ECRClient: Sendable {
         var imageScanningConfiguration: Scanning?, encryptionConfiguration: Encryption?
     }
 
-    /// True when it is new, false when it was there already (another replica may have been faster).
-    /// `registryID`: the account, when it is not the credentials' own.
+    /// Returns true when the repository is new, false when it existed already: another replica may have been faster.
+    /// - Parameter registryID: the account; nil for the credentials' own.
     @discardableResult
     package func createRepository(_ name: String, registryID: String? = nil, as template: RepositoryTemplate) async throws(AWSError)
         -> Bool
@@ -82,39 +82,75 @@ package struct ECRClient: Sendable {
         var repositoryName: String, registryId: String?, policyText: String? = nil, lifecyclePolicyText: String? = nil
     }
 
-    /// `text`: the policy's JSON, at most 10,240 characters.
+    /// - Parameters:
+    ///   - text: the policy's JSON, at most 10,240 characters.
+    ///   - registryID: the account; nil for the credentials' own.
     package func setRepositoryPolicy(_ text: String, of name: String, registryID: String? = nil) async throws(AWSError) {
         _ = try await service.call("SetRepositoryPolicy", Policy(repositoryName: name, registryId: registryID, policyText: text))
     }
 
-    /// `text`: the policy's JSON, 100 to 30,720 characters.
+    /// - Parameters:
+    ///   - text: the policy's JSON, 100 to 30,720 characters.
+    ///   - registryID: the account; nil for the credentials' own.
     package func putLifecyclePolicy(_ text: String, of name: String, registryID: String? = nil) async throws(AWSError) {
         _ = try await service.call(
             "PutLifecyclePolicy", Policy(repositoryName: name, registryId: registryID, lifecyclePolicyText: text))
     }
-}
 
-/// What GetAuthorizationToken brought.
-package struct FetchedToken: Sendable {
-    /// base64 of `AWS:password`, or a bearer: what follows the scheme in a request, as it is.
-    package var authorizationToken: Secret<String>
-    /// A hint, not a promise; nil when the answer had none.
-    package var expiresAt: Date?
-    /// What stands before it in `Authorization`.
-    package var scheme = Scheme.basic
+    // MARK: Images
 
-    package enum Scheme: String, Sendable { case basic = "Basic", bearer = "Bearer" }
-
-    package init(authorizationToken: Secret<String>, expiresAt: Date?, scheme: Scheme = .basic) {
-        (self.authorizationToken, self.expiresAt, self.scheme) = (authorizationToken, expiresAt, scheme)
+    private struct Description: Encodable { var registryId: String?, maxResults = 1000, nextToken: String? }
+    private struct Repositories: Decodable {
+        struct One: Decodable { var repositoryName: String }
+        var repositories: [One], nextToken: String?
     }
 
-    /// The whole value of `Authorization`. A secret: not for a log.
-    package var fieldValue: String { "\(scheme.rawValue) \(authorizationToken.reveal)" }
+    /// Pages have 1000 names, and a registry has at most 100,000 repositories (service quotas). More pages mean that they repeat.
+    private static let maxPages = 200
 
-    /// Visible characters; known ones have 2 to 4 thousand (ECR 2.1). It must fit in a request head.
-    private static let longest = 16 << 10
-    static func isUsable(_ token: String) -> Bool {
-        !token.isEmpty && token.utf8.count <= longest && token.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    /// The names of all repositories, in ECR's order.
+    /// - Parameter registryID: the account; nil for the credentials' own.
+    package func repositoryNames(registryID: String? = nil) async throws(AWSError) -> [String] {
+        var names: [String] = []
+        var next: String?
+        for _ in 0..<Self.maxPages {
+            let body = try await service.call("DescribeRepositories", Description(registryId: registryID, nextToken: next))
+            guard let page = try? JSONDecoder().decode(Repositories.self, from: Data(body)) else {
+                throw service.malformed("DescribeRepositories", "no repositories")
+            }
+            names += page.repositories.map(\.repositoryName)
+            next = page.nextToken
+            if next == nil { return names }
+        }
+        throw service.malformed("DescribeRepositories", "no end of pages")
+    }
+
+    private struct Deletion: Encodable {
+        struct Image: Encodable { var imageTag: String?, imageDigest: String? }
+        var registryId: String?, repositoryName: String, imageIds: [Image]
+    }
+    private struct Deleted: Decodable {
+        struct Failure: Decodable { var failureCode: String?, failureReason: String? }
+        var failures: [Failure]?
+    }
+
+    /// Deletes an image or a tag. Throws only when the call itself fails; ECR's reason not to delete the image is a result.
+    /// - Parameter registryID: the account; nil for the credentials' own.
+    package func deleteImage(_ image: ImageIdentifier, in repository: String, registryID: String? = nil) async throws(AWSError)
+        -> ImageDeletion
+    {
+        let named =
+            switch image {
+            case .tag(let tag): Deletion.Image(imageTag: tag)
+            case .digest(let digest): Deletion.Image(imageDigest: digest)
+            }
+        let body = try await service.call(
+            "BatchDeleteImage", Deletion(registryId: registryID, repositoryName: repository, imageIds: [named]))
+        guard let deleted = try? JSONDecoder().decode(Deleted.self, from: Data(body)) else {
+            throw service.malformed("BatchDeleteImage", "neither images nor failures")
+        }
+        guard let failure = deleted.failures?.first else { return .deleted }
+        guard failure.failureCode != "ImageNotFound" else { return .notFound }
+        return .rejected(code: failure.failureCode ?? "unknown", reason: failure.failureReason ?? "ECR gives no reason.")
     }
 }

@@ -2,28 +2,34 @@ import Crypto
 import FoundationEssentials
 package import Transport
 
-/// The way in to ECR Public (ECR 2.2): its own API gives a token, and the registry's token service a bearer for it, or one for
-/// anybody where there are no credentials. From the control loop.
+/// Fetches tokens for ECR Public, from the control loop (ECR 2.2). Its API gives a token, which the registry's token service exchanges for a
+/// bearer token. Without credentials, the token service gives an anonymous one.
 package struct ECRPublicClient: Sendable {
     private let service: JSONService
-    private let caller: HTTPClient
-    /// The registry's token service, `https://public.ecr.aws/token/`, and where to dial it.
+    private let httpClient: HTTPClient
+    /// The registry's token service, `https://public.ecr.aws/token/`, and the `host:port` to connect to instead.
     private let tokens: HTTPClientURL, dial: String?
-    /// Without credentials anywhere a bearer for anybody is asked for; off where a source was named.
+    /// Whether an anonymous bearer token is requested when there are no credentials. False where the configuration names a source.
     private let mayBeAnonymous: Bool
 
+    /// - Parameters:
+    ///   - endpoint: of ECR Public's API.
+    ///   - registry: `public.ecr.aws`
+    ///   - dial: `host:port` to connect to instead of the registry's token service; nil: its own.
+    ///   - mayBeAnonymous: whether an anonymous token is requested when there are no credentials.
     package init(
-        caller: HTTPClient, endpoint: ServiceEndpoint, registry: String, dial: String?, credentials: CredentialKeeper,
+        httpClient: HTTPClient, endpoint: ServiceEndpoint, registry: String, dial: String?, credentials: CredentialKeeper,
         mayBeAnonymous: Bool
     ) {
         service = JSONService(
-            service: SignedService(caller: caller, endpoint: endpoint, name: "ecr-public"), credentials: credentials,
+            service: SignedService(httpClient: httpClient, endpoint: endpoint, name: "ecr-public"), credentials: credentials,
             target: "SpencerFrontendService")
-        (self.caller, self.dial, self.mayBeAnonymous) = (caller, dial, mayBeAnonymous)
+        (self.httpClient, self.dial, self.mayBeAnonymous) = (httpClient, dial, mayBeAnonymous)
         tokens = HTTPClientURL(scheme: .https, host: registry, path: "/token/", query: "service=\(registry)&scope=aws")
     }
 
-    private static let anonymousLife: TimeInterval = 1200  // seconds
+    /// Seconds. Short, so that credentials that come later, as an instance's may, are used soon.
+    private static let anonymousLife: TimeInterval = 1200
 
     private struct Nothing: Encodable {}
     private struct Authorization: Decodable {
@@ -32,6 +38,7 @@ package struct ECRPublicClient: Sendable {
     }
     private struct Bearer: Decodable { var token: String }
 
+    /// Fetches a bearer token for the registry.
     package func authorizationToken() async throws(AWSError) -> FetchedToken {
         var fetched: Authorization.Entry?
         do throws(AWSError) {
@@ -44,7 +51,6 @@ package struct ECRPublicClient: Sendable {
             guard mayBeAnonymous, case .credentials(let reason) = error.cause, reason.isAbsence else { throw error }
         }
         let bearer = try await bearer(for: fetched?.authorizationToken)
-        // Anybody's is asked for again soon: credentials that come late, as an instance's may, are then taken up.
         let end =
             fetched == nil
             ? service.service.now().addingTimeInterval(Self.anonymousLife)
@@ -57,17 +63,17 @@ package struct ECRPublicClient: Sendable {
         request.dial = dial
         if let token { request.fields = [("Authorization", "Basic \(token)")] }
         var failed = AWSError(operation: "ecr-public:token", host: tokens.hostField, cause: .malformed("no token"))
-        let answer: HTTPClientResponse
-        do throws(HTTPClientError) { answer = try await caller.call(request) } catch {
+        let response: HTTPClientResponse
+        do throws(HTTPClientError) { response = try await httpClient.call(request) } catch {
             failed.cause = .unreachable(error)
             throw failed
         }
-        guard answer.status == 200 else {
-            let problem = ServiceProblem(answer)
-            failed.cause = .refused(code: problem.code, message: problem.message, status: answer.status)
+        guard response.status == 200 else {
+            let problem = ServiceProblem(response)
+            failed.cause = .errorResponse(code: problem.code, message: problem.message, status: response.status)
             throw failed
         }
-        if let bearer = try? JSONDecoder().decode(Bearer.self, from: Data(answer.body)).token, FetchedToken.isUsable(bearer) {
+        if let bearer = try? JSONDecoder().decode(Bearer.self, from: Data(response.body)).token, FetchedToken.isUsable(bearer) {
             return bearer
         }
         throw failed

@@ -1,35 +1,37 @@
+import Configuration
 import Crypto
 package import FoundationEssentials
+import HTTP
 package import Transport
 
-/// The calls of STS that turn one identity into another, or say who one is (ECR 4.3). From the control loop.
+/// The calls of STS that Berth makes (ECR 4.3), from the control loop.
 package struct STSClient: Sendable {
     private let service: SignedService
 
-    /// `now`: this machine's clock.
-    package init(caller: HTTPClient, endpoint: ServiceEndpoint, now: @escaping @Sendable () -> Date = { Date() }) {
-        service = SignedService(caller: caller, endpoint: endpoint, name: "sts", now: now)
+    /// - Parameter now: this machine's clock.
+    package init(httpClient: HTTPClient, endpoint: ServiceEndpoint, now: @escaping @Sendable () -> Date = { Date() }) {
+        service = SignedService(httpClient: httpClient, endpoint: endpoint, name: "sts", now: now)
     }
 
     init(service: SignedService) { self.service = service }
 
-    /// Signed by the identity that may assume the role.
+    /// - Parameter identity: signs the call; it must be allowed to assume the role.
     func assumeRole(_ role: AssumedRole, as identity: CredentialKeeper) async throws(AWSError) -> Credentials {
-        let answer = try await call("AssumeRole", role.parameters, as: identity)
-        return try session(of: role, in: answer, operation: "AssumeRole")
+        let response = try await call("AssumeRole", parameters(role), as: identity)
+        return try session(of: role, in: response, operation: "AssumeRole")
     }
 
-    /// Not signed: the identity provider's token is the credential.
+    /// An unsigned call, as the identity provider's token is the credential.
     func assumeRole(_ role: AssumedRole, webIdentity token: Secret<String>) async throws(AWSError) -> Credentials {
-        let answer = try await call(
-            "AssumeRoleWithWebIdentity", role.parameters + [("WebIdentityToken", token.reveal)], as: nil)
-        return try session(of: role, in: answer, operation: "AssumeRoleWithWebIdentity")
+        let response = try await call(
+            "AssumeRoleWithWebIdentity", parameters(role) + [("WebIdentityToken", token.reveal)], as: nil)
+        return try session(of: role, in: response, operation: "AssumeRoleWithWebIdentity")
     }
 
-    /// Needs no permission: whoever has an identity may ask.
+    /// Who the credentials are. Needs no permission.
     package func callerIdentity(of identity: CredentialKeeper) async throws(AWSError) -> CallerIdentity {
-        let answer = try await call("GetCallerIdentity", [], as: identity)
-        guard let arn = ServiceProblem.element("Arn", of: answer), let account = ServiceProblem.element("Account", of: answer)
+        let response = try await call("GetCallerIdentity", [], as: identity)
+        guard let arn = ServiceProblem.element("Arn", of: response), let account = ServiceProblem.element("Account", of: response)
         else {
             throw malformed("GetCallerIdentity", "neither an ARN nor an account")
         }
@@ -46,12 +48,17 @@ package struct STSClient: Sendable {
             decoding: try await service.call(operation, fields: [type], body: Array(form.utf8), as: identity), as: UTF8.self)
     }
 
-    private func session(of role: AssumedRole, in answer: String, operation: String) throws(AWSError) -> Credentials {
-        func element(_ name: String) -> String? { ServiceProblem.element(name, of: answer) }
+    private func parameters(_ role: AssumedRole) -> [(String, String)] {
+        [("RoleArn", role.arn), ("RoleSessionName", role.sessionName)] + (role.externalID.map { [("ExternalId", $0)] } ?? [])
+            + (role.seconds.map { [("DurationSeconds", "\($0)")] } ?? [])
+    }
+
+    private func session(of role: AssumedRole, in response: String, operation: String) throws(AWSError) -> Credentials {
+        func element(_ name: String) -> String? { ServiceProblem.element(name, of: response) }
         guard let key = element("AccessKeyId"), let secret = element("SecretAccessKey"), let token = element("SessionToken"),
             let expiration = element("Expiration").flatMap({ try? Date($0, strategy: .iso8601) })
         else { throw malformed(operation, "credentials without a key, the token or the expiration") }
-        // In this machine's time, so that a clock that is off does not make a session look dead.
+        // By this machine's clock, so that a wrong clock does not make a session look expired.
         return Credentials(
             accessKeyID: key, secretAccessKey: Secret(secret), sessionToken: Secret(token),
             expiration: expiration.addingTimeInterval(-TimeInterval(service.clock.seconds)), source: "role \(role.arn)")
@@ -59,30 +66,5 @@ package struct STSClient: Sendable {
 
     private func malformed(_ operation: String, _ detail: String) -> AWSError {
         AWSError(operation: "sts:\(operation)", host: service.endpoint.url.hostField, cause: .malformed(detail))
-    }
-}
-
-/// Who credentials are, as AWS sees them.
-package struct CallerIdentity: Sendable, Equatable {
-    /// `arn:aws:sts::123456789012:assumed-role/pull/berth`
-    package var arn: String
-    package var account: String
-}
-
-/// A role to be assumed, and how (ECR 4.3).
-package struct AssumedRole: Sendable, Hashable {
-    package var arn: String
-    package var sessionName: String
-    package var externalID: String?
-    /// Seconds, 900 to 43,200; nil: STS's own hour.
-    package var seconds: Int?
-
-    package init(arn: String, sessionName: String = "berth", externalID: String? = nil, seconds: Int? = nil) {
-        (self.arn, self.sessionName, self.externalID, self.seconds) = (arn, sessionName, externalID, seconds)
-    }
-
-    var parameters: [(String, String)] {
-        [("RoleArn", arn), ("RoleSessionName", sessionName)] + (externalID.map { [("ExternalId", $0)] } ?? [])
-            + (seconds.map { [("DurationSeconds", "\($0)")] } ?? [])
     }
 }

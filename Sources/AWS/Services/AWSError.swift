@@ -1,13 +1,16 @@
 package import Transport
 
-/// Why a call to AWS failed, for the log and for `berth check`. Holds no secret.
+/// Why a call to AWS failed, for the log and for `berth check`. Contains no secret.
 package struct AWSError: Error, Sendable, CustomStringConvertible {
+    /// What went wrong.
     package enum Cause: Sendable {
-        /// The service answered with an error. `code` without its namespace (ECR 3); the status in words where there was none.
-        case refused(code: String, message: String, status: Int)
+        /// The service's response is an error. `code` is without its namespace (ECR 3), or `HTTP403` where the response names none.
+        case errorResponse(code: String, message: String, status: Int)
+        /// No response came.
         case unreachable(HTTPClientError)
+        /// There were no credentials to sign the call with.
         case credentials(CredentialError)
-        /// A 200 whose body is not what the model says.
+        /// A 200 whose body does not follow the service's model; the text says how.
         case malformed(String)
     }
 
@@ -15,12 +18,13 @@ package struct AWSError: Error, Sendable, CustomStringConvertible {
     package var operation: String
     /// `api.ecr.eu-west-1.amazonaws.com`
     package var host: String
+    /// What went wrong.
     package var cause: Cause
-    /// AWS's own, for its support.
+    /// AWS's identifier of the request, which its support asks for; nil without one.
     package var requestID: String?
-    /// What the call was signed with: access key id and source.
+    /// The access key id and the source of the credentials that signed the call; nil for an unsigned call.
     package var signedWith: String?
-    /// Seconds that AWS's clock is ahead of ours, by the answer's `Date`.
+    /// Seconds that AWS's clock is ahead of this machine's, by the response's `Date`; nil without one.
     package var clockOffset: Int?
 
     init(operation: String, host: String, cause: Cause) {
@@ -29,8 +33,9 @@ package struct AWSError: Error, Sendable, CustomStringConvertible {
         self.cause = cause
     }
 
+    /// AWS's error code, without its namespace; nil when the service sent no error response.
     package var code: String? {
-        if case .refused(let code, _, _) = cause { code } else { nil }
+        if case .errorResponse(let code, _, _) = cause { code } else { nil }
     }
 
     private static let throttlingCodes: Set<String> = [
@@ -44,12 +49,13 @@ package struct AWSError: Error, Sendable, CustomStringConvertible {
         "ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
     ]
 
+    /// Whether AWS limits the rate of these calls.
     package var isThrottling: Bool { code.map(Self.throttlingCodes.contains) ?? false }
 
-    /// Worth another try as it is (ECR 4.7). `LimitExceededException` is not: with ECR it is a hard quota.
+    /// Whether the same call may succeed when it is made again (ECR 4.7). `LimitExceededException` is not transient: ECR uses it for hard quotas.
     package var isTransient: Bool {
         switch cause {
-        case .refused(let code, _, let status):
+        case .errorResponse(let code, _, let status):
             isThrottling || [500, 502, 503, 504].contains(status)
                 || ["RequestTimeout", "RequestTimeoutException", "IDPCommunicationError"].contains(code)
         case .unreachable(let error): error.isTransient
@@ -61,12 +67,13 @@ package struct AWSError: Error, Sendable, CustomStringConvertible {
         if case .unreachable(let error) = cause { error.kind == .timeout } else { code?.hasPrefix("RequestTimeout") ?? false }
     }
 
-    /// AWS does not take these credentials; others might do.
-    var refusesCredentials: Bool { code.map(Self.credentialCodes.contains) ?? false }
+    /// Whether AWS rejects the credentials, so that others might be accepted.
+    var rejectsCredentials: Bool { code.map(Self.credentialCodes.contains) ?? false }
 
-    var mayBeTheClock: Bool { code.map { Self.signatureCodes.contains($0) || Self.clockCodes.contains($0) } ?? false }
+    /// Whether a wrong clock may be the cause: AWS rejects the signature or its time.
+    var mayBeClockSkew: Bool { code.map { Self.signatureCodes.contains($0) || Self.clockCodes.contains($0) } ?? false }
 
-    /// The fix, where one is known.
+    /// What an operator can do about it; nil where that is not known.
     package var hint: String? {
         guard let code else {
             if case .unreachable(let error) = cause { return Self.hint(for: error) }
@@ -85,7 +92,7 @@ package struct AWSError: Error, Sendable, CustomStringConvertible {
             return
                 "the keys\(keys) are unknown here: deleted, of another partition, or a session of a region that must be opted in to"
         case "ExpiredToken", "ExpiredTokenException": return "the session behind the credentials\(keys) is over: renew it"
-        case _ where mayBeTheClock:
+        case _ where mayBeClockSkew:
             if let clockOffset, abs(clockOffset) >= 60 {
                 let direction = clockOffset > 0 ? "behind" : "ahead of"
                 return
@@ -96,7 +103,7 @@ package struct AWSError: Error, Sendable, CustomStringConvertible {
         }
     }
 
-    /// What IAM lacks, as a statement to paste into a policy; nil when that is not what is wrong.
+    /// The IAM statement that is missing, as JSON to paste into a policy; nil when permissions are not the cause.
     package var missingStatement: String? {
         guard code == "AccessDeniedException" || code == "AccessDenied" else { return nil }
         let resource =
@@ -104,7 +111,7 @@ package struct AWSError: Error, Sendable, CustomStringConvertible {
         return #"{"Effect": "Allow", "Action": "\#(operation)", "Resource": "\#(resource)"}"#
     }
 
-    /// The same for a call that brought no answer.
+    /// What an operator can do when no response came; nil where that is not known.
     package static func hint(for error: HTTPClientError) -> String? {
         switch error.kind {
         case .resolve: "check the name and this machine's DNS"
@@ -114,20 +121,24 @@ package struct AWSError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// One line: operation, host, cause, request identifier and hint.
     package var description: String {
         let what =
             switch cause {
-            case .refused(let code, let message, let status): "\(code) (status \(status))\(message.isEmpty ? "" : ": \(message)")"
+            case .errorResponse(let code, let message, let status):
+                "\(code) (status \(status))\(message.isEmpty ? "" : ": \(message)")"
             case .unreachable(let error): "\(error.kind.rawValue): \(error.detail)"
             case .credentials(let error): "\(error)"
-            case .malformed(let detail): "an answer that cannot be read: \(detail)"
+            case .malformed(let detail): "the response cannot be read: \(detail)"
             }
         return "\(operation) at \(host): \(what)" + (requestID.map { " [request \($0)]" } ?? "") + (hint.map { "; \($0)" } ?? "")
     }
 
-    /// Text from outside, fit for one line of a log.
+    /// The longest known message, AccessDenied with two ARNs, has about 400 characters.
+    private static let maxCharacters = 1000
+
+    /// Text from outside made fit for one log line: shortened, with spaces for control characters.
     static func printable(_ text: String) -> String {
-        let longest = 1000  // characters; the longest message known, AccessDenied with two ARNs, is near 400
-        return String(text.prefix(longest).map { $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F } ? " " : $0 })
+        String(text.prefix(maxCharacters).map { $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F } ? " " : $0 })
     }
 }

@@ -1,24 +1,18 @@
 package import Transport
 
-/// Where a service of AWS is called, from the environment (ECR 4.2) and the region.
+/// Where an AWS service is called (ECR 4.2).
 package struct ServiceEndpoint: Sendable, Hashable {
+    /// Requests append their path to this one's.
     package var url: HTTPClientURL
-    /// What it is signed for.
+    /// The region that signatures name.
     package var region: String
-    /// `host:port` to dial instead (`connect_to`).
+    /// `host:port` to connect to instead (`connect_to`); nil: the URL's own.
     package var dial: String?
 
+    /// - Parameter dial: `host:port` to connect to instead; TLS still expects the URL's host.
     package init(url: HTTPClientURL, region: String, dial: String? = nil) {
         self.url = url
         self.region = region
         self.dial = dial
-    }
-}
-
-extension HTTPClientTrust {
-    /// `AWS_CA_BUNDLE` stands in the place of the system's store, as with every SDK; `caFile` is trusted besides either.
-    package init(environment: [String: String], caFile: String? = nil) {
-        let bundle = environment.nonEmpty("AWS_CA_BUNDLE")
-        self.init(includesSystem: bundle == nil, files: [bundle, caFile].compactMap { $0 })
     }
 }

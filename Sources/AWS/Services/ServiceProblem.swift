@@ -1,17 +1,18 @@
 import FoundationEssentials
 import Transport
 
-/// What an answer that is no 200 says is wrong: JSON's `__type` (ECR 3), or the XML of STS and of some front ends (ECR 4.3).
+/// The code and message of an error response: from JSON's `__type` (ECR 3), or from the XML of STS and of some front ends (ECR 4.3).
 struct ServiceProblem: Equatable {
-    /// Without its namespace; `HTTP403` where the body names none.
+    /// Without its namespace; `HTTP403` where the response names none.
     let code: String
+    /// Empty where the response has none.
     let message: String
 
-    init(_ answer: HTTPClientResponse) {
-        let text = String(decoding: answer.body, as: UTF8.self)
-        let json = try? JSONDecoder().decode(Body.self, from: Data(answer.body))
-        let type = json?.type ?? answer["x-amzn-errortype"] ?? Self.element("Code", of: text)
-        code = AWSError.printable(type.map(Self.code) ?? "HTTP\(answer.status)")
+    init(_ response: HTTPClientResponse) {
+        let text = String(decoding: response.body, as: UTF8.self)
+        let json = try? JSONDecoder().decode(Body.self, from: Data(response.body))
+        let type = json?.type ?? response["x-amzn-errortype"] ?? Self.element("Code", of: text)
+        code = AWSError.printable(type.map(Self.code) ?? "HTTP\(response.status)")
         message = AWSError.printable(json?.message ?? Self.element("Message", of: text) ?? "")
     }
 
@@ -21,7 +22,7 @@ struct ServiceProblem: Equatable {
         return String(name.split(separator: "#", omittingEmptySubsequences: false).last ?? name)
     }
 
-    /// The text of the first such element. Enough for two elements of AWS's own that hold no others.
+    /// The text of the first element of this name. Elements that contain others are not supported, as AWS's error documents need none.
     static func element(_ name: String, of text: String) -> String? {
         guard let start = text.firstRange(of: "<\(name)>"), let end = text[start.upperBound...].firstRange(of: "</\(name)>") else {
             return nil

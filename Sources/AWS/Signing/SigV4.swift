@@ -1,37 +1,45 @@
 import Crypto
 package import FoundationEssentials
+import HTTP
 
-/// AWS Signature Version 4 for one service in one region: pure, the clock is passed in (ECR 5).
+/// AWS Signature Version 4 for one service in one region (ECR 5). Pure: the caller passes in the time.
 package struct SigV4: Sendable {
     /// How the path enters the canonical request.
     package enum PathRule: Sendable {
-        /// Dot segments resolved, then percent-encoded once more: every service but S3.
+        /// Dot segments resolved, then percent-encoded again: every service but S3.
         case normalizedAndEncodedAgain
+        /// Percent-encoded again, with its dot segments.
         case encodedAgain
-        /// S3: object keys may hold dots and empty segments.
+        /// S3, whose object keys may contain dot segments and empty ones.
         case asSent
     }
 
+    /// Whether the session token is part of what is signed.
     package enum SessionToken: Sendable {
+        /// As almost every service requires.
         case signed
-        /// Added once the signature is made. Only odd services ask for it.
+        /// Added after the signature is made, as few services require.
         case addedAfterSigning
     }
 
     static let algorithm = "AWS4-HMAC-SHA256"
 
+    /// `eu-west-1`
     package var region: String
     /// The signing name: `ecr`, `sts`, `s3`.
     package var service: String
+    /// S3 needs another one.
     package var pathRule = PathRule.normalizedAndEncodedAgain
+    /// Few services need another one.
     package var sessionToken = SessionToken.signed
 
+    /// - Parameter service: the signing name: `ecr`, `sts`, `s3`.
     package init(region: String, service: String) {
         self.region = region
         self.service = service
     }
 
-    /// The fields to add to the request: `X-Amz-Date`, `X-Amz-Security-Token` for temporary credentials, `Authorization`.
+    /// Returns the fields to add to the request: `X-Amz-Date`, `X-Amz-Security-Token` for temporary credentials, `Authorization`.
     package func fields(signing request: RequestToSign, with credentials: Credentials, at time: Date) -> [(
         name: String, value: String
     )] {
@@ -49,8 +57,10 @@ package struct SigV4: Sendable {
         return added
     }
 
-    /// The query of a URL that carries its own signature, encoded. Valid for `lifetime` seconds from `time`.
-    /// `payloadDigest`: hexadecimal, or `UNSIGNED-PAYLOAD` as S3 wants it.
+    /// Returns the encoded query of a presigned URL.
+    /// - Parameters:
+    ///   - lifetime: seconds from `time`.
+    ///   - payloadDigest: hexadecimal SHA-256, or `UNSIGNED-PAYLOAD` for S3.
     package func query(
         presigning request: RequestToSign, with credentials: Credentials, at time: Date, lifetime: Int, payloadDigest: String
     ) -> String {
@@ -82,14 +92,14 @@ package struct SigV4: Sendable {
     }
 
     struct Signature {
-        /// Hold no secret but the session token: never logged.
+        /// May contain the session token: never log them.
         let canonicalRequest: String, stringToSign: String
         let signedFields: String
         /// 64 hexadecimal digits.
         let value: String
     }
 
-    /// `request` holds everything that is signed, the date among it.
+    /// - Parameter request: with everything that is signed, including the date.
     func signature(
         of request: RequestToSign, payloadDigest: String, with credentials: Credentials, at timestamp: Timestamp
     ) -> Signature {
@@ -108,5 +118,6 @@ package struct SigV4: Sendable {
 
     private func scope(_ timestamp: Timestamp) -> String { "\(timestamp.day)/\(region)/\(service)/aws4_request" }
 
+    /// Hexadecimal SHA-256.
     package static func digest(of body: [UInt8]) -> String { Hexadecimal.string(of: SHA256.digest(of: body)) }
 }

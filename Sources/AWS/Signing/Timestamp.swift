@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// A moment as SigV4 writes it, in UTC and whole seconds (ECR 5).
+/// A time in SigV4's form, in UTC and whole seconds (ECR 5).
 struct Timestamp {
     /// `20150830T123600Z`
     let text: String
@@ -16,7 +16,7 @@ struct Timestamp {
             + Self.padded(second / 60 % 60, 2) + Self.padded(second % 60, 2) + "Z"
     }
 
-    /// The Gregorian date of a day from 1970 on: years begin in March here, so that the leap day is a year's last.
+    /// The Gregorian date of a day from 1970 on. The computation lets years begin in March, so that the leap day is the last of its year.
     private static func civil(daysSince1970: Int) -> (year: Int, month: Int, day: Int) {
         let days = daysSince1970 + 719_468
         let era = days / 146_097

@@ -1,13 +1,14 @@
 package import FoundationEssentials
 
-/// ECR's token as workers put it on requests. No description or dump of it shows the token.
+/// ECR's token, ready for the `Authorization` field of requests. Neither its description nor a dump shows the token.
 package struct AuthorizationToken: Sendable, CustomStringConvertible, CustomReflectable {
-    /// From 1, one more with each token of a keeper.
+    /// 1 for a keeper's first token, one more for each later one.
     package let generation: Int
     /// The whole value of `Authorization`: `Basic <authorizationToken>`, `Bearer <token>`.
     package let fieldValue: [UInt8]
+    /// By this machine's clock.
     package let fetchedAt: Date
-    /// ECR's word, or a guess where that cannot be (`TokenLife`). A hint: what ECR answers is the truth.
+    /// As ECR says, or assumed where that cannot be right (`TokenLife`). Only a hint: ECR's responses decide whether the token is valid.
     package let expiresAt: Date
 
     init(generation: Int, fetched: FetchedToken, life: TokenLife) {
@@ -17,29 +18,8 @@ package struct AuthorizationToken: Sendable, CustomStringConvertible, CustomRefl
         expiresAt = life.expiresAt
     }
 
+    /// The generation and the expiry.
     package var description: String { "token \(generation), until \(expiresAt)" }
+    /// The generation and the expiry, for dumps.
     package var customMirror: Mirror { Mirror(self, children: ["generation": generation, "expiresAt": expiresAt]) }
-}
-
-/// From when to when a token serves, as far as can be known at its fetch.
-struct TokenLife: Equatable, Sendable {
-    /// Seconds: 12 h, fixed (ECR 2.1). A longer one is somebody's clock.
-    static let longest: TimeInterval = 12 * 3600
-
-    let fetchedAt: Date
-    let expiresAt: Date
-    /// ECR said nothing, or a time that was past already, as moto does with its date in 2015: the token serves until refused.
-    let isGuessed: Bool
-
-    init(fetchedAt: Date, reported: Date?) {
-        self.fetchedAt = fetchedAt
-        let longest = fetchedAt.addingTimeInterval(Self.longest)
-        if let reported, reported > fetchedAt {
-            expiresAt = min(reported, longest)
-            isGuessed = false
-        } else {
-            expiresAt = longest
-            isGuessed = true
-        }
-    }
 }

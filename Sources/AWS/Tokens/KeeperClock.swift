@@ -1,18 +1,23 @@
 package import FoundationEssentials
 
-/// The time and the dice of a keeper, so that tests live days in milliseconds.
+/// A keeper's clock and random numbers, so that tests can simulate days in milliseconds.
 package struct KeeperClock: Sendable {
+    /// The machine's clock.
     package static let system = KeeperClock(
         now: { Date() }, sleep: { try await Task.sleep(for: $0) }, random: { .random(in: 0..<1) })
 
-    static let longestNap: TimeInterval = 300  // seconds: a clock that was set forward is noticed within it
+    /// Seconds. A clock that was set forward is noticed within this time.
+    static let maxSleep: TimeInterval = 300
 
     var now: @Sendable () -> Date
     /// Throws when cancelled.
     var sleep: @Sendable (Duration) async throws -> Void
-    /// 0..<1
+    /// A number in 0..<1.
     var random: @Sendable () -> Double
 
+    /// - Parameters:
+    ///   - sleep: throws when cancelled.
+    ///   - random: a number in 0..<1.
     package init(
         now: @escaping @Sendable () -> Date, sleep: @escaping @Sendable (Duration) async throws -> Void,
         random: @escaping @Sendable () -> Double

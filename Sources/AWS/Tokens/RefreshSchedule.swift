@@ -1,51 +1,56 @@
 import FoundationEssentials
 
-/// When the next token is fetched: a value, the clock and the dice are passed in (design: the token's life).
+/// When the next token is fetched. A pure value: the caller passes in the time and the random numbers.
 struct RefreshSchedule: Sendable {
-    /// Of a token's life, and how far after it replicas started together are spread. Never before: two calls a token's life are enough.
+    /// A token is renewed after this share of its life. `spread` spreads the fetches of replicas that started together over a later share of
+    /// it. Never earlier, as two calls in a token's life are enough.
     static let renewal = 0.5, spread = 0.1
-    /// Seconds between fetches that refusals of the upstream ask for: the first helps at once, the next are no storm.
+    /// Seconds between fetches forced by tokens that the upstream rejected. The first comes at once; the interval keeps the next from
+    /// becoming a storm.
     static let forcedInterval: TimeInterval = 5
-    /// The same while the token's end is a guess: its upstream's refusals may have nothing to do with its age.
-    static let forcedIntervalWhenGuessed: TimeInterval = 60
-    /// Seconds after a failed fetch: a random share of 1, 2, 4 … up to this.
-    static let longestBackoff: TimeInterval = 60
-    /// Seconds below which a random share never goes: a fetch that fails at once must not spin.
-    static let shortestBackoff: TimeInterval = 0.2
+    /// The same while the token's expiry is assumed: the rejections may have nothing to do with its age.
+    static let forcedIntervalWhenAssumed: TimeInterval = 60
+    /// Seconds. After a failed fetch the wait is a random share of 1, 2, 4, … up to this.
+    static let maxBackoff: TimeInterval = 60
+    /// Seconds. The least wait after a failed fetch, so that one that fails at once does not spin.
+    static let minBackoff: TimeInterval = 0.2
 
+    /// Of the last token; nil before the first.
     private(set) var life: TokenLife?
+    /// In a row.
     private(set) var failures = 0
-    /// When the last fetch began that only a refusal had asked for.
+    /// When the last fetch began that was not due and was forced by a rejected token.
     private var forcedAt: Date?
-    /// When one is due though nobody asks. Before the first fetch: at once.
+    /// When a fetch is due without being requested. The first is due at once.
     private var due = Date.distantPast
 
-    mutating func started(at now: Date) {
+    mutating func fetchStarted(at now: Date) {
         if now < due { forcedAt = now }
     }
 
-    /// `random` in 0..<1.
-    mutating func succeeded(_ life: TokenLife, random: Double) {
+    /// - Parameter random: in 0..<1.
+    mutating func fetchSucceeded(_ life: TokenLife, random: Double) {
         self.life = life
         failures = 0
         let share = Self.renewal + Self.spread * random
         due = life.fetchedAt.addingTimeInterval(life.expiresAt.timeIntervalSince(life.fetchedAt) * share)
     }
 
-    mutating func failed(at now: Date, random: Double) {
+    mutating func fetchFailed(at now: Date, random: Double) {
         failures += 1
-        let longest = min(Self.longestBackoff, pow2(failures - 1))
-        due = now.addingTimeInterval(max(Self.shortestBackoff, longest * random))
+        let longest = min(Self.maxBackoff, powerOfTwo(failures - 1))
+        due = now.addingTimeInterval(max(Self.minBackoff, longest * random))
     }
 
-    /// When the next fetch may begin. `isWanted`: somebody waits for a newer token.
-    func next(at now: Date, isWanted: Bool) -> Date {
-        // After a failure the backoff holds, whoever waits.
-        guard isWanted, failures == 0, let life else { return due }
-        // A clock that was set back must not bar the way.
+    /// When the next fetch may begin.
+    /// - Parameter isRequested: whether a request waits for a newer token.
+    func nextFetch(at now: Date, isRequested: Bool) -> Date {
+        // After a failure the backoff applies, even while requests wait.
+        guard isRequested, failures == 0, let life else { return due }
+        // A clock that was set back must not block a forced fetch.
         guard let forcedAt, forcedAt <= now else { return min(due, now) }
-        return min(due, forcedAt.addingTimeInterval(life.isGuessed ? Self.forcedIntervalWhenGuessed : Self.forcedInterval))
+        return min(due, forcedAt.addingTimeInterval(life.isAssumed ? Self.forcedIntervalWhenAssumed : Self.forcedInterval))
     }
 
-    private func pow2(_ exponent: Int) -> TimeInterval { TimeInterval(1 << min(exponent, 16)) }
+    private func powerOfTwo(_ exponent: Int) -> TimeInterval { TimeInterval(1 << min(exponent, 16)) }
 }

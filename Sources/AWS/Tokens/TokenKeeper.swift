@@ -2,33 +2,41 @@ package import FoundationEssentials
 package import Logging
 package import Transport
 
-/// Keeps one identity's authorization token fresh, and tells workers by a published snapshot. On the control loop. It goes on until `stop()`,
-/// or until nobody holds it: the upstreams that a reload took away take their keeper along, after their last exchange.
+/// Keeps one identity's authorization token fresh and publishes it to the workers. Runs on the control loop until `stop()` or until its last
+/// reference goes: when a reload removes an upstream, its keeper goes with the upstream's last exchange.
 package actor TokenKeeper {
-    /// For /readyz, metrics and `berth check`.
+    /// What `/readyz`, the metrics and `berth check` show.
     package struct State: Sendable {
-        /// Nil before the first token.
+        /// When the current token was fetched; nil before the first.
         package var fetchedAt: Date?
+        /// When the current token expires, as far as is known; nil before the first.
         package var expiresAt: Date?
-        /// Of the last fetch, when that failed.
+        /// The error of the last fetch; nil when that succeeded.
         package var lastError: String?
+        /// When the last fetch failed; nil when it succeeded.
         package var lastErrorAt: Date?
+        /// Since the keeper was made.
         package var refreshesSucceeded = 0
+        /// Since the keeper was made.
         package var refreshesFailed = 0
 
+        /// No token yet.
         package init() {}
 
-        /// There is a token, and as far as is known it lives.
+        /// Whether there is a token that has not expired, as far as is known.
         package func isReady(at now: Date) -> Bool { expiresAt.map { $0 > now } ?? false }
     }
 
+    /// The control loop.
     package nonisolated let loop: EventLoop
+    /// Runs the actor on `loop`.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    /// For people: the identity, `123456789012.dkr.ecr.eu-west-1.amazonaws.com` or an upstream's name.
+    /// Names the identity in log lines: `123456789012.dkr.ecr.eu-west-1.amazonaws.com` or an upstream's name.
     package nonisolated let name: String
-    /// What workers put on requests; nil before the first token.
+    /// The current token; nil before the first.
     package nonisolated let current = Published<AuthorizationToken?>(nil)
+    /// Published after each fetch.
     package nonisolated let state = Published(State())
 
     private let fetch: @Sendable () async throws(AWSError) -> FetchedToken
@@ -48,7 +56,9 @@ package actor TokenKeeper {
         let continuation: CheckedContinuation<AuthorizationToken?, Never>
     }
 
-    /// `fetch` is bounded by itself; one at a time is under way.
+    /// - Parameters:
+    ///   - name: names the identity in log lines.
+    ///   - fetch: gets a token from AWS. Has timeouts of its own. Only one call at a time is under way.
     package init(
         name: String, loop: EventLoop, log: Logger, clock: KeeperClock = .system,
         fetch: @escaping @Sendable () async throws(AWSError) -> FetchedToken
@@ -62,14 +72,14 @@ package actor TokenKeeper {
 
     deinit { alarm?.cancel() }
 
-    /// Fetches the first token and keeps it fresh from then on. Once more changes nothing.
+    /// Fetches the first token and keeps it fresh from then on. A second call has no effect.
     package func start() {
         guard !isStarted else { return }
         isStarted = true
-        consider()
+        scheduleFetch()
     }
 
-    /// No fetch begins any more; who waits gets nil.
+    /// Begins no more fetches. Waiting callers get nil.
     package func stop() {
         isStarted = false
         alarm?.cancel()
@@ -77,8 +87,10 @@ package actor TokenKeeper {
         for number in Array(waiters.keys) { resume(number, nil) }
     }
 
-    /// A token of a later generation than the one that the upstream refused (0: any), or nil when none came in time. Joins the
-    /// fetch under way or asks for one; however many ask, there is one.
+    /// Waits for a token newer than the one that the upstream rejected. Joins the fetch under way or requests one: there is one fetch, however
+    /// many callers wait.
+    /// - Parameter generation: of the rejected token; 0 accepts any token.
+    /// - Returns: nil when no token came within `limit`.
     package func token(newerThan generation: Int, within limit: Duration) async -> AuthorizationToken? {
         if let token, token.generation > generation { return token }
         guard isStarted, !Task.isCancelled else { return nil }
@@ -88,16 +100,16 @@ package actor TokenKeeper {
             guard (try? await clock.sleep(limit)) != nil else { return }
             self.resume(number, nil)
         }
-        let answer = await withTaskCancellationHandler {
+        let response = await withTaskCancellationHandler {
             await wait(number, generation: generation)
         } onCancel: {
             Task { await self.resume(number, nil) }
         }
         deadline.cancel()
-        return answer
+        return response
     }
 
-    /// A fetch on somebody's word (the admin's refresh): the new token, or nil when none came in time.
+    /// Fetches a token because an operator asked for it. Returns nil when none came within `limit`.
     package func refresh(within limit: Duration) async -> AuthorizationToken? {
         await token(newerThan: token?.generation ?? 0, within: limit)
     }
@@ -106,10 +118,10 @@ package actor TokenKeeper {
     private func wait(_ number: Int, generation: Int) async -> AuthorizationToken? {
         if Task.isCancelled { return nil }
         return await withCheckedContinuation { continuation in
-            // It may have come while this call was on its way.
+            // The token may have come before this call ran on the loop.
             if let token, token.generation > generation { return continuation.resume(returning: token) }
             waiters[number] = Waiter(generation: generation, continuation: continuation)
-            consider()
+            scheduleFetch()
         }
     }
 
@@ -117,39 +129,39 @@ package actor TokenKeeper {
         waiters.removeValue(forKey: number)?.continuation.resume(returning: token)
     }
 
-    /// Begins a fetch if one is due, else sets the alarm for when it will be.
-    private func consider() {
+    /// Begins a fetch if one is due; otherwise sets the alarm for when one will be.
+    private func scheduleFetch() {
         guard isStarted, fetching == nil else { return }
         alarm?.cancel()
         let now = clock.now()
-        let wait = schedule.next(at: now, isWanted: !waiters.isEmpty).timeIntervalSince(now)
+        let wait = schedule.nextFetch(at: now, isRequested: !waiters.isEmpty).timeIntervalSince(now)
         guard wait > 0 else {
-            schedule.started(at: now)
+            schedule.fetchStarted(at: now)
             fetching = Task { await self.fetchOnce() }
             return
         }
-        // Looked at again now and then: a clock that was set forward makes it due sooner.
-        let nap = min(wait, KeeperClock.longestNap)
+        // The sleep is bounded, as a clock that is set forward makes the fetch due sooner.
+        let sleep = min(wait, KeeperClock.maxSleep)
         alarm = Task { [weak self, clock] in
-            guard (try? await clock.sleep(.seconds(nap))) != nil, !Task.isCancelled else { return }
-            await self?.consider()
+            guard (try? await clock.sleep(.seconds(sleep))) != nil, !Task.isCancelled else { return }
+            await self?.scheduleFetch()
         }
     }
 
     private func fetchOnce() async {
         do throws(AWSError) {
-            took(try await fetch())
+            fetchSucceeded(try await fetch())
         } catch {
-            missed(error)
+            fetchFailed(error)
         }
         fetching = nil
-        consider()
+        scheduleFetch()
     }
 
-    private func took(_ fetched: FetchedToken) {
+    private func fetchSucceeded(_ fetched: FetchedToken) {
         let life = TokenLife(fetchedAt: clock.now(), reported: fetched.expiresAt)
         let new = AuthorizationToken(generation: (token?.generation ?? 0) + 1, fetched: fetched, life: life)
-        schedule.succeeded(life, random: clock.random())
+        schedule.fetchSucceeded(life, random: clock.random())
         token = new
         status.fetchedAt = life.fetchedAt
         status.expiresAt = life.expiresAt
@@ -162,21 +174,21 @@ package actor TokenKeeper {
             metadata: [
                 "upstream": "\(name)", "generation": .stringConvertible(new.generation),
                 "expires": "\(new.expiresAt.formatted(.iso8601))",
-                "expiry": life.isGuessed ? "assumed: the upstream's lies in the past" : "as the upstream says",
+                "expiry": life.isAssumed ? "assumed: the upstream's lies in the past" : "as the upstream says",
             ])
         for (number, waiter) in waiters where new.generation > waiter.generation { resume(number, new) }
     }
 
-    private func missed(_ error: AWSError) {
+    private func fetchFailed(_ error: AWSError) {
         let now = clock.now()
-        schedule.failed(at: now, random: clock.random())
+        schedule.fetchFailed(at: now, random: clock.random())
         status.lastError = "\(error)"
         status.lastErrorAt = now
         status.refreshesFailed += 1
         state.publish(status)
         let left = token.map { Int($0.expiresAt.timeIntervalSince(now)) }
         let rest =
-            left.map { $0 > 0 ? "the old token serves for \($0) s more" : "the old token is over" } ?? "there is no token yet"
+            left.map { $0 > 0 ? "the old token is valid for \($0) s more" : "the old token has expired" } ?? "there is no token yet"
         log.error(
             "token not fetched",
             metadata: [

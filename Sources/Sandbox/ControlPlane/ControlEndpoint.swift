@@ -1,30 +1,30 @@
 import HTTP
 
-/// How tests steer the sandbox. Plain HTTP and JSON on a port of its own, on loopback, without a login.
+/// Lets tests control the sandbox. Plain HTTP and JSON on a listener of its own, on loopback, without authentication.
 ///
-///     GET    /stats                                what has happened so far
+///     GET    /stats                                counts of events since the start
 ///     POST   /tokens/expire                        every authorization token issued so far is expired
 ///     POST   /urls/expire                          every presigned URL issued so far is expired
-///     POST   /clock        {"offset_seconds": -3600}   the sandbox's clock against the machine's
+///     POST   /clock        {"offset_seconds": -3600}   the sandbox's clock relative to the machine's
 ///     GET    /quirks                               the switches, by the names of `Quirk`
 ///     POST   /quirks       {"patch_created": false}
-///     POST   /credentials  {"deny": true}          IAM refuses every API call
+///     POST   /credentials  {"deny": true}          IAM denies every API call
 ///                          {"deny_registry": true} and every registry request
 ///                          {"expire": true}        every role session ends now
 ///     POST   /faults       {"where": "registry", "match": {"method": "GET", "path_prefix": "/v2/"}, "kind": "reset",
-///                           "status": 503, "after_bytes": 1000, "seconds": 5, "times": 2}     as `Fault` explains
+///                           "status": 503, "after_bytes": 1000, "seconds": 5, "times": 2}     see `Fault`
 ///     GET    /faults                               those that still wait
 ///     DELETE /faults
 ///
-/// Answers 200 with JSON, 400 with `{"error": …}` for what it does not understand.
+/// Responds with 200 and JSON, or with 400 and `{"error": …}` for an invalid request.
 final class ControlEndpoint {
     private let account: Account
     private let faults: Faults
-    private static let bodyBytes = 64 << 10
+    private static let maxBodyBytes = 64 << 10
 
     init(account: Account, faults: Faults) { (self.account, self.faults) = (account, faults) }
 
-    private struct Refusal: Error { var message: String }
+    private struct BadRequest: Error { var message: String }
     private struct ClockOffset: Codable {
         var offsetSeconds: Int
         enum CodingKeys: String, CodingKey { case offsetSeconds = "offset_seconds" }
@@ -37,15 +37,15 @@ final class ControlEndpoint {
         }
     }
 
-    func answer(_ exchange: Exchange, openConnections: Int) async throws {
+    func respond(to exchange: Exchange, openConnections: Int) async throws {
         do {
-            guard let body = try await exchange.collect(upTo: Self.bodyBytes) else {
-                throw Refusal(message: "a body of at most 64 KiB")
+            guard let body = try await exchange.collect(upTo: Self.maxBodyBytes) else {
+                throw BadRequest(message: "a body of at most 64 KiB")
             }
-            let answer = try run(exchange, body, openConnections)
-            try await exchange.respond(200, type: "application/json", json: answer)
-        } catch let refusal as Refusal {
-            try await exchange.respond(400, type: "application/json", json: ["error": refusal.message])
+            let result = try run(exchange, body, openConnections)
+            try await exchange.respond(200, type: "application/json", json: result)
+        } catch let errorResponse as BadRequest {
+            try await exchange.respond(400, type: "application/json", json: ["error": errorResponse.message])
         } catch let error as DecodingError {
             try await exchange.respond(
                 400, type: "application/json", json: ["error": "the body is not what \(exchange.path) takes: \(error)"])
@@ -60,15 +60,15 @@ final class ControlEndpoint {
         case (.post, "/urls/expire"): account.urls.expireAll()
         case (.post, "/clock"):
             let offset = try JSON.decode(ClockOffset.self, from: body)
-            // A century either way: what is beyond has no four-digit year.
-            guard abs(offset.offsetSeconds) <= 3_155_760_000 else { throw Refusal(message: "offset_seconds: at most a century") }
+            // A century either way. Beyond it, years may have five digits.
+            guard abs(offset.offsetSeconds) <= 3_155_760_000 else { throw BadRequest(message: "offset_seconds: at most a century") }
             account.clock.offset = offset.offsetSeconds
             return offset
         case (.get, "/quirks"): return account.quirks.byName
         case (.post, "/quirks"):
             for (name, state) in try JSON.decode([String: Bool].self, from: body) {
                 guard let quirk = Quirk(rawValue: name) else {
-                    throw Refusal(
+                    throw BadRequest(
                         message: "no quirk '\(name)'; there are: \(Quirk.allCases.map(\.rawValue).joined(separator: ", "))")
                 }
                 account.quirks[quirk] = state
@@ -82,19 +82,19 @@ final class ControlEndpoint {
             return Denials(deny: account.isAPIDenied, denyRegistry: account.isRegistryDenied)
         case (.post, "/faults"):
             let fault = try JSON.decode(Fault.self, from: body)
-            guard fault.where != .control else { throw Refusal(message: "where: registry, api, s3 or metadata") }
+            guard fault.where != .control else { throw BadRequest(message: "where: registry, api, s3 or metadata") }
             guard (fault.afterBytes ?? 0) >= 0, (100...599).contains(fault.status ?? 500), (0...86400).contains(fault.seconds ?? 0)
             else {
-                throw Refusal(message: "after_bytes: not negative; status: 100 to 599; seconds: 0 to 86400")
+                throw BadRequest(message: "after_bytes: not negative; status: 100 to 599; seconds: 0 to 86400")
             }
-            guard faults.add(fault) else { throw Refusal(message: "at most \(Faults.most) faults wait at once") }
+            guard faults.add(fault) else { throw BadRequest(message: "at most \(Faults.maxPending) faults wait at once") }
             return faults.pending
         case (.get, "/faults"): return faults.pending
         case (.delete, "/faults"):
             faults.removeAll()
             return faults.pending
         default:
-            throw Refusal(
+            throw BadRequest(
                 message:
                     "no \(exchange.method.token) \(exchange.path); see /stats, /tokens/expire, /urls/expire, /clock, /quirks, /credentials, /faults"
             )

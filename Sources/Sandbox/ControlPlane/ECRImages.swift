@@ -1,46 +1,48 @@
-/// Images of a repository, by the API.
-extension ECROperations {
+/// The API's operations on the images of a repository.
+struct ECRImages {
+    let account: Account
+
     struct ImageList: Encodable { var imageIds: [ImageIdentifier], nextToken: String? }
 
-    func listImages(_ request: Request) throws -> ImageList {
-        let repository = try repository(request)
+    func list(_ request: APIRequest) throws -> ImageList {
+        let repository = try request.repository(in: account)
         let status = request.filter?.tagStatus ?? "ANY"
         let tagged = repository.tags.map { ImageIdentifier(imageDigest: "\($1)", imageTag: $0) }
         let named = Set(repository.tags.values)
         let untagged = repository.manifests.keys.filter { !named.contains($0) }.map { ImageIdentifier(imageDigest: "\($0)") }
         let all = (status == "UNTAGGED" ? [] : tagged) + (status == "TAGGED" ? [] : untagged)
         func key(_ image: ImageIdentifier) -> String { "\(image.imageDigest ?? "") \(image.imageTag ?? "")" }
-        let page = try page(of: all.sorted { key($0) < key($1) }, key: key, request)
+        let page = try request.page(of: all.sorted { key($0) < key($1) }, key: key, account: account)
         return ImageList(imageIds: Array(page.elements), nextToken: page.next.map(account.pageToken))
     }
 
     struct Failure: Encodable { var imageId: ImageIdentifier, failureCode, failureReason: String }
     struct Deletion: Encodable { var imageIds: [ImageIdentifier] = [], failures: [Failure] = [] }
 
-    /// 200 even where images fail (ECR 3).
-    func batchDeleteImage(_ request: Request) throws -> Deletion {
-        let repository = try repository(request)
+    /// BatchDeleteImage. The status is 200 even when images fail (ECR 3).
+    func delete(_ request: APIRequest) throws -> Deletion {
+        let repository = try request.repository(in: account)
         guard let images = request.imageIds, (1...100).contains(images.count) else {
-            throw APIRefusal.invalidParameter("imageIds", "Member must have length between 1 and 100")
+            throw APIErrorResponse.invalidParameter("imageIds", "Member must have length between 1 and 100")
         }
-        var answer = Deletion()
+        var deletion = Deletion()
         for image in images {
             if let (code, reason) = reasonNotToDelete(image, from: repository) {
-                answer.failures.append(Failure(imageId: image, failureCode: code, failureReason: reason))
+                deletion.failures.append(Failure(imageId: image, failureCode: code, failureReason: reason))
                 continue
             }
             if let tag = image.imageTag, let digest = repository.tags[tag] {
-                answer.imageIds.append(ImageIdentifier(imageDigest: "\(digest)", imageTag: tag))
+                deletion.imageIds.append(ImageIdentifier(imageDigest: "\(digest)", imageTag: tag))
                 repository.remove(tag: tag)
             } else if let digest = image.imageDigest.flatMap(ContentDigest.init) {
                 let tags = repository.tags.filter { $1 == digest }.map {
                     ImageIdentifier(imageDigest: "\(digest)", imageTag: $0.key)
                 }
-                answer.imageIds += tags.isEmpty ? [ImageIdentifier(imageDigest: "\(digest)")] : tags
+                deletion.imageIds += tags.isEmpty ? [ImageIdentifier(imageDigest: "\(digest)")] : tags
                 repository.remove(manifest: digest)
             }
         }
-        return answer
+        return deletion
     }
 
     private func reasonNotToDelete(_ image: ImageIdentifier, from repository: Repository) -> (String, String)? {
@@ -64,7 +66,7 @@ extension ECROperations {
         }
     }
 
-    /// An image that an index refers to stays.
+    /// ECR does not delete an image that an index refers to.
     private func referrer(of digest: ContentDigest, tagsLeft: Int, in repository: Repository) -> (String, String)? {
         guard tagsLeft == 0, let index = repository.manifests.first(where: { $1.images.contains(digest) }) else { return nil }
         return ("ImageReferencedByManifestList", "Requested image referenced by manifest list: [\(index.key)]")

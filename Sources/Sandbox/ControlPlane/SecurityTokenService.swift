@@ -1,12 +1,12 @@
 import Crypto
 import HTTP
 
-/// STS (ECR 4.3): a form in, XML out.
+/// STS (ECR 4.3). Requests are forms, responses are XML.
 final class SecurityTokenService {
     private static let namespace = "https://sts.amazonaws.com/doc/2011-06-15/"
     private static let durations = 900...43_200, durationDefault = 3600
 
-    private struct Refusal: Error {
+    private struct ErrorResponse: Error {
         var status: Int
         var code, message: String
     }
@@ -15,12 +15,12 @@ final class SecurityTokenService {
 
     init(account: Account) { self.account = account }
 
-    func answer(_ exchange: Exchange, body: [UInt8]) async throws {
-        let id = uuid()
+    func respond(to exchange: Exchange, body: [UInt8]) async throws {
+        let id = UUIDText.random()
         let type = ("Content-Type", "text/xml"), requestID = ("x-amzn-RequestId", id)
         do {
             let form = Dictionary(
-                PercentEncoding.pairs(of: String(decoding: body, as: UTF8.self))
+                QueryPairs.split(String(decoding: body, as: UTF8.self))
                     .map { ($0, PercentEncoding.decode($1, plusIsSpace: true)) }, uniquingKeysWith: { first, _ in first })
             let action = form["Action"] ?? ""
             let result = try run(action, form, exchange, body)
@@ -29,16 +29,16 @@ final class SecurityTokenService {
                 + "<ResponseMetadata><RequestId>\(id)</RequestId></ResponseMetadata></\(action)Response>"
             try await exchange.respond(200, fields: [type, requestID], body: Array(text.utf8))
         } catch {
-            let refusal =
+            let errorResponse =
                 switch error {
-                case let refusal as Refusal: refusal
-                case let error as SignatureError: Self.refusal(error)
+                case let errorResponse as ErrorResponse: errorResponse
+                case let error as SignatureError: Self.errorResponse(error)
                 default: throw error
                 }
             let text =
-                "<ErrorResponse xmlns=\"\(Self.namespace)\"><Error><Type>Sender</Type><Code>\(refusal.code)</Code>"
-                + "<Message>\(XML.escape(refusal.message))</Message></Error><RequestId>\(id)</RequestId></ErrorResponse>"
-            try await exchange.respond(refusal.status, fields: [type, requestID], body: Array(text.utf8))
+                "<ErrorResponse xmlns=\"\(Self.namespace)\"><Error><Type>Sender</Type><Code>\(errorResponse.code)</Code>"
+                + "<Message>\(XML.escape(errorResponse.message))</Message></Error><RequestId>\(id)</RequestId></ErrorResponse>"
+            try await exchange.respond(errorResponse.status, fields: [type, requestID], body: Array(text.utf8))
         }
     }
 
@@ -49,7 +49,7 @@ final class SecurityTokenService {
             exchange.kind = action
             guard let token = form["WebIdentityToken"], token.split(separator: ".", omittingEmptySubsequences: false).count == 3
             else {
-                throw Refusal(
+                throw ErrorResponse(
                     status: 400, code: "InvalidIdentityToken",
                     message: "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
             }
@@ -65,7 +65,7 @@ final class SecurityTokenService {
             let caller = try signer(of: exchange, body)
             return "<Arn>\(XML.escape(caller.arn))</Arn><UserId>\(caller.userID)</UserId><Account>\(account.id)</Account>"
         default:
-            throw Refusal(
+            throw ErrorResponse(
                 status: 400, code: "InvalidAction", message: "Could not find operation \(action.prefix(100)) for version 2011-06-15"
             )
         }
@@ -81,25 +81,25 @@ final class SecurityTokenService {
         guard parts.count == 6, parts[0] == "arn", parts[2] == "iam", parts[5].hasPrefix("role/"),
             let role = parts[5].split(separator: "/").last
         else {
-            throw Refusal(status: 400, code: "ValidationError", message: "\(form["RoleArn"] ?? "") is invalid")
+            throw ErrorResponse(status: 400, code: "ValidationError", message: "\(form["RoleArn"] ?? "") is invalid")
         }
         guard let name = form["RoleSessionName"], (2...64).contains(name.utf8.count),
             name.utf8.allSatisfy({ ($0 | 0x20) &- 97 < 26 || $0 &- 48 < 10 || "_+=,.@-".utf8.contains($0) })
         else {
-            throw Refusal(
+            throw ErrorResponse(
                 status: 400, code: "ValidationError",
                 message: "1 validation error detected: Value at 'roleSessionName' failed to satisfy constraint")
         }
         let duration = form["DurationSeconds"].map { Int($0) ?? 0 } ?? Self.durationDefault
         guard Self.durations.contains(duration) else {
-            throw Refusal(
+            throw ErrorResponse(
                 status: 400, code: "ValidationError",
                 message:
                     "1 validation error detected: Value '\(duration)' at 'durationSeconds' failed to satisfy constraint: Member must have value between 900 and 43200"
             )
         }
         if account.isAPIDenied {
-            throw Refusal(
+            throw ErrorResponse(
                 status: 403, code: "AccessDenied",
                 message: "User: \(arn) is not authorized to perform: sts:\(action) on resource: \(form["RoleArn"] ?? "")")
         }
@@ -114,15 +114,17 @@ final class SecurityTokenService {
             + "<SessionToken>\(token)</SessionToken><Expiration>\(Moment.extended(expiration))</Expiration></Credentials>"
     }
 
-    private static func refusal(_ error: SignatureError) -> Refusal {
+    private static func errorResponse(_ error: SignatureError) -> ErrorResponse {
         switch error {
-        case .missing: Refusal(status: 403, code: "MissingAuthenticationToken", message: "Request is missing Authentication Token")
-        case .incomplete(let why): Refusal(status: 400, code: "IncompleteSignature", message: why)
+        case .missing:
+            ErrorResponse(status: 403, code: "MissingAuthenticationToken", message: "Request is missing Authentication Token")
+        case .incomplete(let why): ErrorResponse(status: 400, code: "IncompleteSignature", message: why)
         case .unknownKey:
-            Refusal(status: 403, code: "InvalidClientTokenId", message: "The security token included in the request is invalid.")
+            ErrorResponse(
+                status: 403, code: "InvalidClientTokenId", message: "The security token included in the request is invalid.")
         case .sessionExpired:
-            Refusal(status: 403, code: "ExpiredToken", message: "The security token included in the request is expired")
-        case .invalid(let why): Refusal(status: 403, code: "SignatureDoesNotMatch", message: why)
+            ErrorResponse(status: 403, code: "ExpiredToken", message: "The security token included in the request is expired")
+        case .invalid(let why): ErrorResponse(status: 403, code: "SignatureDoesNotMatch", message: why)
         }
     }
 }

@@ -1,9 +1,9 @@
-/// What the registry reads in a manifest or index, of Docker's or OCI's making. All else in it is nobody's business here.
+/// The members that the registry reads in a manifest or index of Docker or OCI.
 struct PushedManifest: Decodable {
     struct Descriptor: Decodable {
         var mediaType: String?
         var digest: String
-        /// Foreign layers lie elsewhere.
+        /// Set for foreign layers, which no registry holds.
         var urls: [String]?
     }
     var schemaVersion: Int?

@@ -1,47 +1,60 @@
 import HTTP
 
-/// Manifests (ECR 1.3). Not played: the conversion of a tag's manifest to an older type.
-extension RegistryService {
-    static let manifestBytes = 4_194_304
-    private static let putsASecond = 10
+/// Serves, takes and deletes manifests (ECR 1.3). Not emulated: the conversion of a tag's manifest to an older type.
+final class RegistryManifests {
+    private let account: Account
+    private let format: RegistryFormat
+    private var quirks: Quirks { account.quirks }
 
-    func getManifest(in repository: Repository, _ reference: String, _ exchange: Exchange) async throws {
+    /// Times of the last PUTs, for `put_image_rate`.
+    private var recentPuts: [Double] = []
+
+    init(account: Account) { (self.account, format) = (account, RegistryFormat(account: account)) }
+
+    private static let maxManifestBytes = 4_194_304
+    private static let maxPutsPerSecond = 10
+
+    func get(in repository: Repository, _ reference: String, _ exchange: Exchange) async throws {
         guard let digest = try resolve(reference, in: repository), let manifest = repository.manifests[digest],
-            let content = try Files.read(account.blobs.path(of: digest), upTo: Self.manifestBytes)
-        else { throw RegistryRefusal.unknownManifest }
-        var fields = common(exchange) + [("Content-Type", manifest.mediaType)]
+            let content = try Files.read(account.blobs.path(of: digest), upTo: Self.maxManifestBytes)
+        else { throw RegistryErrorResponse.unknownManifest }
+        var fields = format.common(exchange) + [("Content-Type", manifest.mediaType)]
         if exchange.method == .head || quirks[.manifestDigestOnGet] { fields.append(("Docker-Content-Digest", "\(digest)")) }
         if exchange.method == .head, quirks[.emptySizes] { fields.append(("Sizes", "")) }
         try await exchange.respond(200, fields: fields, body: content)
     }
 
-    func deleteManifest(in repository: Repository, _ reference: String, _ exchange: Exchange) async throws {
-        guard quirks[.deleteManifest] else { throw RouteUnknown() }
+    func delete(in repository: Repository, _ reference: String, _ exchange: Exchange) async throws {
+        guard quirks[.deleteManifest] else { throw UnknownRoute() }
         guard let digest = try resolve(reference, in: repository), repository.manifests[digest] != nil else {
-            throw RegistryRefusal.unknownManifest
+            throw RegistryErrorResponse.unknownManifest
         }
         if ContentDigest(reference) == nil { repository.remove(tag: reference) } else { repository.remove(manifest: digest) }
-        try await exchange.respond(202, fields: common(exchange))
+        try await exchange.respond(202, fields: format.common(exchange))
     }
 
-    func putManifest(in repository: Repository, _ reference: String, _ exchange: Exchange) async throws {
+    func put(in repository: Repository, _ reference: String, _ exchange: Exchange) async throws {
         try checkRate()
         let isDigest = reference.contains(":")
-        if isDigest { _ = try digest(reference, parameter: "imageDigest") } else if !Self.isTag(reference) { throw invalidTag(405) }
-        guard let content = try await exchange.collect(upTo: Self.manifestBytes) else {
-            throw invalid("Member must have length less than or equal to \(Self.manifestBytes)")
+        if isDigest {
+            _ = try format.digest(reference, parameter: "imageDigest")
+        } else if !Self.isTag(reference) {
+            throw invalidTag(405)
+        }
+        guard let content = try await exchange.collect(upTo: Self.maxManifestBytes) else {
+            throw invalid("Member must have length less than or equal to \(Self.maxManifestBytes)")
         }
         guard let pushed = try? JSON.decode(PushedManifest.self, from: content) else { throw invalid("Invalid JSON syntax") }
         let digest = ContentDigest.of(content)
         if isDigest, reference != "\(digest)" {
-            throw RegistryRefusal(
+            throw RegistryErrorResponse(
                 status: 400, code: "DIGEST_INVALID",
                 message: "The calculated image digest '\(digest)' does not match the provided image digest '\(reference)'")
         }
         let manifest = try read(pushed, size: content.count, type: exchange.field("Content-Type"))
         try checkReferences(of: manifest, pushed, in: repository)
         if !isDigest, let old = repository.tags[reference], old != digest, repository.attributes.isImmutable {
-            throw RegistryRefusal(
+            throw RegistryErrorResponse(
                 status: 400, code: "TAG_INVALID",
                 message:
                     "The image tag '\(reference)' already exists in the '\(repository.name)' repository and cannot be overwritten because the tag is immutable."
@@ -50,38 +63,41 @@ extension RegistryService {
         try account.blobs.write(content, as: digest)
         try repository.add(manifest, as: digest)
         if !isDigest { try repository.set(tag: reference, to: digest) }
-        var fields = common(exchange) + [("Docker-Content-Digest", "\(digest)")]
+        var fields = format.common(exchange) + [("Docker-Content-Digest", "\(digest)")]
         if quirks[.manifestLocation] {
             fields.append(
-                ("Location", url("/v2/\(repository.name)/manifests/\(digest)", exchange, absolute: quirks[.absoluteLocation])))
+                (
+                    "Location",
+                    format.url("/v2/\(repository.name)/manifests/\(digest)", exchange, absolute: quirks[.absoluteLocation])
+                ))
         }
         if let subject = manifest.subject { fields.append(("OCI-Subject", "\(subject)")) }
         try await exchange.respond(201, fields: fields)
     }
 
-    // MARK: What is checked
+    // MARK: Checks
 
     /// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}` (distribution spec, "Pulling manifests").
-    static func isTag(_ text: String) -> Bool {
+    private static func isTag(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
         func isWord(_ byte: UInt8) -> Bool { (byte | 0x20) &- 97 < 26 || byte &- 48 < 10 || byte == UInt8(ascii: "_") }
         guard let first = bytes.first, isWord(first), bytes.count <= 128 else { return false }
         return bytes.allSatisfy { isWord($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }
     }
 
-    private func invalidTag(_ status: Int) -> RegistryRefusal {
-        var refusal = RegistryRefusal.invalidParameter(
+    private func invalidTag(_ status: Int) -> RegistryErrorResponse {
+        var errorResponse = RegistryErrorResponse.invalidParameter(
             "imageTag", "must satisfy regular expression '[a-zA-Z0-9_][a-zA-Z0-9-_.]{0,127}'", account: account)
-        if status == 400 { refusal.status = 400 }
-        return refusal
+        if status == 400 { errorResponse.status = 400 }
+        return errorResponse
     }
 
-    private func invalid(_ constraint: String) -> RegistryRefusal {
+    private func invalid(_ constraint: String) -> RegistryErrorResponse {
         .invalidParameter("ImageManifest", constraint, account: account)
     }
 
     private func resolve(_ reference: String, in repository: Repository) throws -> ContentDigest? {
-        if reference.contains(":") { return try digest(reference, parameter: "imageDigest") }
+        if reference.contains(":") { return try format.digest(reference, parameter: "imageDigest") }
         guard Self.isTag(reference) else { throw invalidTag(400) }
         return repository.tags[reference]
     }
@@ -101,10 +117,11 @@ extension RegistryService {
         let named =
             isIndex
             ? pushed.manifests ?? [] : [pushed.config].compactMap { $0 } + (pushed.layers ?? []).filter { $0.urls?.isEmpty ?? true }
-        let digests = try named.map { try digest($0.digest, parameter: "ImageManifest") }
+        let digests = try named.map { try format.digest($0.digest, parameter: "ImageManifest") }
         return StoredManifest(
             mediaType: mediaType, size: size, artifactType: pushed.artifactType ?? (isIndex ? nil : pushed.config?.mediaType),
-            annotations: pushed.annotations, subject: try pushed.subject.map { try digest($0.digest, parameter: "ImageManifest") },
+            annotations: pushed.annotations,
+            subject: try pushed.subject.map { try format.digest($0.digest, parameter: "ImageManifest") },
             layers: isIndex ? [] : digests, images: isIndex ? digests : [])
     }
 
@@ -113,7 +130,7 @@ extension RegistryService {
         func check(_ kind: String, _ missing: [ContentDigest]) throws {
             guard !missing.isEmpty else { return }
             let list = missing.map(\.description).joined(separator: ", ")
-            throw RegistryRefusal(
+            throw RegistryErrorResponse(
                 status: 400, code: "MANIFEST_BLOB_UNKNOWN",
                 message:
                     "\(kind) with digests '[\(list)]' required for pushing image into repository with name '\(repository.name)' in the "
@@ -127,7 +144,7 @@ extension RegistryService {
         guard quirks[.putImageRate] else { return }
         let now = account.clock.now
         recentPuts.removeAll { $0 <= now - 1 }
-        guard recentPuts.count < Self.putsASecond else { throw RegistryRefusal.throttled }
+        guard recentPuts.count < Self.maxPutsPerSecond else { throw RegistryErrorResponse.throttled }
         recentPuts.append(now)
     }
 }

@@ -1,6 +1,6 @@
 import HTTP
 
-/// What a method and path ask of the registry. The sandbox's own reading of the distribution spec, not the gateway's.
+/// An endpoint of the registry. Parsed independently of the gateway, so that a mistake in one parser shows in tests against the other.
 enum RegistryRoute {
     case ping
     case catalog
@@ -11,7 +11,7 @@ enum RegistryRoute {
     case upload(String, id: String)
     case referrers(String, digest: String)
 
-    /// The name may itself have slashes, and segments named like ours: it is what the fixed words leave, read from the right.
+    /// A repository's name may have slashes and segments such as `blobs`, so the path is read from its end.
     init?(path: String) {
         let path = PercentEncoding.decode(path)
         guard path.hasPrefix("/v2/") || path == "/v2" else { return nil }
@@ -43,7 +43,7 @@ enum RegistryRoute {
         }
     }
 
-    /// The kind of request, for the counters, and the IAM action behind it (ECR 1).
+    /// The kind of request, for the counters, and the IAM action that it needs (ECR 1); nil for a method that the endpoint lacks.
     func operation(_ method: Method) -> (kind: String, action: String)? {
         switch (self, method) {
         case (.ping, .get), (.ping, .head): ("ping", "ecr:GetAuthorizationToken")

@@ -1,13 +1,19 @@
 import HTTP
 
-/// Blobs, upwards (ECR 1.5).
-extension RegistryService {
-    /// What `OCI-Chunk-Min-Length` says, and the largest chunk with a `Content-Range` that is taken.
-    static let chunkBytes = 10 << 20
-    /// The least size of a part that is not the last.
-    static let partBytes = 5 << 20
+/// Takes uploads of blobs (ECR 1.5).
+struct RegistryUploads {
+    private let account: Account
+    private let format: RegistryFormat
+    private var quirks: Quirks { account.quirks }
 
-    func beginUpload(in repository: Repository, _ exchange: Exchange) async throws {
+    init(account: Account) { (self.account, format) = (account, RegistryFormat(account: account)) }
+
+    /// The value of `OCI-Chunk-Min-Length`, and the largest chunk with a `Content-Range` that is accepted.
+    private static let maxRangedChunkBytes = 10 << 20
+    /// The minimum size of every part but the last.
+    private static let minPartBytes = 5 << 20
+
+    func begin(in repository: Repository, _ exchange: Exchange) async throws {
         if quirks[.blobMounting], let mount = exchange.query["mount"].flatMap(ContentDigest.init),
             let from = exchange.query["from"],
             let source = account.repositories[from], source.has(layer: mount), source.refers(to: mount)
@@ -17,11 +23,11 @@ extension RegistryService {
         }
         let upload = account.uploads.begin(in: repository.name)
         var fields = sessionFields(upload, exchange) + [("Range", "0-0")]
-        if quirks[.chunkMinimumLength] { fields.append(("OCI-Chunk-Min-Length", String(Self.chunkBytes))) }
+        if quirks[.chunkMinimumLength] { fields.append(("OCI-Chunk-Min-Length", String(Self.maxRangedChunkBytes))) }
         try await exchange.respond(202, fields: fields)
     }
 
-    func appendToUpload(_ id: String, in repository: Repository, _ exchange: Exchange) async throws {
+    func append(to id: String, in repository: Repository, _ exchange: Exchange) async throws {
         let upload = try session(id, in: repository)
         try checkRange(of: upload, exchange)
         try await receive(upload, exchange)
@@ -30,21 +36,21 @@ extension RegistryService {
             quirks[.patchCreated] ? 201 : 202, fields: sessionFields(upload, exchange) + [("Range", "0-\(end)")])
     }
 
-    func completeUpload(_ id: String, in repository: Repository, _ exchange: Exchange) async throws {
+    func complete(_ id: String, in repository: Repository, _ exchange: Exchange) async throws {
         let upload = try session(id, in: repository)
-        let claimed = try digest(exchange.query["digest"] ?? "", parameter: "layerDigests")
+        let claimed = try format.digest(exchange.query["digest"] ?? "", parameter: "layerDigests")
         try checkRange(of: upload, exchange)
         try await receive(upload, exchange)
-        guard !upload.parts.isEmpty || !quirks[.emptyUploadRefused] else {
-            throw RegistryRefusal.invalidUpload(
+        guard !upload.parts.isEmpty || !quirks[.emptyUploadRejected] else {
+            throw RegistryErrorResponse.invalidUpload(
                 "The upload with id '\(id)' in the repository with name '\(repository.name)' in registry with id '\(account.id)' cannot be "
                     + "completed because it does not have any parts")
         }
-        guard !quirks[.partMinimum] || upload.parts.dropLast().allSatisfy({ $0 >= Self.partBytes }) else {
-            throw RegistryRefusal.invalidUpload("All layer parts except the last part should be at least 5MB")
+        guard !quirks[.partMinimum] || upload.parts.dropLast().allSatisfy({ $0 >= Self.minPartBytes }) else {
+            throw RegistryErrorResponse.invalidUpload("All layer parts except the last part should be at least 5MB")
         }
         guard upload.digest == claimed else {
-            throw RegistryRefusal.invalidUpload("None of the provided layer digests match the calculated layer digest")
+            throw RegistryErrorResponse.invalidUpload("None of the provided layer digests match the calculated layer digest")
         }
         if upload.parts.isEmpty {
             try account.blobs.write([], as: claimed)
@@ -58,16 +64,16 @@ extension RegistryService {
 
     private func session(_ id: String, in repository: Repository) throws -> Upload {
         guard let upload = account.uploads[id, in: repository.name] else {
-            throw RegistryRefusal.unknownUpload(id, in: repository.name, account: account)
+            throw RegistryErrorResponse.unknownUpload(id, in: repository.name, account: account)
         }
-        // Two bodies at once would be mixed.
+        // Two concurrent bodies would be mixed.
         guard !upload.isReceiving else {
-            throw RegistryRefusal.invalidUpload("The upload with id '\(id)' is receiving another part")
+            throw RegistryErrorResponse.invalidUpload("The upload with id '\(id)' is receiving another part")
         }
         return upload
     }
 
-    /// What a broken connection left of a part cannot be told from the whole: its session is over.
+    /// When the connection breaks, the session ends: the part that was received cannot be told from a whole one.
     private func receive(_ upload: Upload, _ exchange: Exchange) async throws {
         do { try await upload.append(from: exchange) } catch {
             account.uploads.end(upload)
@@ -80,24 +86,25 @@ extension RegistryService {
         guard let range = exchange.field("Content-Range") else { return }
         let bounds = range.split(separator: "-").map { Int($0) }
         guard bounds.count == 2, let first = bounds[0], let last = bounds[1], first <= last else {
-            throw RegistryRefusal.invalidUpload("Content-Range '\(range)' is not of the form first-last")
+            throw RegistryErrorResponse.invalidUpload("Content-Range '\(range)' is not of the form first-last")
         }
-        if quirks[.largeChunkReset], last - first + 1 > Self.chunkBytes { try exchange.drop() }
-        guard first == upload.size || !quirks[.outOfOrderRefused] else {
-            throw RegistryRefusal.invalidUpload("First byte of the layer part is \(first) instead of \(upload.size)", status: 416)
+        if quirks[.largeChunkReset], last - first + 1 > Self.maxRangedChunkBytes { try exchange.drop() }
+        guard first == upload.size || !quirks[.outOfOrderRejected] else {
+            throw RegistryErrorResponse.invalidUpload(
+                "First byte of the layer part is \(first) instead of \(upload.size)", status: 416)
         }
     }
 
     private func sessionFields(_ upload: Upload, _ exchange: Exchange) -> [(String, String)] {
         let path = "/v2/\(upload.repository)/blobs/uploads/\(upload.id)"
-        return common(exchange) + [("Location", url(path, exchange, absolute: quirks[.absoluteLocation]))]
+        return format.common(exchange) + [("Location", format.url(path, exchange, absolute: quirks[.absoluteLocation]))]
             + (quirks[.uploadUUID] ? [("Docker-Upload-UUID", upload.id)] : [])
     }
 
     private func blobFields(_ digest: ContentDigest, in repository: Repository, _ exchange: Exchange) -> [(String, String)] {
         let path = "/v2/\(repository.name)/blobs/\(digest)"
-        return common(exchange) + [
-            ("Location", url(path, exchange, absolute: quirks[.absoluteLocation])), ("Docker-Content-Digest", "\(digest)"),
+        return format.common(exchange) + [
+            ("Location", format.url(path, exchange, absolute: quirks[.absoluteLocation])), ("Docker-Content-Digest", "\(digest)"),
         ]
     }
 }

@@ -1,24 +1,25 @@
 import Crypto
+import HTTP
 
-/// Issues and checks the presigned URLs of the layer bucket (ECR 1.4, 5): only those issued here are ever good.
+/// Issues and checks the presigned URLs of the layer bucket (ECR 1.4, 5). Only those issued here are valid.
 final class PresignedURLs {
-    enum Refusal: Error, Equatable {
+    enum Problem: Error, Equatable {
         case unsigned
         case malformed(String)
         case unknownKey
         case mismatch
-        /// When it ended, seconds since 1970, and for how long it was good.
+        /// The expiry in seconds since 1970, and the URL's lifetime in seconds.
         case expired(at: Int, lifetime: Int)
-        /// The session behind it has been ended by `expireAll`.
+        /// `expireAll` has ended the session behind the URL.
         case sessionEnded
     }
 
-    /// What every sample shows (ECR 1.4).
+    /// Seconds, as in every sample (ECR 1.4).
     static let lifetime = 3600
 
     private let region: String
     private let keys: SigningKeys
-    /// Grows with each `expireAll`; the security token carries the one it was issued in, under the signature.
+    /// Grows with each `expireAll`. The security token contains the generation that it was issued in, and is signed.
     private var generation = 0
 
     init(region: String, keys: SigningKeys = .make(sessionUntil: .max, caller: Caller(arn: "ecr", userID: "ecr"))) {
@@ -29,7 +30,7 @@ final class PresignedURLs {
 
     private var token: String { (keys.session?.token.reveal ?? "") + ".\(generation)" }
 
-    /// - Parameter path: of plain characters, with its leading slash.
+    /// - Parameter path: of characters that need no encoding, with a leading slash.
     func url(host: String, path: String, now: Int) -> String {
         let time = Moment.basic(now)
         let scope = CredentialScope(accessKeyID: keys.accessKeyID, day: Moment.day(now), region: region, service: "s3")
@@ -43,9 +44,9 @@ final class PresignedURLs {
         return "https://\(host)\(path)?\(query)&X-Amz-Signature=\(scope.signature(of: canonical, at: time, secret: keys.secret))"
     }
 
-    func check(_ request: ReceivedRequest, now: Int) throws(Refusal) {
+    func check(_ request: ReceivedRequest, now: Int) throws(Problem) {
         let query = Dictionary(
-            PercentEncoding.pairs(of: request.query).map { ($0, PercentEncoding.decode($1)) },
+            QueryPairs.split(request.query).map { ($0, PercentEncoding.decode($1)) },
             uniquingKeysWith: { first, _ in first })
         guard let algorithm = query["X-Amz-Algorithm"] else { throw .unsigned }
         guard algorithm == "AWS4-HMAC-SHA256", let signature = query["X-Amz-Signature"], let time = query["X-Amz-Date"],

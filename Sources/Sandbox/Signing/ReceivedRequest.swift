@@ -1,24 +1,40 @@
-import Crypto
+import HTTP
+import HTTPServer
 
-/// A request as its signature sees it (ECR 5). Written from the receiver's side: out of what came over the wire, never out of
-/// what a client meant to send.
+/// The parts of a request that a signature covers (ECR 5), as they were received.
 struct ReceivedRequest {
     var method: String
     /// As sent, percent-encoded.
     var path: String
     var query: String = ""
-    /// In the order they came, names in any case.
+    /// In the order in which they were received; names in any case.
     var fields: [(name: String, value: String)]
+
+    init(method: String, path: String, query: String = "", fields: [(name: String, value: String)]) {
+        (self.method, self.path, self.query, self.fields) = (method, path, query, fields)
+    }
+
+    init(_ exchange: Exchange) {
+        let head = exchange.request.head
+        self.init(
+            method: "\(exchange.method.token)", path: exchange.path, query: exchange.rawQuery ?? "",
+            fields: head.fields.map {
+                (
+                    String(decoding: head.bytes[$0.nameRange], as: UTF8.self),
+                    String(decoding: head.bytes[$0.valueRange], as: UTF8.self)
+                )
+            })
+    }
 
     func values(_ name: String) -> [String] { fields.filter { $0.name.lowercased() == name }.map(\.value) }
     func value(_ name: String) -> String? { values(name).first }
 
     /// - Parameters:
-    ///   - signed: names of the signed fields as the signature lists them.
+    ///   - signed: names of the signed fields, as the signature lists them.
     ///   - payload: hex SHA-256 of the body, or `UNSIGNED-PAYLOAD`.
-    ///   - isObjectStore: S3 takes paths as they are, encoded once; the others normalise them and encode again.
+    ///   - isObjectStore: S3 takes the path as it is, encoded once. Other services normalise it and encode it again.
     func canonical(signed: [String], payload: String, isObjectStore: Bool) -> String {
-        let pairs = PercentEncoding.pairs(of: query)
+        let pairs = QueryPairs.split(query)
             .map { (PercentEncoding.encode(PercentEncoding.decode($0)), PercentEncoding.encode(PercentEncoding.decode($1))) }
             .filter { $0.0 != "X-Amz-Signature" }
             .sorted {
@@ -41,41 +57,13 @@ struct ReceivedRequest {
         .joined(separator: "/")
     }
 
-    /// Without dot segments and doubled slashes, and encoded once more than it came.
+    /// Without dot segments and empty ones, encoded once more.
     private var normalisedPath: String {
         var kept: [Substring] = []
         for segment in path.split(separator: "/") where segment != "." {
             if segment == ".." { kept = kept.dropLast() } else { kept.append(segment) }
         }
         let tail = path.hasSuffix("/") && !kept.isEmpty ? "/" : ""
-        return PercentEncoding.encode("/" + kept.joined(separator: "/") + tail, safe: "/")
-    }
-}
-
-/// Date, region and service that a signature is good for: the tail of `Credential`.
-struct CredentialScope: Equatable {
-    var accessKeyID, day, region, service: String
-
-    /// `AKID/20260101/eu-west-1/ecr/aws4_request`. A key's id may itself hold slashes, so it is read from the right.
-    init?(_ text: String) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count >= 5, parts.last == "aws4_request" else { return nil }
-        let tail = parts.suffix(4)
-        accessKeyID = parts.dropLast(4).joined(separator: "/")
-        (day, region, service) = (tail[tail.startIndex], tail[tail.startIndex + 1], tail[tail.startIndex + 2])
-    }
-
-    init(accessKeyID: String, day: String, region: String, service: String) {
-        (self.accessKeyID, self.day, self.region, self.service) = (accessKeyID, day, region, service)
-    }
-
-    var text: String { "\(day)/\(region)/\(service)/aws4_request" }
-
-    /// Hex, of a canonical request at a time (`20260101T000000Z`).
-    func signature(of canonical: String, at time: String, secret: Secret<String>) -> String {
-        let toSign = "AWS4-HMAC-SHA256\n\(time)\n\(text)\n" + Hexadecimal.string(of: SHA256.digest(of: canonical.utf8))
-        var key = Array("AWS4\(secret.reveal)".utf8)
-        for part in [day, region, service, "aws4_request"] { key = HMAC.sha256(key: key, Array(part.utf8)) }
-        return Hexadecimal.string(of: HMAC.sha256(key: key, Array(toSign.utf8)))
+        return PercentEncoding.encode("/" + kept.joined(separator: "/") + tail, keepingSlashes: true)
     }
 }

@@ -1,23 +1,10 @@
 import Crypto
 
-/// Why a signature is refused. The texts are AWS's (ECR 3); each protocol has its own codes for them.
-enum SignatureError: Error, Equatable {
-    case missing
-    case incomplete(String)
-    case unknownKey
-    case sessionExpired
-    case invalid(String)
-
-    static let mismatch = SignatureError.invalid(
-        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and "
-            + "signing method. Consult the service documentation for details.")
-}
-
 /// Checks `Authorization: AWS4-HMAC-SHA256 …` (ECR 5).
 struct SignatureCheck {
     let region: String
     let service: String
-    /// ECR's window to either side; other services use 5 minutes (ECR 3).
+    /// Seconds that the time may be off in either direction. Other services than ECR use 5 minutes (ECR 3).
     static let window = 15 * 60
 
     private static let scheme = "AWS4-HMAC-SHA256"
@@ -96,7 +83,7 @@ struct SignatureCheck {
         }
     }
 
-    /// A field of AWS's own that is not signed could have been added on the way. The security token alone may be (ECR 5).
+    /// `X-Amz-` fields must be signed, as unsigned ones may have been added on the way. Only the security token may be unsigned (ECR 5).
     private func checkSigned(_ signed: [String], of request: ReceivedRequest) throws(SignatureError) {
         let required =
             ["host"] + request.fields.map { $0.name.lowercased() }.filter { $0.hasPrefix("x-amz-") && $0 != "x-amz-security-token" }

@@ -1,4 +1,4 @@
-/// Content by its digest, in files, whatever repositories it is in. Nothing is ever removed: a sandbox ends with its directory.
+/// The blobs of all repositories, in files named by digest. Blobs are never removed.
 final class BlobStore {
     private let directory: String
 

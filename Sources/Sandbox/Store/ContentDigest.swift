@@ -1,6 +1,6 @@
 import Crypto
 
-/// `sha256:` and 64 hexadecimal digits: the only kind of digest ECR makes.
+/// `sha256:` and 64 hexadecimal digits, the only kind of digest that ECR makes.
 struct ContentDigest: Hashable, Codable, CustomStringConvertible {
     /// Lower case.
     let hex: String
@@ -22,7 +22,7 @@ struct ContentDigest: Hashable, Codable, CustomStringConvertible {
     init(from decoder: any Decoder) throws {
         let text = try decoder.singleValueContainer().decode(String.self)
         guard let digest = ContentDigest(text) else {
-            throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "'\(text)' is no digest"))
+            throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "'\(text)' is not a digest"))
         }
         self = digest
     }

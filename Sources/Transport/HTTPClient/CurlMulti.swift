@@ -1,7 +1,7 @@
 import CCurl
 import CLibevent
 
-/// Owns a libcurl multi handle: libcurl says which sockets and what time it waits for, libevent tells it when they come
+/// Owns a libcurl multi handle: libcurl says which sockets and timeout it waits for, and libevent reports them
 /// (`curl_multi_socket_action`). Confined to its loop.
 final class CurlMulti {
     typealias Outcome = Result<HTTPClientResponse, HTTPClientError>
@@ -16,7 +16,7 @@ final class CurlMulti {
     private var timer: OpaquePointer?
     private var running: [Int: Running] = [:]
 
-    /// Once a process, before the first handle.
+    /// Once per process, before the first handle.
     private static let libraryIsReady: Void = {
         let code = curl_global_init(3 /* CURL_GLOBAL_ALL, a macro that Swift does not see */)
         precondition(code == CURLE_OK, "curl_global_init failed: \(String(cString: curl_easy_strerror(code)))")
@@ -29,26 +29,26 @@ final class CurlMulti {
         self.loop = loop
         self.handle = handle
         let this = Unmanaged.passUnretained(self).toOpaque()
-        timer = event_new(loop.base, -1, 0, { _, _, this in CurlMulti.at(this).act(on: CURL_SOCKET_TIMEOUT, 0) }, this)
+        timer = event_new(loop.base, -1, 0, { _, _, this in CurlMulti.from(this).act(on: CURL_SOCKET_TIMEOUT, 0) }, this)
         _ = berth_multi_pointer(handle, CURLMOPT_SOCKETDATA, this)
         _ = berth_multi_pointer(handle, CURLMOPT_TIMERDATA, this)
-        _ = berth_multi_socket(handle) { _, socket, wish, this, event in
-            CurlMulti.at(this).watch(socket, for: wish, event: event.map { OpaquePointer($0) })
+        _ = berth_multi_socket(handle) { _, socket, interest, this, event in
+            CurlMulti.from(this).watch(socket, for: interest, event: event.map { OpaquePointer($0) })
             return 0
         }
         _ = berth_multi_timer(handle) { _, milliseconds, this in
-            CurlMulti.at(this).setTimer(milliseconds)
+            CurlMulti.from(this).setTimer(milliseconds)
             return 0
         }
     }
 
     deinit {
-        // Before the timer goes: closing the kept connections sets it once more.
+        // Before the timer is freed: closing the kept connections sets it once more.
         curl_multi_cleanup(handle)
         event_free(timer)
     }
 
-    private static func at(_ this: UnsafeMutableRawPointer?) -> CurlMulti {
+    private static func from(_ this: UnsafeMutableRawPointer?) -> CurlMulti {
         guard let this else { preconditionFailure("libcurl or libevent lost its argument") }
         return Unmanaged<CurlMulti>.fromOpaque(this).takeUnretainedValue()
     }
@@ -73,25 +73,25 @@ final class CurlMulti {
         ended.continuation.resume(returning: outcome)
     }
 
-    private func watch(_ socket: curl_socket_t, for wish: Int32, event: OpaquePointer?) {
+    private func watch(_ socket: curl_socket_t, for interest: Int32, event: OpaquePointer?) {
         if let event { event_free(event) }
-        guard wish != CURL_POLL_REMOVE else {
+        guard interest != CURL_POLL_REMOVE else {
             curl_multi_assign(handle, socket, nil)
             return
         }
-        let read = wish & CURL_POLL_IN != 0 ? EV_READ : 0, write = wish & CURL_POLL_OUT != 0 ? EV_WRITE : 0
+        let read = interest & CURL_POLL_IN != 0 ? EV_READ : 0, write = interest & CURL_POLL_OUT != 0 ? EV_WRITE : 0
         let event = event_new(
             loop.base, socket, Int16(read | write | EV_PERSIST),
             { socket, what, this in
                 let read = Int32(what) & EV_READ != 0 ? CURL_CSELECT_IN : 0,
                     write = Int32(what) & EV_WRITE != 0 ? CURL_CSELECT_OUT : 0
-                CurlMulti.at(this).act(on: socket, read | write)
+                CurlMulti.from(this).act(on: socket, read | write)
             }, Unmanaged.passUnretained(self).toOpaque())
         event_add(event, nil)
         curl_multi_assign(handle, socket, event.map { UnsafeMutableRawPointer($0) })
     }
 
-    /// Never calls libcurl from here, not even for zero: libcurl may not be entered from its own callback.
+    /// Does not call libcurl, not even for zero: libcurl must not be called from its own callback.
     private func setTimer(_ milliseconds: Int) {
         guard milliseconds >= 0 else {
             event_del(timer)
@@ -110,7 +110,7 @@ final class CurlMulti {
             // Read before the handle is removed, which frees the message.
             let code = message.pointee.data.result
             let done = message.pointee.easy_handle
-            // A handful at a time: looking through them is cheaper than keeping a second table.
+            // A handful at a time: a scan is cheaper than a second table.
             guard let ended = running.first(where: { $0.value.transfer.handle == done }) else { continue }
             end(ended.key, ended.value.transfer.outcome(code))
         }

@@ -1,6 +1,6 @@
 import CCurl
 
-/// Owns a libcurl easy handle for one call. Confined to the loop of its `CurlMulti`.
+/// Owns the libcurl easy handle of one request. Confined to the loop of its `CurlMulti`.
 final class CurlTransfer {
     let handle: UnsafeMutableRawPointer
     private let request: HTTPClientRequest
@@ -10,6 +10,7 @@ final class CurlTransfer {
     private var fields: [(name: String, value: String)] = []
     private var fieldsSize = 0
     private var body: [UInt8] = []
+    /// The bound that the response exceeds.
     private var excess: String?
 
     init(_ request: HTTPClientRequest, trust: HTTPClientTrust, userAgent: String) throws(HTTPClientError) {
@@ -34,9 +35,9 @@ final class CurlTransfer {
     private func set(_ option: CURLoption, _ value: Int) { _ = berth_easy_long(handle, option, value) }
 
     private func setRequest(userAgent: String) throws(HTTPClientError) {
-        set(CURLOPT_URL, request.url.whole)
+        set(CURLOPT_URL, request.url.absoluteString)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
-        set(CURLOPT_PATH_AS_IS, 1)  // the signature covers the path as it stands
+        set(CURLOPT_PATH_AS_IS, 1)  // the signature covers the path as it is
         set(CURLOPT_USERAGENT, userAgent)
         if let body = request.body {
             _ = berth_easy_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
@@ -47,7 +48,7 @@ final class CurlTransfer {
             set(CURLOPT_NOBODY, 1)
         }
         set(CURLOPT_CUSTOMREQUEST, request.method)
-        // Neither a wait for 100-continue nor libcurl's form type: a bare name takes its default away.
+        // Neither a wait for 100-continue nor libcurl's form type: a name without a value removes libcurl's default.
         var lines = ["Expect:"]
         if !request.fields.contains(where: { $0.name.lowercased() == "content-type" }) { lines.append("Content-Type:") }
         for (name, value) in request.fields {
@@ -62,32 +63,32 @@ final class CurlTransfer {
             connectTo = curl_slist_append(nil, "::\(dial)")  // whatever host and port the URL names
             _ = berth_easy_list(handle, CURLOPT_CONNECT_TO, connectTo)
         }
-        let isExcepted = ProxyExceptions.ofProcess.cover(request.url.host, port: UInt16(clamping: request.url.port))
+        let isExcepted = ProxyExceptions.ofProcess.contains(request.url.host, port: UInt16(clamping: request.url.port))
         if !request.mayUseProxy || request.dial != nil || isExcepted { set(CURLOPT_PROXY, "") }
-        set(CURLOPT_NOPROXY, "")  // its own reading of the variable knows no ports
+        set(CURLOPT_NOPROXY, "")  // libcurl's own reading of the variable ignores ports
         if request.wantsCertificate { set(CURLOPT_CERTINFO, 1) }
     }
 
     private func setBounds() {
-        set(CURLOPT_NOSIGNAL, 1)  // without it libcurl raises SIGALRM around name look-ups
+        set(CURLOPT_NOSIGNAL, 1)  // otherwise libcurl raises SIGALRM around name lookups
         set(CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeout.wholeMilliseconds)
         set(CURLOPT_TIMEOUT_MS, request.timeout.wholeMilliseconds)
         set(CURLOPT_FOLLOWLOCATION, 0)
-        set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)  // a proxy's own answer is not the service's
+        set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)  // a proxy's own response is not the service's
     }
 
-    /// `CURLOPT_CAINFO` takes one file, and in the place of the system's bundle. So all files go in as one blob in that place, and
-    /// the system's come from its hashed directory: OpenSSL looks a certificate up in both.
+    /// `CURLOPT_CAINFO` takes one file, which replaces the system's bundle. So all files go in as one blob there, and the system's certificates come
+    /// from its hashed directory: OpenSSL looks in both.
     private func setTrust(_ trust: HTTPClientTrust) throws(HTTPClientError) {
         set(CURLOPT_CAPATH, trust.includesSystem ? "/etc/ssl/certs" : nil)
         guard !trust.files.isEmpty else {
-            if !trust.includesSystem { throw error(.tls, "no certificate to believe: neither the system's nor a file") }
+            if !trust.includesSystem { throw error(.tls, "no trusted certificate: neither the system's nor a file's") }
             return
         }
         var certificates: [UInt8] = []
         for path in trust.files {
-            guard let file = readFile(path, limit: HTTPClientTrust.fileLimit) else {
-                throw error(.tls, "the CA file \(path) cannot be read, or is over \(HTTPClientTrust.fileLimit >> 20) MiB")
+            guard let file = readFile(path, limit: HTTPClientTrust.maxFile) else {
+                throw error(.tls, "the CA file \(path) cannot be read, or is over \(HTTPClientTrust.maxFile >> 20) MiB")
             }
             certificates += file + [UInt8(ascii: "\n")]
         }
@@ -102,23 +103,23 @@ final class CurlTransfer {
         _ = berth_easy_pointer(handle, CURLOPT_ERRORBUFFER, errorText)
         _ = berth_easy_pointer(handle, CURLOPT_WRITEDATA, this)
         _ = berth_easy_data(handle, CURLOPT_WRITEFUNCTION) { bytes, _, count, this in
-            CurlTransfer.at(this).receive(body: UnsafeRawBufferPointer(start: bytes, count: count)) ? count : 0
+            CurlTransfer.from(this).receive(body: UnsafeRawBufferPointer(start: bytes, count: count)) ? count : 0
         }
         _ = berth_easy_pointer(handle, CURLOPT_HEADERDATA, this)
         _ = berth_easy_data(handle, CURLOPT_HEADERFUNCTION) { bytes, _, count, this in
-            CurlTransfer.at(this).receive(line: UnsafeRawBufferPointer(start: bytes, count: count)) ? count : 0
+            CurlTransfer.from(this).receive(line: UnsafeRawBufferPointer(start: bytes, count: count)) ? count : 0
         }
     }
 
-    private static func at(_ this: UnsafeMutableRawPointer?) -> CurlTransfer {
+    private static func from(_ this: UnsafeMutableRawPointer?) -> CurlTransfer {
         guard let this else { preconditionFailure("libcurl lost its argument") }
         return Unmanaged<CurlTransfer>.fromOpaque(this).takeUnretainedValue()
     }
 
     /// False ends the transfer.
     private func receive(body bytes: UnsafeRawBufferPointer) -> Bool {
-        guard body.count + bytes.count <= HTTPClientResponse.bodyLimit else {
-            excess = "the answer is over \(HTTPClientResponse.bodyLimit >> 20) MiB"
+        guard body.count + bytes.count <= HTTPClientResponse.maxBody else {
+            excess = "the response's body is over \(HTTPClientResponse.maxBody >> 20) MiB"
             return false
         }
         body += bytes
@@ -127,11 +128,11 @@ final class CurlTransfer {
 
     private func receive(line bytes: UnsafeRawBufferPointer) -> Bool {
         fieldsSize += bytes.count
-        guard fieldsSize <= HTTPClientResponse.fieldsLimit else {
-            excess = "the answer's head is over \(HTTPClientResponse.fieldsLimit >> 10) KiB"
+        guard fieldsSize <= HTTPClientResponse.maxHead else {
+            excess = "the response's head is over \(HTTPClientResponse.maxHead >> 10) KiB"
             return false
         }
-        // A status line begins a head: what stood before belonged to a 1xx.
+        // A status line begins a new head: the fields before it belonged to a 1xx response.
         if bytes.starts(with: "HTTP/".utf8) {
             fields = []
         } else if let colon = bytes.firstIndex(of: UInt8(ascii: ":")) {
@@ -146,7 +147,7 @@ final class CurlTransfer {
         if let excess { return .failure(error(.tooLarge, excess)) }
         guard code == CURLE_OK else {
             let text = String(cString: errorText)
-            return .failure(error(HTTPClientError.Kind(code), text.isEmpty ? String(cString: curl_easy_strerror(code)) : text))
+            return .failure(error(Self.kind(of: code), text.isEmpty ? String(cString: curl_easy_strerror(code)) : text))
         }
         var status = 0, port = 0
         var address: UnsafeMutablePointer<CChar>?
@@ -160,7 +161,7 @@ final class CurlTransfer {
         return .success(response)
     }
 
-    /// The peer's own, in the words of OpenSSL.
+    /// The server's own certificate, as OpenSSL describes it.
     private var certificate: String? {
         var pointer: UnsafeMutableRawPointer?
         _ = berth_easy_get_pointer(handle, CURLINFO_CERTINFO, &pointer)
@@ -179,24 +180,22 @@ final class CurlTransfer {
     func error(_ kind: HTTPClientError.Kind, _ detail: String) -> HTTPClientError {
         HTTPClientError(kind: kind, call: request.name, host: request.url.hostField, detail: detail)
     }
-}
 
-extension HTTPClientError.Kind {
-    fileprivate init(_ code: CURLcode) {
+    private static func kind(of code: CURLcode) -> HTTPClientError.Kind {
         switch code {
-        case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: self = .resolve
-        case CURLE_COULDNT_CONNECT: self = .connect
-        case CURLE_OPERATION_TIMEDOUT: self = .timeout
+        case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .resolve
+        case CURLE_COULDNT_CONNECT: .connect
+        case CURLE_OPERATION_TIMEDOUT: .timeout
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
             CURLE_SSL_CACERT_BADFILE,
             CURLE_SSL_ISSUER_ERROR, CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_INVALIDCERTSTATUS:
-            self = .tls
-        default: self = .other
+            .tls
+        default: .other
         }
     }
 }
 
 extension Duration {
-    /// At least one: to libcurl zero is no bound at all.
+    /// At least one: libcurl takes zero for no bound.
     fileprivate var wholeMilliseconds: Int { max(1, Int(self / .milliseconds(1))) }
 }

@@ -1,26 +1,30 @@
 import CCurl
 
-/// One call to a service of AWS or of the machine: small, whole in memory, never on the data path.
+/// One request to a service of AWS or of the machine: small, whole in memory, never on the data path.
 package struct HTTPClientRequest: Sendable {
-    /// What is called, for people: `ecr:GetAuthorizationToken`, `instance metadata token`.
+    /// The call's name in errors and logs: `ecr:GetAuthorizationToken`, `instance metadata token`.
     package var name: String
+    /// As on the request line, in upper case.
     package var method: String
+    /// The scheme decides on TLS.
     package var url: HTTPClientURL
     /// Sent besides `Host`, `Content-Length` and `User-Agent`.
     package var fields: [(name: String, value: String)]
+    /// nil: no body and no `Content-Length`.
     package var body: [UInt8]?
-    /// To a connection with its TLS handshake.
+    /// Until the connection is made, with its TLS handshake.
     package var connectTimeout = Duration.seconds(5)
-    /// From the start to the last byte of the answer, the connection included.
+    /// From the start to the last byte of the response, connecting included.
     package var timeout = Duration.seconds(15)
     /// `host:port` to dial instead; `Host`, SNI and the certificate's name stay those of the URL.
     package var dial: String?
-    /// Through `HTTPS_PROXY` and `HTTP_PROXY`, as libcurl reads them, and around `NO_PROXY`. Never for addresses of the machine itself, and
-    /// not where `dial` says where to.
+    /// Uses `HTTPS_PROXY` and `HTTP_PROXY`, as libcurl reads them, but not for hosts in `NO_PROXY`, nor with `dial`. To be false for addresses of the
+    /// machine itself.
     package var mayUseProxy = true
-    /// The answer tells whose certificate was seen.
+    /// Asks for the server's certificate in the response.
     package var wantsCertificate = false
 
+    /// The other properties have the defaults above.
     package init(
         _ name: String, method: String = "GET", url: HTTPClientURL, fields: [(name: String, value: String)] = [],
         body: [UInt8]? = nil
@@ -33,20 +37,25 @@ package struct HTTPClientRequest: Sendable {
     }
 }
 
-/// An answer of any status; redirects are answers too, they are never followed.
+/// A response of any status. Redirects are never followed, and are responses like others.
 package struct HTTPClientResponse: Sendable {
-    package static let bodyLimit = 1 << 20  // bytes; a page of 1,000 repositories, the largest answer asked for, is near 600 KB
-    static let fieldsLimit = 64 << 10  // bytes of the head; AWS sends 1 to 2 KB
+    /// Bytes of a body. The largest response asked for, a page of 1,000 repositories, has about 600 KB.
+    package static let maxBody = 1 << 20
+    /// Bytes of a head. AWS sends 1 to 2 KB.
+    static let maxHead = 64 << 10
 
+    /// 100...599.
     package var status: Int
     /// Names in lower case, in the order received.
     package var fields: [(name: String, value: String)]
+    /// Whole, at most `maxBody` bytes.
     package var body: [UInt8]
-    /// The address that was dialled, or the proxy's: `127.0.0.1:4566`.
+    /// The address connected to, or the proxy's: `127.0.0.1:4566`.
     package var address: String
-    /// Of a call that `wantsCertificate`: `CN = x, issued by CN = y, until Jan  1 00:00:00 2027 GMT`.
+    /// For a request with `wantsCertificate`: `CN = x, issued by CN = y, until Jan  1 00:00:00 2027 GMT`.
     package var certificate: String?
 
+    /// Without a certificate.
     package init(status: Int, fields: [(name: String, value: String)], body: [UInt8], address: String) {
         self.status = status
         self.fields = fields
@@ -54,10 +63,10 @@ package struct HTTPClientResponse: Sendable {
         self.address = address
     }
 
-    /// The first field of that (lower-case) name.
+    /// The first value of a field; the name in lower case. nil: absent.
     package subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
 
-    /// The peer's clock, in seconds since 1970, when it told it.
+    /// The server's clock by its `Date`, in seconds since 1970; nil without a valid one.
     package var date: Int? {
         guard let text = self["date"] else { return nil }
         let seconds = curl_getdate(text, nil)
@@ -65,20 +74,23 @@ package struct HTTPClientResponse: Sendable {
     }
 }
 
-/// Why a call brought no answer. Holds no query, no field and no body: fit for a log.
+/// Why a request got no response. Holds no query, field or body, so it may be logged.
 package struct HTTPClientError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Where it failed.
     package enum Kind: String, Sendable {
         case resolve, connect, tls, timeout, tooLarge, cancelled, other
     }
 
+    /// Where the request failed.
     package var kind: Kind
     /// `HTTPClientRequest.name`.
     package var call: String
-    /// With the port where it is not the scheme's.
+    /// With the port where it is not the scheme's default.
     package var host: String
-    /// libcurl's own words, or ours where it has none.
+    /// libcurl's message, or ours where it has none.
     package var detail: String
 
+    /// For failures that libcurl does not know, and for tests.
     package init(kind: Kind, call: String, host: String, detail: String) {
         self.kind = kind
         self.call = call
@@ -86,9 +98,10 @@ package struct HTTPClientError: Error, Sendable, Equatable, CustomStringConverti
         self.detail = detail
     }
 
+    /// `ecr:GetAuthorizationToken at api.ecr.eu-west-1.amazonaws.com: Could not resolve host`.
     package var description: String { "\(call) at \(host): \(detail)" }
 
-    /// Worth another try: nothing says that the next one meets the same end.
+    /// Another attempt may succeed.
     package var isTransient: Bool {
         switch kind {
         case .resolve, .connect, .timeout, .other: true
@@ -97,16 +110,19 @@ package struct HTTPClientError: Error, Sendable, Equatable, CustomStringConverti
     }
 }
 
-/// Whose certificates a call believes.
+/// The certificate authorities that a request trusts.
 package struct HTTPClientTrust: Sendable, Hashable {
+    /// The system's store alone.
     package static let system = HTTPClientTrust()
-    static let fileLimit = 4 << 20  // bytes; the system's whole bundle is about 220 KB
+    /// Bytes of a file. The system's whole bundle has about 220 KB.
+    static let maxFile = 4 << 20
 
-    /// The system's store. False with `AWS_CA_BUNDLE`, which stands in its place for every SDK.
+    /// Trusts the system's store. False with `AWS_CA_BUNDLE`, which replaces it in every SDK.
     package var includesSystem: Bool
-    /// PEM files. Read anew for each call, so a renewed one needs no restart.
+    /// Paths of PEM files. Read again for each request, so a renewed one needs no restart.
     package var files: [String]
 
+    /// The system's store unless told otherwise.
     package init(includesSystem: Bool = true, files: [String] = []) {
         self.includesSystem = includesSystem
         self.files = files

@@ -1,21 +1,26 @@
 import HTTP
 
-/// The address of a call, parsed once: `https://api.ecr.eu-west-1.amazonaws.com/`, `http://[fd00:ec2::254]/latest/api/token`.
+/// The URL of a request, parsed once: `https://api.ecr.eu-west-1.amazonaws.com/`, `http://[fd00:ec2::254]/latest/api/token`.
 package struct HTTPClientURL: Sendable, Hashable, CustomStringConvertible {
+    /// No other scheme is supported.
     package enum Scheme: String, Sendable, Hashable {
         case http, https
+        /// The default port.
         package var port: Int { self == .http ? 80 : 443 }
     }
 
+    /// Decides on TLS.
     package var scheme: Scheme
-    /// Lower case, without a trailing dot; an IPv6 address in its brackets.
+    /// In lower case, without a trailing dot; an IPv6 address in its brackets.
     package var host: String
+    /// Of the URL, or the scheme's default.
     package var port: Int
     /// Starts with `/`; percent-encoded, as it goes on the request line.
     package var path: String
-    /// Encoded, without the `?`. May hold what must not be shown: `description` leaves it out.
+    /// Percent-encoded, without the `?`. May hold secrets: `description` leaves it out.
     package var query: String?
 
+    /// From parts that are known to be valid.
     package init(scheme: Scheme, host: String, port: Int? = nil, path: String = "/", query: String? = nil) {
         self.scheme = scheme
         self.host = HostName.normalized(host)
@@ -24,7 +29,8 @@ package struct HTTPClientURL: Sendable, Hashable, CustomStringConvertible {
         self.query = query
     }
 
-    /// Nil for anything but `http` or `https`, a host, an optional port and path: no user, no fragment, no blanks.
+    /// Accepts `http` or `https`, a host, and optionally a port, a path and a query. nil for anything else, also with user information, a fragment or
+    /// blanks.
     package init?(_ text: String) {
         guard let colon = text.range(of: "://"), let scheme = Scheme(rawValue: text[..<colon.lowerBound].lowercased()) else {
             return nil
@@ -55,13 +61,14 @@ package struct HTTPClientURL: Sendable, Hashable, CustomStringConvertible {
             && host.allSatisfy { ($0.isASCII && ($0.isLetter || $0.isNumber)) || $0 == "." || $0 == "-" || $0 == "_" }
     }
 
-    /// What the `Host` field says, and a signature covers: the port only where it is not the scheme's.
+    /// The value of the `Host` field, which a signature covers: with the port only where it is not the scheme's default.
     package var hostField: String { port == scheme.port ? host : "\(host):\(port)" }
 
-    /// Without the query.
+    /// The URL without its query.
     package var description: String { "\(scheme)://\(hostField)\(path)" }
 
-    var whole: String { description + (query.map { "?" + $0 } ?? "") }
+    /// The URL with its query.
+    var absoluteString: String { description + (query.map { "?" + $0 } ?? "") }
 }
 
 extension StringProtocol {

@@ -1,4 +1,4 @@
-"""containerd's ctr, with a containerd of its own."""
+"""containerd's ctr, with its own containerd."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
         self.program.stop()
 
     def _hosts(self, host: str, url: str, ca: Path | None) -> Path:
-        """A hosts directory: where a host is reached, and the authority to trust there."""
+        """A hosts directory: the address of a host, and the authority to trust there."""
         hosts = self.directory / "hosts"
         (hosts / host).mkdir(parents=True, exist_ok=True)
         trust = f'  ca = "{ca}"\n' if ca else ""
@@ -48,7 +48,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
         return hosts
 
     def _registry_options(self, login: Login) -> list[Word]:
-        """ctr has no login: it takes the credentials on each command."""
+        """ctr has no login; every command takes the credentials."""
         options: list[Word] = ["--user", f"{login.username}:{login.password}"]
         if not login.address.tls:
             return [*options, "--plain-http"]
@@ -79,7 +79,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
     pull_index = pull
 
     def pull_mirrored(self, mirror: Login, name: str) -> str:
-        """By docker.io's own name; containerd tells the mirror which registry it means."""
+        """By its name on docker.io; containerd tells the mirror which registry it means."""
         return self._pull(f"docker.io/{name}", "--hosts-dir", self._hosts("docker.io", mirror.address.url, mirror.address.ca))
 
     def _pull(self, reference: str, *options: Word) -> str:

@@ -1,4 +1,4 @@
-"""skopeo, and podman and buildah, which share its libraries and most of their options."""
+"""skopeo, and podman and buildah, which share its libraries and most of its options."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from harness.processes import Word, only_group, require, require_root, run
 
 
 def tls_options(login: Login, trust: Path, prefix: str = "") -> list[Word]:
-    """skopeo's copy has the options once for each side, with a prefix."""
+    """skopeo copy takes each option once for each side, with a prefix."""
     verify = "true" if login.address.tls else "false"
     return [f"--{prefix}tls-verify={verify}", f"--{prefix}cert-dir", trust]
 
 
 def write_mirror(path: Path, mirror: Login) -> None:
-    """registries.conf: docker.io by way of the mirror."""
+    """registries.conf: docker.io through the mirror."""
     path.write_text(
         f'[[registry]]\nlocation = "docker.io"\n[[registry.mirror]]\nlocation = "{mirror.address.authority}"\n'
         f"insecure = {'false' if mirror.address.tls else 'true'}\n"
@@ -27,7 +27,7 @@ def write_mirror(path: Path, mirror: Login) -> None:
 
 
 class Skopeo:
-    """Copies between a layout and the registry; its store is the layout, so every byte can be compared."""
+    """Copies between a layout and the registry. Its store is the layout, so every byte can be compared."""
 
     def __init__(self, directory: Path) -> None:
         require("skopeo")
@@ -98,7 +98,7 @@ class Skopeo:
         self.call("delete", *self._tls(login), self._remote(login, name))
 
     def sync(self, login: Login, repository: str) -> list[str]:
-        """All tags of a repository into a directory; what it finds there."""
+        """Copies all tags of a repository into a directory; returns the tags found there."""
         target = self.directory / "synced"
         try:
             source = f"{login.address.authority}/{repository}"
@@ -109,7 +109,7 @@ class Skopeo:
 
 
 class PodmanLike:
-    """podman or buildah, with a store of its own under the directory."""
+    """podman or buildah, with its own store under the directory."""
 
     def __init__(self, program: str, directory: Path) -> None:
         require(program)
@@ -118,7 +118,7 @@ class PodmanLike:
         self.directory = directory
         self.registries = directory / "registries.conf"
         self.environment = os.environ | {
-            # Its own registries and policy, whatever the machine has or lacks.
+            # Its own registries and policy, independent of the machine's.
             "CONTAINERS_REGISTRIES_CONF": str(self.registries),
             "REGISTRY_AUTH_FILE": str(directory / "auth.json"),
         }
@@ -160,7 +160,7 @@ class PodmanLike:
         return digest_file.read_text().strip()
 
     def push_index(self, login: Login, name: str, layout: Path) -> str:
-        """A manifest list of the client's own making, of the one platform that a layout is pulled as."""
+        """A manifest list made by the client, for the one platform that a layout is pulled as."""
         local = self.call("pull", "--quiet", *self.policy, f"oci:{layout}:{TAG}").split()[-1]
         self.call("manifest", "create", "berth-index")
         self.call("manifest", "add", "berth-index", f"containers-storage:{local}")
@@ -201,7 +201,7 @@ class Podman(PodmanLike):
 
     @property
     def index_policy(self) -> list[Word]:
-        return []  # its `manifest push` knows none
+        return []  # `buildah manifest push` has no such option
 
     def list_tags(self, login: Login, repository: str) -> list[str]:
         reference = f"{login.address.authority}/{repository}"

@@ -1,4 +1,4 @@
-"""The docker engine, with a data root, a socket and a client configuration of its own, and no network of its own."""
+"""The docker engine, with its own data root, socket and client configuration, and without a network of its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Docker:
         self.environment = os.environ | {
             "DOCKER_HOST": f"unix://{self.socket}",
             "DOCKER_CONFIG": str(directory / "client"),
-            "DOCKER_BUILDKIT": "0",  # the builder within the engine; the other is a program of its own
+            "DOCKER_BUILDKIT": "0",  # the builder inside the engine; BuildKit's is a separate program
             "HOME": str(directory),
         }
         argv: list[Word] = [
@@ -54,7 +54,7 @@ class Docker:
 
     def stop(self) -> None:
         self.program.stop()
-        # What a killed engine leaves mounted would keep the directory from being removed.
+        # Mounts that a killed engine leaves would prevent the removal of the directory.
         for mount in re.findall(rf" ({re.escape(str(self.directory))}\S*) ", Path("/proc/mounts").read_text()):
             attempt("umount", "-l", mount)
 
@@ -62,7 +62,7 @@ class Docker:
         self.configuration.write_text(json.dumps({"registry-mirrors": mirrors}))
 
     def build(self, tag: str, layers: tuple[int, ...] = LAYERS) -> None:
-        """An image of several layers from nothing."""
+        """An image of several layers, from scratch."""
         source = self.directory / "source"
         source.mkdir(exist_ok=True)
         lines = ["FROM scratch"]
@@ -88,13 +88,13 @@ class Docker:
         return only_group(r"Digest: (sha256:[0-9a-f]{64})", self.call("pull", reference))
 
     def image_id(self, reference: str) -> str:
-        """The digest of the image's configuration, which names every layer's content."""
+        """The digest of the image's configuration, which contains the digests of all layers."""
         return self.call("image", "inspect", "--format", "{{.Id}}", reference).strip()
 
-    # As one of the clients.
+    # The methods of a client.
 
     def push(self, login: Login, name: str, layout: Path) -> str:
-        """An image that the engine builds: it reads no layout."""
+        """An image built by the engine, which cannot read a layout."""
         reference = f"{login.address.authority}/{name}"
         self.build(reference, SMALL_LAYERS)
         try:
@@ -124,7 +124,7 @@ class Docker:
             self.program.process.send_signal(signal.SIGHUP)
 
     def inspect(self, login: Login, name: str) -> str:
-        """By the command line alone, which asks the registry itself."""
+        """With the command line alone, which contacts the registry itself."""
         reference = f"{login.address.authority}/{name}"
         insecure = [] if login.address.tls else ["--insecure"]
         return json.loads(self.call("manifest", "inspect", "--verbose", *insecure, reference))["Descriptor"]["digest"]

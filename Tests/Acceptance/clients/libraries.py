@@ -1,4 +1,4 @@
-"""Two libraries of PyPI that programs speak to registries with: `docker`, by way of an engine, and `oras`."""
+"""Two Python libraries for registries: `docker`, which uses an engine, and `oras`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class DockerLibrary:
 
 
 class Oras:
-    """Artifacts: files under a manifest, which may refer to another one."""
+    """Artifacts: files under a manifest, which can refer to another manifest."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -75,7 +75,7 @@ class Oras:
         return client
 
     def log_in(self, login: Login) -> None:
-        """It writes what docker's command line would, and asks nobody."""
+        """Writes the same file as docker login, and contacts nobody."""
         kept = self.directory / "config.json"
         kept.unlink(missing_ok=True)
         self._client(login).login(
@@ -85,11 +85,11 @@ class Oras:
     def _push(self, login: Login, name: str, subject: oras.oci.Subject | None = None, chunked: bool = False) -> str:
         content = self.directory / "artifact.bin"
         content.write_bytes(os.urandom(11 << 20 if chunked else 100_000))
-        answer = self._client(login).push(
+        response = self._client(login).push(
             target=f"{login.address.authority}/{name}", files=[f"{content}:application/vnd.example.data"], subject=subject,
             disable_path_validation=True, do_chunked=chunked, chunk_size=5 << 20, quiet=True)
-        assert answer.status_code == 201, answer.text
-        return answer.headers["docker-content-digest"]
+        assert response.status_code == 201, response.text
+        return response.headers["docker-content-digest"]
 
     def push(self, login: Login, name: str, layout: Path) -> str:
         return self._push(login, name)
@@ -102,7 +102,7 @@ class Oras:
         return self._push(login, name, oras.oci.Subject(*subject))
 
     def pull(self, login: Login, name: str) -> str:
-        """The files, whose digests the manifest names; and of the manifest itself what the registry says."""
+        """The files, whose digests are in the manifest; and the registry's digest of the manifest itself."""
         client, reference = self._client(login), f"{login.address.authority}/{name}"
         target = self.directory / "pulled"
         target.mkdir()

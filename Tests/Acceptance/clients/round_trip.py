@@ -1,4 +1,4 @@
-"""What a client is asked to do. Each has the methods that it has a command for; the matrix shows which."""
+"""The operations of a client. Each client class has the methods for which it has a command; the matrix shows which."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TAG = "v1"  # of every image in a layout
 
 @dataclass(frozen=True)
 class Login:
-    """A registry, and the credentials for it."""
+    """A registry with credentials for it."""
 
     address: Address
     username: str
@@ -24,11 +24,11 @@ class Client(Protocol):
     """`name` is a repository with `:tag` or `@digest`."""
 
     def push(self, login: Login, name: str, layout: Path) -> str:
-        """The image of an OCI layout, or one of the client's own making; the digest that the client says it has."""
+        """Pushes the image of an OCI layout, or one that the client makes; returns the digest that the client reports."""
         ...
 
     def pull(self, login: Login, name: str) -> str:
-        """Into an empty store, which is empty again afterwards; the digest that the client finds."""
+        """Pulls into an empty store, and empties it again; returns the digest that the client finds."""
         ...
 
     def stop(self) -> None: ...
@@ -36,20 +36,20 @@ class Client(Protocol):
 
 @runtime_checkable
 class LogsIn(Protocol):
-    """Clients that keep a login; the others take the credentials with each command."""
+    """Clients that store a login; the others take the credentials with each command."""
 
     def log_in(self, login: Login) -> None: ...
 
 
 def round_trip(client: Client, login: Login, name: str, layout: Path) -> tuple[str, str]:
-    """Logs in, pushes and pulls: the digest of what was pushed and of what came back."""
+    """Logs in, pushes and pulls; returns the digests of the pushed and of the pulled image."""
     if isinstance(client, LogsIn):
         client.log_in(login)
     return client.push(login, name, layout), client.pull(login, name)
 
 
 def trust_directory(directory: Path, login: Login) -> Path:
-    """A directory in docker's certs.d form with the authority of the registry's certificate, if it has one."""
+    """A directory in docker's certs.d format with the authority of the registry's certificate, if it has one."""
     directory.mkdir(parents=True, exist_ok=True)
     if login.address.ca:
         (directory / "ca.crt").write_bytes(login.address.ca.read_bytes())

@@ -1,1 +1,1 @@
-"""What the acceptance tests start and talk with; no test is in here."""
+"""The programs and connections that the acceptance tests use; contains no tests."""

@@ -1,4 +1,4 @@
-"""Where a server listens, and how a client is to reach it."""
+"""The address of a server, and how a client connects to it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Address:
 
     @classmethod
     def parse(cls, text: str, ca: Path | None = None) -> Address:
-        """Takes `host:port`, with or without a scheme."""
+        """Parses `host:port`, with or without a scheme."""
         host, _, port = text.split("://")[-1].rstrip("/").rpartition(":")
         return cls(host, int(port), ca)
 
     def accepts(self) -> bool:
-        """Whether a connection can be made right now."""
+        """Whether a connection can be opened now."""
         try:
             socket.create_connection((self.host, self.port), timeout=2).close()
         except OSError:
@@ -41,7 +41,7 @@ class Address:
 
 
 def free_port() -> int:
-    """A port for a program that cannot take port 0. Another may take it first; the program then fails and says so."""
+    """A port for a program that cannot use port 0. If another program takes it first, the program fails and reports it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -1,5 +1,5 @@
-"""STS, single sign-on, container and instance endpoints of one make-believe AWS on one port: whoever asks gets keys that are named
-after what was asked and by whom, so that two programs can be compared by the access key they end with."""
+"""STS, single sign-on, container and instance endpoints of a fake AWS on one port. Each returns keys named after the caller and the request, so that
+two programs can be compared by the access key that they end up with."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Endpoints(BaseHTTPRequestHandler):
             case _: self._text("", 404)
 
     def _service(self) -> str:
-        """The first segment of the path tells who is meant."""
+        """The first segment of the path names the endpoint."""
         return urlsplit(self.path).path.split("/")[1]
 
     def _read(self) -> str:

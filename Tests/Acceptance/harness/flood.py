@@ -1,4 +1,4 @@
-"""Requests without end from processes of their own, for a bounded time, and how many others are served meanwhile."""
+"""Endless requests from separate processes for a limited time, and the rate at which others are served meanwhile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PIECE = 1 << 18
 
 @contextmanager
 def flood(address: Address, request: bytes, connections: int, seconds: float) -> Iterator[None]:
-    """Pipelines `request` on so many connections, without a pause, while the block runs and no longer than `seconds`."""
+    """Pipelines `request` on this many connections without a pause, while the block runs but for at most `seconds`."""
     context = multiprocessing.get_context("fork")
     started, over = context.Event(), context.Event()
     process = context.Process(target=_send, args=(address, request, connections, seconds, started, over), daemon=True)
@@ -46,7 +46,7 @@ def _send(address: Address, request: bytes, connections: int, seconds: float, st
                 _drain(flow)
                 if flow in writable:
                     sent = flow.send(rest[flow])
-                    # What is left of a request goes first: the next piece begins a new one.
+                    # The rest of a partly sent request goes first, then a new one starts.
                     rest[flow] = rest[flow][sent:] or memoryview(piece)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 continue
@@ -74,7 +74,7 @@ def _connect(address: Address) -> socket.socket:
 
 
 def rate(serve: Callable[[], object], seconds: float) -> float:
-    """How often a second `serve` returns, one after the other; one that is still under way at the end counts as what it took."""
+    """How often per second `serve` returns when called in a loop. A call in progress at the end counts with the time that it took."""
     start, served = time.monotonic(), 0
     while time.monotonic() - start < seconds:
         serve()

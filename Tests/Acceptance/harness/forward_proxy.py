@@ -1,4 +1,4 @@
-"""A forward proxy as closed networks have one: CONNECT to names that only it can resolve."""
+"""A forward proxy as in closed networks: CONNECT to names that only the proxy can resolve."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOGIN = "proxy user:p@ss"
 
 
 class ForwardProxy(ThreadingTCPServer):
-    """Before a sandbox, which only it can reach by its names."""
+    """In front of a sandbox, whose names only the proxy can resolve."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""`berth serve` with a configuration of the test's, and what it says of itself in its log."""
+"""`berth serve` with a test's configuration, and its log and metrics."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 from harness.address import Address
 from harness.processes import Program, only_group, run, wait_until
 from harness.tls import Certificate
-from harness.wire import Answer, request
+from harness.wire import Response, request
 
 PASSWORD = "correct horse battery staple"
-# What must never be read in a log, whatever went wrong: presigned query keys beside a value, and authorization fields.
+# Must never be in a log: presigned query keys with a value, and authorization fields.
 SECRET_PATTERNS = (
     r"X-Amz-Signature=[0-9a-f]{8}",
     r"X-Amz-Security-Token=[A-Za-z0-9%]",
@@ -28,7 +28,7 @@ EVERYTHING = [{"repositories": ["**"], "actions": ["pull", "push", "delete", "li
 
 
 def password_hash(password: str) -> str:
-    """A SHA-512 crypt hash by openssl, so that Berth's own hashing is not what its verification is tested with."""
+    """A SHA-512 crypt hash made by openssl, so that Berth's verification is not tested with Berth's own hashes."""
     return run("openssl", "passwd", "-6", "-stdin", input=password + "\n").strip()
 
 
@@ -41,14 +41,14 @@ def user(name: str, *repositories: str, actions: tuple[str, ...] = ("pull", "pus
 
 
 def clean_environment(extra: dict[str, str]) -> dict[str, str]:
-    """The caller's environment without what would steer Berth or an AWS client."""
+    """The caller's environment without variables that affect Berth or an AWS client."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BERTH_"))}
     kept["AWS_EC2_METADATA_DISABLED"] = "true"
     return kept | extra
 
 
 class Gateway:
-    """A running `berth serve`, listening on loopback ports of the system's choice."""
+    """A running `berth serve`, listening on free loopback ports."""
 
     username = "ci"
     password = PASSWORD
@@ -63,7 +63,7 @@ class Gateway:
         ca: Path | None = None,
         listeners: list[dict[str, Any]] | None = None,
     ) -> None:
-        """`configuration` names upstreams and what else the test is about; listeners, admin, users and log have defaults."""
+        """`configuration` has the upstreams and what else the test needs; listeners, admin, users and log have defaults."""
         directory.mkdir(parents=True, exist_ok=True)
         self.ca = ca
         listeners = listeners or default_listeners(certificate)
@@ -107,7 +107,7 @@ class Gateway:
     def admin(self) -> Address:
         return self.addresses["admin", False]
 
-    # What it says.
+    # Log and metrics.
 
     def log_lines(self) -> Iterator[dict[str, Any]]:
         for line in self.program.err.splitlines():
@@ -117,26 +117,26 @@ class Gateway:
                 except json.JSONDecodeError:
                     pass  # the last line, half written
 
-    def access_line(self, answer: Answer) -> dict[str, Any]:
-        """The one access line of an exchange, found by the request id that its answer carries."""
-        assert answer.request_id, f"no Berth-Request-Id in {answer.fields}"
+    def access_line(self, response: Response) -> dict[str, Any]:
+        """The access line of an exchange, found by the request id in its response."""
+        assert response.request_id, f"no Berth-Request-Id in {response.fields}"
 
         def lines() -> list[dict[str, Any]]:
-            return [line for line in self.log_lines() if answer.request_id in line.values()]
+            return [line for line in self.log_lines() if response.request_id in line.values()]
 
-        found = wait_until(lines, f"an access line of {answer.request_id}", 5)
+        found = wait_until(lines, f"an access line of {response.request_id}", 5)
         accesses = [line for line in found if "status" in line]
         assert len(accesses) == 1, found
         return accesses[0]
 
-    def ready(self) -> Answer:
+    def ready(self) -> Response:
         return request(self.admin, "GET", "/readyz")
 
     def wait_until_ready(self) -> None:
         wait_until(lambda: self.ready().status == 200, "readyz")
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples that have these labels."""
+        """The sum of a metric's samples with these labels."""
         total = 0.0
         for line in request(self.admin, "GET", "/metrics").body.decode().splitlines():
             match = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
@@ -145,11 +145,11 @@ class Gateway:
         return total
 
     def resident_kib(self, key: str = "VmRSS") -> int:
-        """VmRSS: resident now; VmHWM: the most there ever was."""
+        """VmRSS: resident now; VmHWM: the maximum so far."""
         status = Path(f"/proc/{self.program.pid}/status").read_text()
         return int(only_group(rf"{key}:\s+(\d+) kB", status))
 
-    # Its end.
+    # The end.
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         status = self.program.stop(number)
@@ -166,7 +166,7 @@ class Gateway:
 
 
 def default_listeners(certificate: Certificate | None) -> list[dict[str, Any]]:
-    """A plain listener, and a TLS one where there is a certificate."""
+    """A plain listener, and a TLS listener if there is a certificate."""
     listeners: list[dict[str, Any]] = [{"address": "127.0.0.1:0"}]
     if certificate:
         tls = {"certificate": str(certificate.certificate), "private_key": str(certificate.key)}

@@ -1,4 +1,4 @@
-"""Images made of random bytes: as an OCI layout for the clients that read one, and as blobs and a manifest for tests by hand."""
+"""Images of random bytes: as an OCI layout for clients that read one, and as blobs and a manifest for tests that upload by hand."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 MIB = 1 << 20
-# One layer of a few bytes, two of some size, one larger than any buffer on the way.
+# One layer of a few bytes, two of medium size, one larger than any buffer on the way.
 LAYER_SIZES = (200, MIB, 6 * MIB, 30 * MIB)
 
-ARCHITECTURE = {"aarch64": "arm64"}.get(platform.machine(), "amd64")  # in the words of an image
+ARCHITECTURE = {"aarch64": "arm64"}.get(platform.machine(), "amd64")  # the architecture as images name it
 
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -64,7 +64,7 @@ def manifest_for(config: bytes, layers: tuple[bytes, ...]) -> bytes:
 
 
 def blob_image(*blobs: bytes) -> Image:
-    """A manifest over arbitrary bytes; good for a registry, not for running."""
+    """A manifest over arbitrary bytes: enough for a registry, not runnable."""
     config = encode(
         {"architecture": ARCHITECTURE, "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}, "nonce": os.urandom(8).hex()}
     )
@@ -72,7 +72,7 @@ def blob_image(*blobs: bytes) -> Image:
 
 
 def layer(size: int, number: int) -> tuple[bytes, str]:
-    """A gzipped tar with one random file, and the digest of the tar within."""
+    """A gzipped tar with one random file, and the digest of the uncompressed tar."""
     tar_bytes = io.BytesIO()
     with tarfile.open(fileobj=tar_bytes, mode="w") as tar:
         entry = tarfile.TarInfo(f"layer-{number}")
@@ -82,7 +82,7 @@ def layer(size: int, number: int) -> tuple[bytes, str]:
 
 
 def runnable_image(sizes: tuple[int, ...] = LAYER_SIZES) -> Image:
-    """An image that any client can unpack."""
+    """An image that every client can unpack."""
     made = [layer(size, number) for number, size in enumerate(sizes)]
     config = encode(
         {
@@ -97,7 +97,7 @@ def runnable_image(sizes: tuple[int, ...] = LAYER_SIZES) -> Image:
 
 
 def write_layout(image: Image, directory: Path, tag: str = "v1") -> Path:
-    """The image as an OCI layout directory."""
+    """Writes the image as an OCI layout directory."""
     blobs = directory / "blobs" / "sha256"
     blobs.mkdir(parents=True)
     for data in (*image.blobs, image.manifest):
@@ -110,5 +110,5 @@ def write_layout(image: Image, directory: Path, tag: str = "v1") -> Path:
 
 
 def layout_digests(directory: Path) -> dict[str, str]:
-    """What a layout holds: the name of each blob, and the digest its bytes really have."""
+    """The blobs of a layout: each name, and the digest of its bytes."""
     return {blob.name: digest_of(blob.read_bytes()) for blob in (directory / "blobs" / "sha256").iterdir()}

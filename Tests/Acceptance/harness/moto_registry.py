@@ -1,7 +1,7 @@
-"""An upstream that nobody here wrote: moto's server as ECR's API, Debian's docker-registry over TLS as its data plane.
+"""An upstream written independently of Berth: moto's server as the ECR API, Debian's docker-registry over TLS as the registry.
 
-Moto checks signatures once it has been asked INITIAL_NO_AUTH_ACTION_COUNT things, which are spent on making a user and its key.
-Its token never changes and its `expiresAt` lies in 2015.
+moto checks signatures after INITIAL_NO_AUTH_ACTION_COUNT calls, which create a user and its key. Its token never changes, and its `expiresAt` is in
+2015.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from harness.tls import Authority
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 REGISTRY_HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
-TOKEN_PASSWORD = f"{ACCOUNT}-auth-token"  # what moto's token says after `AWS:`
+TOKEN_PASSWORD = f"{ACCOUNT}-auth-token"  # the password in moto's token
 UNCHECKED_ACTIONS = 3  # create a user, allow it everything, give it a key
 
 
@@ -74,7 +74,7 @@ http:
 auth: {{htpasswd: {{realm: docker-registry, path: {passwords}}}}}
 """
         )
-        # Debian's program is told to log to the journal by nothing but its unit, so here it logs to the file.
+        # Only its systemd unit makes Debian's program log to the journal; here it logs to the file.
         program = Program("docker-registry", ["docker-registry", "serve", configuration], directory, {"PATH": os.environ["PATH"]})
         program.wait_ready(address.accepts)
         return program, address
@@ -90,7 +90,7 @@ auth: {{htpasswd: {{realm: docker-registry, path: {passwords}}}}}
 
     @property
     def upstream(self) -> dict[str, Any]:
-        """Keys of a Berth configuration that reach this registry."""
+        """The keys of a Berth configuration that reach this registry."""
         return {
             "upstreams": [{"name": "main", "registry": REGISTRY_HOST, "credentials": {"source": "environment"}}],
             "connect_to": {f"{REGISTRY_HOST}:443": self.address.authority},
@@ -98,11 +98,11 @@ auth: {{htpasswd: {{realm: docker-registry, path: {passwords}}}}}
         }
 
     def create_repositories(self, *names: str) -> None:
-        """docker-registry needs none."""
+        """docker-registry creates repositories by itself."""
 
     def _calls(self) -> int:
         return len(re.findall(r'"POST / HTTP/1\.1"', self.moto.err))
 
     def tokens_fetched(self) -> int:
-        """The calls of ECR's API that moto has logged; GetAuthorizationToken is the only one a gateway makes on its own."""
+        """The ECR API calls in moto's log. GetAuthorizationToken is the only one that a gateway makes on its own."""
         return self._calls() - self.calls_while_starting

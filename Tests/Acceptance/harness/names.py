@@ -1,4 +1,4 @@
-"""A name server of a test's, and a gateway's own view of /etc/resolv.conf."""
+"""A DNS server of a test, and a gateway's own /etc/resolv.conf."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class NameServer:
-    """Answers every question for an A record with `address`, good for `life` seconds, and all others with none."""
+    """Answers every A query with `address` and a TTL of `life` seconds, and all other queries with no records."""
 
     def __init__(self, address: str, life: int) -> None:
         self.address, self.life = address, life
@@ -20,7 +20,7 @@ class NameServer:
 
     @property
     def line(self) -> str:
-        """For a resolv.conf; evdns takes a port there."""
+        """A line for a resolv.conf; evdns accepts a port there."""
         return f"nameserver 127.0.0.1:{self.socket.getsockname()[1]}\n"
 
     def _serve(self) -> None:
@@ -41,7 +41,7 @@ class NameServer:
 
 
 def with_resolver(berth: Path, directory: Path, resolver: str) -> tuple[Path, Path]:
-    """The program in a mount namespace of its own, where `resolv.conf` is the test's file: both."""
+    """The program in its own mount namespace, where /etc/resolv.conf is the test's file: both."""
     file, program = directory / "resolv.conf", directory / "berth"
     file.write_text(resolver)
     program.write_text(

@@ -1,4 +1,4 @@
-"""Programs started for a test: bounded, logged to a file, and ended by their own process id."""
+"""Programs started for a test: with time limits, output in files, and ended by their process id."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Word = str | Path  # of a command line
 
 
 def require(*programs: str) -> None:
-    """Skips the test where a program it drives is not installed."""
+    """Skips the test if a program that it needs is not installed."""
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
@@ -38,7 +38,7 @@ def require_root() -> None:
 
 
 def wait_until(probe: Callable[[], Found | None], what: str, seconds: float = START_SECONDS) -> Found:
-    """Polls until the probe answers something true, and returns that."""
+    """Polls until the probe returns a true value, and returns that."""
     deadline = time.monotonic() + seconds
     while True:
         if found := probe():
@@ -49,7 +49,7 @@ def wait_until(probe: Callable[[], Found | None], what: str, seconds: float = ST
 
 
 def run(*argv: Word, input: str | None = None, env: dict[str, str] | None = None, timeout: float = COMMAND_SECONDS) -> str:
-    """Runs a command that must succeed; its standard output. What it said is in the failure."""
+    """Runs a command that must succeed; returns its standard output. A failure shows all output."""
     done = attempt(*argv, input=input, env=env, timeout=timeout)
     if done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, argv))}\nexit {done.returncode}\n{done.stdout}{done.stderr}")
@@ -65,19 +65,19 @@ def attempt(
 
 
 def only_group(pattern: str, text: str) -> str:
-    """The group of the pattern where it first occurs; a failure that shows the text where it does not."""
+    """The pattern's group at its first match. Fails with the whole text if there is none."""
     match = re.search(pattern, text)
     assert match, f"no {pattern} in: {text}"
     return match[1]
 
 
 def _die_with_parent() -> None:
-    # A test run that is killed must leave no servers behind.
+    # If the test run is killed, its servers must end too.
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Program:
-    """A server under test or beside it. Its output goes to DIRECTORY/NAME.out and .err."""
+    """A server under test, or one that the test needs. Its output goes to DIRECTORY/NAME.out and .err."""
 
     def __init__(self, name: str, argv: Sequence[Word], directory: Path, env: dict[str, str] | None = None) -> None:
         self.name = name
@@ -101,7 +101,7 @@ class Program:
         return self.err_path.read_text(errors="replace")
 
     def wait_ready(self, probe: Callable[[], Found | None], seconds: float = START_SECONDS) -> Found:
-        """Polls until the program is ready; fails at once, with its output, when it ends before."""
+        """Polls until the program is ready; if it ends before, fails at once with its output."""
 
         def alive_probe() -> Found | None:
             if self.process.poll() is not None:
@@ -118,7 +118,7 @@ class Program:
         return self.process.wait(seconds)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = STOP_SECONDS) -> int:
-        """Ends it and returns its exit status; one that does not end is killed, which shows as -9."""
+        """Ends the program and returns its exit status. If it does not end, it is killed and the status is -9."""
         if self.process.poll() is None:
             self.process.send_signal(number)
             try:

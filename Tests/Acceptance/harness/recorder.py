@@ -1,7 +1,7 @@
-"""A TLS upstream that reads as strictly as the RFCs allow and keeps every request: what a gateway lets through shows here.
+"""A TLS upstream that parses as strictly as the RFCs allow and records every request, so that everything a gateway lets through shows.
 
-Registry and blob storage in one: it answers as a registry that has everything. Each response carries the number of the request that it
-belongs to, so that a response that went to another request shows too.
+It is registry and blob storage in one, and responds like a registry that has everything. Each response carries the number of its request, so that a
+response to another request shows too.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[!-~\x80-\xff
 LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 CHUNK_SIZE = re.compile(rb"[0-9a-f]{1,8}")
 SEEN = "x-seen"
-EARLY = "-early"  # a target that ends so is answered before its body is read, which then is no request that was taken
+EARLY = "-early"  # a target with this suffix gets a response before its body is read, and does not count as received
 
 
 class Violation(Exception):
-    """Bytes that are no request, or that two readers could take for different ones."""
+    """Bytes that are not a request, or that two parsers could read differently."""
 
 
 class Ended(Exception):
@@ -36,7 +36,7 @@ class Ended(Exception):
 
 @dataclass(frozen=True)
 class Seen:
-    """A whole request, as it came."""
+    """A whole request, as received."""
 
     number: int
     method: str
@@ -59,7 +59,7 @@ def response(seen: Seen, status: str = "200 OK", *fields: str, body: bytes = b""
 
 
 def registry(seen: Seen) -> bytes:
-    """As a registry that has whatever is asked for; a manifest is the target that it was asked by."""
+    """The response of a registry that has everything; a manifest's content is its request's target."""
     path = seen.target.partition("?")[0]
     repository, _, kind = path.removeprefix("/v2/").rpartition("/blobs/")
     if path == "/v2/":
@@ -93,7 +93,7 @@ class Recorder:
         self._count = 0
         self._taken: list[Seen] = []
         self.violations: list[str] = []
-        self.unfinished: list[str] = []  # first lines of requests whose connection ended before they did
+        self.unfinished: list[str] = []  # first lines of requests whose connection ended before they were complete
         self.received = 0  # bytes inside TLS
         self.sent = 0
         self._connections: set[socket.socket] = set()
@@ -104,7 +104,7 @@ class Recorder:
         self._thread.start()
 
     def take(self) -> list[Seen]:
-        """The whole requests since the last call."""
+        """The complete requests since the last call."""
         with self._lock:
             taken, self._taken = self._taken, []
         return taken
@@ -115,7 +115,7 @@ class Recorder:
         self._listener.close()
         with self._lock:
             for connection in self._connections:
-                with suppress(OSError):  # its peer may have gone
+                with suppress(OSError):  # the peer may have disconnected
                     connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
@@ -135,7 +135,7 @@ class Recorder:
             self._connections.add(raw)
         stream = raw
         try:
-            # Shaken by hand, so that `raw` stays the socket that `stop` ends.
+            # An explicit handshake, so that `raw` stays the socket that `stop` shuts down.
             with self._context.wrap_socket(raw.dup(), server_side=True) as stream:
                 _Conversation(self, stream).run()
         except OSError:
@@ -159,12 +159,12 @@ class Recorder:
 
 
 class _Conversation:
-    """One connection: requests out of its bytes, strictly, and a response to each."""
+    """One connection: parses requests strictly, and responds to each."""
 
     def __init__(self, recorder: Recorder, stream: ssl.SSLSocket) -> None:
         self.recorder, self.stream = recorder, stream
         self.buffer = b""
-        self.begun = b""  # of the request that is being read
+        self.begun = b""  # of the current request
 
     def run(self) -> None:
         try:

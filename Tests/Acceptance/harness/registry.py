@@ -1,4 +1,4 @@
-"""A registry client in the words of the distribution spec, strict about what Berth may answer."""
+"""A registry client that uses the distribution spec's terms and is strict about Berth's responses."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from urllib.parse import urlsplit
 
 from harness.address import Address
 from harness.images import MANIFEST_TYPE, Image, digest_of
-from harness.wire import Answer, Connection, basic
+from harness.wire import Response, Connection, basic
 
 
 class Unexpected(AssertionError):
-    """An answer that a client could not go on with."""
+    """A response that a client could not continue after."""
 
-    def __init__(self, doing: str, answer: Answer) -> None:
-        super().__init__(f"{doing}: {answer.status} {answer.fields} {answer.body[:500]!r}")
-        self.answer = answer
+    def __init__(self, doing: str, response: Response) -> None:
+        super().__init__(f"{doing}: {response.status} {response.fields} {response.body[:500]!r}")
+        self.response = response
 
 
 class RegistryClient:
@@ -35,18 +35,18 @@ class RegistryClient:
 
     def expect(
         self, statuses: tuple[int, ...], method: str, target: str, fields: dict[str, str] | None = None, body: bytes | None = None
-    ) -> Answer:
-        answer = self.connection.request(method, target, fields, body, self.authorization)
-        if answer.status not in statuses:
-            raise Unexpected(f"{method} {target}", answer)
-        return answer
+    ) -> Response:
+        response = self.connection.request(method, target, fields, body, self.authorization)
+        if response.status not in statuses:
+            raise Unexpected(f"{method} {target}", response)
+        return response
 
-    def location(self, answer: Answer) -> str:
-        """The target that a Location means; one that leaves the address the client uses would leave Berth."""
-        parts = urlsplit(answer.fields["location"])
+    def location(self, response: Response) -> str:
+        """The target in a Location. Fails if it leaves the address of Berth."""
+        parts = urlsplit(response.fields["location"])
         if parts.netloc:
             wanted = (self.address.url.split("://")[0], self.address.authority)
-            assert (parts.scheme, parts.netloc) == wanted, f"Location {answer.fields['location']} leaves {self.address.url}"
+            assert (parts.scheme, parts.netloc) == wanted, f"Location {response.fields['location']} leaves {self.address.url}"
         return parts.path + (f"?{parts.query}" if parts.query else "")
 
     # Pushing.
@@ -58,38 +58,38 @@ class RegistryClient:
         self.expect((201,), "PUT", with_digest(target, digest), body=b"")
 
     def push_blob(self, repository: str, data: bytes) -> str:
-        """As podman does it: a session, one PATCH, an empty PUT."""
+        """Like podman: a session, one PATCH, an empty PUT."""
         target = self.start_upload(repository)
-        answer = self.expect((201, 202), "PATCH", target, {"Content-Type": "application/octet-stream"}, data)
-        self.finish_upload(self.location(answer), digest_of(data))
+        response = self.expect((201, 202), "PATCH", target, {"Content-Type": "application/octet-stream"}, data)
+        self.finish_upload(self.location(response), digest_of(data))
         return digest_of(data)
 
     def push_chunked(self, repository: str, pieces: Iterable[bytes], digest: hashlib._Hash) -> str:
-        """As docker does it: one PATCH of unknown length. `digest` must have seen every piece once they are sent."""
+        """Like docker: one PATCH of unknown length. `digest` must cover all pieces once they are sent."""
         target = self.start_upload(repository)
         fields = {"Transfer-Encoding": "chunked", "Authorization": self.authorization}
         self.connection.send_head("PATCH", target, fields)
         self.connection.send_chunks(pieces)
-        answer = self.connection.receive()
-        if answer.status not in (201, 202):
-            raise Unexpected(f"PATCH {target}", answer)
+        response = self.connection.receive()
+        if response.status not in (201, 202):
+            raise Unexpected(f"PATCH {target}", response)
         name = "sha256:" + digest.hexdigest()
-        self.finish_upload(self.location(answer), name)
+        self.finish_upload(self.location(response), name)
         return name
 
     def push_sized(self, repository: str, pieces: Iterable[bytes], size: int, digest: str) -> str:
-        """As containerd does it: a session and one PUT of known length and digest."""
+        """Like containerd: a session and one PUT of known length and digest."""
         target = with_digest(self.start_upload(repository), digest)
         fields = {"Content-Length": str(size), "Authorization": self.authorization, "Content-Type": "application/octet-stream"}
         self.connection.send_head("PUT", target, fields)
         for piece in pieces:
             self.connection.send(piece)
-        answer = self.connection.receive()
-        if answer.status != 201:
-            raise Unexpected(f"PUT {target}", answer)
+        response = self.connection.receive()
+        if response.status != 201:
+            raise Unexpected(f"PUT {target}", response)
         return digest
 
-    def push_manifest(self, repository: str, reference: str, manifest: bytes, media_type: str = MANIFEST_TYPE) -> Answer:
+    def push_manifest(self, repository: str, reference: str, manifest: bytes, media_type: str = MANIFEST_TYPE) -> Response:
         return self.expect((201,), "PUT", f"/v2/{repository}/manifests/{reference}", {"Content-Type": media_type}, manifest)
 
     def push_image(self, repository: str, tag: str, image: Image) -> str:
@@ -101,13 +101,13 @@ class RegistryClient:
     # Pulling.
 
     def pull_manifest(self, repository: str, reference: str) -> bytes:
-        answer = self.expect((200,), "GET", f"/v2/{repository}/manifests/{reference}", {"Accept": MANIFEST_TYPE})
-        return answer.body
+        response = self.expect((200,), "GET", f"/v2/{repository}/manifests/{reference}", {"Accept": MANIFEST_TYPE})
+        return response.body
 
     def pull_blob(self, repository: str, digest: str) -> bytes:
-        answer = self.expect((200,), "GET", f"/v2/{repository}/blobs/{digest}")
-        assert digest_of(answer.body) == digest
-        return answer.body
+        response = self.expect((200,), "GET", f"/v2/{repository}/blobs/{digest}")
+        assert digest_of(response.body) == digest
+        return response.body
 
     def pull_image(self, repository: str, tag: str, image: Image) -> None:
         assert self.pull_manifest(repository, tag) == image.manifest

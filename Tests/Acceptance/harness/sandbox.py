@@ -1,4 +1,4 @@
-"""`berth sandbox`: the ECR look-alike, with the switches of its control endpoint."""
+"""`berth sandbox`, the ECR emulator, with the switches of its control endpoint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.processes import Program
 
 
 class Sandbox:
-    """A running sandbox in a directory of its own, which is removed with it."""
+    """A running sandbox in its own directory, which is removed with it."""
 
     def __init__(self, berth: Path, directory: Path, *options: str) -> None:
         self.directory = directory
@@ -33,12 +33,12 @@ class Sandbox:
 
     @property
     def registry_host(self) -> str:
-        """The name that clients of ECR would use."""
+        """The host name that clients of ECR would use."""
         return self.facts["registry_host"]
 
     @property
     def address(self) -> Address:
-        """The registry itself, for clients that talk to it directly."""
+        """The registry itself, for clients that use it directly."""
         return Address.parse(self.facts["registry"], self.ca)
 
     @property
@@ -52,7 +52,7 @@ class Sandbox:
 
     @property
     def upstream(self) -> dict[str, Any]:
-        """Keys of a Berth configuration that reach this sandbox."""
+        """The keys of a Berth configuration that reach this sandbox."""
         return {
             "upstreams": [{"name": "main", "registry": self.registry_host, "credentials": {"source": "environment"}}],
             "connect_to": self.facts["connect_to"],
@@ -60,7 +60,7 @@ class Sandbox:
         }
 
     def ecr(self) -> Any:
-        """Amazon's own client, signing for the sandbox's API."""
+        """boto3, signing for the sandbox's API."""
         return boto3.client(
             "ecr",
             endpoint_url=f"https://{Address.parse(self.facts['api']).authority}",
@@ -84,8 +84,8 @@ class Sandbox:
         url = f"http://{Address.parse(self.facts['control']).authority}{path}"
         body = None if value is None else json.dumps(value).encode()
         message = urllib.request.Request(url, data=body, method=method, headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(message, timeout=10) as answer:
-            text = answer.read()
+        with urllib.request.urlopen(message, timeout=10) as response:
+            text = response.read()
         return json.loads(text) if text.strip() else None
 
     def tokens_fetched(self) -> int:
@@ -101,7 +101,7 @@ class Sandbox:
         self.control("POST", "/credentials", {"deny": deny})
 
     def switch(self, **quirks: bool) -> None:
-        """Departs from ECR's ways, or goes back to them, by the sandbox's names for them."""
+        """Switches quirks of ECR on or off, by the sandbox's names."""
         self.control("POST", "/quirks", quirks)
 
     def add_fault(self, **fault: Any) -> None:

@@ -1,4 +1,4 @@
-"""A TLS server that says given bytes to each request, the last to all others: what no well-behaved upstream would answer."""
+"""A TLS server that sends given bytes in response to each request, and the last ones to all further requests, including invalid responses."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from harness.tls import Certificate
 
 
 class ScriptedServer:
-    def __init__(self, certificate: Certificate, *answers: bytes, closes: bool = False) -> None:
+    def __init__(self, certificate: Certificate, *responses: bytes, closes: bool = False) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate.certificate, certificate.key)
         self._context.sni_callback = lambda _socket, name, _context: self.names.append(name)
-        self.names: list[str | None] = []  # that were called, by SNI
-        self._answers = list(answers) or [b""]
-        self._closes = closes  # after each answer
+        self.names: list[str | None] = []  # host names that clients sent, by SNI
+        self._responses = list(responses) or [b""]
+        self._closes = closes  # after each response
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.2)
         self.address = Address("127.0.0.1", self._listener.getsockname()[1])
@@ -42,11 +42,11 @@ class ScriptedServer:
             try:
                 with self._context.wrap_socket(raw, server_side=True) as stream:
                     stream.settimeout(0.2)
-                    self._answer_requests(stream)
+                    self._respond(stream)
             except OSError:
                 pass
 
-    def _answer_requests(self, stream: ssl.SSLSocket) -> None:
+    def _respond(self, stream: ssl.SSLSocket) -> None:
         head = b""
         while not self._ended.is_set():
             try:
@@ -59,13 +59,13 @@ class ScriptedServer:
             head += piece
             if b"\r\n\r\n" in head:  # a body may have come with it
                 head = b""
-                stream.sendall(self._answers.pop(0) if len(self._answers) > 1 else self._answers[0])
+                stream.sendall(self._responses.pop(0) if len(self._responses) > 1 else self._responses[0])
                 if self._closes:
                     return
 
-    def say(self, *answers: bytes) -> None:
-        """From now on."""
-        self._answers = list(answers)
+    def say(self, *responses: bytes) -> None:
+        """Replaces the responses."""
+        self._responses = list(responses)
 
     def stop(self) -> None:
         self._ended.set()

@@ -1,4 +1,4 @@
-"""A TCP tap: passes bytes on between a client and a server, and counts them."""
+"""A TCP tap: passes bytes between a client and a server, and counts them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Tap:
         self._start(self._accept)
 
     def stop(self) -> None:
-        """Its clients have to be gone."""
+        """Its clients must have disconnected."""
         self._listener.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
@@ -52,5 +52,5 @@ class Tap:
                     self.bytes[direction] += len(piece)
                 target.sendall(piece)
             target.shutdown(socket.SHUT_WR)
-        passed.wait()  # neither descriptor is closed, and given to another, while the other thread uses it
+        passed.wait()  # so that no descriptor is closed and reused while the other thread uses it
         source.close()

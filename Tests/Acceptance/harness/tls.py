@@ -1,4 +1,4 @@
-"""A certificate authority for one test run, by the openssl program."""
+"""A certificate authority for one test run, made with the openssl program."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Certificate:
 
 
 class Authority:
-    """Issues certificates that live for a day."""
+    """Issues certificates that are valid for a day."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -41,7 +41,7 @@ class Authority:
         )
 
     def issue(self, name: str, *alternatives: str) -> Certificate:
-        """A certificate for the alternatives, each as openssl writes it: `DNS:host` or `IP:address`."""
+        """A certificate for the alternative names, in openssl's form: `DNS:host` or `IP:address`."""
         issued = Certificate(self.directory / f"{name}.crt", self.directory / f"{name}.key")
         request = self.directory / f"{name}.csr"
         extensions = self.directory / f"{name}.ext"

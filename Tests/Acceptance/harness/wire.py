@@ -1,4 +1,4 @@
-"""HTTP by hand: bytes out, an answer in. What a client library would repair or refuse to send is what many tests are about."""
+"""HTTP by hand: sends bytes, receives a response. Many tests send what a client library would correct or reject."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def basic(username: str, password: str) -> str:
 
 
 @dataclass
-class Answer:
+class Response:
     status: int
-    fields: dict[str, str]  # by lower-case name; the last of several
+    fields: dict[str, str]  # by lower-case name; of a repeated field the last one
     body: bytes = b""
-    error: dict[str, Any] | None = field(init=False, default=None)  # the first of a registry's errors
+    error: dict[str, Any] | None = field(init=False, default=None)  # the first error of a registry's errors
 
     def __post_init__(self) -> None:
         if self.fields.get("content-type", "").startswith("application/json") and self.body:
@@ -46,7 +46,7 @@ class Answer:
 
 
 class Connection:
-    """One TCP or TLS connection, used as long as the server keeps it."""
+    """One TCP or TLS connection, used as long as the server keeps it open."""
 
     def __init__(
         self, address: Address, receive_buffer: int | None = None, timeout: float = TIMEOUT_SECONDS, source: str | None = None
@@ -104,22 +104,22 @@ class Connection:
         line, _, self.buffered = self.buffered.partition(b"\n")
         return line.rstrip(b"\r")
 
-    def receive_head(self) -> Answer:
-        """The next head, also an interim one (1xx)."""
+    def receive_head(self) -> Response:
+        """The next head, which may be an interim one (1xx)."""
         status = int(self._line().split(b" ")[1])
         fields: dict[str, str] = {}
         while line := self._line():
             name, _, value = line.decode("latin-1").partition(":")
             fields[name.strip().lower()] = value.strip()
-        return Answer(status, fields)
+        return Response(status, fields)
 
-    def receive_final_head(self) -> Answer:
-        while (answer := self.receive_head()).status < 200:
+    def receive_final_head(self) -> Response:
+        while (response := self.receive_head()).status < 200:
             pass
-        return answer
+        return response
 
-    def body(self, head: Answer, method: str = "GET") -> Iterator[bytes]:
-        """The pieces of the answer's body as they come."""
+    def body(self, head: Response, method: str = "GET") -> Iterator[bytes]:
+        """The pieces of the response's body as they arrive."""
         if method == "HEAD" or head.status in (204, 304):
             return
         if head.fields.get("transfer-encoding", "").lower() == "chunked":
@@ -144,12 +144,12 @@ class Connection:
             size -= len(piece)
             yield piece
 
-    def receive(self, method: str = "GET") -> Answer:
+    def receive(self, method: str = "GET") -> Response:
         head = self.receive_final_head()
-        return Answer(head.status, head.fields, b"".join(self.body(head, method)))
+        return Response(head.status, head.fields, b"".join(self.body(head, method)))
 
     def closed_by_peer(self) -> bool:
-        """Whether the server has ended the connection, waiting for it as long as the timeout."""
+        """Whether the server has closed the connection. Waits up to the timeout."""
         try:
             return not self.buffered and self._more() == b""
         except (ConnectionResetError, ssl.SSLError):
@@ -164,7 +164,7 @@ class Connection:
         fields: dict[str, str] | None = None,
         body: bytes | None = None,
         authorization: str | None = None,
-    ) -> Answer:
+    ) -> Response:
         fields = dict(fields or {})
         if authorization:
             fields["Authorization"] = authorization
@@ -183,28 +183,28 @@ def request(
     fields: dict[str, str] | None = None,
     body: bytes | None = None,
     authorization: str | None = None,
-) -> Answer:
+) -> Response:
     """One exchange on its own connection."""
     with Connection(address) as connection:
         return connection.request(method, target, fields, body, authorization)
 
 
-def raw_exchange(address: Address, data: bytes) -> tuple[Answer | None, bool]:
-    """Sends bytes as they are: the answer, if there was one, and whether the server then closed."""
+def raw_exchange(address: Address, data: bytes) -> tuple[Response | None, bool]:
+    """Sends bytes unchanged: the response, if there was one, and whether the server then closed."""
     with Connection(address, timeout=20) as connection:
         try:
             connection.send(data)
-            answer = connection.receive()
+            response = connection.receive()
         except (ConnectionError, ssl.SSLError):
             return None, True
         connection.socket.settimeout(1)
         try:
-            return answer, connection.closed_by_peer()
+            return response, connection.closed_by_peer()
         except TimeoutError:
-            return answer, False
+            return response, False
 
 
-def names_nothing_inside(answer: Answer) -> None:
-    """No account, role or host of AWS in an answer."""
-    text = f"{answer.fields} {answer.body!r}"
+def names_nothing_inside(response: Response) -> None:
+    """Checks that a response contains no account, role or host of AWS."""
+    text = f"{response.fields} {response.body!r}"
     assert not re.search(r"amazonaws|arn:aws|\b\d{12}\b", text), text

@@ -1,1 +1,1 @@
-"""Requests that no well-behaved client sends, by class, each with what must become of it."""
+"""Requests that no well-behaved client sends, by class, each with its expected result."""

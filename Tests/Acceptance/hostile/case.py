@@ -1,4 +1,4 @@
-"""A case of the hostile suite: bytes, and what must become of them."""
+"""A case of the hostile suite: bytes, and the expected result."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ REPOSITORY = "team/app"
 MANIFEST = f"/v2/{REPOSITORY}/manifests/v1"
 UPLOADS = f"/v2/{REPOSITORY}/blobs/uploads/"
 SESSION = f"{UPLOADS}session"
-CUT = f"{UPLOADS}cut"  # what ends in the middle goes here; nothing else does
+CUT = f"{UPLOADS}cut"  # for requests that end in the middle, and for nothing else
 DIGEST = digest_of(b"hello")
 BLOB = f"/v2/{REPOSITORY}/blobs/{DIGEST}"
 CI = basic("ci", PASSWORD)
 READER = basic("reader", PASSWORD)
 HELLO = "hello"
-NAME_LENGTH = 90  # of a case, about
+NAME_LENGTH = 90  # approximate size of a case
 CHUNKED = "Transfer-Encoding: chunked"
 
 
 def text(start: str, *lines: str, body: str = "", host: str | None = HOST, login: str | None = CI) -> str:
-    """A request, as text of one character a byte. `lines` come last and as they are."""
+    """A request, as text with one character for each byte. `lines` come last and unchanged."""
     head = [start]
     head += [f"Host: {host}"] if host is not None else []
     head += [f"Authorization: {login}"] if login is not None else []
@@ -38,24 +38,24 @@ PATCH = f"PATCH {SESSION} HTTP/1.1"
 POST = f"POST {UPLOADS} HTTP/1.1"
 PUT = f"PUT {MANIFEST} HTTP/1.1"
 PATCH_CUT = f"PATCH {CUT} HTTP/1.1"
-# Hidden behind a request whose end is in doubt: a gateway that takes it for a request shows itself.
+# Hidden behind a request whose end is ambiguous. A gateway that takes it for a request is detected.
 SMUGGLED = text(f"GET /v2/{REPOSITORY}/manifests/smuggled HTTP/1.1")
 
 
 @dataclass(frozen=True)
 class Forwarded:
-    """One request reaches the upstream, and its response the client."""
+    """One request reaches the upstream, and its response reaches the client."""
 
     method: str
     target: str
-    fields: tuple[str, ...] = ()  # all of them but the host, the authorization and the framing, in order
+    fields: tuple[str, ...] = ()  # all except host, authorization and framing, in order
     body: str = ""
-    status: int | None = None  # of the response; None: any good one
+    status: int | None = None  # of the response; None: any 2xx
 
 
 @dataclass(frozen=True)
 class Own:
-    """The gateway answers itself; nothing reaches the upstream."""
+    """The gateway responds itself; nothing reaches the upstream."""
 
     statuses: tuple[int, ...]
     method: str = "GET"
@@ -64,13 +64,13 @@ class Own:
 @dataclass(frozen=True)
 class Case:
     name: str
-    data: str  # one character a byte
-    expected: tuple[Forwarded | Own, ...]  # a response each
+    data: str  # one character for each byte
+    expected: tuple[Forwarded | Own, ...]  # one for each response
     closes: bool | None = None  # None: as the last response says
-    may_refuse: bool = False  # or one 4xx, and the end
-    asks: tuple[tuple[str, str], ...] | None = None  # what the upstream sees, where it is not simply what `expected` says
-    ends: bool = False  # the client sends no more after these bytes
-    unanswered: bool = False  # the connection ends without a response
+    may_reject: bool = False  # or one 4xx, and the connection ends
+    asks: tuple[tuple[str, str], ...] | None = None  # the upstream's requests, if they differ from `expected`
+    ends: bool = False  # the client sends nothing after these bytes
+    no_response: bool = False  # the connection ends without a response
 
     def __str__(self) -> str:
         return self.name
@@ -82,7 +82,7 @@ def brief(name: str) -> str:
 
 @dataclass
 class Class:
-    """Cases of one class, gathered by what must become of them."""
+    """Cases of one class, collected by their expected result."""
 
     name: str
     cases: list[Case] = field(default_factory=list)
@@ -90,8 +90,8 @@ class Class:
     def add(self, name: str, data: str, *expected: Forwarded | Own, **more: object) -> None:
         self.cases.append(Case(f"{self.name}: {brief(name)}", data, expected, **more))  # type: ignore[arg-type]
 
-    def refused(self, name: str, data: str, *statuses: int) -> None:
-        """An error, and the connection closed: what follows could be read in two ways."""
+    def rejected(self, name: str, data: str, *statuses: int) -> None:
+        """An error, and the connection is closed, because the rest could be read in two ways."""
         self.add(name, data, Own(statuses or (400,)), closes=True)
 
     def denied(self, name: str, data: str, *statuses: int, method: str = "GET") -> None:

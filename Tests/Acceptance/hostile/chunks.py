@@ -1,4 +1,4 @@
-"""Chunked bodies (RFC 9112 7.1): sizes, extensions, ends and trailers that two readers could read differently."""
+"""Chunked bodies (RFC 9112 7.1): sizes, extensions, ends and trailers that two parsers could read differently."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BAD_TRAILERS = (
     "X: " + "y" * 9000, "0",
 )  # fmt: skip
 GOOD_TRAILERS = ("X: y", "X:", "Digest: sha-256=x", "X: y\r\nZ: w", "X-Forwarded-Host: other.test", "Location: /v2/", "Cookie: a=b")
-# They mean something in a head alone (RFC 9110 6.5.1): without effect, or refused.
+# Fields that have a meaning only in a head (RFC 9110 6.5.1): in a trailer they are ignored or rejected.
 HEADS_FIELDS = (
     "Content-Length: 0", "Content-Length: 500", "Transfer-Encoding: chunked", "Authorization: Basic eA==", "Host: other.test", "Connection: close", "Trailer: x", "Upgrade: h2c",
     "Content-Type: text/plain", "Content-Range: 0-9", "Range: bytes=0-0", "Expect: 100-continue", "X: y\r\nContent-Length: 5",
@@ -48,27 +48,27 @@ def cases() -> list[Case]:
     chunks = Class("chunks")
     sizes = {f"size {size!r}": f"{size}\r\nhello\r\n" for size in BAD_SIZES} | {f"extension {e!r}": f"{e}\r\nhello\r\n" for e in BAD_EXTENSIONS}
     for name, chunk in (sizes | BAD_ENDS).items():
-        # A stream's first bytes may be on their way before its fault is seen: then the upstream sees it break off.
-        chunks.refused(name, text(PATCH_CUT, CHUNKED, body=chunk + LAST + SMUGGLED), 400, 413)
-        chunks.refused(f"{name}, second", text(PATCH_CUT, CHUNKED, body="3\r\nabc\r\n" + chunk + LAST + SMUGGLED), 400, 413)
-        chunks.refused(f"{name}, of a manifest", text(PUT, CHUNKED, body=chunk + LAST + SMUGGLED), 400, 413)
+        # The first bytes of a stream may be sent before its error is detected. The upstream then sees it break off.
+        chunks.rejected(name, text(PATCH_CUT, CHUNKED, body=chunk + LAST + SMUGGLED), 400, 413)
+        chunks.rejected(f"{name}, second", text(PATCH_CUT, CHUNKED, body="3\r\nabc\r\n" + chunk + LAST + SMUGGLED), 400, 413)
+        chunks.rejected(f"{name}, of a manifest", text(PUT, CHUNKED, body=chunk + LAST + SMUGGLED), 400, 413)
     for trailer in BAD_TRAILERS:
         body = f"5\r\nhello\r\n0\r\n{trailer}\r\n\r\n"
-        chunks.refused(f"trailer {trailer!r}", text(PATCH_CUT, CHUNKED, body=body + SMUGGLED), 400, 431)
+        chunks.rejected(f"trailer {trailer!r}", text(PATCH_CUT, CHUNKED, body=body + SMUGGLED), 400, 431)
     for size in GOOD_SIZES:
         body = f"{size}\r\nhello\r\n{LAST}"
         chunks.forwarded(f"size {size!r}", text(PATCH, CHUNKED, body=body), "PATCH", SESSION, body=HELLO)
-    # RFC 9112 7.1.1 has bad white space here, and lets it be refused.
+    # RFC 9112 7.1.1 calls this bad white space and allows its rejection.
     for size in ("5;", "5;a=\xe9", "5 ;a=b", "5; a=b", "5;a =b", "5;a= b", '5;a="b c"', '5;a="b;c"', '5;a="\\""'):
-        chunks.forwarded(f"size {size!r}", text(PATCH_CUT, CHUNKED, body=f"{size}\r\nhello\r\n{LAST}"), "PATCH", CUT, body=HELLO, may_refuse=True)
+        chunks.forwarded(f"size {size!r}", text(PATCH_CUT, CHUNKED, body=f"{size}\r\nhello\r\n{LAST}"), "PATCH", CUT, body=HELLO, may_reject=True)
     for trailer in GOOD_TRAILERS:
         body = f"5\r\nhello\r\n0\r\n{trailer}\r\n\r\n"
         chunks.forwarded(f"trailer {trailer!r}", text(PATCH, CHUNKED, body=body), "PATCH", SESSION, body=HELLO)
         chunks.forwarded(f"trailer {trailer!r} of a manifest", text(PUT, CHUNKED, "Trailer: X", body=body), "PUT", MANIFEST, body=HELLO)
     for trailer in HEADS_FIELDS:
         body = f"5\r\nhello\r\n0\r\n{trailer}\r\n\r\n"
-        chunks.forwarded(f"trailer {trailer!r}", text(PATCH_CUT, CHUNKED, body=body), "PATCH", CUT, body=HELLO, may_refuse=True)
-        chunks.forwarded(f"trailer {trailer!r} of a manifest", text(PUT, CHUNKED, "Trailer: X", body=body), "PUT", MANIFEST, body=HELLO, may_refuse=True)
+        chunks.forwarded(f"trailer {trailer!r}", text(PATCH_CUT, CHUNKED, body=body), "PATCH", CUT, body=HELLO, may_reject=True)
+        chunks.forwarded(f"trailer {trailer!r} of a manifest", text(PUT, CHUNKED, "Trailer: X", body=body), "PUT", MANIFEST, body=HELLO, may_reject=True)
     for size in ("00", "000", "0;a=b"):
         chunks.forwarded(f"last chunk {size!r}", text(PATCH, CHUNKED, body=f"5\r\nhello\r\n{size}\r\n\r\n"), "PATCH", SESSION, body=HELLO)
     many = "".join(f"1\r\n{letter}\r\n" for letter in HELLO) + LAST

@@ -1,4 +1,4 @@
-"""Header fields: names, values, hosts, and what belongs to one hop only (RFC 9110 5, 7.6; RFC 9112 5)."""
+"""Header fields: names, values, hosts, and fields of a single hop (RFC 9110 5, 7.6; RFC 9112 5)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GOOD_LINES = (
     "X: %0d%0aY: z", "X: \\r\\n", 'X: "', "X: ,", "X: a, b", "X: GET / HTTP/1.1", "X_Y: z", "Cookie: a=b", "User-Agent: docker/27", "Accept: */*", "Via: 1.1 x", "X-HTTP-Method-Override: DELETE",
     "X-Original-URL: /v2/secret/app/manifests/v1", "X-Rewrite-URL: /v2/secret/app/manifests/v1", "If-None-Match: *", "Range: bytes=0-0", "Max-Forwards: 0", "Origin: null", "Referer: x", "Pragma: no-cache",
 )  # fmt: skip
-# Of a proxy's, from somebody who is none: believed in nothing, and told nobody.
+# Fields of a proxy, sent by a client that is not one: ignored and not forwarded.
 FORWARDED = (
     f"X-Forwarded-Host: {OTHER_HOST}", "X-Forwarded-For: 10.1.2.3", "X-Forwarded-For: 127.0.0.1, 10.1.2.3", "X-Forwarded-Proto: https", "X-Forwarded-Proto: gopher",
     f"Forwarded: for=10.1.2.3;host={OTHER_HOST};proto=https", 'Forwarded: for="[::1]"', "x-FORWARDED-host: " + OTHER_HOST, "X-Forwarded-Host: a b", "X-Forwarded-For: ",
@@ -41,8 +41,8 @@ HOP_BY_HOP = (
 def cases() -> list[Case]:
     fields, hosts, hops = Class("fields"), Class("hosts"), Class("hop by hop")
     for line in BAD_LINES:
-        fields.refused(repr(line), text(GET, line))
-        fields.refused(f"{line!r} before the others", GET + "\r\n" + line + text("", body=SMUGGLED))
+        fields.rejected(repr(line), text(GET, line))
+        fields.rejected(f"{line!r} before the others", GET + "\r\n" + line + text("", body=SMUGGLED))
     for line in GOOD_LINES:
         fields.forwarded(repr(line), text(GET, line), "GET", MANIFEST, _trimmed(line))
     for line in FORWARDED:
@@ -50,32 +50,32 @@ def cases() -> list[Case]:
     fields.forwarded("several of a proxy's", text(GET, *FORWARDED[:4]), "GET", MANIFEST)
     fields.denied("a proxy's host does not open another's", text("GET /v2/secret/app/manifests/v1 HTTP/1.1", FORWARDED[0]), 403)
     fields.forwarded("the same field twice", text(GET, "X: 1", "x: 2", "X: 1"), "GET", MANIFEST, "X: 1", "x: 2", "X: 1")
-    fields.refused("101 fields", text(GET, *[f"X-{n}: 1" for n in range(101)]), 431)
-    fields.refused("10,000 fields", text(GET, *["X:"] * 9_000), 431)
-    fields.refused("a field of 40,000 bytes", text(GET, f"X: {'y' * 40_000}"), 431)
-    fields.refused("a name of 40,000 bytes", text(GET, f"{'X' * 40_000}: y"), 431)
-    fields.refused("a head without an end", text(GET, f"X: {'y' * 40_000}")[:-2], 431)
+    fields.rejected("101 fields", text(GET, *[f"X-{n}: 1" for n in range(101)]), 431)
+    fields.rejected("10,000 fields", text(GET, *["X:"] * 9_000), 431)
+    fields.rejected("a field of 40,000 bytes", text(GET, f"X: {'y' * 40_000}"), 431)
+    fields.rejected("a name of 40,000 bytes", text(GET, f"{'X' * 40_000}: y"), 431)
+    fields.rejected("a head without an end", text(GET, f"X: {'y' * 40_000}")[:-2], 431)
     for value in ("100-continue", "100-Continue"):
         data = text(PATCH, f"Expect: {value}", "Content-Length: 5", body=HELLO)
         fields.forwarded(f"expectation {value}", data, "PATCH", SESSION, body=HELLO)
     for value in ("", "x", "100-continue, x", "100-continue;x", "200-ok", "100", "100-continue, 100-continue", "100-continued"):
-        fields.refused(f"expectation {value!r}", text(PATCH, f"Expect: {value}", "Content-Length: 5", body=HELLO), 417)
+        fields.rejected(f"expectation {value!r}", text(PATCH, f"Expect: {value}", "Content-Length: 5", body=HELLO), 417)
 
     for value in BAD_HOSTS:
-        hosts.refused(repr(value), text(GET, f"Host: {value}", host=None))
+        hosts.rejected(repr(value), text(GET, f"Host: {value}", host=None))
     for value in GOOD_HOSTS:
         hosts.forwarded(repr(value), text(GET, f"Host:{value}", host=None), "GET", MANIFEST)
     for value in (OTHER_HOST, OTHER_HOST.upper(), f"{OTHER_HOST}:80", f"{OTHER_HOST}."):
         data = text(GET, f"Host: {value}", host=None)
         hosts.forwarded(f"routed, {value!r}", data, "GET", f"/v2/other/{REPOSITORY}/manifests/v1")
-    hosts.forwarded("a port of no digits", text(GET, host=f"{HOST}:"), "GET", MANIFEST, may_refuse=True)
-    hosts.refused("none", text(GET, host=None))
-    hosts.refused("two", text(GET, f"Host: {OTHER_HOST}"))
-    hosts.refused("two that are equal", text(GET, f"Host: {HOST}"))
-    hosts.refused("two in HTTP/1.0", text(GET.replace("1.1", "1.0"), f"Host: {OTHER_HOST}"))
-    hosts.refused("a folded one", text(GET, "Host:", f" {HOST}", host=None))
-    hosts.refused("one with a blank before the colon", text(GET, f"Host : {OTHER_HOST}"))
-    hosts.refused("one that is empty beside one", text(GET, "Host:"))
+    hosts.forwarded("a port of no digits", text(GET, host=f"{HOST}:"), "GET", MANIFEST, may_reject=True)
+    hosts.rejected("none", text(GET, host=None))
+    hosts.rejected("two", text(GET, f"Host: {OTHER_HOST}"))
+    hosts.rejected("two that are equal", text(GET, f"Host: {HOST}"))
+    hosts.rejected("two in HTTP/1.0", text(GET.replace("1.1", "1.0"), f"Host: {OTHER_HOST}"))
+    hosts.rejected("a folded one", text(GET, "Host:", f" {HOST}", host=None))
+    hosts.rejected("one with a blank before the colon", text(GET, f"Host : {OTHER_HOST}"))
+    hosts.rejected("one that is empty beside one", text(GET, "Host:"))
     hosts.forwarded("none in HTTP/1.0", text(GET.replace("1.1", "1.0"), host=None), "GET", MANIFEST, closes=True)
     hosts.forwarded("another's, by another name", text(GET, f"X-Host: {OTHER_HOST}", f"Host-: {OTHER_HOST}"), "GET", MANIFEST, f"X-Host: {OTHER_HOST}", f"Host-: {OTHER_HOST}")
 
@@ -94,7 +94,7 @@ def cases() -> list[Case]:
     for name in ("X", "X-Amz-Date", "Range", "Accept", "If-None-Match", "Content-Type", "User-Agent"):
         hops.forwarded(f"{name}, nominated", text(GET, f"{name}: y", "A: b", f"Connection: {name}"), "GET", MANIFEST, "A: b")
         hops.forwarded(f"{name}, nominated before", text(GET, f"Connection: a, {name.lower()}, b", f"{name}: y", f"{name}: z"), "GET", MANIFEST)
-    # A field without a name, as a nomination, is none; one like it stays.
+    # A nomination of an empty name has no effect; a similar field stays.
     hops.forwarded("a nomination that is no name", text(GET, "Connection: X Y, X-", "X: y"), "GET", MANIFEST, "X: y")
     upgrade = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
     hops.forwarded("h2c", text(GET, *upgrade), "GET", MANIFEST)
@@ -113,6 +113,6 @@ def cases() -> list[Case]:
 
 
 def _trimmed(line: str) -> str:
-    """As it is kept by a reader: the blanks around a value are not part of it."""
+    """The value as a parser stores it, without surrounding blanks."""
     name, _, value = line.partition(":")
     return name + ": " + value.strip(" \t")

@@ -1,4 +1,4 @@
-"""Where a body ends: lengths and transfer codings that two readers could read differently (RFC 9112 6)."""
+"""The end of a body: lengths and transfer codings that two parsers could read differently (RFC 9112 6)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BAD_CODINGS = (
 )  # fmt: skip
 GOOD_CODINGS = ("chunked", "Chunked", "CHUNKED", "cHuNkEd", "  chunked  ", "\tchunked\t")
 
-# Names that some readers take for the two that frame a body.
+# Names that some parsers take for Content-Length or Transfer-Encoding.
 BAD_NAMES = (
     "{} : {}", "{}\t: {}", "{}\x0b: {}", "{}\x00: {}", "{}\n: {}", "{}\r: {}", " {}: {}", "\t{}: {}", "\x0b{}: {}", "\x00{}: {}", "{}\xa0: {}",
     "\xef\xbb\xbf{}: {}", "X: y\n{}: {}", "X: y\r{}: {}", "{}:\n {}", "{}:\r\n {}", "{}:\r\n\t{}", "{}\r\n : {}", "({}): {}", '"{}": {}', "{}; {}",
@@ -42,18 +42,18 @@ def cases() -> list[Case]:
 
 def lengths(framing: Class) -> None:
     for value in BAD_LENGTHS:
-        framing.refused(f"length {value!r}", text(PATCH, f"Content-Length: {value}", body=HELLO + SMUGGLED), 400, 413)
+        framing.rejected(f"length {value!r}", text(PATCH, f"Content-Length: {value}", body=HELLO + SMUGGLED), 400, 413)
     for value in GOOD_LENGTHS:
         framing.forwarded(f"length {value!r}", text(PATCH, f"Content-Length: {value}", body=HELLO), "PATCH", SESSION, body=HELLO)
         framing.forwarded(f"length {value!r} of a manifest", text(PUT, f"Content-Length:{value}", body=HELLO), "PUT", MANIFEST, body=HELLO)
     for one, two in (("5", "5"), ("5", "0"), ("0", "5"), ("5", "05"), ("5", ""), ("", "5"), ("5", "-1"), ("0", "0")):
         lines = (f"Content-Length: {one}", "X-Between: 1", f"content-length: {two}")
-        framing.refused(f"lengths {one!r} and {two!r}", text(PATCH, *lines, body=HELLO + SMUGGLED))
-    framing.refused("three lengths", text(PATCH, *3 * [LENGTH], body=HELLO + SMUGGLED))
+        framing.rejected(f"lengths {one!r} and {two!r}", text(PATCH, *lines, body=HELLO + SMUGGLED))
+    framing.rejected("three lengths", text(PATCH, *3 * [LENGTH], body=HELLO + SMUGGLED))
     for form in BAD_NAMES:
         line = form.format("Content-Length", "0")
-        framing.refused(f"name of a length, {form!r}", text(PATCH, LENGTH, line, body=HELLO + SMUGGLED))
-    # Another field to HTTP; it goes on as one, behind the framing that counts.
+        framing.rejected(f"name of a length, {form!r}", text(PATCH, LENGTH, line, body=HELLO + SMUGGLED))
+    # In HTTP this is another field. It is forwarded, after the framing that counts.
     for name in ("Content_Length", "Content-Length-", "ContentLength", "X-Content-Length", "Content.Length", "Content-Lengt"):
         data = text(PATCH, LENGTH, f"{name}: 0", body=HELLO)
         framing.forwarded(f"field {name}", data, "PATCH", SESSION, f"{name}: 0", body=HELLO)
@@ -62,22 +62,22 @@ def lengths(framing: Class) -> None:
 def codings(framing: Class) -> None:
     body = "5\r\nhello\r\n0\r\n\r\n"
     for value in BAD_CODINGS:
-        framing.refused(f"coding {value!r}", text(PATCH, f"Transfer-Encoding: {value}", body=body + SMUGGLED), 400, 501)
+        framing.rejected(f"coding {value!r}", text(PATCH, f"Transfer-Encoding: {value}", body=body + SMUGGLED), 400, 501)
     for value in GOOD_CODINGS:
         framing.forwarded(f"coding {value!r}", text(PATCH, f"Transfer-Encoding:{value}", body=body), "PATCH", SESSION, body=HELLO)
         framing.forwarded(f"coding {value!r} of a manifest", text(PUT, f"transfer-encoding: {value}", body=body), "PUT", MANIFEST, body=HELLO)
     for one, two in (("chunked", "chunked"), ("chunked", "identity"), ("identity", "chunked"), ("gzip", "chunked"), ("chunked", "cow"), ("chunked", "")):
         lines = (f"Transfer-Encoding: {one}", f"Transfer-Encoding: {two}")
-        framing.refused(f"codings {one!r} and {two!r}", text(PATCH, *lines, body=body + SMUGGLED), 400, 501)
+        framing.rejected(f"codings {one!r} and {two!r}", text(PATCH, *lines, body=body + SMUGGLED), 400, 501)
     for form in BAD_NAMES:
         line = form.format("Transfer-Encoding", "chunked")
-        framing.refused(f"name of a coding, {form!r}", text(PATCH, LENGTH, line, body="0\r\n\r\n" + SMUGGLED))
+        framing.rejected(f"name of a coding, {form!r}", text(PATCH, LENGTH, line, body="0\r\n\r\n" + SMUGGLED))
     for name in ("Transfer_Encoding", "TransferEncoding", "X-Transfer-Encoding", "Transfer-Encodings", "Content-Transfer-Encoding"):
         data = text(PATCH, LENGTH, f"{name}: chunked", body=HELLO)
         framing.forwarded(f"field {name}", data, "PATCH", SESSION, f"{name}: chunked", body=HELLO)
     old = PATCH.replace("1.1", "1.0")
-    framing.refused("chunked in HTTP/1.0", text(old, CHUNKED, body=body + SMUGGLED), 400, 501)
-    framing.refused("chunked in HTTP/1.0, kept alive", text(old, CHUNKED, "Connection: keep-alive", body=body + SMUGGLED), 400, 501)
+    framing.rejected("chunked in HTTP/1.0", text(old, CHUNKED, body=body + SMUGGLED), 400, 501)
+    framing.rejected("chunked in HTTP/1.0, kept alive", text(old, CHUNKED, "Connection: keep-alive", body=body + SMUGGLED), 400, 501)
 
 
 def both(framing: Class) -> None:
@@ -85,17 +85,17 @@ def both(framing: Class) -> None:
         for length in ("0", "5", "6", "x"):
             lines = [f"Content-Length: {length}", f"Transfer-Encoding: {coding}"]
             body = "0\r\n\r\n" + SMUGGLED
-            framing.refused(f"length {length!r}, then coding {coding!r}", text(PATCH, *lines, body=body), 400, 501)
-            framing.refused(f"coding {coding!r}, then length {length!r}", text(PATCH, *reversed(lines), body=body), 400, 501)
-    framing.refused("both, on a manifest", text(PUT, LENGTH, CHUNKED, body="0\r\n\r\n" + SMUGGLED))
-    framing.refused("both, without a body's method", text(GET, LENGTH, CHUNKED, body="0\r\n\r\n" + SMUGGLED))
-    framing.refused("both, one nominated", text(PATCH, LENGTH, CHUNKED, "Connection: transfer-encoding", body="0\r\n\r\n" + SMUGGLED))
-    framing.refused("both, the other nominated", text(PATCH, LENGTH, CHUNKED, "Connection: content-length", body="0\r\n\r\n" + SMUGGLED))
-    framing.refused("both in HTTP/1.0", text(PATCH.replace("1.1", "1.0"), LENGTH, CHUNKED, body="0\r\n\r\n" + SMUGGLED), 400, 501)
+            framing.rejected(f"length {length!r}, then coding {coding!r}", text(PATCH, *lines, body=body), 400, 501)
+            framing.rejected(f"coding {coding!r}, then length {length!r}", text(PATCH, *reversed(lines), body=body), 400, 501)
+    framing.rejected("both, on a manifest", text(PUT, LENGTH, CHUNKED, body="0\r\n\r\n" + SMUGGLED))
+    framing.rejected("both, without a body's method", text(GET, LENGTH, CHUNKED, body="0\r\n\r\n" + SMUGGLED))
+    framing.rejected("both, one nominated", text(PATCH, LENGTH, CHUNKED, "Connection: transfer-encoding", body="0\r\n\r\n" + SMUGGLED))
+    framing.rejected("both, the other nominated", text(PATCH, LENGTH, CHUNKED, "Connection: content-length", body="0\r\n\r\n" + SMUGGLED))
+    framing.rejected("both in HTTP/1.0", text(PATCH.replace("1.1", "1.0"), LENGTH, CHUNKED, body="0\r\n\r\n" + SMUGGLED), 400, 501)
 
 
 def without_body(framing: Class) -> None:
-    """A body where none means anything: another reader may take it for the next request."""
+    """A body that has no meaning: another parser may take it for the next request."""
     size = f"Content-Length: {len(SMUGGLED)}"
     chunk = f"{len(SMUGGLED):x}\r\n{SMUGGLED}\r\n0\r\n\r\n"
     for method, target in (("GET", MANIFEST), ("HEAD", MANIFEST), ("DELETE", MANIFEST), ("GET", "/v2/"), ("GET", "/v2/_catalog"),
@@ -105,13 +105,13 @@ def without_body(framing: Class) -> None:
         framing.denied(f"{method} {target} with chunks", text(line, CHUNKED, body=chunk), 400, method=method)
     for method in ("OPTIONS", "TRACE", "SEARCH"):
         framing.denied(f"{method} with a length", text(f"{method} {MANIFEST} HTTP/1.1", size, body=SMUGGLED), 400, 405, 404)
-    framing.denied("no such place, with a length", text("POST /v2/nothing HTTP/1.1", size, body=SMUGGLED), 404)
-    framing.denied("no such place, with chunks", text("POST /v2/nothing HTTP/1.1", CHUNKED, body=chunk), 404)
+    framing.denied("no such endpoint, with a length", text("POST /v2/nothing HTTP/1.1", size, body=SMUGGLED), 404)
+    framing.denied("no such endpoint, with chunks", text("POST /v2/nothing HTTP/1.1", CHUNKED, body=chunk), 404)
     framing.denied("not allowed, with a length", text("PUT /v2/secret/app/manifests/v1 HTTP/1.1", size, body=SMUGGLED), 403)
     framing.denied("not allowed, with chunks", text("PUT /v2/secret/app/manifests/v1 HTTP/1.1", CHUNKED, body=chunk), 403)
     framing.denied("no login, with a length", text(PUT, size, body=SMUGGLED, login=None), 401)
     framing.denied("no login, with chunks", text(PUT, CHUNKED, body=chunk, login=None), 401)
-    # The upstream may read a form's parameters where the query has none, and prefers the form's: a mount nobody authorised.
+    # The upstream might read a form's parameters if the query has none, and prefer them: a mount that nobody authorized.
     form = f"mount=sha256:{64 * '0'}&from=secret/app"
     lines = ("Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(form)}")
     framing.denied("a mount in a form", text(POST, *lines, body=form), 400)
@@ -122,4 +122,4 @@ def without_body(framing: Class) -> None:
     for line in ("", "Content-Length: 0"):
         framing.forwarded(f"GET with {line!r}", text(GET, *[line] * bool(line)), "GET", MANIFEST)
         framing.forwarded(f"PUT with {line!r}", text(PUT, *[line] * bool(line)), "PUT", MANIFEST)
-    framing.forwarded("POST of no chunks", text(POST, CHUNKED, body="0\r\n\r\n"), "POST", UPLOADS, may_refuse=True)
+    framing.forwarded("POST of no chunks", text(POST, CHUNKED, body="0\r\n\r\n"), "POST", UPLOADS, may_reject=True)

@@ -1,4 +1,4 @@
-"""Credentials: one login counts, it goes nowhere, and who has none is served nothing."""
+"""Credentials: one login counts, it is never forwarded, and without one nothing is served."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def cases() -> list[Case]:
     for method, target in (("GET", "/v2/"), ("HEAD", "/v2/"), ("GET", "/v2/_catalog"), ("GET", MANIFEST), ("HEAD", MANIFEST), ("GET", BLOB), ("HEAD", BLOB), ("POST", UPLOADS), ("PATCH", SESSION), ("PUT", MANIFEST),
                            ("DELETE", MANIFEST), ("DELETE", BLOB), ("GET", SESSION), ("DELETE", SESSION), ("GET", f"/v2/{REPOSITORY}/tags/list"), ("GET", f"/v2/{REPOSITORY}/referrers/{DIGEST}")):  # fmt: skip
         logins.denied(f"none for {method} {target}", text(f"{method} {target} HTTP/1.1", login=None), 401, method=method)
-    # Who may pull may not push, whatever the request says it is.
+    # A user who may pull may not push, whatever the request claims to be.
     size = f"Content-Length: {len(SMUGGLED)}"
     for start in (PUT, PATCH, POST, f"PUT {SESSION}?digest={DIGEST} HTTP/1.1", f"POST {UPLOADS}?digest={DIGEST} HTTP/1.1", f"POST {UPLOADS}?mount={DIGEST}&from={REPOSITORY} HTTP/1.1"):
         for line in ("X: y", "X-HTTP-Method-Override: GET", "X-HTTP-Method: GET", "X-Method-Override: GET", "Connection: authorization"):

@@ -1,4 +1,4 @@
-"""Parameters: what is decided by them is what the upstream reads, and none of Berth's own goes there."""
+"""Parameters: the upstream reads the same ones that Berth decided by, and none of Berth's own is forwarded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hostile.case import (BLOB, CI, DIGEST, GET, HELLO, MANIFEST, OTHER_NAMESPAC
                           Forwarded, Own, text)  # fmt: skip
 
 MIRRORED = f"/v2/mirror/{REPOSITORY}/manifests/v1"
-# Sources that a principal of `team/**` may not pull: the mount is an extra, so what remains is a session.
+# Sources that a principal of `team/**` may not pull. A mount is optional, so the request becomes a session.
 FORBIDDEN = (
     "secret/app", "%73ecret/app", "secret%2fapp", "secret%2Fapp", "secret", "teamx/app", "team", "other/team/base", "mirror/x", "team/../secret/app", "team%2f..%2fsecret%2fapp", "Team/base", "",
     "team/base/", "/team/base", "team//base", "team/base%00", "team/base%20", "+team/base", "team/base%0d%0a", "team%5cbase", "https://x/team/base", "*", "**", "team/*", "team/base%23x", "team/base?x",
@@ -33,16 +33,16 @@ def cases() -> list[Case]:
         queries.denied(f"semicolon, {query}", text(f"POST {UPLOADS}?{query} HTTP/1.1"), 400)
     for query in (f"mount={DIGEST}&from=team/base#x", "x#&mount=x", "#", "x=y#"):
         queries.denied(f"fragment, {query}", text(f"POST {UPLOADS}?{query} HTTP/1.1"), 400)
-    # What nothing is decided by goes on byte for byte.
+    # Parameters that decide nothing are forwarded byte for byte.
     for query in ("x=y", "x", "x=%0d%0aX:%20y", "x=%00", "x=%2e%2e%2f", "x=../../secret", "%=%", "x=%zz", "x=1&x=2", "&&", "=", "x==y", "x=a+b", "x=%C3%A9", "x=" + "y" * 8000, "a[b]=c", "x=<>", "/../../secret", "//x",
                   "https://x/", "x=\\", "MOUNT=a&FROM=b", "Mount=a", "mount[]=a", "mount.=a", "xmount=a", "%00mount=a", "mount%00=a", "mo%75nt%20=a", "ｍ".encode().decode("latin-1").replace("\xef", "%ef").replace("\xbd", "%bd").replace("\x8d", "%8d")):  # fmt: skip
         queries.forwarded(f"as it is, {query}", text(f"GET {MANIFEST}?{query} HTTP/1.1"), "GET", f"{MANIFEST}?{query}")
         queries.forwarded(f"as it is for an upload, {query}", text(f"POST {UPLOADS}?{query} HTTP/1.1"), "POST", f"{UPLOADS}?{query}")
     many = "&".join(f"x{n}={n}" for n in range(5_000))
     queries.add("5,000 parameters", text(f"GET {MANIFEST}?{many[:31_000]} HTTP/1.1"), Own((400, 414, 431)))
-    queries.refused("a query of 40,000 bytes", text(f"GET {MANIFEST}?{'x' * 40_000} HTTP/1.1"), 414, 431)
+    queries.rejected("a query of 40,000 bytes", text(f"GET {MANIFEST}?{'x' * 40_000} HTTP/1.1"), 414, 431)
     for target in (f"{MANIFEST}?x=a b", f"{MANIFEST}?x=\x00", f"{MANIFEST}?x=\xe9", f"{MANIFEST}?x=\t", f"{MANIFEST}?x=\x7f"):
-        queries.refused(f"no target, {target[-20:]!r}", text(f"GET {target} HTTP/1.1"))
+        queries.rejected(f"no target, {target[-20:]!r}", text(f"GET {target} HTTP/1.1"))
     lists(queries)
     return queries.cases
 
@@ -62,7 +62,7 @@ def mounts(queries: Class) -> None:
         queries.forwarded(f"mount of another's {digest!r}", mount(f"mount={digest}&from=secret/app"), "POST", UPLOADS)
     for query in (f"mount={DIGEST}", "mount", "mount="):
         queries.forwarded(f"mount without a source, {query}", mount(query), "POST", UPLOADS)
-    # A source without a mount says nothing, and is not told of.
+    # A source without a mount has no effect and is not forwarded.
     for query in ("from=secret/app", "from=team/base", "from"):
         queries.forwarded(f"source without a mount, {query}", mount(query), "POST", UPLOADS)
 
@@ -77,12 +77,12 @@ def digests(queries: Class) -> None:
         queries.denied(f"end of an upload, {digest!r}", finish(f"digest={digest}"), 400)
     for query in ("", "x=y", "Digest=" + DIGEST, "digest[]=" + DIGEST):
         queries.denied(f"end of an upload without a digest, {query!r}", finish(query), 400)
-    # Berth's own parameter stays here, whatever it says, and however a client went on behind it.
+    # Berth's own parameter is not forwarded, whatever its value, and whatever a client appends to it.
     for state in ("0", "5", "5s", "x", "", "-1", "999999999999999999", "9" * 19, "9" * 4000, "5ss", "s", "%35", "5%00", "0x5"):
         for mark in "&?":
-            queries.forwarded(f"state {state!r} {mark}", finish(f"_berth={state}{mark}digest={DIGEST}"), "PUT", target, body=HELLO, may_refuse=state.endswith("s"))
+            queries.forwarded(f"state {state!r} {mark}", finish(f"_berth={state}{mark}digest={DIGEST}"), "PUT", target, body=HELLO, may_reject=state.endswith("s"))
         data = text(f"PATCH {SESSION}?_berth={state} HTTP/1.1", "Content-Length: 5", body=HELLO)
-        queries.forwarded(f"state {state!r} of a chunk", data, "PATCH", SESSION, body=HELLO, may_refuse=state.endswith("s"))
+        queries.forwarded(f"state {state!r} of a chunk", data, "PATCH", SESSION, body=HELLO, may_reject=state.endswith("s"))
     queries.forwarded("state by another spelling", finish(f"%5fberth=5&digest={DIGEST}"), "PUT", target, body=HELLO)
     data = text(f"POST {UPLOADS}?digest={DIGEST} HTTP/1.1", f"Content-Length: {len(SMUGGLED)}", body=SMUGGLED)
     opened = (("POST", UPLOADS), ("PUT", f"{UPLOADS}opened?digest={DIGEST}"))
@@ -107,7 +107,7 @@ def namespaces(queries: Class) -> None:
 
 
 def lists(queries: Class) -> None:
-    """Berth asks for lists in its own words."""
+    """Berth builds the requests for lists itself."""
     tags, catalog = f"/v2/{REPOSITORY}/tags/list", "/v2/_catalog"
     for path in (tags, catalog):
         own = (("GET", f"{path}?n=1000"),)

@@ -1,4 +1,4 @@
-"""What follows on a connection: pipelined requests, bodies shorter and longer than said, and clients that leave."""
+"""Sequences on one connection: pipelined requests, bodies shorter and longer than announced, and clients that disconnect."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cases() -> list[Case]:
     pipelines.add("behind a length of none", text(POST, "Content-Length: 0") + text(OTHER), Forwarded("POST", UPLOADS), SECOND)
     pipelines.add("behind HEAD", text(GET.replace("GET", "HEAD")) + text(OTHER), Forwarded("HEAD", MANIFEST), SECOND)
     pipelines.add("behind 100 Continue", text(PATCH, "Expect: 100-continue", size, body=HELLO) + text(OTHER), Forwarded("PATCH", SESSION, body=HELLO), SECOND)
-    # Behind each kind of error: the login of the one is not the other's.
+    # After each kind of error: the login of one request is not valid for the next.
     errors = {
         "401": (text(GET, login=None), 401),
         "a wrong login": (text(GET, "Authorization: Bearer x", login=None), 401),
@@ -57,13 +57,13 @@ def cases() -> list[Case]:
     ):  # fmt: skip
         pipelines.add(f"nothing behind {name}", data + SMUGGLED * 3, Own((status,)), closes=True)
         pipelines.add(f"nothing behind {name}, behind a good one", text(OTHER) + data + SMUGGLED * 3, SECOND, Own((status,)), closes=True)
-    # The rest of a body that the upstream did not wait for must not be the next one's beginning there.
+    # The rest of a body that the upstream did not wait for must not become the start of the next request there.
     early = PATCH_CUT.replace(CUT, CUT + EARLY)
     for name, lines, body in (
         ("a length", ("Content-Length: 100000",), SMUGGLED), ("chunks", (CHUNKED,), f"{len(SMUGGLED):x}\r\n{SMUGGLED}\r\n"), ("a length and nothing of it", ("Content-Length: 100000",), ""),
         ("chunks and none of them", (CHUNKED,), ""), ("a length that waits", ("Content-Length: 100000", "Expect: 100-continue"), ""), ("half a chunk", (CHUNKED,), f"fffff\r\n{SMUGGLED}"),
     ):  # fmt: skip
-        pipelines.add(f"an early answer to {name}", text(early, *lines, body=body), Own((413,)), closes=True)
+        pipelines.add(f"an early response to {name}", text(early, *lines, body=body), Own((413,)), closes=True)
     long = text(PATCH, "Content-Length: 4", body=HELLO)
     pipelines.add("a body longer than said", long, Forwarded("PATCH", SESSION, body="hell"), ends=True)
     pipelines.add("a body longer than said, by a request", text(PUT, "Content-Length: 0") + text(OTHER), Forwarded("PUT", MANIFEST), SECOND)
@@ -77,7 +77,7 @@ def cases() -> list[Case]:
         "a streamed body of none": text(PATCH_CUT, size), "streamed chunks without an end": text(PATCH_CUT, CHUNKED, body=f"5\r\n{HELLO}\r\n"), "streamed chunks without an empty line": text(PATCH_CUT, CHUNKED, body=chunks[:-2]),
         "half of the end of a blob": text(f"PUT {CUT}?digest=sha256:{'0' * 64} HTTP/1.1", size, body="hel"), "a continuation": text(PATCH_CUT, "Expect: 100-continue", size),
     }.items():  # fmt: skip
-        ends.add(f"{name}", data, ends=True, unanswered=True)
+        ends.add(f"{name}", data, ends=True, no_response=True)
     ends.add("a whole request", text(GET), FIRST, ends=True)
     ends.add("a whole body", text(PATCH, size, body=HELLO), Forwarded("PATCH", SESSION, body=HELLO), ends=True)
     ends.add("two requests", text(GET) + text(OTHER), FIRST, SECOND, ends=True)

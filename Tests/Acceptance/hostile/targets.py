@@ -1,4 +1,4 @@
-"""Request lines and paths: what is no place of the API reaches nobody, and a place has one spelling that counts (RFC 9112 3)."""
+"""Request lines and paths: only API endpoints reach the upstream, and only one spelling of each counts (RFC 9112 3)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BAD_LINES = (
     f"GET\r{MANIFEST} HTTP/1.1", f"GET {MANIFEST}\rHTTP/1.1", f"GET {MANIFEST}\x00 HTTP/1.1", f"GET {MANIFEST}\x7f HTTP/1.1", f"GET {MANIFEST}\xe9 HTTP/1.1",
     f"GET {MANIFEST}\n HTTP/1.1", f"GET {MANIFEST}\r HTTP/1.1", f"GET {MANIFEST}\x0b HTTP/1.1", f"GET {MANIFEST} HTTP/1.1\rX: y",
 )  # fmt: skip
-# Forms of a target that are not a path (RFC 9112 3.2), but for the one that names this gateway.
+# Targets that are not a path (RFC 9112 3.2), except the absolute form with this gateway's host.
 BAD_TARGETS = (
     f"http://other.test{MANIFEST}", f"https://other.test{MANIFEST}", f"http://ci@{HOST}{MANIFEST}", f"http://ci:x@{HOST}{MANIFEST}",
     f"http://{HOST}@other.test{MANIFEST}", f"http:/{HOST}{MANIFEST}", f"http:{MANIFEST}", f"http:///{HOST}{MANIFEST}",
@@ -37,7 +37,7 @@ NO_PLACES = (
     "/v2/_catalog%00", "/v2/_catalog%2f", "/v2/_catalog.json", "/v2/team/_catalog", "/v2/_catalog/tags/list", "/v2/_catalog/manifests/v1", "/v2/catalog",
     "/v2/%255fcatalog", "/v2/_catalog#", "/v2/_tags", "/v2/_oci", "/v2/_oci/ext/discover", "/v2/team/app/_oci/x",
 )  # fmt: skip
-# Each is tried where the repository is and where the reference is.
+# Each is tried in place of the repository and in place of the reference.
 DOTS = (
     "..", ".", "%2e%2e", "%2E%2E", ".%2e", "%2e.", "%2e", "..%2f", "%2e%2e%2f", "..%5c", "..\\", "%2e%2e\\", "..;", "..;x=y", "..%00", "..%20", "..%09", "%252e%252e",
     "%25252e", "..%252f", "%c0%ae%c0%ae", "%e0%80%ae", "%c0%2e", "%u002e%u002e", "..%c0%af", "..%e0%80%af", "..%ef%bc%8f", "%ef%bc%8e%ef%bc%8e", "...", "....",
@@ -74,19 +74,19 @@ GOOD_SESSIONS = ("s", "A-._~=9", "0" * 512, "a..b", "...", "sha256", "manifests"
 def cases() -> list[Case]:
     lines, paths = Class("request lines"), Class("paths")
     for line in BAD_LINES:
-        lines.refused(repr(line), text(line), 400, 505)
-    lines.refused("HTTP/0.9", f"GET {MANIFEST}\r\n\r\n", 400, 505)
-    lines.refused("HTTP/2's preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\x00\x00\x00", 400, 505)
-    lines.refused("a PROXY protocol line", "PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n" + text(GET), 400)
-    lines.refused("SOCKS", "\x05\x01\x00" + text(GET), 400)
-    lines.refused("a line feed alone before it", "\n" + text(GET), 400)
-    lines.refused("a carriage return alone before it", "\r" + text(GET), 400)
-    lines.refused("line feeds instead of line ends", text(GET).replace("\r\n", "\n"), 400)
-    lines.refused("carriage returns instead of line ends", text(GET).replace("\r\n", "\r") + "\r\n\r\n", 400, 505)
-    lines.forwarded("an empty line before it", "\r\n" + text(GET), "GET", MANIFEST, may_refuse=True)
-    lines.refused("a target of 40,000 bytes", text(f"GET {MANIFEST}{'x' * 40_000} HTTP/1.1"), 414, 431)
+        lines.rejected(repr(line), text(line), 400, 505)
+    lines.rejected("HTTP/0.9", f"GET {MANIFEST}\r\n\r\n", 400, 505)
+    lines.rejected("HTTP/2's preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\x00\x00\x00", 400, 505)
+    lines.rejected("a PROXY protocol line", "PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n" + text(GET), 400)
+    lines.rejected("SOCKS", "\x05\x01\x00" + text(GET), 400)
+    lines.rejected("a line feed alone before it", "\n" + text(GET), 400)
+    lines.rejected("a carriage return alone before it", "\r" + text(GET), 400)
+    lines.rejected("line feeds instead of line ends", text(GET).replace("\r\n", "\n"), 400)
+    lines.rejected("carriage returns instead of line ends", text(GET).replace("\r\n", "\r") + "\r\n\r\n", 400, 505)
+    lines.forwarded("an empty line before it", "\r\n" + text(GET), "GET", MANIFEST, may_reject=True)
+    lines.rejected("a target of 40,000 bytes", text(f"GET {MANIFEST}{'x' * 40_000} HTTP/1.1"), 414, 431)
     for target in BAD_TARGETS:
-        lines.refused(f"target {target!r}", text(f"GET {target} HTTP/1.1"), 400, 421)
+        lines.rejected(f"target {target!r}", text(f"GET {target} HTTP/1.1"), 400, 421)
     for target in (f"{HOST}:443", HOST, "example.test:22", "[::1]:443", "/v2/", MANIFEST):
         lines.denied(f"CONNECT {target}", text(f"CONNECT {target} HTTP/1.1"), 400, 404, 405, 501)
     for scheme in ("http", "HTTP", "Http"):

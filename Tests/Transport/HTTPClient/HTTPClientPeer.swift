@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// `http-client-peer.py` for the length of a test.
+/// Runs `http-client-peer.py` for the duration of a test.
 final class HTTPClientPeer {
     let port: Int
     private let process: Process
@@ -14,7 +14,7 @@ final class HTTPClientPeer {
         process.arguments = ["python3", script.path] + (tls.map { [$0.certificate, $0.key] } ?? [])
         let output = Pipe()
         process.standardOutput = output
-        process.standardError = FileHandle.nullDevice  // clients that leave early are part of the play
+        process.standardError = FileHandle.nullDevice  // some tests close connections early
         try process.run()
         var line = ""
         while !line.hasSuffix("\n") {
@@ -28,7 +28,7 @@ final class HTTPClientPeer {
     deinit { process.terminate() }
 }
 
-/// A self-signed certificate for `peer.test` in a directory of its own.
+/// A self-signed certificate for `peer.test` in its own directory.
 final class TestCertificate {
     let directory = FileManager.default.temporaryDirectory.appending(path: "berth-calls-\(UUID().uuidString)")
     var certificate: String { directory.appending(path: "crt.pem").path }

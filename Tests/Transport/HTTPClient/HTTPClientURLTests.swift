@@ -9,7 +9,7 @@ import Testing
         ("http://[fd00:ec2::254]/latest?x=1", "http://[fd00:ec2::254]/latest", "[fd00:ec2::254]"),
         ("https://h:443/", "https://h/", "h"),
         ("http://h:443?q", "http://h:443/", "h:443"),
-    ]) func addressIsReadAndShownWithoutItsQuery(_ text: String, _ shown: String, _ hostField: String) throws {
+    ]) func `a URL is parsed, and described without its query`(_ text: String, _ shown: String, _ hostField: String) throws {
         let url = try #require(HTTPClientURL(text))
         #expect(url.description == shown)
         #expect(url.hostField == hostField)
@@ -19,7 +19,7 @@ import Testing
         "", "api.ecr.eu-west-1.amazonaws.com", "ftp://h/", "https://", "https:///x", "https://user@h/", "https://h:0/",
         "https://h:65536/",
         "https://h:/", "https://h h/", "https://h/a b", "https://h/#f", "https://[::1", "https://[h]/", "https://h/\r\nX: y",
-    ]) func anythingElseIsRefused(_ text: String) {
+    ]) func `a malformed URL is refused`(_ text: String) {
         #expect(HTTPClientURL(text) == nil)
     }
 }

@@ -1,4 +1,4 @@
-"""An HTTP peer with manners by path, on a free port that it prints. Ends when told to, or with the process that started it.
+"""An HTTP server whose behaviour depends on the path. Prints its port. Ends on SIGTERM, or with the process that started it.
 
     python3 http-client-peer.py [CERTIFICATE KEY]
 """
@@ -17,7 +17,7 @@ class Peer(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def answer(self):
+    def respond(self):
         path = self.path.split("?")[0]
         if path == "/slow":
             time.sleep(5)
@@ -43,7 +43,7 @@ class Peer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_PUT = do_POST = answer
+    do_GET = do_PUT = do_POST = respond
 
 
 ThreadingHTTPServer.request_queue_size = 128  # the default of 5 drops connections made at once
@@ -55,7 +55,7 @@ if len(sys.argv) > 2:
     server.socket = tls.wrap_socket(server.socket, server_side=True)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(server.server_address[1], flush=True)
-signal.pthread_sigmask(signal.SIG_SETMASK, [])  # it was started from a thread that takes no signals
+signal.pthread_sigmask(signal.SIG_SETMASK, [])  # the thread that started it blocks all signals
 parent = os.getppid()
 while os.getppid() == parent:
     time.sleep(0.5)

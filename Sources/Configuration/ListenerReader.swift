@@ -1,0 +1,75 @@
+import Crypto
+import Transport
+
+/// Reads `listeners` and `admin`.
+struct ListenerReader {
+    let root: Section
+
+    func read(into settings: inout Settings) {
+        let sections = root.sections("listeners")
+        if let sections {
+            settings.listeners = sections.compactMap(listener)
+            if sections.isEmpty { root.problem("listeners", "this is empty; remove the key for 0.0.0.0:5000") }
+        }
+        let admin = root.section("admin")
+        if let admin {
+            if let address = address(admin, "address") { settings.admin = address }
+            admin.finish()
+        }
+        checkAddressesDiffer((sections ?? []) + (admin.map { [$0] } ?? []))
+    }
+
+    /// With SO_REUSEPORT the kernel would spread an address's connections over its listeners, TLS or not.
+    private func checkAddressesDiffer(_ sections: [Section]) {
+        var taken: [SocketAddress] = []
+        for section in sections {
+            guard let address = section.readText("address").flatMap(ListenAddress.parse), address.port != 0 else { continue }
+            if taken.contains(address) {
+                section.problem("address", "\(section.quoted("address")) is used by another listener; write another port")
+            }
+            taken.append(address)
+        }
+    }
+
+    private func listener(_ section: Section) -> Settings.Listener? {
+        defer { section.finish() }
+        let tls = section.section("tls").flatMap(tls)
+        let publicURL = publicURL(section)
+        let proxies = SharedKeys.networks(section, "trusted_proxies")
+        if !section.has("address") { section.problem("address", "missing; write one like \(ListenAddress.examples)") }
+        guard let address = address(section, "address") else { return nil }
+        return Settings.Listener(address: address, tls: tls, publicURL: publicURL, trustedProxies: proxies ?? [])
+    }
+
+    private func address(_ section: Section, _ key: String) -> SocketAddress? {
+        guard let text = section.string(key) else { return nil }
+        if let address = ListenAddress.parse(text) { return address }
+        section.problem(key, "\(section.quoted(key)) is not an IP address and a port; write one like \(ListenAddress.examples)")
+        return nil
+    }
+
+    private func tls(_ section: Section) -> TLSFiles? {
+        defer { section.finish() }
+        let certificate = section.requiredPath("certificate", "the path of a PEM file, leaf first")
+        let key = section.requiredPath("private_key", "the path of a PEM file")
+        let clients = section.path("client_ca")
+        guard let certificate, let key, section.has("client_ca") == (clients != nil) else { return nil }
+        do throws(TLSError) {
+            return try TLSFiles(certificate: certificate, privateKey: key, clientCA: clients)
+        } catch {
+            let part = TLSFiles.Part(error)
+            section.problem(part.rawValue, "\(section.quoted(part.rawValue)) \(part.problem(error))")
+            return nil
+        }
+    }
+
+    private func publicURL(_ section: Section) -> PublicURL? {
+        guard let text = section.string("public_url") else { return nil }
+        if let url = PublicURL(text) { return url }
+        section.problem(
+            "public_url",
+            "\(section.quoted("public_url")) is not http or https with a host and perhaps a port; write one like https://registry.example.com"
+        )
+        return nil
+    }
+}

@@ -1,0 +1,31 @@
+/// Collects problems while a configuration is read, so that all of them are reported at once. Callers must not quote values that may be secret.
+final class ProblemList {
+    /// Its problems are reported before those of the files that it names.
+    private let file: String
+    private var found: [(location: KeyLocation, text: String)] = []
+
+    init(file: String) { self.file = file }
+
+    /// - Parameter problem: what is wrong; what is allowed.
+    func add(_ location: KeyLocation, _ problem: String) { found.append((location, Self.line(location, problem))) }
+
+    /// `file:line: key: text`, on one line. Also the form of warnings.
+    static func line(_ location: KeyLocation, _ text: String) -> String {
+        let prefix = location.line > 0 ? "\(location.file):\(location.line)" : location.file
+        let key = location.key.isEmpty ? "" : "\(location.key): "
+        return String("\(prefix): \(key)\(text)".map { $0.isNewline ? " " : $0 })
+    }
+
+    /// Throws the problems in the order of their lines, if there are any.
+    func check() throws(ConfigurationProblems) {
+        guard !found.isEmpty else { return }
+        let ordered = found.enumerated().sorted { left, right in
+            rank(left.element.location, left.offset) < rank(right.element.location, right.offset)
+        }
+        throw ConfigurationProblems(lines: ordered.map(\.element.text))
+    }
+
+    private func rank(_ location: KeyLocation, _ offset: Int) -> (Int, String, Int, Int) {
+        (location.file == file ? 0 : 1, location.file, location.line, offset)
+    }
+}

@@ -1,0 +1,34 @@
+import Registry
+
+/// Reads `routes`.
+struct RouteReader {
+    let root: Section
+    /// The sections of `upstreams`, also of those with problems: a problem in an upstream does not make a route to it wrong.
+    let upstreams: [Section]
+
+    func read() -> [Settings.Route] { (root.sections("routes") ?? []).compactMap(route) }
+
+    private func route(_ section: Section) -> Settings.Route? {
+        defer { section.finish() }
+        let host = SharedKeys.host(section), namespace = SharedKeys.namespace(section)
+        let prefix = prefix(section, "prefix"), upstreamPrefix = self.prefix(section, "upstream_prefix")
+        guard let upstream = section.required("upstream", "the name of one of upstreams") else { return nil }
+        let named = upstreams.filter { $0.has("name") }
+        if !named.contains(where: { $0.readText("name") == upstream }) {
+            let known = named.isEmpty ? "none has a name" : "there are \(named.map { $0.quoted("name") }.joined(separator: ", "))"
+            section.problem("upstream", "\(section.quoted("upstream")) is not the name of one of upstreams; \(known)")
+        }
+        return Settings.Route(
+            host: host, namespace: namespace, prefix: prefix ?? [], upstream: upstream,
+            upstreamPrefix: upstreamPrefix ?? prefix ?? [])
+    }
+
+    /// Any text that a repository's name can start with, also inside a segment: `team-`.
+    private func prefix(_ section: Section, _ key: String) -> [UInt8]? {
+        guard let text = section.string(key) else { return nil }
+        if Repository(text + "a") != nil { return Array(text.utf8) }
+        section.problem(
+            key, "\(section.quoted(key)) is not the start of a repository name; write lower-case letters, digits, . _ - and /")
+        return nil
+    }
+}

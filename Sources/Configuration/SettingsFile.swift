@@ -1,0 +1,48 @@
+import Foundation
+
+/// Finds the configuration file and reads it.
+package enum SettingsFile {
+    /// Used when neither `--config` nor `$BERTH_CONFIG` is given: the first of these that exists.
+    static let defaultPaths = ["berth.yaml", "/etc/berth/berth.yaml"]
+
+    /// The configuration of a new process: from a file, or without one from `BERTH_*` variables.
+    /// - Parameter file: `--config`; nil: `$BERTH_CONFIG`, `./berth.yaml` or `/etc/berth/berth.yaml`.
+    package static func load(file: String?, environment: [String: String]) throws(ConfigurationProblems) -> Settings {
+        try read(file: file, environment: environment)
+    }
+
+    /// The configuration of a running process, read again from the same place: a file that is gone is a problem, and files that have
+    /// appeared at other places do not count.
+    /// - Parameter origin: of the running configuration.
+    package static func reload(from origin: String, environment: [String: String]) throws(ConfigurationProblems) -> Settings {
+        guard origin != Settings.fromEnvironment else { return try EnvironmentReader(environment: environment).read() }
+        return try read(file: origin, environment: environment, isReload: true)
+    }
+
+    /// The configuration in a text.
+    /// - Parameter file: its name in problems.
+    package static func parse(_ text: String, file: String, environment: [String: String]) throws(ConfigurationProblems) -> Settings
+    {
+        try SettingsReader(file: file, environment: environment).read(text)
+    }
+
+    /// - Parameters:
+    ///   - file: `--config`.
+    ///   - isReload: then unknown `BERTH_*` variables are no problem: a process cannot change its environment, and the file may no longer
+    ///     refer to a variable.
+    static func read(
+        file: String?, environment: [String: String], isReload: Bool = false, defaultPaths: [String] = defaultPaths
+    ) throws(ConfigurationProblems) -> Settings {
+        let named = file ?? EnvironmentVariable.config.value(in: environment)
+        guard let path = named ?? defaultPaths.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+            return try EnvironmentReader(environment: environment).read()
+        }
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw ConfigurationProblems(lines: ["\(path): there is no such file; name one, or leave it out and set BERTH_REGISTRY"])
+        }
+        guard let text = Files.text(path) else {
+            throw ConfigurationProblems(lines: ["\(path): this cannot be read; name \(Files.allowed)"])
+        }
+        return try SettingsReader(file: path, environment: environment, rejectsUnknownVariables: !isReload).read(text)
+    }
+}

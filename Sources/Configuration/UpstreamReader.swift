@@ -1,0 +1,67 @@
+import HTTP
+import Registry
+
+/// Reads `upstreams`.
+struct UpstreamReader {
+    let root: Section
+
+    /// - Returns: the sections, also of upstreams with problems, for the routes that name them.
+    func read(into settings: inout Settings) -> [Section] {
+        let example = "at least one: - {name: main, registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com}"
+        if !root.has("upstreams") { root.problem("upstreams", "missing; write \(example)") }
+        let sections = root.sections("upstreams")
+        if sections?.isEmpty == true { root.problem("upstreams", "this is empty; write \(example)") }
+        settings.upstreams = (sections ?? []).compactMap(upstream)
+        SharedKeys.checkNamesDiffer(sections ?? [])
+        return sections ?? []
+    }
+
+    private func upstream(_ section: Section) -> Settings.Upstream? {
+        defer { section.finish() }
+        let name = section.required("name", "a short word for routes, metrics and the log")
+        if let name, name.isEmpty || name.utf8.count > 64 || name.contains("/") {
+            section.problem("name", "\(section.quoted("name")) is not a name; write 1 to 64 characters without a slash")
+        }
+        let registry = registry(section)
+        let blobs = section.choice("blobs", of: Settings.BlobMode.self) ?? .stream
+        let clients = SharedKeys.networks(section, "redirect_clients")
+        if clients != nil, blobs != .redirect {
+            section.problem("redirect_clients", "this has no effect without blobs: redirect; add that, or remove this key")
+        }
+        let hosts = section.values("blob_hosts") { text in
+            HostPattern(text).flatMap { $0.port == nil ? $0 : nil }
+        } problem: { _ in
+            "is not a host; write one like *.cloudfront.net"
+        }
+        let credentials = section.section("credentials").map { CredentialsReader(section: $0).read() }
+        let creation = section.section("create_repositories").map(creation)
+        if registry?.isPublic == true, creation != nil {
+            section.problem("create_repositories", "Berth cannot create repositories in ECR Public; remove this key")
+        }
+        guard let name, let registry else { return nil }
+        return Settings.Upstream(
+            name: name, registry: registry, blobs: blobs, redirectClients: clients, blobHosts: hosts, credentials: credentials,
+            createRepositories: creation)
+    }
+
+    private func registry(_ section: Section) -> ECRHost? {
+        guard let text = section.required("registry", ECRHost.allowed) else { return nil }
+        guard let registry = ECRHost(HostName.normalized(text)) else {
+            section.problem("registry", "\(section.quoted("registry")) is not a registry of ECR; write \(ECRHost.allowed)")
+            return nil
+        }
+        return registry
+    }
+
+    private func creation(_ section: Section) -> Settings.RepositoryCreation {
+        defer { section.finish() }
+        return Settings.RepositoryCreation(
+            match: SharedKeys.patterns(section, "match"),
+            tagMutability: section.choice("tag_mutability", of: TagMutability.self)?.rawValue,
+            scanOnPush: section.flag("scan_on_push"), kmsKey: section.string("kms_key"), tags: section.table("tags"),
+            policy: section.fileText("policy_file"), lifecyclePolicy: section.fileText("lifecycle_policy_file"))
+    }
+
+    /// ECR's words.
+    private enum TagMutability: String, CaseIterable { case mutable = "MUTABLE", immutable = "IMMUTABLE" }
+}

@@ -1,0 +1,110 @@
+import Access
+import Crypto
+import Registry
+
+/// Reads `users`, `users_file`, `access_default`, `anonymous` and `token_key_file`.
+struct UserReader {
+    let root: Section
+    let problems: ProblemList
+
+    /// Call it after `routes` have been read: warnings depend on them.
+    func read(into settings: inout Settings) {
+        let common = root.sections("access_default").map { $0.map(rule) }
+        let sections = root.sections("users")
+        settings.users = (sections ?? []).compactMap { user($0, common: common) }
+        SharedKeys.checkNamesDiffer(sections ?? [])
+        if let text = root.fileText("users_file"), let path = root.readText("users_file") {
+            if !root.has("access_default") {
+                root.problem(
+                    "access_default",
+                    "missing; with users_file it says what the file's users may do: write - {repositories: [\"**\"], actions: [pull]}"
+                )
+            }
+            let names = Set((sections ?? []).compactMap { $0.readText("name") })
+            settings.users += UsersFile(path: path, problems: problems).users(in: text, access: common ?? [], taken: names)
+        }
+        if let anonymous = root.section("anonymous") {
+            settings.anonymous = access(anonymous)
+            anonymous.finish()
+            let open = OpenAccess(rules: settings.anonymous ?? [], routes: settings.routes)
+            settings.warnings += open.findings.map { index, sentence in
+                ProblemList.line(anonymous.location(of: "access").item(index, line: nil), sentence)
+            }
+        }
+        settings.tokenKey = tokenKey()
+        if sections?.isEmpty ?? !root.has("users"), !root.has("users_file"), !root.has("anonymous") {
+            root.problem("users", "nobody could log in; write users, a users_file, or what anonymous may do")
+        }
+    }
+
+    private func user(_ section: Section, common: [AccessRule]?) -> Settings.User? {
+        defer { section.finish() }
+        let name = section.required("name", "the user name for docker login")
+        if let name, !UsersFile.isName(name) {
+            // Not quoted: with a colon it may be a name and a password.
+            section.problem("name", "this is not a name; write \(UsersFile.nameBounds)")
+        }
+        let credential = credential(section)
+        let access = section.has("access") || common == nil ? access(section) : common ?? []
+        guard let name, let credential else { return nil }
+        return Settings.User(name: name, credential: credential, access: access)
+    }
+
+    private func credential(_ section: Section) -> Credential? {
+        switch (section.has("password_hash"), section.has("password_file")) {
+        case (true, true): section.problem("password_file", "password_hash is set too; keep one of them")
+        case (false, false):
+            section.problem("password_hash", "missing; write what berth hash-password prints, or a password_file")
+        default: break
+        }
+        let text = section.string("password_hash"), hash = text.flatMap(PasswordHash.init)
+        if text != nil, hash == nil { section.problem("password_hash", UsersFile.invalidHash) }
+        guard let path = section.string("password_file") else { return hash.map { .hash($0) } }
+        guard let password = Files.password(path) else {
+            section.problem(
+                "password_file", "\(section.quoted("password_file")) cannot be read or is empty; name \(Files.allowed)")
+            return nil
+        }
+        return .plain(Secret(Array(password.utf8)))
+    }
+
+    private func access(_ section: Section) -> [AccessRule] {
+        if !section.has("access") {
+            section.problem("access", "missing; write what is allowed: - {repositories: [\"**\"], actions: [pull]}")
+        }
+        return (section.sections("access") ?? []).map(rule)
+    }
+
+    private func rule(_ section: Section) -> AccessRule {
+        defer { section.finish() }
+        let known = Action.allCases.map(\.rawValue).joined(separator: ", ")
+        let repositories = SharedKeys.patterns(section, "repositories")
+        if !section.has("actions") { section.problem("actions", "missing; write a list of \(known)") }
+        let actions = section.values("actions", parse: Action.init) { _ in "is not known; use \(known)" }
+        if actions?.isEmpty == true { section.problem("actions", "this is empty; write a list of \(known)") }
+        return AccessRule(
+            repositories: repositories, actions: Set(actions ?? []), host: SharedKeys.host(section),
+            namespace: SharedKeys.namespace(section))
+    }
+
+    private func tokenKey() -> Secret<[UInt8]>? {
+        guard let text = root.fileText("token_key_file", isSecret: true) else { return nil }
+        let key = Array(text.utf8).trimmed
+        guard key.count >= Settings.minTokenKeyBytes else {
+            root.problem(
+                "token_key_file",
+                "\(root.quoted("token_key_file")) holds \(key.count) bytes; a key has at least \(Settings.minTokenKeyBytes): make one with openssl rand -base64 48"
+            )
+            return nil
+        }
+        return Secret(key)
+    }
+}
+
+extension [UInt8] {
+    /// Without white space at either end.
+    fileprivate var trimmed: [UInt8] {
+        func isBlank(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }
+        return Array(drop(while: isBlank).reversed().drop(while: isBlank).reversed())
+    }
+}

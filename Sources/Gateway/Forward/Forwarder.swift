@@ -1,0 +1,218 @@
+import AWS
+import Configuration
+import HTTP
+import HTTPServer
+import Registry
+import Transport
+
+/// The upstream half of an exchange: the client's request goes there with a good token, as often as it takes to be accepted, and the
+/// response comes back. To the client, an expired token is a request that took a moment longer.
+struct Forwarder {
+    let request: RegistryRequest
+    let route: Route
+    let downstream: Downstream
+    let registry: RegistryClient
+    let writer: ResponseWriter
+    /// Of the client's request.
+    private(set) var body: ReplayBody
+    private(set) var policy = RetryPolicy()
+
+    init(
+        _ request: RegistryRequest, route: Route, downstream: Downstream, registry: RegistryClient, writer: ResponseWriter
+    ) {
+        (self.request, self.route, self.downstream, self.registry, self.writer) = (request, route, downstream, registry, writer)
+        body = writer.client.request.head.framing == .none ? .none : .partial([])
+    }
+
+    var client: ClientSide { writer.client }
+    /// The head of the client's request.
+    var head: Head { client.request.head }
+    var record: ExchangeRecord { registry.record }
+    var rewriting: Rewriting { route.rewriting(publicURL: downstream.publicURL) }
+
+    /// Path and query at the upstream.
+    var target: [UInt8] { route.target(of: request, asSent: head.target) }
+
+    // MARK: The request
+
+    /// Reads a body that has at most `limit` bytes before anything is sent: with it in hand, every rejection can be retried.
+    mutating func readBody(upTo limit: Int) async throws {
+        guard case .partial = body else { return }
+        if case .length(let count) = head.framing, count > limit { return }
+        var bytes: [UInt8] = []
+        while case let piece = try await client.read(upTo: client.scratch.count), !piece.isEmpty {
+            bytes += piece
+            if bytes.count > limit { break }
+        }
+        body = client.request.hasUnreadBody ? .partial(bytes) : .whole(bytes)
+    }
+
+    /// Sends the request until the registry accepts its token.
+    /// - Returns: any response but a rejection of the token.
+    /// - Throws: `ConnectionFailure` when the connection breaks and the request cannot be sent again; `ErrorResponse`.
+    mutating func send(_ requestHead: RequestHead) async throws -> UpstreamResponse {
+        while policy.beginAttempt() {
+            try client.checkNotAbandoned()
+            let token = try await registry.token(policy)
+            if needsProof, try await registry.isRejected(token) {
+                try rejectToken(token, .expired)
+                continue
+            }
+            let lease = try await registry.connect(isNew: policy.needsNewConnection)
+            let connection = lease.connection
+            do {
+                try await write(requestHead, token, to: connection)
+                // A body of an error that came encoded tells no more than none.
+                let (rejection, read) = try await rejection(of: token, method: requestHead.method, by: connection)
+                guard let rejection else {
+                    registry.tokenAccepted()
+                    return UpstreamResponse(lease: lease, body: read)
+                }
+                if read == nil { await registry.discardBody(of: connection) }
+                try rejectToken(token, rejection)
+            } catch let failure as ConnectionFailure {
+                // RFC 9110 9.2.2; a POST that opens a session twice leaves one unused.
+                let canReplay = body.canReplay && (head.method.isIdempotent || head.method == .post)
+                guard !writer.hasStarted, policy.next(after: connection.event(of: failure, canReplay: canReplay)) != .fail else {
+                    throw failure
+                }
+                registry.countReplay(.staleConnection)
+            }
+        }
+        throw RegistryClient.keepsRejecting
+    }
+
+    /// An upload cannot be taken back from the wire, so its token is verified first, unless the upstream has just accepted it.
+    private var needsProof: Bool {
+        guard !body.isWhole, !registry.worker.isTokenProven(at: route.upstream) else { return false }
+        if case .length(let count) = head.framing { return count > ReplayBody.maxHeld }
+        return true
+    }
+
+    /// The next token must be a newer one. Ends the exchange where the request cannot be sent again.
+    private mutating func rejectToken(_ token: AuthorizationToken, _ reason: TokenRejection.Reason) throws {
+        registry.countReplay(ReplayReason(reason))
+        let event = RetryPolicy.Event.tokenRejected(generation: token.generation, reason, canReplay: body.canReplay)
+        guard policy.next(after: event) == .fail else { return }
+        client.request.closeAfterResponse()
+        // Clients try again after 503, and not after ECR's 403 (ECR 6).
+        throw ErrorResponse(
+            .unavailable, "The registry's token was renewed in the middle of this upload; send it again.", retryAfter: 1)
+    }
+
+    /// The request, its body included, and the response's head. The body ends early, without an error, when the upstream responds before it
+    /// has all.
+    private mutating func write(_ requestHead: RequestHead, _ token: AuthorizationToken, to connection: UpstreamConnection)
+        async throws
+    {
+        let isChunked = !body.isWhole && head.framing == .chunked
+        do {
+            var bytes = registry.worker.takeHeadBuffer()
+            // Not held while the body goes out.
+            defer { registry.worker.returnHeadBuffer(&bytes) }
+            requestHead.writeRegistryHead(into: &bytes, to: route.upstream.origin, token: token.fieldValue, length: bodyLength)
+            let held = body.held
+            if !held.isEmpty {
+                if isChunked { bytes.appendChunkSize(held.count) }
+                bytes += held
+                if isChunked { bytes.append("\r\n") }
+            }
+            try await connection.write(bytes, timeout: registry.timeouts.stall)
+        }
+        if body.isWhole {
+            connection.finishRequest()
+        } else {
+            // Only now: the upstream is connected, and the token good.
+            try await client.sendContinue()
+            body.releaseLarge()
+            try await Relay(client: client, upstream: connection).request(chunked: isChunked, body: &body)
+        }
+        try await connection.readHead(
+            toHead: requestHead.method == .head, scratch: client.scratch, timeout: registry.timeouts.response)
+    }
+
+    /// nil: chunked.
+    private var bodyLength: Int? {
+        switch head.framing {
+        case .length(let count): count
+        case .chunked: body.isWhole ? body.taken : nil
+        case .none, .untilClose: 0
+        }
+    }
+
+    /// Whether the response rejects the token, and the response's body where it had to be read to know.
+    private func rejection(
+        of token: AuthorizationToken, method: Method, by connection: UpstreamConnection
+    ) async throws -> (TokenRejection.Reason?, body: [UInt8]?) {
+        let head = connection.head
+        switch TokenRejection.judge(status: head.status, method: head.isEncoded ? .head : method) {
+        case .no: return (nil, nil)
+        case .yes(let reason): return (reason, nil)
+        // The response is kept for the client: the registry is asked over another connection.
+        case .unclear(let reason): return (try await registry.isRejected(token) ? reason : nil, nil)
+        case .inBody:
+            let body = try await registry.collect(connection)
+            switch TokenRejection.judge(status: head.status, body: body) {
+            case .yes(let reason): return (reason, body)
+            case .unclear(let reason): return (try await registry.isRejected(token) ? reason : nil, body)
+            case .no, .inBody: return (nil, body)
+            }
+        }
+    }
+
+    /// Waits, and says that the rest of a blob is to be asked for after its transfer failed. false: it is not to be.
+    mutating func resumes(after failure: ConnectionFailure, canResume: Bool) async -> Bool {
+        guard failure.side == .upstream, !client.request.connection.isAbandoned,
+            case .retry(let pause, let reason) = policy.next(
+                after: .transferFailed(isStall: failure.isStall, sent: writer.bodySent, canResume: canResume))
+        else { return false }
+        await client.stream.loop.sleep(for: pause)
+        registry.countReplay(reason)
+        return true
+    }
+
+    /// Whether another URL of a blob is to be asked for.
+    mutating func renewsURL() -> Bool {
+        guard case .retry(_, let reason) = policy.next(after: .urlExpired) else { return false }
+        registry.countReplay(reason)
+        return true
+    }
+
+    // MARK: The response
+
+    /// The registry's response to the client: as it is, or as the error that it comes to.
+    /// - Parameters:
+    ///   - status: nil: the upstream's.
+    ///   - fields: in the place of the upstream's.
+    ///   - body: the body, where the caller has read it.
+    func pass(
+        _ response: consuming UpstreamResponse, status: Int? = nil, fields: [ResponseField] = [], body: [UInt8]? = nil
+    ) async throws {
+        try rejectRedirect(response)
+        if response.status >= 400, head.method != .head { throw error(try await failure(response)) }
+        try await writer.pass(
+            response.lease.connection, .registry(fields: fields, rewriting), status: status, body: body ?? response.body)
+    }
+
+    /// An error of the upstream, its body whole.
+    func failure(_ response: borrowing UpstreamResponse) async throws -> UpstreamError {
+        let connection = response.lease.connection
+        let body = if let read = response.body { read } else { try await registry.collect(connection) }
+        return UpstreamError(status: response.status, body: body, retryAfter: connection.retryAfter)
+    }
+
+    /// The upstream's error, in the client's words.
+    func error(_ failure: UpstreamError) -> ErrorResponse {
+        record.reason = failure.message
+        return failure.response(to: request, upstreamRepository: route.upstreamRepository)
+    }
+
+    /// Only a blob's redirect leads out of the registry: any other would take the client, and perhaps its login, past Berth.
+    func rejectRedirect(_ response: borrowing UpstreamResponse) throws {
+        let head = response.head
+        guard (300..<400).contains(head.status), head.status != 304 else { return }
+        let place = head.value(of: .location).flatMap { BlobLocation($0, connectTo: ConnectTo()) }
+        record.reason = "the registry responded with status \(head.status)\(place.map { ", redirecting to \($0.origin)" } ?? "")"
+        throw ErrorResponse.badGateway("The upstream registry redirects this request, which the gateway does not follow.")
+    }
+}

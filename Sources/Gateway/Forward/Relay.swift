@@ -1,0 +1,168 @@
+import Crypto
+import HTTP
+import HTTPServer
+import Transport
+
+/// Moves bodies between a client and an upstream with backpressure: what one read gave is written before the next read, and only what the
+/// receiver does not take at once is copied. A slow receiver costs the memory of one small read.
+struct Relay {
+    let client: ClientSide
+    let upstream: UpstreamConnection
+
+    /// Bytes read for a client whose socket is full: all that is kept of a response while the client does not read.
+    private static let slowRead = 16 << 10
+    /// The same of a request. An upload's receiver is often full for a moment only, and no TLS buffer of an upstream's records is held beside
+    /// it: with 16 KiB a push costs an eighth more.
+    private static let slowUploadRead = 32 << 10
+    /// Bytes of a response that leave with its head. They are copied once more; manifests and configurations are smaller, layers larger.
+    private static let maxReady = 16 << 10
+
+    private var scratch: UnsafeMutableRawBufferPointer { client.scratch }
+
+    /// What may be read next: as much as the receiver's socket has room for, so that no more than `slowRead` is left to keep when it stops.
+    /// TLS reads far ahead only while there is room for another read after this one, which then uses up what was read ahead.
+    private func room(from sender: SocketStream, to receiver: SocketStream, slowRead: Int) -> UnsafeMutableRawBufferPointer {
+        let space = receiver.roomToSend
+        let size = min(max(space, slowRead), scratch.count)
+        sender.readsFarAhead = space >= 2 * scratch.count
+        return UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(size - 2)])
+    }
+
+    // MARK: The response
+
+    /// The upstream's response to the client, to its end.
+    func response(chunked: Bool) async throws {
+        let loop = client.stream.loop
+        while true {
+            if loop.isTurnOver { await loop.nextTurn() }
+            let (frame, isEnd) = try await nextFrame(chunked: chunked)
+            // No await between the read above and this write: the scratch buffer is the loop's.
+            let taken = try client.tryWrite(frame)
+            if taken < frame.count || client.stream.hasUnsent {
+                try await client.write([UInt8](UnsafeRawBufferPointer(rebasing: frame[taken...])))
+            }
+            if isEnd { return }
+        }
+    }
+
+    /// Appends the response's first bytes, where they have come with its head: a small response then leaves in one write, and wakes its
+    /// client once.
+    func appendReady(chunked: Bool, to bytes: inout [UInt8]) throws(ConnectionFailure) {
+        guard !upstream.isBodyDone else { return }
+        let room = UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<Self.maxReady])
+        if case .payload(let count) = try upstream.tryRead(into: room) {
+            bytes.append(contentsOf: Self.frame(count, in: scratch, chunked: chunked))
+        }
+        // The end of the body was there too. Nobody reads on, so the last chunk is written here.
+        if chunked, upstream.isBodyDone { bytes.append("0\r\n\r\n") }
+    }
+
+    /// The next bytes for the client, framed, and whether they are the last. Waits only while there are none.
+    private func nextFrame(chunked: Bool) async throws -> (UnsafeRawBufferPointer, isEnd: Bool) {
+        let room = room(from: upstream.stream, to: client.stream, slowRead: Self.slowRead)
+        while true {
+            switch try upstream.tryRead(into: room) {
+            case .payload(let count):
+                let isEnd = upstream.isBodyDone && !chunked
+                return (Self.frame(count, in: scratch, chunked: chunked), isEnd)
+            case .end:
+                guard chunked else { return (UnsafeRawBufferPointer(rebasing: scratch.prefix(0)), true) }
+                scratch.copyBytes(from: "0\r\n\r\n".utf8)
+                return (UnsafeRawBufferPointer(rebasing: scratch.prefix(5)), true)
+            case .wantsRead: try await upstream.waitUntilReadable(timeout: client.stallTimeout)
+            case .wantsWrite: try await upstream.waitUntilWritable(timeout: client.stallTimeout)
+            }
+        }
+    }
+
+    /// The payload of `count` bytes that lies behind the room for a chunk header, framed in place.
+    private static func frame(_ count: Int, in scratch: UnsafeMutableRawBufferPointer, chunked: Bool) -> UnsafeRawBufferPointer {
+        let end = chunkHeaderRoom + count
+        guard chunked else { return UnsafeRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<end]) }
+        let start = writeChunkHeader(count, into: UnsafeMutableRawBufferPointer(rebasing: scratch[0..<chunkHeaderRoom]))
+        scratch[end] = 13
+        scratch[end + 1] = 10
+        return UnsafeRawBufferPointer(rebasing: scratch[start..<(end + 2)])
+    }
+
+    // MARK: The request
+
+    /// The client's body to the upstream, until its end or until the upstream responds.
+    /// - Parameter body: takes what comes, for a replay.
+    func request(chunked: Bool, body: inout ReplayBody) async throws {
+        let loop = client.stream.loop
+        while true {
+            if loop.isTurnOver { await loop.nextTurn() }
+            let room = room(from: client.stream, to: upstream.stream, slowRead: Self.slowUploadRead)
+            switch try client.tryRead(into: room) {
+            case .payload(let count):
+                body.append(UnsafeRawBufferPointer(rebasing: room.prefix(count)))
+                let frame = Self.frame(count, in: scratch, chunked: chunked)
+                let taken: Int
+                do { taken = try upstream.tryWrite(frame) } catch {
+                    // An upstream that rejects a body responds and closes; its response says more than the broken pipe.
+                    if (try? hasResponded) == true { return }
+                    throw error
+                }
+                if taken < frame.count || upstream.stream.hasUnsent {
+                    let rest = [UInt8](UnsafeRawBufferPointer(rebasing: frame[taken...]))
+                    guard try await write(rest) else { return }
+                }
+            case .end:
+                if chunked, try await !write(Array("0\r\n\r\n".utf8)) { return }
+                return upstream.finishRequest()
+            case .wantsRead, .wantsWrite:
+                guard try await waitForClient() else { return }
+            }
+        }
+    }
+
+    /// Waits for more of the request. false: the upstream has responded.
+    private func waitForClient() async throws -> Bool {
+        guard try !hasResponded else { return false }
+        let waiter = client.stream.waiter
+        waiter.reset()
+        client.stream.watchReadable(timeout: client.stallTimeout)
+        upstream.stream.watchReadable(timeout: nil)
+        let wake = await waiter.wait()
+        client.stream.unwatch()
+        upstream.stream.unwatch()
+        try check(wake, .client)
+        return true
+    }
+
+    /// All of it to the upstream. false: the upstream has responded before it took all.
+    private func write(_ bytes: [UInt8]) async throws -> Bool {
+        var done = 0
+        while true {
+            do { done += try bytes.withUnsafeBytes { try upstream.tryWrite(UnsafeRawBufferPointer(rebasing: $0[done...])) } } catch
+            {
+                if (try? hasResponded) == true { return false }
+                throw error
+            }
+            if done == bytes.count, !upstream.stream.hasUnsent { return true }
+            guard try !hasResponded else { return false }
+            let waiter = upstream.stream.waiter
+            waiter.reset()
+            upstream.stream.watchWritable(timeout: client.stallTimeout)
+            upstream.stream.watchReadable(timeout: nil)
+            let wake = await waiter.wait()
+            upstream.stream.unwatch()
+            try check(wake, .upstream)
+        }
+    }
+
+    private var hasResponded: Bool {
+        get throws(ConnectionFailure) { try upstream.tryReadHead(toHead: false, scratch: scratch) }
+    }
+
+    private func check(_ wake: Wake, _ side: ConnectionFailure.Side) throws(ConnectionFailure) {
+        switch wake {
+        case .ready: return
+        case .timedOut:
+            throw ConnectionFailure(side, .timedOut, call: "relay", reason: "no byte moved in \(client.stallTimeout)")
+        case .cancelled:
+            throw ConnectionFailure(side, .cancelled, call: "relay", reason: "the exchange was ended")
+        }
+    }
+}

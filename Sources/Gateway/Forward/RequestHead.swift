@@ -1,0 +1,94 @@
+import HTTP
+
+/// The head of a request as the upstream gets it: the client's, without what is between the client and Berth, and with what is between
+/// Berth and the upstream. Everything else passes byte for byte.
+struct RequestHead {
+    /// The client's.
+    let head: Head
+    let method: Method
+    /// Path and query at the upstream.
+    let target: [UInt8]
+    /// The bytes of a blob to ask for, in the place of what the client asked for; nil: as it asked.
+    var range: Range<Int>?
+    /// A chunk that is larger than the upstream takes with its `Content-Range`.
+    var omitsContentRange = false
+
+    init(_ head: Head, method: Method? = nil, target: [UInt8], range: Range<Int>? = nil, omitsContentRange: Bool = false) {
+        (self.head, self.method, self.target) = (head, method ?? head.method, target)
+        (self.range, self.omitsContentRange) = (range, omitsContentRange)
+    }
+
+    /// GET of a blob's first byte, which tells its size where HEAD does not.
+    static func probe(_ head: Head, target: [UInt8]) -> RequestHead {
+        RequestHead(head, method: .get, target: target, range: 0..<1)
+    }
+
+    /// It asks for other bytes than the client: the client's own range and conditions do not apply.
+    private var isProbe: Bool { head.method == .head && method == .get }
+
+    /// To the registry: with the authorization token.
+    /// - Parameters:
+    ///   - token: the value of `Authorization`.
+    ///   - length: bytes of the body; nil: chunked.
+    func writeRegistryHead(into bytes: inout [UInt8], to origin: Origin, token: [UInt8], length: Int?) {
+        start(&bytes, origin)
+        bytes.append(Self.identity)
+        bytes.appendField("Authorization", token)
+        if let length {
+            if length > 0 || head.method == .post || head.method == .put || head.method == .patch {
+                bytes.appendField("Content-Length", decimal: length)
+            }
+        } else {
+            bytes.append("Transfer-Encoding: chunked\r\n")
+        }
+        head.appendFields(to: &bytes) { field in
+            switch field.name {
+            // The client's own login, and what a proxy before Berth said about the client.
+            case .authorization, .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto: false
+            // Framing and host are Berth's; Berth sends 100 (Continue) itself.
+            case .contentLength, .host, .expect: false
+            // Berth reads what comes: it judges errors, names manifests and resumes ranges.
+            case .acceptEncoding: false
+            case .range: range == nil
+            case .contentRange: !omitsContentRange
+            case .other: range == nil || isProbe || !Self.isCondition(field, of: head)
+            default: true
+            }
+        }
+        bytes.append("\r\n")
+    }
+
+    /// To where a redirect leads: only what chooses the bytes. Never a credential: S3 rejects a request with two (ECR 1.4).
+    func writeStorageHead(into bytes: inout [UInt8], to origin: Origin) {
+        start(&bytes, origin)
+        if isProbe { bytes.append(Self.identity) }
+        head.appendFields(to: &bytes) { field in
+            switch field.name {
+            case .range: range == nil
+            // The body is only relayed, in whatever coding the client takes; but the length that a probe asks for is the blob's own.
+            case .acceptEncoding: !isProbe
+            case .other:
+                head.isNamed(field, anyOf: FieldNames.userAgent) || ((range == nil || isProbe) && Self.isCondition(field, of: head))
+            default: false
+            }
+        }
+        bytes.append("\r\n")
+    }
+
+    /// The first response has met the client's conditions: a request for the rest does not repeat them.
+    private static func isCondition(_ field: Head.Field, of head: Head) -> Bool {
+        head.isNamed(field, anyOf: FieldNames.conditions)
+    }
+
+    /// Without this field any coding would do (RFC 9110 12.5.3).
+    private static let identity: StaticString = "Accept-Encoding: identity\r\n"
+
+    private func start(_ bytes: inout [UInt8], _ origin: Origin) {
+        bytes.append(method.token)
+        bytes.append(" ")
+        bytes.append(contentsOf: target)
+        bytes.append(" HTTP/1.1\r\n")
+        bytes.appendField("Host", origin.fieldValue)
+        if let range { bytes.append(contentsOf: "Range: bytes=\(range.lowerBound)-\(range.upperBound - 1)\r\n".utf8) }
+    }
+}

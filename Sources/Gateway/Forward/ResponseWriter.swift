@@ -1,0 +1,85 @@
+import Registry
+import HTTP
+import HTTPServer
+import Transport
+
+/// The response of an exchange to its client, and the only way to send one. Throws the client's failures, and those of the upstream whose
+/// body it relays.
+struct ResponseWriter {
+    let client: ClientSide
+    private let record: ExchangeRecord
+    private let worker: WorkerUpstreams
+
+    init(_ client: ClientSide, record: ExchangeRecord, worker: WorkerUpstreams) {
+        (self.client, self.record, self.worker) = (client, record, worker)
+    }
+
+    private var request: Request { client.request }
+
+    /// The head has gone out: what fails from now on can only end the connection.
+    var hasStarted: Bool { request.responseBodySent != nil }
+    /// Bytes of the response's body that have been sent, with their framing; nil: the response has not started.
+    var bodySent: Int? { request.responseBodySent }
+
+    private var requestIDField: (String, String) { ("Berth-Request-Id", String(decoding: record.requestID, as: UTF8.self)) }
+
+    // MARK: Berth's own responses
+
+    /// - Parameter body: left out where the request is HEAD.
+    func respond(_ status: Int, fields: [(String, String)], body: [UInt8] = []) async throws {
+        record.status = status
+        do { try await request.respond(status, fields: fields + [requestIDField], body: body) } catch {
+            throw ConnectionFailure(.client, error)
+        }
+    }
+
+    /// To HEAD.
+    /// - Parameter length: bytes of the body that GET would have.
+    func respondToHead(_ status: Int, fields: [(String, String)], length: Int) async throws {
+        record.status = status
+        do { try await request.begin(status, fields: fields + [requestIDField], length: length) } catch {
+            throw ConnectionFailure(.client, error)
+        }
+    }
+
+    func respond(with error: ErrorResponse) async throws {
+        let id = String(decoding: record.requestID, as: UTF8.self)
+        try await respond(error.error.status, fields: error.fields, body: error.error.json(requestID: id))
+    }
+
+    // MARK: An upstream's response
+
+    /// Sends an upstream's response: what `head` makes of its head, and its body.
+    /// - Parameters:
+    ///   - status: nil: the upstream's.
+    ///   - body: the body, where it has been read whole.
+    func pass(_ upstream: UpstreamConnection, _ head: ResponseHead, status: Int? = nil, body: [UInt8]? = nil) async throws {
+        let status = status ?? upstream.head.status
+        let framing = ResponseFraming(
+            upstream.head, status: status, collected: body?.count, toVersion11: request.head.isVersion11)
+        if framing.endsConnection || request.hasUnreadBody { request.closeAfterResponse() }
+        record.status = status
+        var writer = ResponseHeadWriter(status: status, into: worker.takeHeadBuffer())
+        head.write(upstream.head, copiesLength: framing.framing == .asCopied, to: &writer)
+        writer.field("Berth-Request-Id", record.requestID)
+        // RFC 9110 6.6.1: a date is written where the upstream does not say one.
+        let date = upstream.head.value(of: .date) == nil ? client.stream.loop.date.now() : nil
+        var bytes = writer.finish(framing.framing, date: date, connection: request.connectionField())
+        let relay = Relay(client: client, upstream: upstream), isChunked = framing.framing == .chunked
+        let headCount = bytes.count
+        if let body { bytes += body } else { try relay.appendReady(chunked: isChunked, to: &bytes) }
+        request.startResponse(headCount: headCount)
+        do {
+            // Not held while the body goes out, which may take hours.
+            defer { worker.returnHeadBuffer(&bytes) }
+            try await client.write(bytes)
+        }
+        if body == nil { try await passRest(of: upstream, chunked: isChunked) }
+    }
+
+    /// The rest of a body whose head the client has, and nothing else.
+    func passRest(of upstream: UpstreamConnection, chunked: Bool = false) async throws {
+        guard !upstream.isBodyDone else { return }
+        try await Relay(client: client, upstream: upstream).response(chunked: chunked)
+    }
+}

@@ -1,0 +1,169 @@
+import Transport
+import Configuration
+import HTTP
+import Registry
+
+/// `/v2/<name>/blobs/<digest>`. The registry redirects to its storage; here the redirect is followed, or passed to clients that may follow
+/// it themselves, and a transfer that breaks goes on where it broke.
+struct BlobHandler {
+    private var forwarder: Forwarder
+    private let digest: Digest
+    private let storage: BlobStorage
+    private var progress = BlobProgress()
+
+    init(_ forwarder: Forwarder, digest: Digest, connectTo: ConnectTo) {
+        (self.forwarder, self.digest) = (forwarder, digest)
+        storage = BlobStorage(registry: forwarder.registry, connectTo: connectTo)
+    }
+
+    private var upstream: Upstream { forwarder.route.upstream }
+    private var writer: ResponseWriter { forwarder.writer }
+
+    mutating func handle() async throws {
+        switch forwarder.request.operation {
+        case .blobGet: try await get()
+        case .blobHead: try await head()
+        default: try await delete()
+        }
+    }
+
+    // MARK: GET
+
+    private mutating func get() async throws {
+        while true {
+            do {
+                if try await deliver() { return }
+            } catch let failure as ConnectionFailure {
+                let remaining = progress.remaining(after: writer.bodySent)
+                guard await forwarder.resumes(after: failure, canResume: remaining?.isEmpty == false) else { throw failure }
+            }
+        }
+    }
+
+    /// One request, and the blob, or the rest of it, to the client. false: its URL had expired.
+    private mutating func deliver() async throws -> Bool {
+        let requestHead = RequestHead(
+            forwarder.head, target: forwarder.target, range: progress.remaining(after: writer.bodySent))
+        let response = try await forwarder.send(requestHead)
+        if let location = try location(response) {
+            guard !upstream.redirects(forwarder.downstream.client) || writer.hasStarted else {
+                try await writer.pass(response.lease.connection, .registry(fields: [], forwarder.rewriting), body: response.body)
+                return true
+            }
+            await release(response)
+            return try await deliver(from: location, requestHead)
+        }
+        guard !writer.hasStarted || response.status >= 400 else {
+            try await resume(response.lease.connection, of: "registry")
+            return true
+        }
+        progress.begin(response.head)
+        try await forwarder.pass(response)
+        return true
+    }
+
+    private mutating func deliver(from location: BlobLocation, _ requestHead: RequestHead) async throws -> Bool {
+        let lease = try await storage.open(location, requestHead)
+        let connection = lease.connection
+        let status = connection.head.status
+        if BlobStorage.isURLRejected(status), forwarder.renewsURL() { return false }
+        if writer.hasStarted {
+            try await resume(connection, of: "blob's storage")
+        } else if [200, 206, 304].contains(status) {
+            progress.begin(connection.head)
+            try await writer.pass(connection, .storage(digest: digest.bytes))
+        } else {
+            throw try await storage.error(connection)
+        }
+        return true
+    }
+
+    /// The rest of a blob, and nothing else: the client has the head.
+    private func resume(_ connection: UpstreamConnection, of source: StaticString) async throws {
+        guard progress.isContinued(by: connection.head, after: writer.bodySent) else {
+            throw ConnectionFailure(
+                .upstream, .closed, call: "resume",
+                reason:
+                    "the \(source) responded to the request for the rest of a broken transfer with status \(connection.head.status)"
+            )
+        }
+        try await writer.passRest(of: connection)
+    }
+
+    /// Where a redirect leads; nil: the response is none.
+    /// - Throws: `ErrorResponse` for a redirect that is not followed.
+    private func location(_ response: borrowing UpstreamResponse) throws -> BlobLocation? {
+        guard BlobStorage.isRedirect(response.status), let field = response.head.value(of: .location) else {
+            try forwarder.rejectRedirect(response)
+            return nil
+        }
+        return try BlobLocation(field, of: upstream, connectTo: storage.connectTo, record: forwarder.record)
+    }
+
+    /// Gives the connection back before the transfer from the storage begins.
+    private func release(_ response: consuming UpstreamResponse) async {
+        await forwarder.registry.discardBody(of: response.lease.connection)
+    }
+
+    // MARK: HEAD
+
+    private mutating func head() async throws {
+        if upstream.hasBlobHead {
+            let response = try await forwarder.send(RequestHead(forwarder.head, target: forwarder.target))
+            guard (300..<400).contains(response.status), response.status != 304 else { return try await forwarder.pass(response) }
+            // The storage rejects HEAD where the URL is for GET (ECR 1.4): the first byte tells the size.
+        }
+        while try await !probe() {}
+    }
+
+    /// Asks for the blob's first byte and tells the client what that says of the whole. false: the URL had expired.
+    private mutating func probe() async throws -> Bool {
+        let probe = RequestHead.probe(forwarder.head, target: forwarder.target)
+        let response = try await forwarder.send(probe)
+        guard let location = try location(response) else {
+            guard Self.tellsSize(response.status) else { throw forwarder.error(try await forwarder.failure(response)) }
+            try await respond(response.head)
+            return true
+        }
+        await release(response)
+        let lease = try await storage.open(location, probe)
+        let connection = lease.connection
+        let status = connection.head.status
+        if BlobStorage.isURLRejected(status), forwarder.renewsURL() { return false }
+        if Self.tellsSize(status) {
+            try await respond(connection.head)
+        } else if status == 304 {
+            try await writer.pass(connection, .storage(digest: digest.bytes))
+        } else {
+            throw try await storage.error(connection)
+        }
+        return true
+    }
+
+    private static func tellsSize(_ status: Int) -> Bool { [200, 206, 416].contains(status) }
+
+    private func respond(_ head: Head) async throws {
+        guard let size = ContentRange.blobSize(head) else {
+            throw ErrorResponse.badGateway("The blob's storage does not tell its size.")
+        }
+        try await writer.respondToHead(
+            200,
+            fields: [
+                ("Content-Type", "application/octet-stream"), ("Accept-Ranges", "bytes"),
+                ("Docker-Distribution-Api-Version", "registry/2.0"), ("Docker-Content-Digest", digest.description),
+            ], length: size)
+    }
+
+    // MARK: DELETE
+
+    private mutating func delete() async throws {
+        let response = try await forwarder.send(RequestHead(forwarder.head, target: forwarder.target))
+        guard response.status >= 400 else { return try await forwarder.pass(response) }
+        let failure = try await forwarder.failure(response)
+        guard !failure.isOfMissingEndpoint else {
+            throw ErrorResponse(
+                .unsupported, "ECR deletes a blob by itself, when no image refers to it any more; delete the manifests.")
+        }
+        throw forwarder.error(failure)
+    }
+}

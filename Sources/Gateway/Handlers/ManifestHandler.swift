@@ -1,0 +1,116 @@
+import AWS
+import Crypto
+import HTTP
+import Registry
+
+/// `/v2/<name>/manifests/<reference>`. ECR has no DELETE here and leaves fields out of its responses (ECR 1.3).
+struct ManifestHandler {
+    private var forwarder: Forwarder
+    private let reference: Reference
+
+    /// Bytes: ECR's own limit (ECR 1.3).
+    static let maxManifest = 4 << 20
+    /// Bytes of a manifest that is read whole to compute its digest. It is held while the client takes it, so larger ones, which only an
+    /// attacker would make, pass without: the specification allows that.
+    private static let maxToName = 256 << 10
+
+    init(_ forwarder: Forwarder, reference: Reference) { (self.forwarder, self.reference) = (forwarder, reference) }
+
+    mutating func handle() async throws {
+        switch forwarder.request.operation {
+        case .manifestPut: try await put()
+        case .manifestDelete: try await delete()
+        default: try await get()
+        }
+    }
+
+    private var requestHead: RequestHead { RequestHead(forwarder.head, target: forwarder.target) }
+
+    // MARK: GET and HEAD
+
+    private mutating func get() async throws {
+        let response = try await forwarder.send(requestHead)
+        let head = response.head
+        guard head.status == 200, forwarder.request.operation == .manifestGet, head.value(of: .dockerContentDigest) == nil else {
+            return try await forwarder.pass(response)
+        }
+        var body = response.body
+        var digest: [UInt8]?
+        switch reference {
+        case .digest(let named): digest = named.bytes
+        case .tag:
+            if body == nil, !head.isEncoded, case .length(let count) = head.framing, count <= Self.maxToName {
+                body = try await forwarder.registry.collect(response.lease.connection, upTo: count)
+            }
+            digest = body.map(Self.digest)
+        }
+        let fields = digest.map { [ResponseField(.dockerContentDigest, "Docker-Content-Digest", $0)] } ?? []
+        try await forwarder.pass(response, fields: fields, body: body)
+    }
+
+    private static func digest(of bytes: [UInt8]) -> [UInt8] {
+        Array("sha256:".utf8) + Hexadecimal.bytes(of: SHA256.digest(of: bytes))
+    }
+
+    // MARK: PUT
+
+    private mutating func put() async throws {
+        try await forwarder.readBody(upTo: Self.maxManifest)
+        var creation = RepositoryCreation(forwarder)
+        while true {
+            let response = try await forwarder.send(requestHead)
+            if forwarder.body.canReplay, await creation.creates(after: response.status) {
+                await forwarder.registry.discardBody(of: response.lease.connection)
+                continue
+            }
+            let head = response.head
+            let digest = head.value(of: .dockerContentDigest).map(Array.init) ?? pushedDigest
+            guard (200..<300).contains(head.status), let digest else { return try await forwarder.pass(response) }
+            let fields = CreatedContent.fields(
+                "manifests", digest, in: forwarder.route.repository, head, forwarder.rewriting)
+            return try await forwarder.pass(response, fields: fields)
+        }
+    }
+
+    private var pushedDigest: [UInt8]? {
+        guard case .whole(let bytes) = forwarder.body else { return nil }
+        return Self.digest(of: bytes)
+    }
+
+    // MARK: DELETE
+
+    private mutating func delete() async throws {
+        let response = try await forwarder.send(requestHead)
+        guard response.status >= 400 else { return try await forwarder.pass(response) }
+        let failure = try await forwarder.failure(response)
+        guard failure.isOfMissingEndpoint else { throw forwarder.error(failure) }
+        try await deleteImage()
+    }
+
+    /// By ECR's API.
+    private func deleteImage() async throws {
+        let repository = forwarder.route.upstreamRepository, record = forwarder.record
+        guard let directory = forwarder.route.upstream.directory else {
+            throw ErrorResponse(.unsupported, "The upstream registry deletes no manifests.")
+        }
+        let image =
+            switch reference {
+            case .tag(let tag): ImageIdentifier.tag(tag.description)
+            case .digest(let digest): ImageIdentifier.digest(digest.description)
+            }
+        let outcome: ImageDeletion
+        do throws(AWSError) { outcome = try await directory.deleteImage(image, in: repository.description) } catch {
+            record.reason = "\(error)"
+            throw ErrorResponse(.denied, "The gateway could not have the image deleted; its operator finds the cause in the log.")
+        }
+        switch outcome {
+        case .deleted:
+            try await forwarder.writer.respond(202, fields: [("Docker-Distribution-Api-Version", "registry/2.0")])
+        case .notFound: throw ErrorResponse(.manifestUnknown, "The upstream registry has no such manifest.")
+        case .rejected(let code, let reason):
+            record.reason = "\(code): \(reason)"
+            let text = UpstreamError.withoutNames(reason, forwarder.route.repository.description, repository.description)
+            throw ErrorResponse(.unsupported, "ECR does not delete this image: \(text)", status: 400)
+        }
+    }
+}

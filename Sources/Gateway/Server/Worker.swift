@@ -1,0 +1,141 @@
+import Configuration
+import Registry
+import Crypto
+import HTTP
+import HTTPServer
+import Telemetry
+package import Transport
+
+/// One loop of the data plane: its listeners, its connections and its pool of upstream connections. A connection lives and dies
+/// on the worker that accepted it; workers share only the configuration, the tokens, the verified logins and the limits.
+package actor Worker: ConnectionHost {
+    package nonisolated let loop: EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    nonisolated let clientBytes = ByteTally(), upstreamBytes: ByteTally
+    private let services: WorkerServices
+    private let limits: ConnectionLimits
+    private var connections: [ObjectIdentifier: ServerConnection] = [:]
+    private var isDraining = false
+    private var drained: [CheckedContinuation<Void, Never>] = []
+
+    init(loop: EventLoop, services: sending WorkerServices, limits: ConnectionLimits, upstreamBytes: ByteTally) {
+        (self.loop, self.services, self.limits, self.upstreamBytes) = (loop, services, limits, upstreamBytes)
+    }
+
+    /// Serves a connection until it ends or is idle; when an idle one goes on, a new task continues with it.
+    package func serve(_ socket: AcceptedSocket) async {
+        let snapshot = services.snapshot()
+        let listener = snapshot.listeners[socket.listener]
+        let perClient = listener.trusts(socket.peer) ? nil : snapshot.limits.connectionsPerClient
+        guard !isDraining, limits.admit(socket.peer, total: snapshot.limits.connections, perClient: perClient) else {
+            return await turnAway(socket)
+        }
+        loop.keepTimeouts(of: snapshot.server.timeouts)
+        let connection = ServerConnection(socket, on: loop, settings: snapshot.server, tally: clientBytes) {
+            [services] error, connection in
+            services.reject(error, from: connection.peer, on: connection.stream.loop)
+        }
+        let key = ObjectIdentifier(connection)
+        connections[key] = connection
+        services.metrics.connections(add: 1)
+        if await secure(connection, listener.tls) {
+            await converse(on: key, listener: socket.listener)
+        } else {
+            end(connection)
+        }
+    }
+
+    private func secure(_ connection: ServerConnection, _ tls: TLSServer?) async -> Bool {
+        do {
+            try await connection.secure(tls)
+            return true
+        } catch {
+            if (error as? TransportError)?.kind == .notTLS {
+                await connection.stream.close(
+                    afterWriting: services.reject(Self.tlsRequired, end: "malformed", from: connection.peer, on: loop))
+            } else {
+                services.logHandshakeFailure(error, from: connection.peer)
+            }
+            connection.stream.close()
+            return false
+        }
+    }
+
+    /// Serves exchange after exchange. An idle connection has no task: a new one continues with it.
+    private func converse(on key: ObjectIdentifier, listener: Int) async {
+        guard let connection = connections[key] else { return }
+        while true {
+            switch await connection.next() {
+            case .request(let request): await Exchange(request, on: services, listener: listener).run()
+            case .idle:
+                return connection.park {
+                    _ = Task(executorPreference: self.loop) { await self.converse(on: key, listener: listener) }
+                }
+            case .end: return end(connection)
+            }
+        }
+    }
+
+    private func end(_ connection: ServerConnection) {
+        services.metrics.connections(add: -1)
+        connections[ObjectIdentifier(connection)] = nil
+        limits.leave(connection.peer)
+        if isDraining, connections.isEmpty { finishDrain() }
+    }
+
+    /// Past the bounds a client of a plain listener gets a response; with TLS the handshake alone would cost what is being saved.
+    private func turnAway(_ socket: AcceptedSocket) async {
+        services.metrics.turnedAway()
+        let stream = SocketStream(socket.descriptor, on: loop, tally: clientBytes)
+        // A response takes a moment and a descriptor, so a flood gets none.
+        if services.snapshot().listeners[socket.listener].tls == nil, limits.beginRejection() {
+            await stream.close(afterWriting: services.reject(Self.busy, end: "turned_away", from: socket.peer, on: loop))
+            limits.endRejection()
+        } else {
+            services.logTurnedAway(socket.peer, Self.busy)
+        }
+        stream.close()
+    }
+
+    private static let busy = ErrorResponse(
+        .tooManyRequests, "Too many connections to this gateway; try again later.", status: 503, retryAfter: 5)
+    /// docker falls back to plain HTTP when a login is missing, and would otherwise report "EOF".
+    private static let tlsRequired = ErrorResponse(
+        .unsupported, "This port speaks TLS: use https://, and trust the gateway's certificate.", status: 400)
+
+    /// Ends idle connections now and the others after their exchange. Returns when none is left.
+    package func drain() async {
+        isDraining = true
+        for connection in connections.values { connection.drain() }
+        await withCheckedContinuation { continuation in
+            // Checked here: this task does not prefer the loop, so the last connection may end before it gets here.
+            drained.append(continuation)
+            if connections.isEmpty { finishDrain() }
+        }
+    }
+
+    /// Ends the exchanges that are left when the drain's time is over. One that waits for something else than a socket is left behind.
+    package func abandon() async {
+        for connection in connections.values { connection.abandon() }
+        await loop.sleep(for: Self.abandonGrace)
+        finishDrain()
+    }
+
+    /// For the access lines of the exchanges that were ended.
+    private static let abandonGrace = Duration.seconds(1)
+
+    private func finishDrain() {
+        services.writeRepeatedRejections(all: true)
+        for waiting in drained { waiting.resume() }
+        drained = []
+    }
+
+    /// Closes connections that have been idle for too long and publishes levels, until the drain.
+    func keepSweeping(every interval: Duration) async {
+        while !isDraining {
+            await loop.sleep(for: interval)
+            services.sweep()
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import Configuration
+import HTTP
+import Transport
+
+/// A host to connect to: the address that is dialled, and the name that it must prove.
+struct Origin: Hashable, Sendable, CustomStringConvertible {
+    /// What `Host`, SNI and the certificate say: a DNS name in lower case and without a trailing dot, or an address.
+    let host: String
+    let port: UInt16
+    /// What `connect_to` says to dial in the host's place, if anything. Host and certificate stay.
+    let dialHost: String
+    let dialPort: UInt16
+    /// Only public addresses are dialled, whatever the name resolves to.
+    var isPublicOnly = false
+    var isDialledElsewhere: Bool { (dialHost, dialPort) != (host, port) }
+
+    init(host: String, port: UInt16, connectTo: ConnectTo = ConnectTo()) {
+        self.host = HostName.normalized(host)
+        self.port = port
+        let target = connectTo.target(of: self.host, port)
+        (dialHost, dialPort) = (target?.host ?? self.host, target?.port ?? port)
+    }
+
+    /// The value of `Host`: the port only where it is not the scheme's own (RFC 9110 7.2).
+    var fieldValue: [UInt8] { Array((port == 443 ? host : "\(host):\(port)").utf8) }
+
+    var description: String { "\(host):\(port)" }
+}

@@ -1,0 +1,170 @@
+import Telemetry
+import AWS
+import Configuration
+import HTTP
+import HTTPServer
+import Registry
+import Transport
+
+/// An upstream as one exchange uses it: its tokens, its connections, and requests of Berth's own.
+struct RegistryClient {
+    let upstream: Upstream
+    let worker: WorkerUpstreams
+    let timeouts: Settings.Timeouts
+    let record: ExchangeRecord
+    /// The client's connection: the exchange waits where it waits, and ends when it is ended.
+    let client: ServerConnection
+
+    /// Of a request of Berth's own: a stale connection and a rejected token, each with room for one more.
+    private static let maxAttempts = 4
+    /// How long a request waits for a token when there is none, or for a newer one.
+    private static let tokenWait = Duration.seconds(10)
+
+    var scratch: UnsafeMutableRawBufferPointer { client.scratch }
+
+    // MARK: Tokens and connections
+
+    /// A token newer than those of the policy's that were rejected.
+    func token(_ policy: RetryPolicy) async throws -> AuthorizationToken {
+        if let token = worker.token(of: upstream), token.generation > policy.rejectedGeneration { return token }
+        guard let token = await upstream.keeper.token(newerThan: policy.rejectedGeneration, within: Self.tokenWait) else {
+            throw ErrorResponse(
+                .unavailable,
+                "The gateway has no valid token for the upstream registry; its operator finds the cause in /readyz and the log.",
+                retryAfter: 5)
+        }
+        return token
+    }
+
+    /// A connection to the registry.
+    func connect(isNew: Bool) async throws -> Lease {
+        try await connect(to: upstream.origin, isNew: isNew, named: "upstream registry", end: "upstream_unreachable")
+    }
+
+    /// A connection to where the registry keeps a blob.
+    func connect(toStorage origin: Origin, isNew: Bool) async throws -> Lease {
+        try await connect(to: origin, isNew: isNew, named: "blob's storage", end: "storage_unreachable")
+    }
+
+    private func connect(to origin: Origin, isNew: Bool, named name: StaticString, end: StaticString) async throws -> Lease {
+        do {
+            return try await worker.pool.lease(origin, timeouts: timeouts, waiter: client.stream.waiter, isNew: isNew)
+        } catch let error as TransportError {
+            guard error.kind != .cancelled else { throw ConnectionFailure(.client, error) }
+            record.end = end
+            record.reason = "\(error)"
+            throw ErrorResponse(
+                .unavailable, "The \(name) cannot be reached.", status: error.kind == .timedOut ? 504 : 502, retryAfter: 5)
+        }
+    }
+
+    /// Counts a request that is sent again.
+    func countReplay(_ reason: ReplayReason) {
+        record.replays += 1
+        upstream.metrics.replayed(reason: reason.index)
+    }
+
+    func tokenAccepted() { worker.tokenAccepted(by: upstream) }
+
+    /// Once `RetryPolicy` gives up on tokens.
+    static let keepsRejecting = ErrorResponse.badGateway(
+        "The upstream registry keeps rejecting the gateway's token.", retryAfter: 30)
+
+    // MARK: Requests of Berth's own
+
+    /// Sends a request without a body, and again with another token or connection where that helps.
+    /// - Parameters:
+    ///   - target: path and query at the upstream.
+    ///   - limit: bytes of the response's body; a longer one is an error of the upstream's.
+    func send(_ method: Method, _ target: [UInt8], accept: StaticString? = nil, upTo limit: Int) async throws -> WholeResponse {
+        var policy = RetryPolicy(maxAttempts: Self.maxAttempts)
+        while policy.beginAttempt() {
+            let token = try await token(policy)
+            let lease = try await connect(isNew: policy.needsNewConnection)
+            let connection = lease.connection
+            let response: WholeResponse
+            do {
+                try await request(method, target, token: token, accept: accept, on: connection)
+                response = WholeResponse(connection.head, body: try await collect(connection, upTo: limit))
+            } catch let failure as ConnectionFailure {
+                guard !client.isAbandoned, policy.next(after: connection.event(of: failure)) != .fail else { throw failure }
+                continue
+            }
+            if let reason = try await rejection(of: token, in: response) {
+                _ = policy.next(after: .tokenRejected(generation: token.generation, reason, canReplay: true))
+                countReplay(ReplayReason(reason))
+                continue
+            }
+            tokenAccepted()
+            guard response.isReadable || response.status >= 400 else {
+                throw ErrorResponse.badGateway(
+                    "The upstream registry's response has a coding that was not asked for.", retryAfter: 1)
+            }
+            return response
+        }
+        throw Self.keepsRejecting
+    }
+
+    /// nil: the token was accepted.
+    private func rejection(of token: AuthorizationToken, in response: WholeResponse) async throws -> TokenRejection.Reason? {
+        switch TokenRejection.judge(status: response.status, method: response.isReadable ? .get : .head) {
+        case .yes(let reason): return reason
+        case .unclear(let reason): return try await isRejected(token) ? reason : nil
+        case .inBody:
+            if case .yes(let reason) = TokenRejection.judge(status: response.status, body: response.body) { return reason }
+            return nil
+        case .no: return nil
+        }
+    }
+
+    /// Asks the registry with `GET /v2/`, which needs nothing but a token. Any other response than a rejection (429, 503) says nothing about
+    /// the token: the request itself then gets the upstream's own response.
+    func isRejected(_ token: AuthorizationToken) async throws -> Bool {
+        let lease = try await connect(isNew: true)
+        let connection = lease.connection
+        try await request(.get, Array("/v2/".utf8), token: token, on: connection)
+        let status = connection.head.status
+        if status == 200 { tokenAccepted() }
+        await discardBody(of: connection)
+        return [400, 401, 403].contains(status)
+    }
+
+    /// A request without a body, and its response's head.
+    private func request(
+        _ method: Method, _ target: [UInt8], token: AuthorizationToken, accept: StaticString? = nil,
+        on connection: UpstreamConnection
+    ) async throws {
+        var bytes = worker.takeHeadBuffer()
+        defer { worker.returnHeadBuffer(&bytes) }
+        bytes.append(method.token)
+        bytes.append(" ")
+        bytes += target
+        bytes.append(" HTTP/1.1\r\n")
+        bytes.appendField("Host", upstream.origin.fieldValue)
+        bytes.append("Accept-Encoding: identity\r\n")
+        bytes.appendField("Authorization", token.fieldValue)
+        if let accept { bytes.appendField("Accept", accept.utf8Bytes) }
+        if method == .post { bytes.append("Content-Length: 0\r\n") }
+        bytes.append("\r\n")
+        try await connection.write(bytes, timeout: timeouts.stall)
+        connection.finishRequest()
+        try await connection.readHead(toHead: false, scratch: scratch, timeout: timeouts.response)
+    }
+
+    // MARK: Bodies
+
+    /// The whole body of a response.
+    /// - Throws: `ConnectionFailure` also when it has more than `limit` bytes.
+    func collect(_ connection: UpstreamConnection, upTo limit: Int = TokenRejection.maxBody) async throws -> [UInt8] {
+        guard let body = try await connection.collect(upTo: limit, scratch: scratch, timeout: timeouts.stall) else {
+            throw ConnectionFailure(
+                .upstream, .system, call: "collect", reason: "a response of the upstream is larger than \(limit) bytes")
+        }
+        return body
+    }
+
+    /// Reads a body that nobody needs to its end where it is short, so that the connection can be used again.
+    func discardBody(of connection: UpstreamConnection) async {
+        _ = try? await connection.collect(upTo: TokenRejection.maxBody, scratch: scratch, timeout: timeouts.stall)
+    }
+}

@@ -1,0 +1,86 @@
+package import AWS
+import Access
+package import Configuration
+package import FoundationEssentials
+import Registry
+package import Telemetry
+package import Transport
+
+/// A registry that Berth serves. One object as long as nothing about it changes, through reloads too: workers remember tokens and lists by
+/// the object's identity, so that nothing of one registry is ever taken for another's.
+package final class Upstream: Sendable {
+    /// In the configuration, the log and metrics.
+    package let name: String
+    package let settings: Settings.Upstream
+    /// Kept by the upstream that replaces this one at a reload.
+    package let metrics: UpstreamMetrics
+    private let lookUps = Published((failures: 0, reason: ""))
+    let origin: Origin
+    /// Keeps its authorization token. One keeper may serve several upstreams.
+    package let keeper: TokenKeeper
+    /// Networks whose clients follow a blob's redirect themselves; nil: Berth follows it for all.
+    private let redirected: [Network]?
+    /// Where the registry may redirect blobs to.
+    let blobHosts: BlobHosts
+    /// ECR Public rejects HEAD of every blob (ECR 2.2): its size is asked for by the first byte.
+    let hasBlobHead: Bool
+    /// ECR Public lists no repositories: its catalog would be the world's.
+    let hasCatalog: Bool
+    /// What ECR's API offers beyond the registry API; nil: the upstream has no such API.
+    let directory: RepositoryDirectory?
+    /// nil: a push to a repository that does not exist fails.
+    let creation: Creation?
+
+    /// Repositories that are created when a push finds them missing.
+    struct Creation: Sendable {
+        let match: [Glob]
+        let creator: RepositoryCreator
+    }
+
+    /// - Parameters:
+    ///   - creator: used where the settings have `createRepositories`; nil for ECR Public, as is `directory`.
+    ///   - metrics: from `metrics(of:workers:)`, or of the upstream that this one replaces.
+    package init(
+        settings: Settings.Upstream, connectTo: ConnectTo, keeper: TokenKeeper, creator: RepositoryCreator?,
+        directory: RepositoryDirectory?, metrics: UpstreamMetrics
+    ) {
+        (self.settings, self.metrics) = (settings, metrics)
+        name = settings.name
+        origin = Origin(host: settings.registry.host, port: 443, connectTo: connectTo)
+        (self.keeper, self.directory) = (keeper, directory)
+        redirected = settings.blobs == .redirect ? settings.redirectClients ?? Network.everywhere : nil
+        blobHosts = BlobHosts(listed: settings.blobHosts, registry: settings.registry)
+        hasBlobHead = !settings.registry.isPublic
+        hasCatalog = !settings.registry.isPublic
+        creation = creator.flatMap { creator in
+            settings.createRepositories.map { Creation(match: $0.match, creator: creator) }
+        }
+    }
+
+    /// Counters labelled with the upstream's name.
+    package static func metrics(of name: String, workers: Int) -> UpstreamMetrics {
+        UpstreamMetrics(name: name, workers: workers, replayReasons: ReplayReason.allCases.map(\.rawValue))
+    }
+
+    /// Why the upstream cannot serve, for people; nil: it can.
+    package func problem(at now: Date) -> String? {
+        let token = keeper.state.current
+        guard token.isReady(at: now) else { return "no valid token: \(token.lastError ?? "not fetched yet")" }
+        let lookUp = lookUps.current
+        return lookUp.failures >= Self.maxFailedLookUps ? lookUp.reason : nil
+    }
+
+    /// Looks up the name that the workers connect to and keeps the result for `problem`. On the loop's thread only.
+    package func lookUp(on loop: EventLoop, by outbound: OutboundSettings) async {
+        let (host, port) = outbound.dialled(origin)
+        do {
+            _ = try await loop.resolver.resolve(host, port: port)
+            lookUps.publish((0, ""))
+        } catch { lookUps.publish((lookUps.current.failures + 1, "\(error)")) }
+    }
+
+    /// In a row: one failed look-up does not matter, since open connections go on.
+    private static let maxFailedLookUps = 2
+
+    func redirects(_ client: SocketAddress) -> Bool { redirected?.contains { $0.contains(client) } ?? false }
+}

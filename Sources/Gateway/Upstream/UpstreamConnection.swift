@@ -1,0 +1,149 @@
+import Crypto
+import HTTP
+import HTTPServer
+import Transport
+
+/// A TLS connection to an upstream and the one exchange that is on it. What it throws is the upstream's failure. Confined to its worker's
+/// loop.
+final class UpstreamConnection {
+    let stream: SocketStream
+    let origin: Origin
+    /// The response's head.
+    let head = Head()
+    /// It has carried an exchange before: the upstream may have closed it a moment ago.
+    var isReused = false
+    /// Since when it has been in the pool.
+    var idleSince = ContinuousClock.now
+
+    private let reader: MessageReader
+    private var isRequestSent = false
+    private var isHeadComplete = false
+    private var interimResponses = 0
+
+    /// Servers send 100 (Continue), and perhaps a few 103. More than this many are an attack.
+    private static let maxInterimResponses = 16
+    /// ECR's own heads are under 2 KiB and S3's under 1; a redirect carries a URL with a session token of several.
+    private static let limits = HeadLimits(bytes: 64 << 10, fields: 200)
+    /// Bytes read at once while a head is expected.
+    private static let headRead = 16 << 10
+
+    private let openCount: OpenCount
+
+    init(_ stream: SocketStream, origin: Origin, counted openCount: OpenCount) {
+        self.openCount = openCount
+        openCount.value += 1
+        self.stream = stream
+        self.origin = origin
+        reader = MessageReader(
+            stream, limits: Self.limits, truncation: "the upstream closed in the middle of its response")
+    }
+
+    deinit { openCount.value -= 1 }
+
+    /// A request begins: nothing of the last response counts any more.
+    func begin() {
+        isRequestSent = false
+        isHeadComplete = false
+        interimResponses = 0
+        reader.beginMessage()
+        head.removeAll()
+    }
+
+    /// The request has been sent whole: the response decides when the connection is free again.
+    func finishRequest() { isRequestSent = true }
+
+    /// Bytes of the response have come: the upstream has seen the request.
+    var hasReceivedBytes: Bool { reader.received > 0 }
+
+    /// What a failure of this exchange is to a retry policy.
+    /// - Parameter canReplay: the request may be sent twice, and its body is held.
+    func event(of failure: ConnectionFailure, canReplay: Bool = true) -> RetryPolicy.Event {
+        .connectionFailed(
+            failure.side, isStall: failure.isStall, isReused: isReused, hasReceivedBytes: hasReceivedBytes, canReplay: canReplay)
+    }
+
+    /// Seconds, as the response asks for; nil: it does not.
+    var retryAfter: Int? { head.value(of: .retryAfter).flatMap { Int(String(decoding: $0, as: UTF8.self)) } }
+
+    /// The exchange has ended in order, and the upstream keeps the connection open.
+    var isReusable: Bool {
+        isRequestSent && isHeadComplete && reader.isBodyDone && head.keepsAlive && !reader.hasBufferedInput && stream.isOpen
+            && !stream.hasPending
+    }
+
+    var isBodyDone: Bool { reader.isBodyDone }
+
+    // MARK: The request
+
+    /// All of it.
+    func write(_ bytes: [UInt8], timeout: Duration) async throws {
+        do { try await stream.write(bytes, timeout: timeout) } catch { throw ConnectionFailure(.upstream, error) }
+    }
+
+    /// What the socket takes without a wait.
+    func tryWrite(_ bytes: UnsafeRawBufferPointer) throws(ConnectionFailure) -> Int {
+        do { return try stream.tryWrite(bytes) } catch { throw ConnectionFailure(.upstream, error) }
+    }
+
+    // MARK: The response
+
+    /// Reads what has come of the response's head. true when it is complete, however often it is asked: an upload looks for it between two
+    /// writes, and what follows is body. Interim responses (1xx) are skipped, up to a bound.
+    func tryReadHead(toHead: Bool, scratch: UnsafeMutableRawBufferPointer) throws(ConnectionFailure) -> Bool {
+        do { return try readHead(toHead: toHead, scratch: scratch) } catch { throw ConnectionFailure(.upstream, error) }
+    }
+
+    private func readHead(toHead: Bool, scratch: UnsafeMutableRawBufferPointer) throws -> Bool {
+        while !isHeadComplete {
+            while try reader.tryTakeHead(head, as: .response(toHead: toHead)) {
+                if head.status >= 200 {
+                    reader.beginBody(head.framing)
+                    isHeadComplete = true
+                    return true
+                }
+                interimResponses += 1
+                guard interimResponses <= Self.maxInterimResponses else {
+                    throw TransportError(.system, call: "recv", reason: "more than \(Self.maxInterimResponses) interim responses")
+                }
+            }
+            switch try reader.tryReceive(through: UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(Self.headRead))) {
+            case .bytes: continue
+            case .end: throw TransportError(.closed, call: "recv", reason: "the upstream closed before it responded")
+            case .wantsRead, .wantsWrite: return false
+            }
+        }
+        return true
+    }
+
+    /// Waits for the response's head.
+    func readHead(toHead: Bool, scratch: UnsafeMutableRawBufferPointer, timeout: Duration) async throws {
+        let deadline = ContinuousClock.now + timeout
+        while try !tryReadHead(toHead: toHead, scratch: scratch) {
+            guard ContinuousClock.now < deadline else {
+                throw ConnectionFailure(.upstream, .timedOut, call: "recv", reason: "no response in \(timeout)")
+            }
+            try await waitUntilReadable(timeout: timeout)
+        }
+    }
+
+    func waitUntilReadable(timeout: Duration) async throws {
+        do { try await stream.waitUntilReadable(timeout: timeout) } catch { throw ConnectionFailure(.upstream, error) }
+    }
+
+    func waitUntilWritable(timeout: Duration) async throws {
+        do { try await stream.waitUntilWritable(timeout: timeout) } catch { throw ConnectionFailure(.upstream, error) }
+    }
+
+    /// Payload that is there now, at the front of `buffer`.
+    func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws(ConnectionFailure) -> BodyProgress {
+        do { return try reader.tryRead(into: buffer) } catch { throw ConnectionFailure(.upstream, error) }
+    }
+
+    /// The whole body when it has at most `limit` bytes.
+    /// - Returns: nil: it has more. The connection is then of no more use.
+    func collect(upTo limit: Int, scratch: UnsafeMutableRawBufferPointer, timeout: Duration) async throws -> [UInt8]? {
+        do { return try await reader.collect(upTo: limit, scratch: scratch, timeout: timeout) } catch {
+            throw ConnectionFailure(.upstream, error)
+        }
+    }
+}

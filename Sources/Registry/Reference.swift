@@ -1,0 +1,29 @@
+/// A tag or digest that names a manifest in its repository (distribution spec, "Pulling manifests").
+package enum Reference: Hashable, Sendable, CustomStringConvertible {
+    /// By a name that can be moved to another manifest.
+    case tag(Tag)
+    /// By content.
+    case digest(Digest)
+
+    /// Returns nil when the text is neither.
+    package init?(_ bytes: some Collection<UInt8>) {
+        if let digest = Digest(bytes) {
+            self = .digest(digest)
+        } else if let tag = Tag(bytes) {
+            self = .tag(tag)
+        } else {
+            return nil
+        }
+    }
+
+    /// The whole text, in ASCII.
+    package var bytes: [UInt8] {
+        switch self {
+        case .tag(let tag): tag.bytes
+        case .digest(let digest): digest.bytes
+        }
+    }
+
+    /// The whole text.
+    package var description: String { String(decoding: bytes, as: UTF8.self) }
+}

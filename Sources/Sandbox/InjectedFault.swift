@@ -1,0 +1,2 @@
+/// An injected fault has ended the exchange; no response follows.
+struct InjectedFault: Error {}

@@ -1,0 +1,55 @@
+import Crypto
+import Glibc
+
+/// The calls on one non-blocking stream socket. Does not own the descriptor, and does not close it.
+struct Socket {
+    let descriptor: Int32
+
+    /// Small writes go out at once: heads and chunks are already gathered into as few as can be.
+    func disableNagle() {
+        var one: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws(TransportError) -> IOProgress {
+        while true {
+            let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+            if count > 0 { return .bytes(count) }
+            if count == 0 { return .end }
+            if errno == EAGAIN { return .wantsRead }
+            if errno != EINTR { throw TransportError(call: "recv", errno: errno) }
+        }
+    }
+
+    /// Sends until all is taken or the socket is full.
+    /// - Parameter sent: the bytes taken, also when an error is thrown after the first of them.
+    func tryWrite(_ buffer: UnsafeRawBufferPointer, sent: inout Int) throws(TransportError) {
+        while sent < buffer.count {
+            let count = send(descriptor, buffer.baseAddress.map { $0 + sent }, buffer.count - sent, Int32(MSG_NOSIGNAL))
+            if count >= 0 {
+                sent += count
+            } else if errno == EAGAIN {
+                return
+            } else if errno != EINTR {
+                throw TransportError(call: "send", errno: errno)
+            }
+        }
+    }
+
+    /// Bytes that the socket certainly takes without making us wait: what its buffer may grow to, half of which the kernel keeps for its own
+    /// records (socket(7), SO_SNDBUF), less what the peer has not acknowledged (tcp(7), SIOCOUTQ).
+    var roomToSend: Int {
+        var size: Int32 = 0, queued: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        guard getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length) == 0,
+            ioctl(descriptor, UInt(TIOCOUTQ), &queued) == 0
+        else { return 0 }
+        return Int(size) / 2 - Int(queued)
+    }
+
+    /// Has close(2) reset the connection.
+    func resetOnClose() {
+        var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+    }
+}

@@ -1,0 +1,29 @@
+import ArgumentParser
+import Configuration
+import Foundation
+
+/// The options of commands that read the configuration.
+struct ConfigurationOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The configuration file. Default: $BERTH_CONFIG, ./berth.yaml or /etc/berth/berth.yaml; without a file, BERTH_* variables.",
+            valueName: "file"))
+    var config: String?
+
+    /// Reads the configuration.
+    /// - Throws: the exit code, after `report` has printed the problems.
+    func read() throws -> Settings {
+        do throws(ConfigurationProblems) { return try load() } catch { throw Self.report(error) }
+    }
+
+    /// Prints each problem to standard error on a line of its own.
+    /// - Returns: the exit code for an invalid configuration, 78.
+    static func report(_ problems: ConfigurationProblems) -> ExitCode {
+        for line in problems.lines { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+        return .configuration
+    }
+
+    private func load() throws(ConfigurationProblems) -> Settings {
+        try SettingsFile.load(file: config, environment: ProcessInfo.processInfo.environment)
+    }
+}

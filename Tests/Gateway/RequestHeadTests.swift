@@ -1,0 +1,75 @@
+import Foundation
+import HTTP
+import Testing
+
+@testable import Gateway
+
+struct RequestHeadTests {
+    private static func sent(
+        _ lines: [String], method: HTTP.Method? = nil, range: Range<Int>? = nil, omitsContentRange: Bool = false, length: Int? = 0
+    ) throws -> (registry: [String], storage: [String]) {
+        let requestHead = RequestHead(
+            try head(lines), method: method, target: bytes("/t"), range: range, omitsContentRange: omitsContentRange)
+        let origin = Origin(host: "r", port: 443)
+        var registry: [UInt8] = [], storage: [UInt8] = []
+        requestHead.writeRegistryHead(into: &registry, to: origin, token: bytes("T"), length: length)
+        requestHead.writeStorageHead(into: &storage, to: origin)
+        func split(_ bytes: [UInt8]) -> [String] {
+            String(decoding: bytes, as: UTF8.self).components(separatedBy: "\r\n").dropLast(2)
+        }
+        return (split(registry), split(storage))
+    }
+
+    private static let base = ["GET /t HTTP/1.1", "Host: r"]
+    private static let registryBase = base + ["Accept-Encoding: identity", "Authorization: T"]
+
+    @Test func `the client's Accept-Encoding goes to the storage, and identity to the registry`() throws {
+        let sent = try Self.sent([
+            "GET /v2/a/blobs/x HTTP/1.1", "Host: h", "Accept-Encoding: gzip", "Accept-Encoding: br", "X-Y: z",
+        ])
+        #expect(sent.registry == Self.registryBase + ["X-Y: z"])
+        #expect(sent.storage == Self.base + ["Accept-Encoding: gzip", "Accept-Encoding: br"])
+    }
+
+    @Test func `a probe asks for the first byte, without a coding`() throws {
+        let sent = try Self.sent(
+            ["HEAD / HTTP/1.1", "Host: h", "Range: bytes=5-", "If-None-Match: x", "Accept-Encoding: gzip"], method: .get,
+            range: 0..<1)
+        let base = Self.base + ["Range: bytes=0-0", "Accept-Encoding: identity"]
+        #expect(sent.registry == base + ["Authorization: T", "If-None-Match: x"])
+        #expect(sent.storage == base + ["If-None-Match: x"])
+    }
+
+    @Test func `the request for the rest of a blob has its range, and not the client's conditions`() throws {
+        let sent = try Self.sent(
+            ["GET / HTTP/1.1", "Host: h", "Range: bytes=5-", "If-Range: x", "User-Agent: u"], range: 7..<10)
+        #expect(
+            sent.registry == Self.base + ["Range: bytes=7-9", "Accept-Encoding: identity", "Authorization: T", "User-Agent: u"])
+        #expect(sent.storage == Self.base + ["Range: bytes=7-9", "User-Agent: u"])
+    }
+
+    @Test func `the client's login and forwarding fields are removed`() throws {
+        let sent = try Self.sent([
+            "GET / HTTP/1.1", "Host: h", "Authorization: Basic eDp5", "X-Forwarded-For: 1.2.3.4", "Forwarded: for=1.2.3.4",
+            "X-Forwarded-Host: x", "X-Forwarded-Proto: https", "Connection: X-Hop", "X-Hop: 1", "Te: trailers", "Accept: a",
+        ])
+        #expect(sent.registry == Self.registryBase + ["Accept: a"])
+        #expect(sent.storage == Self.base)
+    }
+
+    @Test(
+        arguments: [
+            ("PUT", 0, "Content-Length: 0"), ("POST", 0, "Content-Length: 0"), ("PATCH", 5, "Content-Length: 5"),
+            ("GET", 0, nil), ("PUT", nil, "Transfer-Encoding: chunked"),
+        ] as [(String, Int?, String?)])
+    func `the body's framing is Berth's`(method: String, length: Int?, field: String?) throws {
+        let sent = try Self.sent(["\(method) / HTTP/1.1", "Host: h"], length: length).registry
+        #expect(sent.dropFirst(4).first == field)
+    }
+
+    @Test(arguments: [true, false]) func `a chunk above the limit is sent without Content-Range`(omits: Bool) throws {
+        let sent = try Self.sent(["PATCH / HTTP/1.1", "Host: h", "Content-Range: 0-9"], omitsContentRange: omits, length: 10)
+            .registry
+        #expect(sent.contains("Content-Range: 0-9") == !omits)
+    }
+}

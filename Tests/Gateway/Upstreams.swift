@@ -1,0 +1,19 @@
+import AWS
+import Crypto
+import Logging
+import Registry
+import Testing
+import Transport
+
+@testable import Configuration
+@testable import Gateway
+
+/// An upstream that is never connected to.
+func upstream(_ name: String, registry: String = "123456789012.dkr.ecr.eu-west-1.amazonaws.com") throws -> Upstream {
+    let keeper = TokenKeeper(name: name, loop: EventLoop(), log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }) {
+        () async throws(AWSError) in FetchedToken(authorizationToken: Secret(""), expiresAt: nil)
+    }
+    return Upstream(
+        settings: Settings.Upstream(name: name, registry: try #require(ECRHost(registry))), connectTo: ConnectTo(), keeper: keeper,
+        creator: nil, directory: nil, metrics: Upstream.metrics(of: name, workers: 1))
+}

@@ -1,0 +1,70 @@
+import Testing
+
+/// The README and the other documents against the code.
+struct ReadmeTests {
+    @Test(arguments: ["README.md", "Sources/ARCHITECTURE.md", "Sources/ECR.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md"])
+    func `the links of a document lead somewhere`(document: String) throws {
+        let folder = document.split(separator: "/").dropLast()
+        for match in try Project.text(document).matches(of: #/\]\(([^)#:]+)\)/#) {
+            var path = Array(folder)
+            for step in match.1.split(separator: "/") {
+                if step == ".." { _ = path.popLast() } else { path.append(step) }
+            }
+            #expect(Project.exists(path.joined(separator: "/")), "\(document) links to \(match.1)")
+        }
+    }
+
+    @Test func `the README has each key of the configuration`() throws {
+        let readme = try Project.text("README.md")
+        let reader = try Project.sources.get().filter { $0.target == "Configuration" }.flatMap(\.lines).joined(separator: "\n")
+        let keys = reader.matches(
+            of:
+                #/(?:string|required|choice|flag|count|duration|size|strings|values|table|section|sections|address|networks|patterns|path|requiredPath|fileText|prefix)\((?:\w+, )?"([a-z_]+)"/#
+        )
+        .map { String($0.1) }
+        #expect(keys.count > 40)
+        for key in Set(keys) { #expect(readme.contains(key), "\(key)") }
+    }
+
+    @Test func `a variable that is documented is read, and the README documents each that is read`() throws {
+        let documents = ["README.md", "deploy/compose/compose.yaml", "deploy/kubernetes/berth.yaml", "deploy/rancher/README.md"]
+        let written = try documents.flatMap { try Project.text($0).matches(of: #/BERTH_[A-Z_]*[A-Z]/#).map { String($0.0) } }
+        let code = try Project.text("Sources/Configuration/EnvironmentVariable.swift")
+        let read = Set(code.matches(of: #/"(BERTH_[A-Z_]+)"/#).map { String($0.1) })
+        #expect(Set(written).subtracting(read).isEmpty)
+        #expect(try read.isSubset(of: Project.text("README.md").matches(of: #/BERTH_[A-Z_]*[A-Z]/#).map { String($0.0) }))
+    }
+
+    @Test func `the README names the metrics that there are`() throws {
+        let readme = try Set(Project.text("README.md").matches(of: #/berth_[a-z_]+[a-z]/#).map { String($0.0) })
+        let code = try Set(
+            Project.text("Sources/Telemetry/MetricsText.swift").matches(of: #/"(berth_[a-z_]+)"/#).map { String($0.1) })
+        #expect(readme == code)
+        #expect(code.count >= 14)
+    }
+
+    @Test func `the files, types and functions that ARCHITECTURE.md names exist`() throws {
+        let text = try Project.text("Sources/ARCHITECTURE.md"), sources = try Project.sources.get()
+        let files = Set(sources.flatMap { [$0.name, $0.name.dropLast(".swift".count)] })
+        let known = Set(sources.flatMap(\.declarations).map(\.name)).union(files).union(sources.map(\.target))
+        for match in text.matches(of: #/`([A-Za-z][\w\/.]*)(?:\([\w:]*\))?`/#) {
+            let name = match.1
+            if name.contains("/") {
+                let isPath = Project.exists(String(name)) || Project.exists("Sources/" + name)
+                if !isPath { Issue.record("there is no file \(name)") }
+            } else if name.hasSuffix(".swift") || name.hasSuffix(".md") || name.hasSuffix(".yaml") {
+                let isFile = files.contains(name) || Project.exists(String(name)) || Project.exists("Sources/" + name)
+                if !isFile { Issue.record("there is no file \(name)") }
+            } else if name.first?.isUppercase == true, !name.contains("_") {
+                for part in name.split(separator: ".") where !known.contains(part) && !Self.terms.contains(part) {
+                    Issue.record("nothing is called \(part): \(name)")
+                }
+            }
+        }
+    }
+
+    /// Written like types in ARCHITECTURE.md: fields of HTTP, modules of C libraries, types of Swift.
+    private static let terms: Set<Substring> = [
+        "Location", "Link", "Authorization", "Range", "CLibevent", "COpenSSL", "CCurl", "CCrypt", "Sendable",
+    ]
+}
