@@ -15,7 +15,11 @@ package struct BasicCredentials: Sendable {
 
     /// nil: another scheme, longer than `maxFieldBytes`, or not base64 of `user:password`.
     /// - Parameter field: the value of `Authorization`.
-    package init?(field: some Collection<UInt8>) {
+    package init?(field: [UInt8]) { self.init(field: field[...]) }
+
+    /// nil: another scheme, longer than `maxFieldBytes`, or not base64 of `user:password`.
+    /// - Parameter field: the value of `Authorization`.
+    package init?(field: ArraySlice<UInt8>) {
         guard field.count <= Self.maxFieldBytes else { return nil }
         let scheme = field.prefix { $0 != 32 }
         let name = scheme.map { $0 &- 65 < 26 ? $0 | 0x20 : $0 }

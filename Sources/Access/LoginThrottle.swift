@@ -52,7 +52,7 @@ package struct LoginThrottle: Sendable {
     private var wrong: [[UInt8]: Wrong] = [:]
     private var swept = ContinuousClock.now
 
-    /// Clients remembered; beyond this the least recent are forgotten. A guesser with so many networks is faster by that factor anyway.
+    /// Clients remembered; beyond this the least recent are forgotten. An attacker with this many networks gains little from it.
     private static let maxClients = 16_384
     private static let maxWrong = 16_384
     private static let window = Duration.seconds(60)

@@ -1,5 +1,6 @@
 /// Credentials that were verified before, shared by all workers. They stay valid while the user's stored password is the same, also after a
 /// reload, so a user who has logged in once does not wait behind other clients' guesses. It holds tags (keyed hashes), no passwords.
+/// Unlike the workers' `LoginCache` it has no time limit.
 package struct ProvenLogins: Sendable {
     private struct Proof {
         let user: [UInt8]

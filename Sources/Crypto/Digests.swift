@@ -37,9 +37,8 @@ package struct SHA256: ~Copyable {
     }
 
     /// The 32 bytes of the digest of a whole message.
-    package static func digest(of bytes: some Collection<UInt8>) -> [UInt8] {
-        let bytes = ContiguousArray(bytes)
-        return [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
+    package static func digest(of bytes: [UInt8]) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
             bytes.withUnsafeBytes { _ = EVP_Digest($0.baseAddress, $0.count, buffer.baseAddress, nil, EVP_sha256(), nil) }
             count = byteCount
         }
@@ -106,10 +105,10 @@ package final class KeyedHash {
 /// Lower-case hexadecimal text.
 package enum Hexadecimal {
     /// The digit of a value below 16.
-    @inlinable static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
+    private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
 
     /// Lower case, two characters a byte.
-    @inlinable package static func bytes(of bytes: some Collection<UInt8>) -> [UInt8] {
+    package static func bytes(of bytes: [UInt8]) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 2 * bytes.count) { text, count in
             for byte in bytes {
                 text[count] = digit(byte >> 4)
@@ -120,7 +119,7 @@ package enum Hexadecimal {
     }
 
     /// The bytes that `bytes(of:)` was given; nil: an odd number of characters, or one that is not a lower-case digit.
-    package static func decoded(_ text: some Collection<UInt8>) -> [UInt8]? {
+    package static func decoded(_ text: ArraySlice<UInt8>) -> [UInt8]? {
         guard text.count % 2 == 0 else { return nil }
         var bytes: [UInt8] = []
         var high: UInt8?
@@ -134,7 +133,7 @@ package enum Hexadecimal {
     }
 
     /// Lower case, two characters a byte.
-    package static func string(of bytes: some Collection<UInt8>) -> String {
+    package static func string(of bytes: [UInt8]) -> String {
         String(decoding: self.bytes(of: bytes), as: UTF8.self)
     }
 }

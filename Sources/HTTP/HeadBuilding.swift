@@ -1,7 +1,8 @@
-/// Heads are built by appending to a `[UInt8]` that is reused, without intermediate values.
+/// Heads are built by appending to a `[UInt8]` that is reused, without intermediate values. Nothing here is generic: the optimiser does not
+/// specialise `package` functions across modules.
 extension Array<UInt8> {
     /// The literal's bytes.
-    @inlinable package mutating func append(_ literal: StaticString) { append(contentsOf: literal.utf8Bytes) }
+    package mutating func append(_ literal: StaticString) { append(contentsOf: literal.utf8Bytes) }
 
     /// In decimal digits, with a minus sign for negative values.
     package mutating func append(decimal value: Int) {
@@ -20,10 +21,21 @@ extension Array<UInt8> {
     }
 
     /// `name: value CRLF`. The caller makes sure that the value holds no line end.
-    @inlinable package mutating func appendField(_ name: StaticString, _ value: some Collection<UInt8>) {
+    package mutating func appendField(_ name: StaticString, _ value: ArraySlice<UInt8>) {
         append(name)
         append(": ")
         append(contentsOf: value)
+        append("\r\n")
+    }
+
+    /// `name: value CRLF`. The caller makes sure that the value holds no line end.
+    package mutating func appendField(_ name: StaticString, _ value: [UInt8]) { appendField(name, value[...]) }
+
+    /// `name: value CRLF`. The caller makes sure that the value holds no line end.
+    package mutating func appendField(_ name: StaticString, _ value: StaticString) {
+        append(name)
+        append(": ")
+        append(value)
         append("\r\n")
     }
 
@@ -111,5 +123,5 @@ package func reasonPhrase(_ status: Int) -> StaticString {
 
 extension StaticString {
     /// The literal's bytes, where they lie.
-    @inlinable package var utf8Bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount) }
+    package var utf8Bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount) }
 }

@@ -15,7 +15,7 @@ package struct ResponseHeadWriter: ~Copyable {
         case asCopied
     }
 
-    @usableFromInline var buffer: [UInt8]
+    private var buffer: [UInt8]
 
     /// Holds most heads: one allocation where no buffer is reused.
     private static let initialCapacity = 512
@@ -32,10 +32,14 @@ package struct ResponseHeadWriter: ~Copyable {
     /// The head so far.
     package var bytes: [UInt8] { buffer }
 
-    /// `name: value CRLF`. The caller makes sure that the value holds no line end.
-    @inlinable package mutating func field(_ name: StaticString, _ value: some Collection<UInt8>) {
-        buffer.appendField(name, value)
-    }
+    /// The caller makes sure that the value holds no line end.
+    package mutating func field(_ name: StaticString, _ value: ArraySlice<UInt8>) { buffer.appendField(name, value) }
+
+    /// The caller makes sure that the value holds no line end.
+    package mutating func field(_ name: StaticString, _ value: [UInt8]) { buffer.appendField(name, value) }
+
+    /// The caller makes sure that the value holds no line end.
+    package mutating func field(_ name: StaticString, _ value: StaticString) { buffer.appendField(name, value) }
 
     /// `name: value CRLF`.
     package mutating func field(_ name: StaticString, decimal value: Int) { buffer.appendField(name, decimal: value) }

@@ -4,7 +4,10 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
     package let bytes: [UInt8]
 
     /// Returns nil for any other text.
-    package init?(_ bytes: some Collection<UInt8>) {
+    package init?(_ bytes: [UInt8]) { self.init(bytes[...]) }
+
+    /// Returns nil for any other text.
+    package init?(_ bytes: ArraySlice<UInt8>) {
         let digits: Int
         if bytes.starts(with: "sha256:".utf8) {
             digits = 64

@@ -66,9 +66,9 @@ package struct ECRHost: Sendable, Equatable {
     /// The domain of the partition's hosts: `amazonaws.com`.
     package var partitionSuffix: String { partition.suffix }
 
-    /// Whether a host is in a domain of AWS's in this registry's partition, such as its S3.
+    /// Whether a host is in one of AWS's domains in this registry's partition, such as S3's.
     /// - Parameter host: in lower case, without a port.
-    package func isBesideAWS(_ host: String) -> Bool {
+    package func isAWSHost(_ host: String) -> Bool {
         [partition.suffix, partition.dualStackSuffix, partition.dualStackRegistrySuffix].contains { host.hasSuffix("." + $0) }
     }
 }

@@ -6,7 +6,10 @@ package enum Reference: Hashable, Sendable, CustomStringConvertible {
     case digest(Digest)
 
     /// Returns nil when the text is neither.
-    package init?(_ bytes: some Collection<UInt8>) {
+    package init?(_ bytes: [UInt8]) { self.init(bytes[...]) }
+
+    /// Returns nil when the text is neither.
+    package init?(_ bytes: ArraySlice<UInt8>) {
         if let digest = Digest(bytes) {
             self = .digest(digest)
         } else if let tag = Tag(bytes) {

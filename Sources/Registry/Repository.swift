@@ -8,7 +8,10 @@ package struct Repository: Hashable, Sendable, CustomStringConvertible {
     package static let maxBytes = 255
 
     /// Returns nil for any other text.
-    package init?(_ bytes: some Collection<UInt8>) {
+    package init?(_ bytes: [UInt8]) { self.init(bytes[...]) }
+
+    /// Returns nil for any other text.
+    package init?(_ bytes: ArraySlice<UInt8>) {
         guard bytes.count <= Self.maxBytes, Self.isName(bytes) else { return nil }
         self.bytes = Array(bytes)
     }

@@ -4,7 +4,10 @@ package struct Tag: Hashable, Sendable, CustomStringConvertible {
     package let bytes: [UInt8]
 
     /// Returns nil for any other text.
-    package init?(_ bytes: some Collection<UInt8>) {
+    package init?(_ bytes: [UInt8]) { self.init(bytes[...]) }
+
+    /// Returns nil for any other text.
+    package init?(_ bytes: ArraySlice<UInt8>) {
         guard let first = bytes.first, bytes.count <= 128, Self.isWord(first) else { return nil }
         guard bytes.allSatisfy({ Self.isWord($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }) else { return nil }
         self.bytes = Array(bytes)

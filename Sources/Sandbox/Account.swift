@@ -44,7 +44,8 @@ final class Account {
     /// An opaque token for the next page, as ECR gives one (ECR 1.3).
     /// - Parameter last: the key of the last element on this page.
     func pageToken(after last: String) -> String {
-        Hexadecimal.string(of: Array(last.utf8)) + Hexadecimal.string(of: HMAC.sha256(key: pageKey, Array(last.utf8)).prefix(8))
+        Hexadecimal.string(of: Array(last.utf8))
+            + Hexadecimal.string(of: Array(HMAC.sha256(key: pageKey, Array(last.utf8)).prefix(8)))
     }
 
     /// The key in a page token; nil when the sandbox did not issue it.

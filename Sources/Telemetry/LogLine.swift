@@ -34,12 +34,18 @@ package struct LogLine {
         }
     }
 
-    /// Text.
-    @inlinable package mutating func field(_ name: StaticString, _ value: some Collection<UInt8>) {
-        value.withBytes { field(name, $0) }
-    }
+    // Not generic: the optimiser does not specialise `package` functions across modules, and an access line has a dozen fields.
 
-    /// Text. Not generic, so that the code exists once: an access line has a dozen fields.
+    /// Text.
+    package mutating func field(_ name: StaticString, _ value: [UInt8]) { value.withBytes { field(name, $0) } }
+
+    /// Text.
+    package mutating func field(_ name: StaticString, _ value: ArraySlice<UInt8>) { value.withBytes { field(name, $0) } }
+
+    /// Text.
+    package mutating func field(_ name: StaticString, _ value: String.UTF8View) { value.withBytes { field(name, $0) } }
+
+    /// Text.
     package mutating func field(_ name: StaticString, _ value: UnsafeBufferPointer<UInt8>) {
         begin(name)
         append(value: value)
@@ -161,7 +167,7 @@ package struct LogLine {
 
 extension Collection<UInt8> {
     /// Calls `body` with the bytes; with a copy only when they are not contiguous.
-    @inlinable func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+    func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
         withContiguousStorageIfAvailable(body) ?? Array(self).withUnsafeBufferPointer(body)
     }
 }

@@ -126,9 +126,9 @@ package struct MetricsText: Sendable {
         metric(
             &text, "berth_connections", "gauge", "Connections of clients, by what they do.",
             [([("state", "active")], String(active)), ([("state", "idle")], String(max(open - active, 0)))])
-        metric(&text, "berth_exchanges_in_flight", "gauge", "Requests being answered.", [([], String(active))])
+        metric(&text, "berth_exchanges_in_flight", "gauge", "Requests in progress.", [([], String(active))])
         metric(
-            &text, "berth_connections_turned_away_total", "counter", "Connections refused past the bounds.",
+            &text, "berth_connections_turned_away_total", "counter", "Connections rejected because a limit was reached.",
             [([], String(sum { $0.turnedAwayConnections.load(ordering: .relaxed) }))])
     }
 
@@ -156,7 +156,7 @@ package struct MetricsText: Sendable {
                 connections.append(([("upstream", upstream.name), ("state", state)], String(upstream.connections(number))))
             }
         }
-        metric(&text, "berth_replays_total", "counter", "Requests sent again, unseen by the client.", replays)
+        metric(&text, "berth_replays_total", "counter", "Requests sent to the registry again.", replays)
         metric(&text, "berth_upstream_connections", "gauge", "Connections to the registry.", connections)
     }
 

@@ -23,11 +23,11 @@ struct DigestTests {
 
     @Test func `every byte survives hexadecimal and back`() {
         let bytes = (0...255).map { UInt8($0) }
-        #expect(Hexadecimal.decoded(Hexadecimal.bytes(of: bytes)) == bytes)
+        #expect(Hexadecimal.decoded(Hexadecimal.bytes(of: bytes)[...]) == bytes)
     }
 
     @Test(arguments: ["0", "0g", "0A", " 0", "0x"]) func `other text is not hexadecimal`(text: String) {
-        #expect(Hexadecimal.decoded(text.utf8) == nil)
+        #expect(Hexadecimal.decoded(Array(text.utf8)[...]) == nil)
     }
 
     @Test func `secrets are compared by length and content`() {

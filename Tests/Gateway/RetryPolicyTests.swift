@@ -17,7 +17,7 @@ struct RetryPolicyTests {
         ])
     func `only a reused connection that fails before any response is stale`(event: RetryPolicy.Event, retries: Bool) {
         var policy = RetryPolicy()
-        #expect(policy.next(after: event) == (retries ? .retry(after: .zero, .staleConnection) : .fail))
+        #expect(policy.next(after: event) == (retries ? .retry(.staleConnection) : .fail))
         #expect(policy.needsNewConnection == retries, "the other idle connections may be closed too")
     }
 
@@ -26,9 +26,9 @@ struct RetryPolicyTests {
     ])
     func `after a rejected token, a newer one is required`(reason: TokenRejection.Reason, replay: ReplayReason) {
         var policy = RetryPolicy()
-        #expect(policy.next(after: .tokenRejected(generation: 3, reason, canReplay: true)) == .retry(after: .zero, replay))
+        #expect(policy.next(after: .tokenRejected(generation: 3, reason, canReplay: true)) == .retry(replay))
         #expect(policy.rejectedGeneration == 3)
-        #expect(policy.next(after: .tokenRejected(generation: 2, reason, canReplay: true)) == .retry(after: .zero, replay))
+        #expect(policy.next(after: .tokenRejected(generation: 2, reason, canReplay: true)) == .retry(replay))
         #expect(policy.rejectedGeneration == 3, "an older token does not count")
     }
 
@@ -52,7 +52,7 @@ struct RetryPolicyTests {
     ) {
         var policy = RetryPolicy()
         let next = policy.next(after: .transferFailed(isStall: isStall, sent: sent, canResume: canResume))
-        #expect(next == (resumes ? .retry(after: .zero, .resumed) : .fail))
+        #expect(next == (resumes ? .resume(after: .zero) : .fail))
     }
 
     @Test func `the pause doubles with each break without progress, and the breaks are bounded`() {
@@ -60,7 +60,7 @@ struct RetryPolicyTests {
         let pauses: [Duration] = [.zero, .milliseconds(200), .milliseconds(400), .milliseconds(800)]
         for (number, pause) in pauses.enumerated() {
             let event = RetryPolicy.Event.transferFailed(isStall: false, sent: number, canResume: true)
-            #expect(policy.next(after: event) == .retry(after: pause, .resumed))
+            #expect(policy.next(after: event) == .resume(after: pause))
         }
         #expect(policy.next(after: .transferFailed(isStall: false, sent: 4, canResume: true)) == .fail)
     }
@@ -70,7 +70,7 @@ struct RetryPolicyTests {
         for number in 0..<100 {
             let sent = number * RetryPolicy.minProgress
             #expect(
-                policy.next(after: .transferFailed(isStall: true, sent: sent, canResume: true)) == .retry(after: .zero, .resumed))
+                policy.next(after: .transferFailed(isStall: true, sent: sent, canResume: true)) == .resume(after: .zero))
         }
     }
 
@@ -83,7 +83,7 @@ struct RetryPolicyTests {
 
     @Test func `a blob's URL is renewed at most three times`() {
         var policy = RetryPolicy()
-        for _ in 0..<3 { #expect(policy.next(after: .urlExpired) == .retry(after: .zero, .expiredURL)) }
+        for _ in 0..<3 { #expect(policy.next(after: .urlExpired) == .retry(.expiredURL)) }
         #expect(policy.next(after: .urlExpired) == .fail)
     }
 }

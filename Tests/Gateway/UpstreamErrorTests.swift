@@ -81,4 +81,13 @@ struct UpstreamErrorTests {
         let error = try error(status, nil, body, request)
         #expect(error.code == code && error.status == status && !error.message.contains("<"))
     }
+
+    @Test func `a registry's own 416 keeps the size of the blob`() throws {
+        let request = try registryRequest("GET /v2/team/app/blobs/\(RegistryRequestTests.digest)")
+        func fields(_ status: Int) -> [(String, String)] {
+            UpstreamError(status: status, body: [], contentRange: "bytes */9").response(to: request, upstreamRepository: nil).fields
+        }
+        #expect(fields(416).contains { $0 == ("Content-Range", "bytes */9") })
+        #expect(!fields(404).contains { $0.0 == "Content-Range" })
+    }
 }

@@ -27,7 +27,7 @@ struct ResponseHeadWriterTests {
 
     @Test func `Date and the connection's field follow the framing`() {
         var head = ResponseHeadWriter(status: 404)
-        head.field("Docker-Distribution-Api-Version", "registry/2.0".utf8)
+        head.field("Docker-Distribution-Api-Version", "registry/2.0")
         head.field("Retry-After", decimal: 5)
         #expect(
             Self.text(head.finish(.length(2), date: Self.date, connection: "Connection: close\r\n"))

@@ -24,7 +24,7 @@ struct EndpointTests {
 
     @Test(arguments: names)
     func `every endpoint of a repository is found whatever words its name contains`(name: String) throws {
-        let repository = try #require(Repository(name)), tag = try #require(Reference("latest".utf8))
+        let repository = try #require(Repository(name)), tag = try #require(Reference(Array("latest".utf8)))
         for text in [Self.sha256, Self.sha512] {
             let digest = try #require(Digest(text))
             #expect(try Self.endpoint("/v2/\(name)/manifests/\(text)") == .manifest(repository, .digest(digest)))
@@ -41,7 +41,7 @@ struct EndpointTests {
 
     @Test(arguments: ["list", "manifests", "uploads", "tags"])
     func `a tag may be a word of the API`(tag: String) throws {
-        let repository = try #require(Repository("a")), reference = try #require(Reference(tag.utf8))
+        let repository = try #require(Repository("a")), reference = try #require(Reference(Array(tag.utf8)))
         #expect(try Self.endpoint("/v2/a/manifests/\(tag)") == .manifest(repository, reference))
     }
 

@@ -70,10 +70,10 @@ struct MetricsTextTests {
                 # TYPE berth_connections gauge
                 berth_connections{state="active"} 1
                 berth_connections{state="idle"} 1
-                # HELP berth_exchanges_in_flight Requests being answered.
+                # HELP berth_exchanges_in_flight Requests in progress.
                 # TYPE berth_exchanges_in_flight gauge
                 berth_exchanges_in_flight 1
-                # HELP berth_connections_turned_away_total Connections refused past the bounds.
+                # HELP berth_connections_turned_away_total Connections rejected because a limit was reached.
                 # TYPE berth_connections_turned_away_total counter
                 berth_connections_turned_away_total 1
                 # HELP berth_token_expiry_timestamp_seconds When the authorization token expires.
@@ -85,7 +85,7 @@ struct MetricsTextTests {
                 berth_token_refreshes_total{upstream="main",result="failure"} 1
                 berth_token_refreshes_total{upstream="cold",result="success"} 0
                 berth_token_refreshes_total{upstream="cold",result="failure"} 0
-                # HELP berth_replays_total Requests sent again, unseen by the client.
+                # HELP berth_replays_total Requests sent to the registry again.
                 # TYPE berth_replays_total counter
                 berth_replays_total{upstream="main",reason="token_expired"} 0
                 berth_replays_total{upstream="main",reason="stale_connection"} 1

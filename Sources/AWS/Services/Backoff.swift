@@ -2,7 +2,7 @@ import Synchronization
 
 /// How often a call is attempted and how long the wait before each retry is: three attempts, exponential backoff with full jitter (ECR 4.7).
 struct Backoff: Sendable {
-    /// The first among them.
+    /// Including the first.
     var maxAttempts = 3
     var maxDelay = Duration.seconds(20)
 

@@ -1,7 +1,7 @@
 package import FoundationEssentials
 
 /// ECR's token, ready for the `Authorization` field of requests. Neither its description nor a dump shows the token.
-package struct AuthorizationToken: Sendable, CustomStringConvertible, CustomReflectable {
+package final class AuthorizationToken: Sendable, CustomStringConvertible, CustomReflectable {
     /// 1 for a keeper's first token, one more for each later one.
     package let generation: Int
     /// The whole value of `Authorization`: `Basic <authorizationToken>`, `Bearer <token>`.

@@ -2,17 +2,17 @@ import FoundationEssentials
 
 /// When the next token is fetched. A pure value: the caller passes in the time and the random numbers.
 struct RefreshSchedule: Sendable {
-    /// A token is renewed after this share of its life. `spread` spreads the fetches of replicas that started together over a later share of
-    /// it. Never earlier, as two calls in a token's life are enough.
+    /// A token is renewed after this share of its life, plus a random share of up to `spread`, so that replicas that started together do not
+    /// fetch together. Not earlier: two calls in a token's life are enough.
     static let renewal = 0.5, spread = 0.1
-    /// Seconds between fetches forced by tokens that the upstream rejected. The first comes at once; the interval keeps the next from
-    /// becoming a storm.
+    /// Seconds between fetches forced by tokens that the upstream rejected. The first is immediate; the interval bounds the rate of the next
+    /// ones.
     static let forcedInterval: TimeInterval = 5
     /// The same while the token's expiry is assumed: the rejections may have nothing to do with its age.
     static let forcedIntervalWhenAssumed: TimeInterval = 60
     /// Seconds. After a failed fetch the wait is a random share of 1, 2, 4, … up to this.
     static let maxBackoff: TimeInterval = 60
-    /// Seconds. The least wait after a failed fetch, so that one that fails at once does not spin.
+    /// Seconds. The shortest wait after a failed fetch, so that a fetch that fails immediately does not loop.
     static let minBackoff: TimeInterval = 0.2
 
     /// Of the last token; nil before the first.

@@ -5,9 +5,9 @@ import HTTP
 import HTTPServer
 import Transport
 
-/// The configuration as the workers use it: immutable, and read without a lock. A reload publishes a new one; exchanges that have begun
+/// The configuration as the workers use it: immutable, read without a lock, and a reference, since every request reads it. A reload publishes a new one; exchanges that have begun
 /// end with the one they began with.
-package struct ConfigurationSnapshot: Sendable {
+package final class ConfigurationSnapshot: Sendable {
     let listeners: [ListenerPolicy]
     /// In the configuration's order.
     package let upstreams: [Upstream]

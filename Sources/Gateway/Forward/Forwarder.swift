@@ -5,15 +5,15 @@ import HTTPServer
 import Registry
 import Transport
 
-/// The upstream half of an exchange: the client's request goes there with a good token, as often as it takes to be accepted, and the
-/// response comes back. To the client, an expired token is a request that took a moment longer.
+/// The upstream half of an exchange: sends the client's request with a valid token, again where the token or the connection was not good,
+/// and returns the response. The client does not see an expired token.
 struct Forwarder {
     let request: RegistryRequest
     let route: Route
     let downstream: Downstream
     let registry: RegistryClient
     let writer: ResponseWriter
-    /// Of the client's request.
+    /// The body of the client's request.
     private(set) var body: ReplayBody
     private(set) var policy = RetryPolicy()
 
@@ -62,7 +62,6 @@ struct Forwarder {
             let connection = lease.connection
             do {
                 try await write(requestHead, token, to: connection)
-                // A body of an error that came encoded tells no more than none.
                 let (rejection, read) = try await rejection(of: token, method: requestHead.method, by: connection)
                 guard let rejection else {
                     registry.tokenAccepted()
@@ -82,7 +81,7 @@ struct Forwarder {
         throw RegistryClient.keepsRejecting
     }
 
-    /// An upload cannot be taken back from the wire, so its token is verified first, unless the upstream has just accepted it.
+    /// An upload whose body is not held cannot be sent twice, so its token is verified first, unless the upstream has just accepted it.
     private var needsProof: Bool {
         guard !body.isWhole, !registry.worker.isTokenProven(at: route.upstream) else { return false }
         if case .length(let count) = head.framing { return count > ReplayBody.maxHeld }
@@ -145,6 +144,7 @@ struct Forwarder {
         of token: AuthorizationToken, method: Method, by connection: UpstreamConnection
     ) async throws -> (TokenRejection.Reason?, body: [UInt8]?) {
         let head = connection.head
+        // A body in a content coding cannot be read here: it is treated like none.
         switch TokenRejection.judge(status: head.status, method: head.isEncoded ? .head : method) {
         case .no: return (nil, nil)
         case .yes(let reason): return (reason, nil)
@@ -160,20 +160,20 @@ struct Forwarder {
         }
     }
 
-    /// Waits, and says that the rest of a blob is to be asked for after its transfer failed. false: it is not to be.
+    /// Whether to ask for the rest of a blob whose transfer failed. Waits before it returns true.
     mutating func resumes(after failure: ConnectionFailure, canResume: Bool) async -> Bool {
         guard failure.side == .upstream, !client.request.connection.isAbandoned,
-            case .retry(let pause, let reason) = policy.next(
+            case .resume(let pause) = policy.next(
                 after: .transferFailed(isStall: failure.isStall, sent: writer.bodySent, canResume: canResume))
         else { return false }
         await client.stream.loop.sleep(for: pause)
-        registry.countReplay(reason)
+        registry.countReplay(.resumed)
         return true
     }
 
     /// Whether another URL of a blob is to be asked for.
     mutating func renewsURL() -> Bool {
-        guard case .retry(_, let reason) = policy.next(after: .urlExpired) else { return false }
+        guard case .retry(let reason) = policy.next(after: .urlExpired) else { return false }
         registry.countReplay(reason)
         return true
     }
@@ -198,7 +198,9 @@ struct Forwarder {
     func failure(_ response: borrowing UpstreamResponse) async throws -> UpstreamError {
         let connection = response.lease.connection
         let body = if let read = response.body { read } else { try await registry.collect(connection) }
-        return UpstreamError(status: response.status, body: body, retryAfter: connection.retryAfter)
+        let contentRange = connection.head.value(of: .contentRange).map { String(decoding: $0, as: UTF8.self) }
+        return UpstreamError(
+            status: response.status, body: body, retryAfter: connection.retryAfter, contentRange: contentRange)
     }
 
     /// The upstream's error, in the client's words.
@@ -207,7 +209,7 @@ struct Forwarder {
         return failure.response(to: request, upstreamRepository: route.upstreamRepository)
     }
 
-    /// Only a blob's redirect leads out of the registry: any other would take the client, and perhaps its login, past Berth.
+    /// Only a blob's redirect may lead out of the registry. With any other the client would bypass Berth, and perhaps send its login there.
     func rejectRedirect(_ response: borrowing UpstreamResponse) throws {
         let head = response.head
         guard (300..<400).contains(head.status), head.status != 304 else { return }

@@ -59,7 +59,7 @@ enum ResponseHead {
             default: head.isNamed(field, anyOf: FieldNames.representation)
             }
         }
-        writer.field("Docker-Distribution-Api-Version", "registry/2.0".utf8)
+        writer.field("Docker-Distribution-Api-Version", "registry/2.0")
         writer.field("Docker-Content-Digest", digest)
     }
 }

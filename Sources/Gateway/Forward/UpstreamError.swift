@@ -9,25 +9,28 @@ struct UpstreamError {
         let errors: [One]
     }
 
-    /// At least 400: another status that is no response either counts as 502.
+    /// At least 400. An unexpected status below 400 counts as 502.
     let status: Int
     /// As the upstream said it, for the log; nil: nothing that can be read.
     let message: String?
     private let code: RegistryError.Code?
     /// Seconds, as the upstream asks for.
     private let retryAfter: Int?
+    /// The size of the blob, where the error is 416: `bytes */1234`.
+    private let contentRange: String?
 
     /// - Parameter body: the response's, whole; of any type, since ECR's is not known for sure (ECR 1.2).
-    init(status: Int, body: [UInt8], retryAfter: Int? = nil) {
+    init(status: Int, body: [UInt8], retryAfter: Int? = nil, contentRange: String? = nil) {
         let isError = status >= 400
         self.status = isError ? status : 502
         let first = isError ? (try? JSONDecoder().decode(Body.self, from: Data(body)))?.errors.first : nil
         message = first?.message
         code = first?.code.flatMap(RegistryError.Code.init)
+        self.contentRange = status == 416 ? contentRange : nil
         self.retryAfter = retryAfter ?? (self.status == 429 || self.status >= 500 ? 1 : nil)
     }
 
-    /// The upstream has no such endpoint (ECR 1.2): an endpoint that exists says what is missing.
+    /// The upstream has no such endpoint (ECR 1.2). A 404 of an endpoint that exists has an error code.
     var isOfMissingEndpoint: Bool { status == 405 || status == 404 && (code == nil || code == .unsupported) }
 
     /// How many bytes of an upload ECR has, where it says so about a chunk out of order (ECR 1.5).
@@ -39,7 +42,9 @@ struct UpstreamError {
     ///   - request: in the client's names.
     ///   - upstreamRepository: what the repository is called at the upstream.
     func response(to request: RegistryRequest, upstreamRepository: Repository?) -> ErrorResponse {
-        ErrorResponse(error(to: request, upstreamRepository), retryAfter: retryAfter)
+        ErrorResponse(
+            error(to: request, upstreamRepository), retryAfter: retryAfter,
+            others: contentRange.map { [("Content-Range", $0)] } ?? [])
     }
 
     private func error(to request: RegistryRequest, _ upstreamRepository: Repository?) -> RegistryError {
@@ -78,7 +83,7 @@ struct UpstreamError {
             : "The repository '\(repository)' does not exist."
     }
 
-    /// For a response that is no registry's: `404 page not found`, or an empty one.
+    /// For a response without a registry error: `404 page not found`, or an empty body.
     private static func code(of status: Int, _ operation: RegistryOperation) -> RegistryError.Code {
         switch (status, operation) {
         case (401, _), (403, _): .denied

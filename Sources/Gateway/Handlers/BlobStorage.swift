@@ -46,36 +46,30 @@ struct BlobStorage {
 
     private func next(_ connection: UpstreamConnection) async throws -> BlobLocation {
         guard let field = connection.head.value(of: .location) else {
-            throw ErrorResponse.badGateway("The blob's storage redirects nowhere.")
+            throw ErrorResponse.badGateway("The blob's storage redirects without an address.")
         }
         let location = try BlobLocation(field, of: registry.upstream, connectTo: connectTo, record: registry.record)
         await registry.discardBody(of: connection)
         return location
     }
 
-    /// What a response that is no blob comes to.
+    /// The error for a response without the blob.
     func error(_ connection: UpstreamConnection) async throws -> ErrorResponse {
         switch connection.head.status {
         case 404: ErrorResponse(.blobUnknown, "The blob's storage does not have it.")
         case 412:
-            ErrorResponse(.unsupported, "The blob is not the one that the request's condition names.", status: 412)
-        case 416:
-            ErrorResponse(
-                .sizeInvalid, "The range asked for is outside of the blob.", status: 416, others: try await size(connection))
+            ErrorResponse(.unsupported, "The blob does not meet the request's condition.", status: 412)
+        case 416: RangeNotSatisfiable.blob(try await contentRange(connection))
         case 500, 503: ErrorResponse(.unavailable, "The blob's storage is busy; try again.", status: 503, retryAfter: 1)
         default: .badGateway("The blob's storage rejected the request with status \(connection.head.status).")
         }
     }
 
     /// `Content-Range` of a 416, which S3 leaves out: its XML has the size.
-    private func size(_ connection: UpstreamConnection) async throws -> [(String, String)] {
-        if let field = connection.head.value(of: .contentRange) {
-            return [("Content-Range", String(decoding: field, as: UTF8.self))]
-        }
+    private func contentRange(_ connection: UpstreamConnection) async throws -> String? {
+        if let field = connection.head.value(of: .contentRange) { return String(decoding: field, as: UTF8.self) }
         let body = try await connection.collect(
             upTo: TokenRejection.maxBody, scratch: registry.scratch, timeout: registry.timeouts.stall)
-        return String(decoding: body ?? [], as: UTF8.self).firstMatch(of: /<ActualObjectSize>([0-9]+)</).map {
-            [("Content-Range", "bytes */\($0.1)")]
-        } ?? []
+        return String(decoding: body ?? [], as: UTF8.self).firstMatch(of: /<ActualObjectSize>([0-9]+)</).map { "bytes */\($0.1)" }
     }
 }

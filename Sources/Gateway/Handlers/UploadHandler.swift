@@ -5,7 +5,7 @@ import Registry
 /// after all of it has been sent, and has no status, cancellation or single POST (ECR 1.5).
 struct UploadHandler {
     private var forwarder: Forwarder
-    /// Of a chunk that says its place.
+    /// The `Content-Range` of a chunk; nil: it has none, or one that cannot be read.
     private let chunk: ChunkRange?
 
     init(_ forwarder: Forwarder) {
@@ -67,7 +67,8 @@ struct UploadHandler {
             throw forwarder.error(UpstreamError(status: response.status, body: response.body))
         }
         guard let location = response.location.flatMap({ Rewriting(of: forwarder.route.upstream).location($0[...]) }) else {
-            throw ErrorResponse.badGateway("The upstream registry opened an upload nowhere.", retryAfter: 1)
+            throw ErrorResponse.badGateway(
+                "The upstream registry opened an upload without an address to continue at.", retryAfter: 1)
         }
         return location
     }
@@ -99,8 +100,8 @@ struct UploadHandler {
         return before?.adding(forwarder.body.taken)
     }
 
-    /// Checks what a chunk says about its place before the upstream gets a byte of it: ECR reports a mistake only after all has been sent, or
-    /// by a reset (ECR 1.5).
+    /// Checks a chunk's `Content-Range` before the upstream gets a byte of it: ECR reports a mistake only after all has been sent, or by a
+    /// reset (ECR 1.5).
     private func checkChunk() throws(ErrorResponse) {
         guard forwarder.head.framing != .none else { return }
         if forwarder.head.value(of: .contentRange) != nil {
@@ -160,7 +161,7 @@ struct UploadHandler {
 
     /// The upload goes on.
     /// - Parameters:
-    ///   - state: nil: how far it has come is not known, and the upstream's own word is the best there is.
+    ///   - state: nil: not known. The upstream's own `Range` then passes.
     ///   - status: nil: the upstream's.
     private func passSession(
         _ response: consuming UpstreamResponse, _ state: UploadState?, status: Int? = nil, isNew: Bool = false
@@ -169,7 +170,7 @@ struct UploadHandler {
         guard head.status < 400 else { throw error(try await forwarder.failure(response)) }
         guard (200..<300).contains(head.status) else { return try await forwarder.pass(response) }
         // Where it was, unless the upstream says otherwise. A location at another host passes as it is.
-        let location = head.value(of: .location).map { rewriting.location($0) ?? Array($0) } ?? place
+        let location = head.value(of: .location).map { rewriting.location($0) ?? Array($0) } ?? address
         let session = location.prefix { $0 != UInt8(ascii: "?") }.split(separator: UInt8(ascii: "/")).last ?? []
         var fields = [ResponseField(.location, "Location", state?.location(location) ?? location)]
         if head.value(of: .dockerUploadUUID) == nil {
@@ -183,7 +184,7 @@ struct UploadHandler {
     }
 
     /// The request's own address, as a `Location`, without the upload's state.
-    private var place: [UInt8] {
+    private var address: [UInt8] {
         let query = request.upstreamQuery.isEmpty ? [] : [UInt8(ascii: "?")] + request.upstreamQuery
         return forwarder.downstream.publicURL + request.target.path + query
     }
@@ -191,7 +192,7 @@ struct UploadHandler {
     /// Where an upload goes on, and from which byte.
     private func fields(of upload: UploadState) -> [(String, String)] {
         [
-            ("Location", String(decoding: upload.location(place), as: UTF8.self)),
+            ("Location", String(decoding: upload.location(address), as: UTF8.self)),
             ("Range", String(decoding: upload.range, as: UTF8.self)),
         ]
     }
@@ -203,8 +204,7 @@ struct UploadHandler {
             UploadState(offset: taken, endsShort: false), "The chunk does not begin at byte \(taken), where the last one ended.")
     }
 
-    /// 416, and where to go on (distribution spec, "Pushing a blob in chunks").
     private func outOfOrder(_ upload: UploadState, _ message: String) -> ErrorResponse {
-        ErrorResponse(.blobUploadInvalid, message, status: 416, others: fields(of: upload))
+        RangeNotSatisfiable.chunk(message, fields: fields(of: upload))
     }
 }

@@ -7,7 +7,7 @@ import Transport
 final class Authenticator {
     private let logins: Logins
     /// Credentials that this worker has seen proven: the common request costs one HMAC and a look-up.
-    private let verified = CredentialCache()
+    private let verified = LoginCache()
 
     init(_ logins: Logins) { self.logins = logins }
 

@@ -47,6 +47,6 @@ struct ErrorResponse: Error {
         return fields + others
     }
 
-    /// Of every JSON response that Berth makes itself.
+    /// The fields of every JSON response that Berth makes itself.
     static let jsonFields = [("Content-Type", "application/json"), ("Docker-Distribution-Api-Version", "registry/2.0")]
 }

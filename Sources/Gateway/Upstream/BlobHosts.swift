@@ -4,7 +4,7 @@ import Registry
 import Transport
 
 /// Where a registry's redirect of a blob may lead (ECR 1.4): to S3 as a rule, and behind a pull-through cache to the CDNs of other
-/// companies. Those change, so the rule is what a redirect must not reach: networks that are private to Berth.
+/// companies. Those change, so without a configured list every public host is allowed, and private networks are not.
 struct BlobHosts: Sendable {
     enum Judgement: Equatable {
         /// At any address: AWS's own hosts have private ones behind VPC endpoints, and hosts that the operator names are trusted.
@@ -24,7 +24,7 @@ struct BlobHosts: Sendable {
             guard let name = HostName(host, port: origin.port) else { return .nowhere }
             return listed.contains { $0.matches(name) } ? .anywhere : .nowhere
         }
-        if origin.isDialledElsewhere || registry.isBesideAWS(host) { return .anywhere }
+        if origin.isDialledElsewhere || registry.isAWSHost(host) { return .anywhere }
         // RFC 6761 6.3. An outbound proxy would resolve it to itself.
         if host == "localhost" || host.hasSuffix(".localhost") { return .nowhere }
         return SocketAddress(host: host, port: 0).map { $0.isPublic ? .publicly : .nowhere } ?? .publicly

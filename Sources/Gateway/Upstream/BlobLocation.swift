@@ -8,7 +8,7 @@ struct BlobLocation {
     /// Path and query as they were sent; the signature covers them byte for byte.
     let target: [UInt8]
 
-    /// From the registry to the bytes. S3 needs one; a CDN may add one or two.
+    /// Redirects from the registry to the bytes. S3 needs one; a CDN may add one or two.
     static let maxHops = 4
     /// Bytes of the URL.
     private static let maxURL = 16 << 10
@@ -43,7 +43,7 @@ struct BlobLocation {
         guard let named = HostName(String(decoding: rest[..<end], as: UTF8.self)), named.port != 0, !named.name.contains(":") else {
             return nil
         }
-        // 2130706433 and 0x7f.1 are no DNS names, but addresses to whoever reads them as inet_aton(3) does, a proxy perhaps.
+        // inet_aton(3), and perhaps a proxy, read 2130706433 and 0x7f.1 as addresses.
         let last = named.name.split(separator: ".").last ?? ""
         let isNumber = last.utf8.allSatisfy { $0 &- 48 < 10 } || last.hasPrefix("0x")
         guard !isNumber || SocketAddress(host: named.name, port: 0)?.host == named.name else { return nil }

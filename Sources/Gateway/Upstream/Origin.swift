@@ -2,12 +2,12 @@ import Configuration
 import HTTP
 import Transport
 
-/// A host to connect to: the address that is dialled, and the name that it must prove.
+/// A host to connect to: the address that is dialled, and the name that its certificate must have.
 struct Origin: Hashable, Sendable, CustomStringConvertible {
     /// What `Host`, SNI and the certificate say: a DNS name in lower case and without a trailing dot, or an address.
     let host: String
     let port: UInt16
-    /// What `connect_to` says to dial in the host's place, if anything. Host and certificate stay.
+    /// The target of `connect_to`, or the host itself.
     let dialHost: String
     let dialPort: UInt16
     /// Only public addresses are dialled, whatever the name resolves to.

@@ -12,7 +12,7 @@ struct RegistryClient {
     let worker: WorkerUpstreams
     let timeouts: Settings.Timeouts
     let record: ExchangeRecord
-    /// The client's connection: the exchange waits where it waits, and ends when it is ended.
+    /// The client's connection. Waits for the upstream use its waiter, so that closing it ends them.
     let client: ServerConnection
 
     /// Of a request of Berth's own: a stale connection and a rejected token, each with room for one more.
@@ -24,7 +24,7 @@ struct RegistryClient {
 
     // MARK: Tokens and connections
 
-    /// A token newer than those of the policy's that were rejected.
+    /// A token newer than those that the policy has seen rejected.
     func token(_ policy: RetryPolicy) async throws -> AuthorizationToken {
         if let token = worker.token(of: upstream), token.generation > policy.rejectedGeneration { return token }
         guard let token = await upstream.keeper.token(newerThan: policy.rejectedGeneration, within: Self.tokenWait) else {
@@ -143,7 +143,7 @@ struct RegistryClient {
         bytes.appendField("Host", upstream.origin.fieldValue)
         bytes.append("Accept-Encoding: identity\r\n")
         bytes.appendField("Authorization", token.fieldValue)
-        if let accept { bytes.appendField("Accept", accept.utf8Bytes) }
+        if let accept { bytes.appendField("Accept", accept) }
         if method == .post { bytes.append("Content-Length: 0\r\n") }
         bytes.append("\r\n")
         try await connection.write(bytes, timeout: timeouts.stall)

@@ -1,7 +1,7 @@
 /// Decides whether a request is sent to the upstream again. A pure value: it is told what happened and says what is next; clock, connection
 /// and counters stay with its owner. One for each client request, or for each of Berth's own.
 struct RetryPolicy {
-    /// What kept an attempt from its response, or a response from its end.
+    /// What went wrong.
     enum Event {
         /// The registry rejected the token of this generation.
         /// - Parameter canReplay: the request's body is held, or there is none.
@@ -22,7 +22,10 @@ struct RetryPolicy {
     }
 
     enum Decision: Equatable {
-        case retry(after: Duration, ReplayReason)
+        /// Send the request again at once.
+        case retry(ReplayReason)
+        /// Ask for the rest of the blob after a pause.
+        case resume(after: Duration)
         case fail
     }
 
@@ -37,11 +40,12 @@ struct RetryPolicy {
     /// Failures of the transfer in a row, without progress between them, and what had been sent at the last one.
     private var breaks = 0, sentAtBreak = 0
 
-    /// A stale connection and a rejected token, each twice, and the response. After that the upstream's own response, or a 502, is the truth.
+    /// Enough for two stale connections and two rejected tokens before the attempt that succeeds. After that the client gets the upstream's
+    /// response, or a 502.
     static let maxAttempts = 5
-    /// A blob's URL is renewed this often: the first may have been about to expire, and so may one when a long transfer breaks.
+    /// Times that a blob's URL is renewed: the first may have been about to expire, and so may one when a long transfer breaks.
     static let maxRenewals = 3
-    /// In a row. After that the upstream is out of order, and the client's own retry is the better one.
+    /// In a row. After that the upstream is considered broken, and the retry is left to the client.
     static let maxBreaks = 4
     /// Bytes that count as progress: with fewer between two breaks, one request could become thousands.
     static let minProgress = 1 << 20
@@ -58,19 +62,19 @@ struct RetryPolicy {
         switch event {
         case .tokenRejected(let generation, let reason, let canReplay):
             rejectedGeneration = max(rejectedGeneration, generation)
-            return canReplay ? .retry(after: .zero, ReplayReason(reason)) : .fail
+            return canReplay ? .retry(ReplayReason(reason)) : .fail
         case .connectionFailed(let side, let isStall, let isReused, let hasReceivedBytes, let canReplay):
             // ECR 1.5: a reset of a reused connection before any response means that it had been closed before the request came.
             guard side == .upstream, isReused, !hasReceivedBytes, !isStall, canReplay else { return .fail }
             needsNewConnection = true
-            return .retry(after: .zero, .staleConnection)
+            return .retry(.staleConnection)
         case .transferFailed(let isStall, let sent, let canResume):
             guard sent == nil ? !isStall : canResume else { return .fail }
             return resume(sent ?? 0)
         case .urlExpired:
             guard renewals < Self.maxRenewals else { return .fail }
             renewals += 1
-            return .retry(after: .zero, .expiredURL)
+            return .retry(.expiredURL)
         }
     }
 
@@ -81,6 +85,6 @@ struct RetryPolicy {
         let pause: Duration = breaks == 0 ? .zero : .milliseconds(100 << breaks)
         (breaks, sentAtBreak) = (breaks + 1, sent)
         (attempts, needsNewConnection) = (maxAttempts, true)
-        return .retry(after: pause, .resumed)
+        return .resume(after: pause)
     }
 }

@@ -22,7 +22,7 @@ struct CredentialScope: Equatable {
     /// The hexadecimal signature of a canonical request.
     /// - Parameter time: `20260101T000000Z`
     func signature(of canonical: String, at time: String, secret: Secret<String>) -> String {
-        let toSign = "AWS4-HMAC-SHA256\n\(time)\n\(text)\n" + Hexadecimal.string(of: SHA256.digest(of: canonical.utf8))
+        let toSign = "AWS4-HMAC-SHA256\n\(time)\n\(text)\n" + Hexadecimal.string(of: SHA256.digest(of: Array(canonical.utf8)))
         var key = Array("AWS4\(secret.reveal)".utf8)
         for part in [day, region, service, "aws4_request"] { key = HMAC.sha256(key: key, Array(part.utf8)) }
         return Hexadecimal.string(of: HMAC.sha256(key: key, Array(toSign.utf8)))

@@ -1,8 +1,8 @@
 import Crypto
 
 /// Recently verified credentials, by a keyed hash of the `Authorization` field: most requests cost one HMAC, and no password stays in memory.
-/// Each worker has its own.
-package final class CredentialCache {
+/// Each worker has its own. When an entry expires, `ProvenLogins` still knows the credentials, so that they are not hashed again.
+package final class LoginCache {
     private struct Key: Hashable {
         let words: (UInt64, UInt64)
         static func == (a: Key, b: Key) -> Bool { a.words == b.words }
@@ -31,7 +31,7 @@ package final class CredentialCache {
 
     /// - Parameters:
     ///   - field: the value of `Authorization`.
-    ///   - lifetime: shorter for a token that expires earlier; at most `CredentialCache.lifetime`.
+    ///   - lifetime: shorter for a token that expires earlier; at most `LoginCache.lifetime`.
     package func insert(
         _ principal: Principal, for field: ArraySlice<UInt8>, generation: Int, now: ContinuousClock.Instant,
         lifetime: Duration = lifetime
