@@ -78,22 +78,23 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: settings),
         tests(of: "Crypto"),
-        tests(of: "Transport", imports: ["Crypto"], resources: [.copy("HTTPClient/http-client-peer.py")]),
+        tests(of: "Transport", imports: ["Crypto", "TestSupport"], resources: [.copy("HTTPClient/http-client-peer.py")]),
         tests(of: "HTTP"),
         tests(of: "Telemetry", imports: [logging]),
         tests(of: "HTTPServer", imports: ["HTTP", "Transport"]),
         tests(of: "Registry"),
         tests(of: "Configuration", imports: ["Access", "Registry", "Telemetry", "Transport", "Crypto", "HTTP", logging]),
         tests(
-            of: "AWS", imports: ["Configuration", "Registry", "Transport", "Crypto"],
+            of: "AWS", imports: ["Configuration", "Registry", "Transport", "Crypto", "TestSupport"],
             resources: [
                 .copy("sigv4-vectors.json"), .copy("sigv4-oracle.py"), .copy("moto-peer.py"), .copy("endpoint-oracle.py"),
                 .copy("shared-file-oracle.py"), .copy("profile-oracle.py"),
             ]),
         tests(of: "Access", imports: ["Registry", "Transport", "Crypto", "HTTP"]),
         tests(
-            of: "Sandbox", imports: ["Transport", "Crypto", logging],
+            of: "Sandbox", imports: ["Transport", "Crypto", "TestSupport", logging],
             resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),
         tests(of: "Gateway", imports: ["AWS", "Access", "Configuration", "Registry", "HTTP", "Transport", "Crypto", logging]),
         tests(of: "Admin", imports: ["HTTPServer", "Transport"]),

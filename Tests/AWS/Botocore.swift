@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A python with botocore: `BERTH_TEST_PYTHON`, else `python3`.
@@ -9,18 +10,8 @@ enum Botocore {
     static let isMissing = Task { (try? await run(["-c", "import botocore"]).status) != 0 }
 
     static func run(_ arguments: [String]) async throws -> (status: Int32, output: Data) {
-        try await onThread {
-            let process = Process()
-            process.executableURL = URL(filePath: "/usr/bin/env")
-            process.arguments = [python] + arguments
-            let output = Pipe()
-            process.standardOutput = output
-            process.standardError = FileHandle.nullDevice
-            try process.run()
-            let bytes = output.fileHandleForReading.readDataToEndOfFile()
-            process.waitUntilExit()
-            return (process.terminationStatus, bytes)
-        }
+        let (status, output, _) = try await onThread { try ChildProcess([python] + arguments).finish() }
+        return (status, output)
     }
 
     /// The output of a script in the test resources, one JSON object per line.
@@ -35,12 +26,5 @@ enum Botocore {
 extension Trait where Self == ConditionTrait {
     static var needsBotocore: Self {
         .disabled("no python with botocore: pip install botocore, or set BERTH_TEST_PYTHON") { await Botocore.isMissing.value }
-    }
-}
-
-/// Runs blocking work on a thread of its own. On the pool's threads, one for each core, it would hold up all other tests until their timeouts.
-func onThread<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
-    try await withCheckedThrowingContinuation { continuation in
-        Thread.detachNewThread { continuation.resume(with: Result { try work() }) }
     }
 }

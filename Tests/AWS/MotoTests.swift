@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import Logging
+import TestSupport
 import Testing
 import Transport
 
@@ -59,27 +60,16 @@ final class Moto: Sendable {
     static let isMissing = Task { (try? await Botocore.run(["-c", "import botocore, moto.server"]).status) != 0 }
 
     let port: Int, key: String, secret: String
-    private let process = Process()
+    private let process: ChildProcess
 
     init() throws {
         let script = try #require(Bundle.module.url(forResource: "moto-peer", withExtension: "py"))
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = [Botocore.python, script.path]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        var line = Data()
-        while line.last != UInt8(ascii: "\n") {
-            let bytes = output.fileHandleForReading.availableData
-            try #require(!bytes.isEmpty, "moto-peer.py did not start")
-            line += bytes
-        }
+        process = try ChildProcess([Botocore.python, script.path])
+        let line = process.readLine()
+        try #require(line.last == UInt8(ascii: "\n"), "moto-peer.py did not start")
         let peer = try #require(try JSONSerialization.jsonObject(with: line) as? [String: Any])
         port = try #require(peer["port"] as? Int)
         key = try #require(peer["key"] as? String)
         secret = try #require(peer["secret"] as? String)
     }
-
-    deinit { process.terminate() }
 }
