@@ -26,8 +26,8 @@ package struct Settings: Sendable {
     package static let minTokenKeyBytes = 32
     /// Other addresses to dial for some hosts.
     package var connectTo = ConnectTo()
-    /// The path of a PEM file of CA certificates, trusted besides the system's; nil: only the system's.
-    package var caFile: String?
+    /// CA certificates that are trusted in addition to the system's; nil: none.
+    package var caFile: AuthorityFile?
     /// Bounds of requests, connections and logins.
     package var limits = Limits()
     /// How long Berth waits, for what.

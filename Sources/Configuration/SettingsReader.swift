@@ -82,13 +82,13 @@ struct SettingsReader {
         section.finish()
     }
 
-    private func authority(_ root: Section) -> String? {
+    private func authority(_ root: Section) -> AuthorityFile? {
         guard let path = root.path("ca_file") else { return nil }
-        do throws(TLSError) { _ = try TLSClient(authority: path) } catch {
+        do throws(TLSError) { return try AuthorityFile(path: path) } catch {
             root.problem(
                 "ca_file", "\(root.quoted("ca_file")) holds no certificate (\(error.reason)); name a PEM file of CA certificates")
+            return nil
         }
-        return path
     }
 
     private func connectTo(_ root: Section) -> ConnectTo {

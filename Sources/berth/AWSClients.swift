@@ -16,10 +16,10 @@ struct AWSClients {
     init(_ settings: Settings, loop: EventLoop, log: Logger) {
         (self.settings, self.loop, self.log) = (settings, loop, log)
         httpClient = HTTPClient(
-            loop: loop, trust: HTTPClientTrust(environment: settings.environment, caFile: settings.caFile),
+            loop: loop, trust: HTTPClientTrust(environment: settings.environment, caFile: settings.caFile?.path),
             userAgent: "berth/\(ProgramVersion.text)")
         dataPlaneClient = HTTPClient(
-            loop: loop, trust: HTTPClientTrust(files: [settings.caFile].compactMap { $0 }),
+            loop: loop, trust: HTTPClientTrust(files: [settings.caFile?.path].compactMap { $0 }),
             userAgent: "berth/\(ProgramVersion.text)")
         if let problem = EndpointSettings(environment: settings.environment).problem {
             // The profile may require FIPS endpoints, so this is logged.

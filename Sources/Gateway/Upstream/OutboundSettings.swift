@@ -6,9 +6,9 @@ package struct OutboundSettings: Sendable {
     let tls: TLSClient
     let proxy: OutboundProxy?
 
-    /// - Throws: `TLSError` for `ca_file`, `TransportError` for `HTTPS_PROXY`.
+    /// - Throws: `TransportError` for `HTTPS_PROXY`; `TLSError` when OpenSSL cannot make a context.
     package init(_ settings: Settings) throws {
-        tls = try TLSClient(authority: settings.caFile)
+        tls = try settings.caFile?.client ?? TLSClient()
         proxy = try OutboundProxy(environment: settings.environment)
     }
 
