@@ -42,6 +42,12 @@ struct BlobProgressTests {
             #expect(progress.remaining(after: 1) == nil, "\(lines)")
         }
     }
+
+    @Test func `an error response to the request for the rest leaves it as it was`() throws {
+        var progress = try begun("HTTP/1.1 200 OK", "Content-Length: 50")
+        progress.begin(try head("HTTP/1.1 500 Error", "Content-Length: 9"))
+        #expect(progress.remaining(after: 20) == 20..<50)
+    }
 }
 
 struct ContentRangeTests {
@@ -58,6 +64,7 @@ struct ContentRangeTests {
     @Test(
         arguments: [
             (["206 OK", "Content-Range: bytes 0-0/9", "Content-Length: 1"], 9),
+            (["206 OK", "Content-Range: bytes 0-0/-5", "Content-Length: 1"], nil),
             (["206 OK", "Content-Range: bytes 0-0/*", "Content-Length: 1"], nil), (["206 OK", "Content-Length: 1"], nil),
             (["416 No", "Content-Range: bytes */0"], 0), (["416 No", "Content-Range: bytes */7"], nil),
             (["200 OK", "Content-Length: 12"], 12), (["200 OK", "Content-Length: 0"], 0),

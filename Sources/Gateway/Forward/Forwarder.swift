@@ -194,8 +194,8 @@ struct Forwarder {
             response.lease.connection, .registry(fields: fields, rewriting), status: status, body: body ?? response.body)
     }
 
-    /// An error of the upstream, its body whole.
-    func failure(_ response: borrowing UpstreamResponse) async throws -> UpstreamError {
+    /// An error of the upstream, its body whole. The connection is free afterwards.
+    func failure(_ response: consuming UpstreamResponse) async throws -> UpstreamError {
         let connection = response.lease.connection
         let body = if let read = response.body { read } else { try await registry.collect(connection) }
         let contentRange = connection.head.value(of: .contentRange).map { String(decoding: $0, as: UTF8.self) }

@@ -10,12 +10,10 @@ struct RequestHead {
     let target: [UInt8]
     /// The bytes of a blob to ask for, in the place of what the client asked for; nil: as it asked.
     var range: Range<Int>?
-    /// A chunk that is larger than the upstream takes with its `Content-Range`.
-    var omitsContentRange = false
 
-    init(_ head: Head, method: Method? = nil, target: [UInt8], range: Range<Int>? = nil, omitsContentRange: Bool = false) {
+    init(_ head: Head, method: Method? = nil, target: [UInt8], range: Range<Int>? = nil) {
         (self.head, self.method, self.target) = (head, method ?? head.method, target)
-        (self.range, self.omitsContentRange) = (range, omitsContentRange)
+        self.range = range
     }
 
     /// GET of a blob's first byte, which tells its size where HEAD does not.
@@ -50,7 +48,7 @@ struct RequestHead {
             // Berth reads what comes: it judges errors, names manifests and resumes ranges.
             case .acceptEncoding: false
             case .range: range == nil
-            case .contentRange: !omitsContentRange
+            case .contentRange: !Self.isTooLarge(head.bytes[field.valueRange])
             case .other: range == nil || isProbe || !Self.isCondition(field, of: head)
             default: true
             }
@@ -73,6 +71,11 @@ struct RequestHead {
             }
         }
         bytes.append("\r\n")
+    }
+
+    /// ECR takes larger chunks without their `Content-Range` only.
+    private static func isTooLarge(_ contentRange: ArraySlice<UInt8>) -> Bool {
+        (ChunkRange(contentRange)?.offsets.count ?? 0) > UploadState.maxRangedChunk
     }
 
     /// The first response has met the client's conditions: a request for the rest does not repeat them.

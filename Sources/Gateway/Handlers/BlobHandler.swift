@@ -122,7 +122,7 @@ struct BlobHandler {
         let response = try await forwarder.send(probe)
         guard let location = try location(response) else {
             guard Self.tellsSize(response.status) else { throw forwarder.error(try await forwarder.failure(response)) }
-            try await respond(response.head)
+            try await respond(try Self.size(of: response))
             return true
         }
         await release(response)
@@ -131,7 +131,7 @@ struct BlobHandler {
         let status = connection.head.status
         if BlobStorage.isURLRejected(status), forwarder.renewsURL() { return false }
         if Self.tellsSize(status) {
-            try await respond(connection.head)
+            try await respond(try Self.size(of: lease))
         } else if status == 304 {
             try await writer.pass(connection, .storage(digest: digest.bytes))
         } else {
@@ -142,10 +142,19 @@ struct BlobHandler {
 
     private static func tellsSize(_ status: Int) -> Bool { [200, 206, 416].contains(status) }
 
-    private func respond(_ head: Head) async throws {
+    /// The upstream's connection is not held while the client takes the response.
+    private static func size(of response: consuming UpstreamResponse) throws -> Int { try size(by: response.head) }
+
+    private static func size(of lease: consuming Lease) throws -> Int { try size(by: lease.connection.head) }
+
+    private static func size(by head: Head) throws -> Int {
         guard let size = ContentRange.blobSize(head) else {
             throw ErrorResponse.badGateway("The blob's storage does not tell its size.")
         }
+        return size
+    }
+
+    private func respond(_ size: Int) async throws {
         try await writer.respondToHead(
             200,
             fields: [

@@ -8,8 +8,10 @@ struct BlobProgress {
     /// Bytes of the whole blob; nil: not known.
     private var size: Int?
 
-    /// - Parameter head: of the response that goes to the client: 200, or 206 with one range. Without a length nothing can be resumed.
+    /// - Parameter head: of the response that goes to the client: 200, or 206 with one range. Without a length nothing can be resumed. Any other
+    ///   response promises no bytes, and changes nothing.
     mutating func begin(_ head: Head) {
+        guard [200, 206].contains(head.status) else { return }
         (promised, size) = (nil, nil)
         guard case .length(let count) = head.framing else { return }
         switch head.status {

@@ -24,7 +24,7 @@ struct ContentRange: Equatable {
         guard !head.isEncoded else { return nil }
         let total = head.value(of: .contentRange).flatMap { field in
             field.lastIndex(of: UInt8(ascii: "/")).flatMap { Int(String(decoding: field[($0 + 1)...], as: UTF8.self)) }
-        }
+        }.flatMap { $0 >= 0 ? $0 : nil }
         switch (head.status, head.framing) {
         case (206, _): return total
         case (416, _): return total == 0 ? 0 : nil

@@ -31,7 +31,9 @@ struct ManifestHandler {
     private mutating func get() async throws {
         let response = try await forwarder.send(requestHead)
         let head = response.head
-        guard head.status == 200, forwarder.request.operation == .manifestGet, head.value(of: .dockerContentDigest) == nil else {
+        guard (200..<300).contains(head.status), forwarder.request.operation == .manifestGet,
+            head.value(of: .dockerContentDigest) == nil
+        else {
             return try await forwarder.pass(response)
         }
         var body = response.body
@@ -39,7 +41,7 @@ struct ManifestHandler {
         switch reference {
         case .digest(let named): digest = named.bytes
         case .tag:
-            if body == nil, !head.isEncoded, case .length(let count) = head.framing, count <= Self.maxToName {
+            if body == nil, head.status == 200, !head.isEncoded, case .length(let count) = head.framing, count <= Self.maxToName {
                 body = try await forwarder.registry.collect(response.lease.connection, upTo: count)
             }
             digest = body.map(Self.digest)
@@ -59,8 +61,9 @@ struct ManifestHandler {
         var creation = RepositoryCreation(forwarder)
         while true {
             let response = try await forwarder.send(requestHead)
-            if forwarder.body.canReplay, await creation.creates(after: response.status) {
-                await forwarder.registry.discardBody(of: response.lease.connection)
+            if forwarder.body.canReplay, creation.applies(to: response.status) {
+                let failure = try await forwarder.failure(response)
+                guard await creation.create() else { throw forwarder.error(failure) }
                 continue
             }
             let head = response.head

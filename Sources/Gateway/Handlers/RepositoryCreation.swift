@@ -10,14 +10,16 @@ struct RepositoryCreation {
 
     init(_ forwarder: Forwarder) { (registry, repository) = (forwarder.registry, forwarder.route.upstreamRepository) }
 
-    /// Whether the request is to be sent again: the repository exists now. Otherwise the upstream's own response says what the client needs
+    /// Whether the repository is to be created after a response with this status.
+    func applies(to status: Int) -> Bool {
+        status == 404 && !isTried && registry.upstream.creation?.match.contains { $0.matches(repository.bytes) } == true
+    }
+
+    /// Creates it. true: it exists now, and the request is to be sent again. Otherwise the upstream's own response says what the client needs
     /// to know.
-    /// - Parameter status: of the upstream's response.
-    mutating func creates(after status: Int) async -> Bool {
-        guard status == 404, !isTried, let creation = registry.upstream.creation,
-            creation.match.contains(where: { $0.matches(repository.bytes) })
-        else { return false }
+    mutating func create() async -> Bool {
         isTried = true
+        guard let creation = registry.upstream.creation else { return false }
         do throws(AWSError) { try await creation.creator.create(repository.description) } catch {
             registry.record.reason = "\(error)"
             return false

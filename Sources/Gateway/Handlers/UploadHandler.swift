@@ -35,8 +35,9 @@ struct UploadHandler {
         var creation = RepositoryCreation(forwarder)
         while true {
             let response = try await forwarder.send(requestHead)
-            if await creation.creates(after: response.status) {
-                await forwarder.registry.discardBody(of: response.lease.connection)
+            if creation.applies(to: response.status) {
+                let failure = try await forwarder.failure(response)
+                guard await creation.create() else { throw forwarder.error(failure) }
                 continue
             }
             guard response.status != 201 else { return try await passCreated(response, request.mount?.digest ?? request.digest) }
@@ -59,10 +60,10 @@ struct UploadHandler {
     private func openSession() async throws -> [UInt8] {
         let uploads = Array("/v2/\(forwarder.route.upstreamRepository)/blobs/uploads/".utf8)
         var creation = RepositoryCreation(forwarder)
-        var response: WholeResponse
-        repeat {
+        var response = try await forwarder.registry.send(.post, uploads, upTo: TokenRejection.maxBody)
+        if creation.applies(to: response.status), await creation.create() {
             response = try await forwarder.registry.send(.post, uploads, upTo: TokenRejection.maxBody)
-        } while await creation.creates(after: response.status)
+        }
         guard response.status == 202 else {
             throw forwarder.error(UpstreamError(status: response.status, body: response.body))
         }
@@ -77,7 +78,7 @@ struct UploadHandler {
 
     private mutating func append() async throws {
         try checkChunk()
-        let response = try await forwarder.send(chunkHead)
+        let response = try await forwarder.send(requestHead)
         // ECR says 201 to a chunk where the specification says 202, and strict clients stop there (ECR 1.5).
         let status = (200...204).contains(response.status) ? 202 : nil
         try await passSession(response, stateAfterChunk, status: status)
@@ -85,13 +86,7 @@ struct UploadHandler {
 
     private mutating func finish() async throws {
         try checkChunk()
-        try await passCreated(try await forwarder.send(chunkHead), request.digest)
-    }
-
-    private var chunkHead: RequestHead {
-        RequestHead(
-            forwarder.head, target: forwarder.target,
-            omitsContentRange: (chunk?.offsets.count ?? 0) > UploadState.maxRangedChunk)
+        try await passCreated(try await forwarder.send(requestHead), request.digest)
     }
 
     /// After the chunk that the upstream has just accepted; nil: not known.

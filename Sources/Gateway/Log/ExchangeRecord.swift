@@ -4,7 +4,7 @@ import Registry
 import Transport
 
 /// What an access line and the counters tell of one exchange. Everybody who takes part in the exchange writes to it; only `AccessLog` and
-/// the counters read it, after the exchange. Nothing else may: state that decides something lives with its owner.
+/// the counters read it, after the exchange; only the request id is read before. State that decides something lives with its owner.
 final class ExchangeRecord {
     /// 16 hexadecimal digits.
     let requestID: [UInt8]

@@ -84,8 +84,7 @@ struct RegistryClient {
             let connection = lease.connection
             let response: WholeResponse
             do {
-                try await request(method, target, token: token, accept: accept, on: connection)
-                response = WholeResponse(connection.head, body: try await collect(connection, upTo: limit))
+                response = try await send(method, target, token: token, accept: accept, upTo: limit, on: lease)
             } catch let failure as ConnectionFailure {
                 guard !client.isAbandoned, policy.next(after: connection.event(of: failure)) != .fail else { throw failure }
                 continue
@@ -103,6 +102,15 @@ struct RegistryClient {
             return response
         }
         throw Self.keepsRejecting
+    }
+
+    /// The connection is free afterwards.
+    private func send(
+        _ method: Method, _ target: [UInt8], token: AuthorizationToken, accept: StaticString?, upTo limit: Int,
+        on lease: consuming Lease
+    ) async throws -> WholeResponse {
+        try await request(method, target, token: token, accept: accept, on: lease.connection)
+        return WholeResponse(lease.connection.head, body: try await collect(lease.connection, upTo: limit))
     }
 
     /// nil: the token was accepted.

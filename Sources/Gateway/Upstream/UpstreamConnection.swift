@@ -63,7 +63,9 @@ final class UpstreamConnection {
     }
 
     /// Seconds, as the response asks for; nil: it does not.
-    var retryAfter: Int? { head.value(of: .retryAfter).flatMap { Int(String(decoding: $0, as: UTF8.self)) } }
+    var retryAfter: Int? {
+        head.value(of: .retryAfter).flatMap { Int(String(decoding: $0, as: UTF8.self)) }.flatMap { $0 >= 0 ? $0 : nil }
+    }
 
     /// The exchange has ended in order, and the upstream keeps the connection open.
     var isReusable: Bool {
@@ -140,7 +142,7 @@ final class UpstreamConnection {
     }
 
     /// The whole body when it has at most `limit` bytes.
-    /// - Returns: nil: it has more. The connection is then of no more use.
+    /// - Returns: nil: it has more.
     func collect(upTo limit: Int, scratch: UnsafeMutableRawBufferPointer, timeout: Duration) async throws -> [UInt8]? {
         do { return try await reader.collect(upTo: limit, scratch: scratch, timeout: timeout) } catch {
             throw ConnectionFailure(.upstream, error)
