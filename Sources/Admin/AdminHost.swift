@@ -41,7 +41,7 @@ package actor AdminHost: ConnectionHost {
 
     private func respond(to request: Request) async throws {
         guard HostRule.allows(request.field("Host"), from: request.connection.peer) else {
-            return try await problem(request, 421, "From this machine, ask for localhost or an IP address.")
+            return try await problem(request, 421, "Use localhost or an IP address as the host.")
         }
         let path = request.path
         let segments = path.split(separator: "/").map(String.init)
@@ -129,7 +129,7 @@ package actor AdminHost: ConnectionHost {
         switch await sources.refresh(name) {
         case nil: json(["message": "There is no upstream named '\(name)'."], status: 404)
         case true?: json(["message": "A new token was fetched."])
-        case false?: json(["message": "No new token could be fetched; the log and /readyz say why."], status: 502)
+        case false?: json(["message": "No new token could be fetched. The log and /api/v1/upstreams have the reason."], status: 502)
         }
     }
 

@@ -15,8 +15,8 @@ struct RouteReader {
         guard let upstream = section.required("upstream", "the name of one of upstreams") else { return nil }
         let named = upstreams.filter { $0.has("name") }
         if !named.contains(where: { $0.readText("name") == upstream }) {
-            let known = named.isEmpty ? "none has a name" : "there are \(named.map { $0.quoted("name") }.joined(separator: ", "))"
-            section.problem("upstream", "\(section.quoted("upstream")) is not the name of one of upstreams; \(known)")
+            let known = named.isEmpty ? "none has a name" : "known: \(named.map { $0.quoted("name") }.joined(separator: ", "))"
+            section.problem("upstream", "no upstream is named \(section.quoted("upstream")); \(known)")
         }
         return Settings.Route(
             host: host, namespace: namespace, prefix: prefix ?? [], upstream: upstream,

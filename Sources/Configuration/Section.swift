@@ -166,7 +166,7 @@ final class Section {
     }
 
     /// A mapping whose keys are the user's own, in the file's order.
-    /// - Parameter problem: what is wrong with an entry, to be written after its value in quotes; nil: nothing.
+    /// - Parameter problem: what is wrong with an entry; nil: nothing.
     @discardableResult
     func table(_ key: String, problem: (_ name: String, _ value: String) -> String? = { _, _ in nil }) -> [String: String] {
         guard let section = section(key) else { return [:] }
@@ -174,7 +174,7 @@ final class Section {
         for (name, _) in section.entries.sorted(by: { ($0.value.line, $0.key) < ($1.value.line, $1.key) }) {
             guard let value = section.string(name) else { continue }
             table[name] = value
-            if let text = problem(name, value) { section.problem(name, "\(section.quoted(name)) \(text)") }
+            if let text = problem(name, value) { section.problem(name, text) }
         }
         return table
     }
@@ -211,7 +211,7 @@ final class Section {
             if let value = environment[name]?.withoutLineEnd {
                 result += value
             } else {
-                problems.add(location, "the environment has no variable '\(name)'; set it, or write the value here")
+                problems.add(location, "the environment variable \(name) is not set; set it, or write the value here")
                 isComplete = false
             }
             rest = rest[rest.index(after: end)...]

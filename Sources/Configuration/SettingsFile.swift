@@ -38,7 +38,7 @@ package enum SettingsFile {
             return try EnvironmentReader(environment: environment).read()
         }
         guard FileManager.default.fileExists(atPath: path) else {
-            throw ConfigurationProblems(lines: ["\(path): there is no such file; name one, or leave it out and set BERTH_REGISTRY"])
+            throw ConfigurationProblems(lines: ["\(path): no such file; correct the path"])
         }
         guard let text = Files.text(path) else {
             throw ConfigurationProblems(lines: ["\(path): this cannot be read; name \(Files.allowed)"])

@@ -96,11 +96,11 @@ struct SettingsReader {
         root.table("connect_to") { name, target in
             guard let entry = ConnectTo.Entry(name, target) else {
                 return
-                    "and its key must both be host:port; write them like \"api.ecr.eu-west-1.amazonaws.com:443\": \"127.0.0.1:8445\""
+                    "key and value must each be host:port; write them like \"api.ecr.eu-west-1.amazonaws.com:443\": \"127.0.0.1:8445\""
             }
             // Hosts are compared without regard to case and a trailing dot, so two keys can mean the same host.
             guard entries.updateValue(entry, forKey: entry.pattern) == nil else {
-                return "is for a host and port that another key means too; keep one"
+                return "another key has the same host and port; keep one"
             }
             return nil
         }

@@ -44,7 +44,7 @@ enum SharedKeys {
         var seen: Set<String> = []
         for section in sections {
             if let text = section.readText("name"), !seen.insert(text).inserted {
-                section.problem("name", "\(section.quoted("name")) is here more than once; names must differ")
+                section.problem("name", "\(section.quoted("name")) is used twice; names must differ")
             }
         }
     }

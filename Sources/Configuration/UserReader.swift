@@ -33,7 +33,7 @@ struct UserReader {
         }
         settings.tokenKey = tokenKey()
         if sections?.isEmpty ?? !root.has("users"), !root.has("users_file"), !root.has("anonymous") {
-            root.problem("users", "nobody could log in; write users, a users_file, or what anonymous may do")
+            root.problem("users", "nobody can log in; set users, users_file or anonymous.access")
         }
     }
 

@@ -10,7 +10,8 @@ import Transport
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
-            "Check the configuration, the credentials and the token, and connect to each upstream. Exit code 0: everything works.")
+            "Check the configuration, the credentials and the token, and connect to each upstream. Exit code 0: no check failed."
+    )
 
     @OptionGroup var options: ConfigurationOptions
 
@@ -32,9 +33,7 @@ struct Check: AsyncParsableCommand {
         let clients = AWSClients(settings, loop: loop, log: log)
         var report = CheckReport(configuration: settings.origin, warnings: settings.warnings, users: settings.users.count)
         if !json {
-            show(
-                "ok     configuration: \(settings.upstreams.count) upstream(s), \(settings.users.count) user(s), from \(settings.origin)"
-            )
+            show("ok     configuration: \(Self.summary(of: settings)), from \(settings.origin)")
             for warning in settings.warnings { show("warn   configuration: \(warning)") }
         }
         report.listeners = ListenerCheck(settings).steps
@@ -51,5 +50,15 @@ struct Check: AsyncParsableCommand {
         if json { show(report.json) }
         if !report.canListen { throw ExitCode.configuration }
         guard report.isOK else { throw ExitCode.unavailable }
+    }
+
+    /// `1 upstream, 2 users, anonymous access`; without users and with anonymous access, the number of users is left out.
+    private static func summary(of settings: Settings) -> String {
+        func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+        let hasAnonymous = settings.anonymous?.isEmpty == false
+        var parts = [count(settings.upstreams.count, "upstream")]
+        if !settings.users.isEmpty || !hasAnonymous { parts.append(count(settings.users.count, "user")) }
+        if hasAnonymous { parts.append("anonymous access") }
+        return parts.joined(separator: ", ")
     }
 }

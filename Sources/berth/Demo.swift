@@ -110,7 +110,7 @@ struct Demo: AsyncParsableCommand {
               docker pull \(address)/team/hello:1
 
             IMAGE is any local image. The push creates the repository; the password never changes.
-            Its certificate is self-made, which docker accepts from 127.0.0.1. Other clients need an option:
+            Its certificate is self-signed, which docker accepts from 127.0.0.1. Other clients need an option:
 
               skopeo copy --dest-tls-verify=false --dest-creds \(Self.user):\(Self.password) SOURCE docker://\(address)/team/hello:2
               podman login --tls-verify=false --username \(Self.user) --password \(Self.password) \(address)

@@ -18,7 +18,8 @@ struct ListenerCheck {
     private func address(_ address: SocketAddress) -> Step {
         do throws(TransportError) {
             try Listener.checkFree(address)
-            return Step(step: "address", outcome: .ok, detail: "\(address) is free", facts: ["address": "\(address)"])
+            let detail = address.port == 0 ? "\(address.host) port 0: a free port is chosen at start" : "\(address) is free"
+            return Step(step: "address", outcome: .ok, detail: detail, facts: ["address": "\(address)"])
         } catch {
             let isInUse = error.kind == .addressInUse
             return Step(

@@ -59,7 +59,7 @@ struct UpstreamCheck {
             let end = found.expiration.map { ", until \(ISO8601DateFormatter().string(from: $0))" } ?? ""
             var step = Step(
                 step: "credentials", outcome: .ok, detail: "\(found.source), access key \(found.accessKeyID)\(end)",
-                notes: keeper.skippedSources.current.map { "passed over \($0)" })
+                notes: keeper.skippedSources.current.map { "not used: \($0)" })
             step.facts = ["source": found.source, "access_key_id": found.accessKeyID]
             report(step)
             return true
@@ -69,7 +69,7 @@ struct UpstreamCheck {
                 Step(
                     step: "credentials", outcome: isAnonymous ? .warning : .failed,
                     detail: isAnonymous ? "none: ECR Public is used anonymously, at 1 pull a second" : error.message,
-                    notes: keeper.skippedSources.current.map { "passed over \($0)" }, facts: ["error": error.source]))
+                    notes: keeper.skippedSources.current.map { "not used: \($0)" }, facts: ["error": error.source]))
             return false
         }
     }
@@ -164,7 +164,8 @@ struct UpstreamCheck {
             report(
                 Step(
                     step: step, outcome: .failed, detail: "\(url.hostField) cannot be reached: \(error.detail)",
-                    notes: (dial.map { ["dialled at \($0), by connect_to"] } ?? []) + fix, facts: ["error": error.kind.rawValue]))
+                    notes: (dial.map { ["address tried: \($0), from connect_to"] } ?? []) + fix,
+                    facts: ["error": error.kind.rawValue]))
         }
     }
 }

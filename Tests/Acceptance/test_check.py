@@ -90,7 +90,7 @@ def test_without_credentials_the_report_lists_where_it_looked(berth: Path, own_d
     upstream = {"name": "main", "registry": own_sandbox.registry_host}
     status, said = check(berth, own_directory, own_sandbox, environment, upstreams=[upstream])
     assert status == EX_UNAVAILABLE, said
-    places = [line.strip().removeprefix("passed over ").partition(":")[0] for line in said.splitlines() if "passed over" in line]
+    places = [line.strip().removeprefix("not used: ").partition(":")[0] for line in said.splitlines() if "not used: " in line]
     assert places == ["environment", "profile", "web_identity", "container", "instance"]
 
 
@@ -99,7 +99,7 @@ def test_an_unreachable_registry_and_an_untrusted_certificate(
 ) -> None:
     nowhere = own_sandbox.facts["connect_to"] | {f"{own_sandbox.registry_host}:443": "127.0.0.1:1"}
     status, said = check(berth, own_directory, own_sandbox, connect_to=nowhere)
-    assert status == EX_UNAVAILABLE and "dialled at 127.0.0.1:1, by connect_to" in said, said
+    assert status == EX_UNAVAILABLE and "address tried: 127.0.0.1:1, from connect_to" in said, said
     assert len(lines(said, "FAIL")) == 1
     status, said = check(berth, own_directory, own_sandbox, ca_file=str(authority.certificate))
     assert status == EX_UNAVAILABLE and "trust its CA with ca_file or AWS_CA_BUNDLE" in said, said

@@ -143,7 +143,7 @@ def test_one_key_that_requires_a_restart_rejects_the_whole_file(gateway: Gateway
 def test_a_route_to_an_unknown_upstream_is_an_error_and_changes_nothing(gateway: Gateway) -> None:
     gateway.write(gateway.configuration | {"routes": [{"upstream": "here"}, {"prefix": "hub/", "upstream": "there"}]})
     response = reload(gateway)
-    assert response.status == 422 and b"'there' is not the name of one of upstreams" in response.body
+    assert response.status == 422 and b"no upstream is named 'there'" in response.body
 
 
 def test_a_broken_certificate_shows_in_the_log_and_the_metric(

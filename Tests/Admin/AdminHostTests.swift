@@ -57,7 +57,7 @@ struct AdminHostTests {
         ("GET /", "200", "Berth is <span class=\"ready\">ready</span>"),
         ("POST /api/v1/reload", "200", "Reloaded."),
         ("POST /api/v1/upstreams/main/refresh", "200", "A new token was fetched."),
-        ("POST /api/v1/upstreams/broken%20one/refresh", "502", "the log and /readyz say why"),
+        ("POST /api/v1/upstreams/broken%20one/refresh", "502", "The log and /api/v1/upstreams have the reason"),
         ("POST /api/v1/upstreams/nobody/refresh", "404", "There is no upstream named 'nobody'."),
         ("GET /v2/", "404", "There is nothing at /v2/."),
         ("GET /metrics/", "404", "There is nothing"),

@@ -44,7 +44,7 @@ struct LoadingTests {
         }
         #expect(
             error?.lines == [
-                "/nonexistent.yaml: there is no such file; name one, or leave it out and set BERTH_REGISTRY"
+                "/nonexistent.yaml: no such file; correct the path"
             ])
     }
 

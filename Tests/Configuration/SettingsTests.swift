@@ -158,8 +158,8 @@ struct SettingsTests {
         let file = sound + "log: {level: \"${A}${B}\"}\nca_file: \"${C}/${D}\"\nworkers: \"${A\""
         #expect(
             problems(file, environment: ["A": "de", "B": "bug"]) == [
-                "berth.yaml:4: ca_file: the environment has no variable 'C'; set it, or write the value here",
-                "berth.yaml:4: ca_file: the environment has no variable 'D'; set it, or write the value here",
+                "berth.yaml:4: ca_file: the environment variable C is not set; set it, or write the value here",
+                "berth.yaml:4: ca_file: the environment variable D is not set; set it, or write the value here",
                 "berth.yaml:5: workers: '${' has no '}'; write ${NAME}",
             ])
         #expect(try Self.read(sound + "log: {level: \"${A}${B}\"}", environment: ["A": "de", "B": "bug"]).log.level == .debug)

@@ -23,7 +23,7 @@ struct UpstreamProblemTests {
         ),
         (
             "[{name: a, registry: \(registry)}, {name: a, registry: \(registry)}]",
-            ["upstreams[1].name: 'a' is here more than once; names must differ"]
+            ["upstreams[1].name: 'a' is used twice; names must differ"]
         ),
         (
             "[{name: a, registry: registry.example.com}]",
@@ -103,7 +103,7 @@ struct UpstreamProblemTests {
 
     static let routes: [(String, [String])] = [
         ("{}", ["routes[0].upstream: missing; write the name of one of upstreams"]),
-        ("{upstream: mian}", ["routes[0].upstream: 'mian' is not the name of one of upstreams; there are 'main'"]),
+        ("{upstream: mian}", ["routes[0].upstream: no upstream is named 'mian'; known: 'main'"]),
         (
             "{upstream: main, host: \"registry.example.com:443\"}",
             ["routes[0].host: 'registry.example.com:443' is not a host; write one like registry.example.com, without a port"]

@@ -75,7 +75,7 @@ struct UserProblemTests {
         let user = "{name: a, password_hash: \"\(Hashes.bcrypt)\", \(Self.access)}"
         #expect(
             problems(Self.upstream + "users: [\(user), \(user)]") == [
-                "berth.yaml:2: users[1].name: 'a' is here more than once; names must differ"
+                "berth.yaml:2: users[1].name: 'a' is used twice; names must differ"
             ])
     }
 
@@ -125,7 +125,7 @@ struct UserProblemTests {
     func `a configuration in which nobody could log in is a problem`(_ users: String) {
         #expect(
             problems(Self.upstream + users).map {
-                $0.hasSuffix("nobody could log in; write users, a users_file, or what anonymous may do")
+                $0.hasSuffix("nobody can log in; set users, users_file or anonymous.access")
             } == [true])
     }
 

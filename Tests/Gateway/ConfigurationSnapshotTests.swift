@@ -14,6 +14,6 @@ struct ConfigurationSnapshotTests {
         let settings = try SettingsFile.parse(text, file: "berth.yaml", environment: [:])
         let users = UserDirectory(generation: 1, users: [], anonymous: nil)
         let error = #expect(throws: ConfigurationProblems.self) { try ConfigurationSnapshot(settings, upstreams: [], users: users) }
-        #expect(error?.lines.first?.contains("'main' is not the name") == true)
+        #expect(error?.lines.first?.contains("no upstream is named 'main'") == true)
     }
 }

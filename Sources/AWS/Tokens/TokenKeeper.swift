@@ -186,9 +186,11 @@ package actor TokenKeeper {
         status.lastErrorAt = now
         status.refreshesFailed += 1
         state.publish(status)
-        let left = token.map { Int($0.expiresAt.timeIntervalSince(now)) }
         let rest =
-            left.map { $0 > 0 ? "the old token is valid for \($0) s more" : "the old token has expired" } ?? "there is no token yet"
+            token.map {
+                $0.expiresAt > now
+                    ? "the old token is valid until \($0.expiresAt.formatted(.iso8601))" : "the old token has expired"
+            } ?? "there is no token yet"
         log.error(
             "token not fetched",
             metadata: [

@@ -44,7 +44,7 @@ package final class ConfigurationSnapshot: Sendable {
             // Not left out: a row with a shorter prefix would send its repositories to another account.
             guard let upstream = upstreams.first(where: { $0.name == route.upstream }) else {
                 throw ConfigurationProblems(lines: [
-                    "routes: '\(route.upstream)' is not the name of one of upstreams; name one that is"
+                    "routes: no upstream is named '\(route.upstream)'; name one of upstreams"
                 ])
             }
             return Router.Row(

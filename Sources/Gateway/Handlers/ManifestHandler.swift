@@ -104,7 +104,7 @@ struct ManifestHandler {
         let outcome: ImageDeletion
         do throws(AWSError) { outcome = try await directory.deleteImage(image, in: repository.description) } catch {
             record.reason = "\(error)"
-            throw ErrorResponse(.denied, "The gateway could not have the image deleted; its operator finds the cause in the log.")
+            throw ErrorResponse(.denied, "The gateway could not delete the image; the operator can see the cause in the log.")
         }
         switch outcome {
         case .deleted:

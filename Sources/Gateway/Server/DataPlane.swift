@@ -65,7 +65,7 @@ package final class DataPlane: Sendable {
         do { return try Listener(on: address, number: number, joins: joins, host: host, exhausted: exhausted) } catch {
             throw TransportError(
                 error.kind, call: error.call,
-                reason: "listeners[\(number)].address: \(error.reason); write another address, or end what listens there")
+                reason: "listeners[\(number)].address: \(error.reason); use another address, or stop the program that uses it")
         }
     }
 

@@ -29,7 +29,7 @@ struct BlobLocation {
         case .nowhere:
             record.reason = "redirected to \(origin), which blob_hosts of the upstream '\(upstream.name)' does not allow"
             throw .badGateway(
-                "The upstream registry redirects this blob to a host that the gateway may not go to; its operator finds it in the log."
+                "The upstream registry redirects this blob to a host that the gateway may not go to; the operator can see it in the log."
             )
         }
     }

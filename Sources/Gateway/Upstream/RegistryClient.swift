@@ -30,7 +30,7 @@ struct RegistryClient {
         guard let token = await upstream.keeper.token(newerThan: policy.rejectedGeneration, within: Self.tokenWait) else {
             throw ErrorResponse(
                 .unavailable,
-                "The gateway has no valid token for the upstream registry; its operator finds the cause in /readyz and the log.",
+                "The gateway has no valid token for the upstream registry; the operator can see the cause in /readyz and the log.",
                 retryAfter: 5)
         }
         return token
