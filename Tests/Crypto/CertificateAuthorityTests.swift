@@ -16,7 +16,7 @@ struct CertificateAuthorityTests {
         try authority.issue(for: names).write(chain: "\(directory)/chain.pem", privateKey: "\(directory)/key.pem")
 
         var pair: [Int32] = [0, 0]
-        #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &pair) == 0)
+        #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0, &pair) == 0)
         defer { for descriptor in pair { close(descriptor) } }
         let server = try TLSSession(
             server: TLSServer(certificateChain: "\(directory)/chain.pem", privateKey: "\(directory)/key.pem"), descriptor: pair[0],

@@ -25,7 +25,8 @@ actor ReadingPair {
         -> Messages
     {
         var descriptors: [Int32] = [0, 0]
-        #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &descriptors) == 0)
+        #expect(
+            socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0, &descriptors) == 0)
         let peer = SocketStream(descriptors[0], on: loop), stream = SocketStream(descriptors[1], on: loop)
         defer { stream.close() }
         let sending = Task {

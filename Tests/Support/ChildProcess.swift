@@ -9,6 +9,8 @@ package final class ChildProcess: Sendable {
     private let status = Mutex<Int32?>(nil)
     /// Held while descriptors exist that another program must not inherit.
     private static let starting = Mutex(())
+    /// Descriptors below this are closed in the program. The tests have a few hundred at once.
+    private static let maxInherited = 4096
 
     /// Starts a program with the environment of the tests, and without input.
     /// - Parameter arguments: the program, which is looked for on `PATH`, and its arguments.
@@ -29,6 +31,10 @@ package final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, output.fileHandleForWriting.fileDescriptor, 1)
         posix_spawn_file_actions_adddup2(&actions, errors.fileHandleForWriting.fileDescriptor, 2)
+        // Sockets of other tests, whose end would otherwise not be seen before this program has ended.
+        for descriptor in 3..<Int32(min(Self.maxInherited, sysconf(Int32(_SC_OPEN_MAX)))) {
+            posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
         var argv = arguments.map { strdup($0) } + [nil]
         var environment = ProcessInfo.processInfo.environment.map { strdup("\($0)=\($1)") } + [nil]
         defer { for text in argv + environment { free(text) } }
