@@ -1,5 +1,5 @@
-package import HTTP
 import Crypto
+package import HTTP
 import Transport
 
 /// A request and the response to it. One object per connection, reused from request to request.

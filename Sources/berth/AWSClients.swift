@@ -1,7 +1,7 @@
-import Registry
 import AWS
 import Configuration
 import Logging
+import Registry
 import Transport
 
 /// The AWS clients of a configuration. The gateway and `berth check` share them, so that `check` does what the gateway does.

@@ -1,10 +1,10 @@
-import Registry
 import AWS
 import Admin
 import Configuration
 import Foundation
 import Gateway
 import Logging
+import Registry
 import Telemetry
 import Transport
 

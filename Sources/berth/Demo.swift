@@ -1,8 +1,8 @@
-import Gateway
 import ArgumentParser
 import Configuration
 import Crypto
 import Foundation
+import Gateway
 import Glibc
 import Logging
 import Sandbox

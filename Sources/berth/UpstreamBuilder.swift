@@ -1,8 +1,8 @@
-import Registry
 import AWS
 import Configuration
 import Gateway
 import Logging
+import Registry
 import Transport
 
 /// Makes the upstreams of a configuration, each with the keeper of its token.

@@ -7,14 +7,17 @@ import os
 import re
 from collections.abc import Iterator
 from operator import itemgetter
+from pathlib import Path
 
 import pytest
 
 from conftest import StartGateway
 from harness.gateway import EVERYTHING, PASSWORD, Gateway, password_hash, user
 from harness.images import CONFIG_TYPE, INDEX_TYPE, MANIFEST_TYPE, blob_image, descriptor, digest_of, encode
+from harness.recorder import Recorder, Seen, response
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
+from harness.tls import Authority
 from harness.wire import basic, request
 
 REPOSITORY = "listing/app"
@@ -100,6 +103,29 @@ def test_more_tags_than_ecr_returns_at_once(own_sandbox: Sandbox, start_gateway:
             client.push_manifest(REPOSITORY, tag, image.manifest)
         assert json.loads(client.expect((200,), "GET", f"/v2/{REPOSITORY}/tags/list").body)["tags"] == tags
         assert sum(pages(client, f"/v2/{REPOSITORY}/tags/list?n=300", "tags"), []) == tags
+
+
+def test_a_list_of_the_upstream_that_has_no_end_is_an_error(
+    sandbox: Sandbox, start_gateway: StartGateway, authority: Authority, own_directory: Path
+) -> None:
+    """Each page is empty and names another one."""
+
+    def page(seen: Seen) -> bytes:
+        link = f'Link: </v2/{REPOSITORY}/tags/list?n=1000&last={seen.number}>; rel="next"'
+        return response(seen, "200 OK", "Content-Type: application/json", link, body=b'{"tags":[]}')
+
+    trust = own_directory / "both.pem"
+    trust.write_bytes(sandbox.ca.read_bytes() + authority.certificate.read_bytes())
+    upstream = Recorder(authority.issue("endless", f"DNS:{sandbox.registry_host}"), page)
+    try:
+        table = sandbox.facts["connect_to"] | {f"{sandbox.registry_host}:443": upstream.address.authority}
+        gateway = start_gateway(sandbox, connect_to=table, ca_file=str(trust))
+        gateway.wait_until_ready()
+        listed = request(gateway.plain, "GET", f"/v2/{REPOSITORY}/tags/list", authorization=basic("ci", PASSWORD))
+        assert listed.status == 502 and b"has no end" in listed.body, listed
+        assert len(upstream.take()) == 1000
+    finally:
+        upstream.stop()
 
 
 # Repositories.

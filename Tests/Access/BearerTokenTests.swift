@@ -1,5 +1,5 @@
-import Registry
 import Crypto
+import Registry
 import Testing
 
 @testable import Access

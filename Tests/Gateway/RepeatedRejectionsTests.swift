@@ -1,5 +1,5 @@
-import Registry
 import HTTP
+import Registry
 import Testing
 import Transport
 

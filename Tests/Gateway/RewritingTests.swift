@@ -1,5 +1,5 @@
-import HTTP
 import Configuration
+import HTTP
 import Testing
 
 @testable import Gateway

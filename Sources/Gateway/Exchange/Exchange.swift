@@ -1,9 +1,9 @@
-import Telemetry
-import Configuration
 import Access
+import Configuration
 import HTTP
 import HTTPServer
 import Registry
+import Telemetry
 import Transport
 
 /// A request and its response, from the head to the log line. What happens to it reads from top to bottom.

@@ -1,6 +1,6 @@
-import Registry
 import HTTP
 import HTTPServer
+import Registry
 import Transport
 
 /// The response of an exchange to its client, and the only way to send one. Throws the client's failures, and those of the upstream whose

@@ -1,7 +1,7 @@
-import Transport
 import Configuration
 import HTTP
 import Registry
+import Transport
 
 /// `/v2/<name>/blobs/<digest>`. The registry redirects to its storage; here the redirect is followed, or passed to clients that may follow
 /// it themselves, and a transfer that breaks goes on where it broke.

@@ -1,5 +1,5 @@
-import Access
 import AWS
+import Access
 import Registry
 
 /// Creates the repository that a push finds missing, where the configuration says so, once for a request.

@@ -11,6 +11,8 @@ struct UpstreamList {
     private static let pageSize = 1000
     /// Bytes of one page, and of all pages of one list. ECR's quotas end far below.
     private static let maxPage = 4 << 20, maxList = 16 << 20
+    /// Requests for one list, however little each page holds.
+    private static let maxPages = 1000
 
     /// The names of all pages.
     /// - Parameters:
@@ -21,11 +23,11 @@ struct UpstreamList {
         var bytes = 0
         var seen = Set<[UInt8]>()
         var target = Array("\(path)?n=\(Self.pageSize)".utf8)
-        while seen.insert(target).inserted, bytes < Self.maxList {
+        while seen.insert(target).inserted, seen.count <= Self.maxPages, bytes < Self.maxList {
             let response = try await registry.send(.get, target, upTo: Self.maxPage)
             guard response.status == 200 else { throw error(UpstreamError(status: response.status, body: response.body)) }
             guard let page = names(Data(response.body)) else {
-                throw ErrorResponse.badGateway("The upstream registry's list is not valid JSON of a list.", retryAfter: 1)
+                throw ErrorResponse.badGateway("The upstream registry's list cannot be read.", retryAfter: 1)
             }
             all += page
             bytes += response.body.count

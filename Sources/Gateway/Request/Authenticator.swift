@@ -1,6 +1,6 @@
-import Registry
 import Access
 import HTTP
+import Registry
 import Transport
 
 /// Tells who sends a request. A worker's own, over the logins that all workers share. Confined to its loop.

@@ -1,8 +1,8 @@
 import Configuration
-import Registry
 import Crypto
 import HTTP
 import HTTPServer
+import Registry
 import Telemetry
 package import Transport
 

@@ -1,9 +1,9 @@
-import Telemetry
 import AWS
 import Configuration
 import HTTP
 import HTTPServer
 import Registry
+import Telemetry
 import Transport
 
 /// An upstream as one exchange uses it: its tokens, its connections, and requests of Berth's own.

@@ -1,5 +1,5 @@
-import Telemetry
 import AWS
+import Telemetry
 import Transport
 
 /// A worker's way to all upstreams: connections, tokens, and buffers for heads. Confined to its loop.
