@@ -13,7 +13,11 @@ struct ListenerReader {
         }
         let admin = root.section("admin")
         if let admin {
-            if let address = address(admin, "address") { settings.admin = address }
+            if let address = address(
+                admin, "where the [admin listener](#health-metrics-log) listens", standard: "`\(settings.admin)`")
+            {
+                settings.admin = address
+            }
             admin.finish()
         }
         checkAddressesDiffer((sections ?? []) + (admin.map { [$0] } ?? []))
@@ -33,26 +37,34 @@ struct ListenerReader {
 
     private func listener(_ section: Section) -> Settings.Listener? {
         defer { section.finish() }
+        if !section.has("address") { section.problem("address", "missing; write one like \(ListenAddress.examples)") }
+        let address = address(
+            section, "IP address and port; port 0 takes a free port", standard: "`\(Settings().listeners[0].address)`")
         let tls = section.section("tls").flatMap(tls)
         let publicURL = publicURL(section)
-        let proxies = SharedKeys.networks(section, "trusted_proxies")
-        if !section.has("address") { section.problem("address", "missing; write one like \(ListenAddress.examples)") }
-        guard let address = address(section, "address") else { return nil }
+        let proxies = SharedKeys.networks(
+            section, "trusted_proxies",
+            "networks whose `X-Forwarded-For`, `-Host` and `-Proto` are believed. Limits and the log then use the client behind the proxy"
+        )
+        guard let address else { return nil }
         return Settings.Listener(address: address, tls: tls, publicURL: publicURL, trustedProxies: proxies ?? [])
     }
 
-    private func address(_ section: Section, _ key: String) -> SocketAddress? {
-        guard let text = section.string(key) else { return nil }
+    private func address(_ section: Section, _ meaning: String, standard: String) -> SocketAddress? {
+        guard let text = section.string("address", meaning, standard: standard) else { return nil }
         if let address = ListenAddress.parse(text) { return address }
-        section.problem(key, "\(section.quoted(key)) is not an IP address and a port; write one like \(ListenAddress.examples)")
+        section.problem(
+            "address", "\(section.quoted("address")) is not an IP address and a port; write one like \(ListenAddress.examples)")
         return nil
     }
 
     private func tls(_ section: Section) -> TLSFiles? {
         defer { section.finish() }
-        let certificate = section.requiredPath("certificate", "the path of a PEM file, leaf first")
-        let key = section.requiredPath("private_key", "the path of a PEM file")
-        let clients = section.path("client_ca")
+        let certificate = section.path(
+            "certificate", required: "the path of a PEM file, leaf first",
+            "PEM file of the certificate chain, leaf first. Without `tls`, the listener speaks plain HTTP")
+        let key = section.path("private_key", required: "the path of a PEM file", "PEM file of its key, unencrypted")
+        let clients = section.path("client_ca", "PEM; clients must then present a certificate that it issued")
         guard let certificate, let key, section.has("client_ca") == (clients != nil) else { return nil }
         do throws(TLSError) {
             return try TLSFiles(certificate: certificate, privateKey: key, clientCA: clients)
@@ -64,7 +76,11 @@ struct ListenerReader {
     }
 
     private func publicURL(_ section: Section) -> PublicURL? {
-        guard let text = section.string("public_url") else { return nil }
+        guard
+            let text = section.string(
+                "public_url",
+                "what `Location` and `Link` begin with, and clients are told to use, instead of the host that they used")
+        else { return nil }
         if let url = PublicURL(text) { return url }
         section.problem(
             "public_url",

@@ -6,13 +6,19 @@ struct RouteReader {
     /// The sections of `upstreams`, also of those with problems: a problem in an upstream does not make a route to it wrong.
     let upstreams: [Section]
 
-    func read() -> [Settings.Route] { (root.sections("routes") ?? []).compactMap(route) }
+    func read() -> [Settings.Route] {
+        (root.sections("routes", "where repositories go. The longest prefix wins") ?? []).compactMap(route)
+    }
 
     private func route(_ section: Section) -> Settings.Route? {
         defer { section.finish() }
-        let host = SharedKeys.host(section), namespace = SharedKeys.namespace(section)
-        let prefix = prefix(section, "prefix"), upstreamPrefix = self.prefix(section, "upstream_prefix")
-        guard let upstream = section.required("upstream", "the name of one of upstreams") else { return nil }
+        let host = SharedKeys.host(section, "only for clients that address this host, at any port")
+        let namespace = SharedKeys.namespace(section, "only for clients that mean this registry (containerd's `ns`)")
+        let prefix = prefix(section, "prefix", "how the repository's name begins; may end inside a segment")
+        let upstreamPrefix = self.prefix(section, "upstream_prefix", "what the prefix becomes there", standard: "the prefix")
+        guard let upstream = section.required("upstream", "the name of one of upstreams", "the name of one of `upstreams`") else {
+            return nil
+        }
         let named = upstreams.filter { $0.has("name") }
         if !named.contains(where: { $0.readText("name") == upstream }) {
             let known = named.isEmpty ? "none has a name" : "known: \(named.map { $0.quoted("name") }.joined(separator: ", "))"
@@ -24,8 +30,8 @@ struct RouteReader {
     }
 
     /// Any text that a repository's name can start with, also inside a segment: `team-`.
-    private func prefix(_ section: Section, _ key: String) -> [UInt8]? {
-        guard let text = section.string(key) else { return nil }
+    private func prefix(_ section: Section, _ key: String, _ meaning: String, standard: String = "") -> [UInt8]? {
+        guard let text = section.string(key, meaning, standard: standard) else { return nil }
         if Repository(text + "a") != nil { return Array(text.utf8) }
         section.problem(
             key, "\(section.quoted(key)) is not the start of a repository name; write lower-case letters, digits, . _ - and /")

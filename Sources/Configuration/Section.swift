@@ -1,8 +1,10 @@
 import Yams
 
-/// A mapping of the configuration file. Readers ask for each key by its name; `finish` then reports the keys that nobody asked for.
+/// A mapping of the configuration file. Readers ask for each key by its name, and say what it means; `finish` then reports the keys that nobody
+/// asked for. For a `ConfigurationReference`, a section has every key, without a value, and writes down what it is asked for.
 final class Section {
     let location: KeyLocation
+    private let reference: ConfigurationReference?
     private let problems: ProblemList
     private let environment: [String: String]
     private var entries: [String: (line: Int, value: Node)] = [:]
@@ -12,7 +14,7 @@ final class Section {
 
     /// Reports a node that is not a mapping, and then has no keys.
     init(_ node: Node, at location: KeyLocation, problems: ProblemList, environment: [String: String]) {
-        (self.location, self.problems, self.environment) = (location, problems, environment)
+        (self.location, self.problems, self.environment, reference) = (location, problems, environment, nil)
         guard let mapping = node.mapping else {
             problems.add(location, "this is not a mapping; write key: value")
             return
@@ -28,13 +30,24 @@ final class Section {
         }
     }
 
+    /// A section without values, which adds each key to the reference.
+    init(describing reference: ConfigurationReference, key: String = "", problems: ProblemList) {
+        (self.reference, self.problems, environment) = (reference, problems, [:])
+        location = KeyLocation(file: "", line: 0, key: key)
+    }
+
+    private func describe(_ key: String, _ meaning: String, allowed: String = "", standard: String = "") {
+        guard let reference else { return }
+        reference.add(.init(key: location(of: key).key, meaning: meaning, allowed: allowed, standard: standard))
+    }
+
     func location(of key: String) -> KeyLocation { location.inside(key, line: entries[key]?.line) }
 
-    func has(_ key: String) -> Bool { entries[key] != nil }
+    func has(_ key: String) -> Bool { entries[key] != nil || reference != nil }
 
     func problem(_ key: String, _ problem: String) { problems.add(location(of: key), problem) }
 
-    /// The value in quotes as the file has it: `${NAME}` stays, since a variable's value may be secret.
+    /// The value in quotes as the file has it: a variable's value may be secret.
     func quoted(_ key: String) -> String { "'\(entries[key]?.value.scalar?.string ?? "")'" }
 
     /// A value that `string` has read. Unlike `string`, this reports no problems again.
@@ -58,9 +71,15 @@ final class Section {
         }
     }
 
-    // MARK: Values. Each is nil when the key is absent or its value invalid; the latter is reported.
+    // MARK: Values. Without a default, each is nil when the key is absent or its value invalid; the latter is reported.
 
-    func string(_ key: String) -> String? {
+    /// `meaning` says what a key is for, and `standard` what holds without it, both for the reference.
+    func string(_ key: String, _ meaning: String, standard: String = "") -> String? {
+        describe(key, meaning, standard: standard)
+        return text(key)
+    }
+
+    private func text(_ key: String) -> String? {
         guard let node = node(key), let text = string(node, at: location(of: key)) else { return nil }
         texts[key] = text
         return text
@@ -71,71 +90,90 @@ final class Section {
             problems.add(location, "this is a list or a mapping; write one value")
             return nil
         }
-        return replacingVariables(of: text, at: location)
+        switch VariableReferences.replace(in: text, from: environment) {
+        case .success(let replaced): return replaced
+        case .failure(let error):
+            for line in error.lines { problems.add(location, line) }
+            return nil
+        }
     }
 
-    func required(_ key: String, _ allowed: String) -> String? {
+    func required(_ key: String, _ allowed: String, _ meaning: String) -> String? {
         if !has(key) { problem(key, "missing; write \(allowed)") }
-        return string(key)
+        return string(key, meaning, standard: "required")
     }
 
-    func choice<Value: RawRepresentable & CaseIterable>(_ key: String, of: Value.Type) -> Value? where Value.RawValue == String {
-        guard let text = string(key) else { return nil }
+    func choice<Value: RawRepresentable & CaseIterable>(_ key: String, of: Value.Type, _ meaning: String, standard: String = "")
+        -> Value?
+    where Value.RawValue == String {
+        describe(key, meaning, allowed: Value.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", "), standard: standard)
+        guard let text = text(key) else { return nil }
         if let value = Value(rawValue: text) { return value }
         problem(key, "\(quoted(key)) is not known; use \(Value.allCases.map(\.rawValue).joined(separator: ", "))")
         return nil
     }
 
-    func flag(_ key: String) -> Bool? {
-        guard let text = string(key) else { return nil }
+    func choice<Value: RawRepresentable & CaseIterable>(_ key: String, default standard: Value, _ meaning: String) -> Value
+    where Value.RawValue == String {
+        choice(key, of: Value.self, meaning, standard: "`\(standard.rawValue)`") ?? standard
+    }
+
+    func flag(_ key: String, _ meaning: String) -> Bool? {
+        describe(key, meaning, allowed: "`true`, `false`")
+        guard let text = text(key) else { return nil }
         if text == "true" || text == "false" { return text == "true" }
         problem(key, "\(quoted(key)) is neither; write true or false")
         return nil
     }
 
-    func count(_ key: String, in range: ClosedRange<Int>) -> Int? {
-        guard let text = string(key) else { return nil }
+    func count(_ key: String, in range: ClosedRange<Int>, _ meaning: String, standard: String = "") -> Int? {
+        let bounds = "\(range.lowerBound) to \(range.upperBound)"
+        describe(key, meaning, allowed: bounds, standard: standard)
+        guard let text = text(key) else { return nil }
         if let value = Int(text), range.contains(value) { return value }
-        problem(key, "\(quoted(key)) is not allowed; write a whole number from \(range.lowerBound) to \(range.upperBound)")
+        problem(key, "\(quoted(key)) is not allowed; write a whole number from \(bounds)")
         return nil
     }
 
-    func duration(_ key: String, in range: ClosedRange<Duration>) -> Duration? {
-        quantity(key, Units.duration, in: range, "\(Units.text(range.lowerBound)) to \(Units.text(range.upperBound))")
+    func count(_ key: String, default standard: Int, in range: ClosedRange<Int>, _ meaning: String) -> Int {
+        count(key, in: range, meaning, standard: "\(standard)") ?? standard
+    }
+
+    func duration(_ key: String, default standard: Duration, in range: ClosedRange<Duration>, _ meaning: String) -> Duration {
+        quantity(key, Units.duration, standard, in: range, meaning, Units.text)
     }
 
     /// Bytes.
-    func size(_ key: String, in range: ClosedRange<Int>) -> Int? {
-        quantity(key, Units.size, in: range, "\(Units.text(bytes: range.lowerBound)) to \(Units.text(bytes: range.upperBound))")
+    func size(_ key: String, default standard: Int, in range: ClosedRange<Int>, _ meaning: String) -> Int {
+        quantity(key, Units.size, standard, in: range, meaning) { Units.text(bytes: $0) }
     }
 
-    private func quantity<Value: Comparable>(_ key: String, _ units: Units<Value>, in range: ClosedRange<Value>, _ bounds: String)
-        -> Value?
-    {
-        guard let text = string(key) else { return nil }
-        switch units.parse(text) {
-        case .success(let value) where range.contains(value): return value
-        case .success: problem(key, "\(quoted(key)) is out of bounds; allowed are \(bounds)")
-        case .failure(.noUnit):
-            let bare = quoted(key).dropFirst().dropLast()
-            problem(key, "\(bare) has no unit; write \(bare)\(units.usual)")
-        case .failure(.unknown): problem(key, "\(quoted(key)) is not a number with a unit; units are \(units.names)")
-        }
-        return nil
+    private func quantity<Value: Comparable>(
+        _ key: String, _ units: Units<Value>, _ standard: Value, in range: ClosedRange<Value>, _ meaning: String,
+        _ written: (Value) -> String
+    ) -> Value {
+        let bounds = "\(written(range.lowerBound)) to \(written(range.upperBound))"
+        describe(key, meaning, allowed: bounds, standard: "`\(written(standard))`")
+        guard let text = text(key) else { return standard }
+        if case .success(let value) = units.parse(text), range.contains(value) { return value }
+        problem(key, units.problem(with: text, quoted: quoted(key), bounds: bounds))
+        return standard
     }
 
     // MARK: Files
 
     /// The path of a file that can be read.
-    func path(_ key: String) -> String? { usable(key, string(key)) { Files.isReadable($0) ? $0 : nil } }
-
-    func requiredPath(_ key: String, _ allowed: String) -> String? {
-        usable(key, required(key, allowed)) { Files.isReadable($0) ? $0 : nil }
+    /// - Parameter allowed: for a required key, what to write; nil: the key is optional.
+    func path(_ key: String, required allowed: String? = nil, _ meaning: String) -> String? {
+        let path = allowed.map { required(key, $0, meaning) } ?? string(key, meaning)
+        return usable(key, path) { Files.isReadable($0) ? $0 : nil }
     }
 
     /// The text of the file that the key names.
     /// - Parameter isSecret: keeps the value out of the message: somebody may have written the secret itself in place of a path.
-    func fileText(_ key: String, isSecret: Bool = false) -> String? { usable(key, string(key), isSecret: isSecret, Files.text) }
+    func fileText(_ key: String, isSecret: Bool = false, _ meaning: String, standard: String = "") -> String? {
+        usable(key, string(key, meaning, standard: standard), isSecret: isSecret, Files.text)
+    }
 
     private func usable(_ key: String, _ path: String?, isSecret: Bool = false, _ use: (String) -> String?) -> String? {
         guard let path else { return nil }
@@ -148,74 +186,65 @@ final class Section {
     // MARK: Lists and mappings
 
     /// A list whose items are parsed; nil also when one of them is invalid.
-    /// - Parameter problem: what is wrong with an item that cannot be parsed; to be written after the item in quotes.
-    func values<Value>(_ key: String, parse: (String) -> Value?, problem: (String) -> String) -> [Value]? {
-        guard let node = node(key) else { return nil }
-        guard let sequence = node.sequence else {
-            self.problem(key, "this is not a list; write [a, b]")
-            return nil
-        }
-        let values = sequence.enumerated().map { index, item -> Value? in
+    /// - Parameter problem: what is wrong with an item, to be written after it.
+    func values<Value>(
+        _ key: String, _ meaning: String, standard: String = "", parse: (String) -> Value?, problem: (String) -> String
+    ) -> [Value]? {
+        describe(key, meaning, standard: standard)
+        let values = list(key, like: "[a, b]")?.enumerated().map { index, item -> Value? in
             let location = location(of: key).item(index, line: item.mark?.line)
             guard let text = string(item, at: location) else { return nil }
             if let value = parse(text) { return value }
             problems.add(location, "'\(item.scalar?.string ?? "")' \(problem(text))")
             return nil
         }
-        return values.contains { $0 == nil } ? nil : values.compactMap { $0 }
+        return values.flatMap { $0.contains { $0 == nil } ? nil : $0.compactMap { $0 } }
+    }
+
+    private func list(_ key: String, like example: String) -> Node.Sequence? {
+        guard let node = node(key) else { return nil }
+        if node.sequence == nil { problem(key, "this is not a list; write \(example)") }
+        return node.sequence
     }
 
     /// A mapping whose keys are the user's own, in the file's order.
     /// - Parameter problem: what is wrong with an entry; nil: nothing.
     @discardableResult
-    func table(_ key: String, problem: (_ name: String, _ value: String) -> String? = { _, _ in nil }) -> [String: String] {
-        guard let section = section(key) else { return [:] }
+    func table(
+        _ key: String, _ meaning: String, problem: (_ name: String, _ value: String) -> String? = { _, _ in nil }
+    ) -> [String: String] {
+        describe(key, meaning)
+        guard let node = node(key) else { return [:] }
+        let section = section(of: node, key)
         var table: [String: String] = [:]
         for (name, _) in section.entries.sorted(by: { ($0.value.line, $0.key) < ($1.value.line, $1.key) }) {
-            guard let value = section.string(name) else { continue }
+            guard let value = section.text(name) else { continue }
             table[name] = value
             if let text = problem(name, value) { section.problem(name, text) }
         }
         return table
     }
 
-    func section(_ key: String) -> Section? {
-        guard let node = node(key) else { return nil }
-        return Section(node, at: location(of: key), problems: problems, environment: environment)
+    /// - Parameter meaning: nil: the keys in it say enough.
+    func section(_ key: String, _ meaning: String? = nil) -> Section? {
+        if let meaning { describe(key, meaning) }
+        if let reference { return Section(describing: reference, key: location(of: key).key, problems: problems) }
+        return node(key).map { section(of: $0, key) }
+    }
+
+    private func section(of node: Node, _ key: String) -> Section {
+        Section(node, at: location(of: key), problems: problems, environment: environment)
     }
 
     /// A list of mappings.
-    func sections(_ key: String) -> [Section]? {
-        guard let node = node(key) else { return nil }
-        guard let sequence = node.sequence else {
-            problem(key, "this is not a list; write - key: value")
-            return nil
+    /// - Parameter isLikeAnother: the reference describes the keys of such mappings at another key.
+    func sections(_ key: String, _ meaning: String? = nil, isLikeAnother: Bool = false) -> [Section]? {
+        if let meaning { describe(key, meaning) }
+        if let reference {
+            return isLikeAnother ? [] : [Section(describing: reference, key: location(of: key).key + "[]", problems: problems)]
         }
-        return sequence.enumerated().map { index, item in
+        return list(key, like: "- key: value")?.enumerated().map { index, item in
             Section(item, at: location(of: key).item(index, line: item.mark?.line), problems: problems, environment: environment)
         }
-    }
-
-    /// Replaces `${NAME}` by the environment's value; nil when a variable is not set. A `$` without a brace, as in password hashes, stays.
-    private func replacingVariables(of text: String, at location: KeyLocation) -> String? {
-        var result = ""
-        var rest = text[...]
-        var isComplete = true
-        while let start = rest.firstRange(of: "${") {
-            result += rest[..<start.lowerBound]
-            guard let end = rest[start.upperBound...].firstIndex(of: "}") else {
-                problems.add(location, "'${' has no '}'; write ${NAME}")
-                return nil
-            }
-            let name = String(rest[start.upperBound..<end])
-            if let value = environment[name]?.withoutLineEnd {
-                result += value
-            } else {
-                problems.add(location, "the environment variable \(name) is not set; set it, or write the value here")
-                isComplete = false
-            }
-            rest = rest[rest.index(after: end)...]
-        }
-        return isComplete ? result + rest : nil
     }
 }

@@ -19,6 +19,9 @@ package enum SettingsFile {
         return try read(file: origin, environment: environment, isReload: true)
     }
 
+    /// The keys that a file may have, in the order in which the README documents them.
+    package static var reference: [ConfigurationReference.Row] { SettingsReader.reference }
+
     /// The configuration in a text.
     /// - Parameter file: its name in problems.
     package static func parse(_ text: String, file: String, environment: [String: String]) throws(ConfigurationProblems) -> Settings

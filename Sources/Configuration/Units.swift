@@ -19,6 +19,17 @@ struct Units<Value: Sendable>: Sendable {
         if let known = makers.first(where: { $0.name == unit }) { return .success(known.make(number)) }
         return .failure(unit.isEmpty ? .noUnit : .unknown)
     }
+
+    /// What is wrong with a text that cannot be read, or whose value is out of bounds.
+    /// - Parameter quoted: the text as the file has it.
+    func problem(with text: String, quoted: String, bounds: String) -> String {
+        switch parse(text) {
+        case .success: "\(quoted) is out of bounds; allowed are \(bounds)"
+        case .failure(.noUnit):
+            "\(quoted.dropFirst().dropLast()) has no unit; write \(quoted.dropFirst().dropLast())\(usual)"
+        case .failure(.unknown): "\(quoted) is not a number with a unit; units are \(names)"
+        }
+    }
 }
 
 extension Units where Value == Duration {

@@ -18,23 +18,32 @@ struct UpstreamReader {
 
     private func upstream(_ section: Section) -> Settings.Upstream? {
         defer { section.finish() }
-        let name = section.required("name", "a short word for routes, metrics and the log")
+        let name = section.required(
+            "name", "a short word for routes, metrics and the log", "a short word for routes, metrics and the log")
         if let name, name.isEmpty || name.utf8.count > 64 || name.contains("/") {
             section.problem("name", "\(section.quoted("name")) is not a name; write 1 to 64 characters without a slash")
         }
         let registry = registry(section)
-        let blobs = section.choice("blobs", of: Settings.BlobMode.self) ?? .stream
-        let clients = SharedKeys.networks(section, "redirect_clients")
+        let blobs = section.choice(
+            "blobs", default: Settings.BlobMode.stream,
+            "who follows ECR's redirect of a blob to S3: Berth (`stream`) or the client (`redirect`)")
+        let clients = SharedKeys.networks(
+            section, "redirect_clients",
+            "with `blobs: redirect`, the networks whose clients follow the redirect; Berth streams to all others",
+            standard: "all clients")
         if clients != nil, blobs != .redirect {
             section.problem("redirect_clients", "this has no effect without blobs: redirect; add that, or remove this key")
         }
-        let hosts = section.values("blob_hosts") { text in
+        let hosts = section.values(
+            "blob_hosts", "the only hosts that a blob's redirect may lead to, also at private addresses; `*.domain` is allowed",
+            standard: "AWS at any address, other hosts over https at public addresses"
+        ) { text in
             HostPattern(text).flatMap { $0.port == nil ? $0 : nil }
         } problem: { _ in
             "is not a host; write one like *.cloudfront.net"
         }
         let credentials = section.section("credentials").map { CredentialsReader(section: $0).read() }
-        let creation = section.section("create_repositories").map(creation)
+        let creation = section.section("create_repositories", "repositories that a push creates. Absent: none").map(creation)
         if registry?.isPublic == true, creation != nil {
             section.problem("create_repositories", "Berth cannot create repositories in ECR Public; remove this key")
         }
@@ -45,7 +54,10 @@ struct UpstreamReader {
     }
 
     private func registry(_ section: Section) -> ECRHost? {
-        guard let text = section.required("registry", ECRHost.allowed) else { return nil }
+        guard
+            let text = section.required(
+                "registry", ECRHost.allowed, "an ECR host, which also gives account, region and partition, or `public.ecr.aws`")
+        else { return nil }
         guard let registry = ECRHost(HostName.normalized(text)) else {
             section.problem("registry", "\(section.quoted("registry")) is not a registry of ECR; write \(ECRHost.allowed)")
             return nil
@@ -56,10 +68,14 @@ struct UpstreamReader {
     private func creation(_ section: Section) -> Settings.RepositoryCreation {
         defer { section.finish() }
         return Settings.RepositoryCreation(
-            match: SharedKeys.patterns(section, "match"),
-            tagMutability: section.choice("tag_mutability", of: TagMutability.self)?.rawValue,
-            scanOnPush: section.flag("scan_on_push"), kmsKey: section.string("kms_key"), tags: section.table("tags"),
-            policy: section.fileText("policy_file"), lifecyclePolicy: section.fileText("lifecycle_policy_file"))
+            match: SharedKeys.patterns(section, "match", "patterns of their names at the upstream"),
+            tagMutability: section.choice(
+                "tag_mutability", of: TagMutability.self, "whether a tag can move to another image", standard: "ECR's")?.rawValue,
+            scanOnPush: section.flag("scan_on_push", "whether ECR scans images when they are pushed"),
+            kmsKey: section.string("kms_key", "encrypts them; an alias, key id or ARN", standard: "ECR's own key"),
+            tags: section.table("tags", "tags of the repositories, key to value"),
+            policy: section.fileText("policy_file", "JSON file of the repository policy"),
+            lifecyclePolicy: section.fileText("lifecycle_policy_file", "JSON file of the lifecycle policy"))
     }
 
     /// ECR's words.

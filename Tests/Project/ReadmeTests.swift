@@ -1,3 +1,5 @@
+import Configuration
+import Foundation
 import Testing
 
 /// The README and the other documents against the code.
@@ -14,16 +16,26 @@ struct ReadmeTests {
         }
     }
 
-    @Test func `the README has each key of the configuration`() throws {
+    /// To write the reference into the README, run this test with `BERTH_UPDATE_README=1`.
+    @Test func `the README's reference of the configuration is what the readers say`() throws {
         let readme = try Project.text("README.md")
-        let reader = try Project.sources.get().filter { $0.target == "Configuration" }.flatMap(\.lines).joined(separator: "\n")
-        let keys = reader.matches(
-            of:
-                #/(?:string|required|choice|flag|count|duration|size|strings|values|table|section|sections|address|networks|patterns|path|requiredPath|fileText|prefix)\((?:\w+, )?"([a-z_]+)"/#
-        )
-        .map { String($0.1) }
-        #expect(keys.count > 40)
-        for key in Set(keys) { #expect(readme.contains(key), "\(key)") }
+        let begin = "<!-- From the descriptions in Sources/Configuration; a test keeps it in step. -->\n",
+            end = "<!-- End of the reference. -->"
+        let start = try #require(readme.range(of: begin)).upperBound
+        let rest = try #require(readme.range(of: end, range: start..<readme.endIndex)).lowerBound
+        let table = ReferenceTable(SettingsFile.reference).markdown
+        if ProcessInfo.processInfo.environment["BERTH_UPDATE_README"] != nil {
+            try Data((readme[..<start] + table + readme[rest...]).utf8).write(to: Project.root.appending(path: "README.md"))
+        } else {
+            #expect(String(readme[start..<rest]) == table, "run BERTH_UPDATE_README=1 Tests/run unit ReadmeTests")
+        }
+    }
+
+    @Test func `the reference has each key once, with its meaning`() throws {
+        let rows = SettingsFile.reference
+        #expect(rows.count > 60)
+        #expect(Set(rows.map(\.key)).count == rows.count)
+        for row in rows { #expect(row.meaning.count > 10, "\(row.key)") }
     }
 
     @Test func `a variable that is documented is read, and the README documents each that is read`() throws {
