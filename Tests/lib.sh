@@ -4,7 +4,7 @@
 readonly TEST_PROGRAMS=(
     curl:curl openssl:openssl htpasswd:apache2-utils python3:python3
     docker:docker.io dockerd:docker.io containerd:containerd ctr:containerd runc:runc skopeo:skopeo buildah:buildah podman:podman
-    docker-registry:docker-registry
+    docker-registry:docker-registry promtool:prometheus
 )
 # Programs that Tests/Benchmarks/run uses.
 readonly BENCHMARK_PROGRAMS=(nginx:nginx-light haproxy:haproxy wrk:wrk curl:curl openssl:openssl python3:python3)

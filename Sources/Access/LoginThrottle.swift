@@ -46,7 +46,8 @@ package struct LoginThrottle: Sendable {
         let at: ContinuousClock.Instant
     }
 
-    private let failuresPerMinute: Int
+    /// Of one user from one client; for all users of a client ten times as many.
+    package var failuresPerMinute: Int
     private var entries: [ClientNetwork: Entry] = [:]
     /// By tag, a keyed hash of the credentials.
     private var wrong: [[UInt8]: Wrong] = [:]

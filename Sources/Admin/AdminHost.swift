@@ -17,6 +17,8 @@ package actor AdminHost: ConnectionHost {
     package init(loop: EventLoop, sources: AdminSources) { (self.loop, self.sources) = (loop, sources) }
 
     private var connections = AdminConnections()
+    /// The number of the listener in use.
+    private var listener = 0
 
     /// Clients send one request and leave, so the timeouts are short.
     private static let settings = {
@@ -35,9 +37,13 @@ package actor AdminHost: ConnectionHost {
             connections.setIdle(connection, false)
             do { try await respond(to: request) } catch { request.abort() }
             connections.setIdle(connection, true)
+            if socket.listener != listener { connection.drain() }
         }
         connections.remove(connection)
     }
+
+    /// The admin listener has moved to another address. Connections to the former one end after their next exchange, or when they have been idle.
+    package func moved(to listener: Int) { self.listener = listener }
 
     private func respond(to request: Request) async throws {
         guard HostRule.allows(request.field("Host"), from: request.connection.peer) else {

@@ -25,12 +25,13 @@ struct EnvironmentReader {
         if let user = user() { settings.users = [user] }
         if let address = address(.listen) { settings.listeners[0].address = address }
         if let address = address(.adminListen) { settings.admin = address }
-        if settings.admin == settings.listeners[0].address, settings.admin.port != 0 {
+        if settings.admin.overlaps(settings.listeners[0].address) {
             problem(.adminListen, "'\(settings.admin)' is used by BERTH_LISTEN; set one of them to another port")
         }
         settings.listeners[0].tls = tls()
         EnvironmentVariable.reportUnknown(in: environment, to: problems)
         try problems.check()
+        settings.files = problems.files.all
         return settings
     }
 
@@ -78,6 +79,7 @@ struct EnvironmentReader {
             if let hash = PasswordHash(text) { return .hash(hash) }
             problem(source, UsersFile.invalidHash)
         default:
+            problems.files.add(text)
             if let read = Files.password(text) { return .plain(Secret(Array(read.utf8))) }
             // Not quoted: it may be the password itself.
             problem(source, "this file cannot be read or is empty; name \(Files.allowed)")
@@ -102,6 +104,7 @@ struct EnvironmentReader {
                 problem(variable, "'\(path)' cannot be read; name a PEM file that Berth's user may read")
             }
             guard unreadable.isEmpty else { return nil }
+            for (_, path) in files { problems.files.add(path) }
             do throws(TLSError) { return try TLSFiles(certificate: certificate, privateKey: key) } catch {
                 let part = TLSFiles.Part(error)
                 let (variable, path) = part == .certificate ? files[0] : files[1]

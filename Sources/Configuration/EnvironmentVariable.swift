@@ -12,6 +12,15 @@ enum EnvironmentVariable: String, CaseIterable {
     case tlsPrivateKey = "BERTH_TLS_PRIVATE_KEY"
     case blobs = "BERTH_BLOBS"
 
+    /// The key of the file that an address's variable stands for; nil: messages about the others come from where they are read.
+    var key: String? {
+        switch self {
+        case .listen: "listeners[0].address"
+        case .adminListen: "admin.address"
+        default: nil
+        }
+    }
+
     /// A variable with this prefix that is unknown is a mistake.
     private static let prefix = "BERTH_"
 

@@ -23,13 +23,17 @@ struct ListenerReader {
         checkAddressesDiffer((sections ?? []) + (admin.map { [$0] } ?? []))
     }
 
-    /// With SO_REUSEPORT the kernel would spread an address's connections over its listeners, TLS or not.
+    /// With SO_REUSEPORT the kernel would spread an address's connections over its listeners, TLS or not. Addresses that overlap cannot be
+    /// listened on without it.
     private func checkAddressesDiffer(_ sections: [Section]) {
         var taken: [SocketAddress] = []
         for section in sections {
             guard let address = section.readText("address").flatMap(ListenAddress.parse), address.port != 0 else { continue }
-            if taken.contains(address) {
-                section.problem("address", "\(section.quoted("address")) is used by another listener; write another port")
+            if let other = taken.first(where: address.overlaps) {
+                section.problem(
+                    "address",
+                    "\(section.quoted("address")) is used by another listener, at \(other); write another port, or keep one of them"
+                )
             }
             taken.append(address)
         }

@@ -2,6 +2,8 @@
 final class ProblemList {
     /// Its problems are reported before those of the files that it names.
     private let file: String
+    /// The files that the configuration names.
+    let files = NamedFiles()
     private var found: [(location: KeyLocation, text: String)] = []
 
     init(file: String) { self.file = file }

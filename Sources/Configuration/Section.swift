@@ -165,8 +165,7 @@ final class Section {
     /// The path of a file that can be read.
     /// - Parameter allowed: for a required key, what to write; nil: the key is optional.
     func path(_ key: String, required allowed: String? = nil, _ meaning: String) -> String? {
-        let path = allowed.map { required(key, $0, meaning) } ?? string(key, meaning)
-        return usable(key, path) { Files.isReadable($0) ? $0 : nil }
+        usable(key, allowed.map { required(key, $0, meaning) } ?? string(key, meaning)) { Files.isReadable($0) ? $0 : nil }
     }
 
     /// The text of the file that the key names.
@@ -177,6 +176,7 @@ final class Section {
 
     private func usable(_ key: String, _ path: String?, isSecret: Bool = false, _ use: (String) -> String?) -> String? {
         guard let path else { return nil }
+        problems.files.add(path)
         if let result = use(path) { return result }
         let shown = isSecret ? "this file" : quoted(key)
         problem(key, "\(shown) \(Files.problem(with: path)); name \(Files.allowed)")

@@ -42,8 +42,22 @@ package struct Settings: Sendable {
     package internal(set) var origin = fromEnvironment
     /// The `origin` of a configuration without a file.
     static let fromEnvironment = "environment"
+    /// The configuration file as it was read; nil: there was none. Secret, since passwords' hashes are in it.
+    package internal(set) var text: Secret<String>?
+    /// The other files that were read: certificates, keys, passwords and so on.
+    package internal(set) var files: [NamedFile] = []
     /// What is valid but perhaps not intended, a line each; logged at start and at reloads, and shown by `check`.
     package var warnings: [String] = []
+
+    /// A message about a key after the configuration was read: `berth.yaml:12: listeners[0].address: TEXT`.
+    package func problem(_ key: String, _ text: String) -> String {
+        let variable = EnvironmentVariable.allCases.first { $0.key == key }
+        let name = origin == Self.fromEnvironment ? variable?.rawValue ?? key : key
+        return ProblemList.line(KeyLocation(file: origin, line: line(of: key) ?? 0, key: name), text)
+    }
+
+    /// The line of a key in the file, or of what lacks it, from 1; nil: there is no file, or nothing of the kind in it.
+    package func line(of key: String) -> Int? { text.flatMap { KeyLines($0.reveal).line(of: key) } }
 
     // MARK: Sections
 

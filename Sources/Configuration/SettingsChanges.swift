@@ -8,34 +8,33 @@ package struct SettingsChanges {
     /// - Parameter old: the running configuration.
     package init(from old: Settings, to new: Settings) { (self.old, self.new) = (old, new) }
 
-    /// Keys that differ and that only a restart can change: what they configure is set up once, at start.
-    package var keysTakingRestart: [String] { Self.fixed.filter { !$0.isEqual(old, new) }.map(\.key) }
+    /// A line for each key that differs and that only a new process can change: what it configures is set up once, at start.
+    package var problems: [String] {
+        Self.fixed.filter { !$0.isEqual(old, new) }.map { key in
+            new.problem(
+                key.key,
+                "changed, which takes a new process: restart Berth, or let one take over without an outage (berth serve --take-over), or undo the change"
+            )
+        }
+    }
 
-    /// What changed, by names and never by values: `upstreams: hub added; users: ci changed; routes`. Empty: nothing.
+    /// What changed, by names, without values other than addresses: `upstreams: hub added; users: ci changed; routes`. Empty: nothing.
     package var summary: String {
         let named = [
             ("upstreams", Self.differences(old.upstreams, new.upstreams, by: \.name)),
             ("users", Self.differences(old.users, new.users, by: \.name)),
-            ("certificates", Self.certificates(old.listeners, new.listeners)),
+            ("listeners", listeners), ("certificates", certificates),
+            ("admin.address", old.admin == new.admin ? [] : ["\(old.admin) -> \(new.admin)"]),
         ].filter { !$0.1.isEmpty }.map { "\($0.0): \($0.1.joined(separator: ", "))" }
         return (named + Self.reloaded.filter { !$0.isEqual(old, new) }.map(\.key)).joined(separator: "; ")
     }
 
-    static let fixed: [Key] = [
-        Key("listeners[].address") { $0.listeners.map(\.address) }, Key("admin.address") { $0.admin }, Key("ca_file") { $0.caFile },
-        Key("limits.failed_logins_per_minute") { $0.limits.failedLoginsPerMinute }, Key("log") { $0.log },
-        Key("workers") { $0.workers },
-    ]
+    static let fixed: [Key] = [Key("workers") { $0.workers }]
 
-    private static let reloaded: [Key] = [
+    static let reloaded: [Key] = [
         Key("routes") { $0.routes }, Key("anonymous") { $0.anonymous }, Key("connect_to") { $0.connectTo },
-        // Without their certificates, which are reported by themselves.
-        Key("listeners") {
-            $0.listeners.map {
-                Settings.Listener(address: $0.address, publicURL: $0.publicURL, trustedProxies: $0.trustedProxies)
-            }
-        },
         Key("limits") { $0.limits }, Key("timeouts") { $0.timeouts }, Key("token_key_file") { $0.tokenKey },
+        Key("ca_file") { $0.caFile }, Key("log.level") { $0.log.level }, Key("log.format") { $0.log.format },
     ]
 
     /// A key, and how two configurations are compared by it.
@@ -56,9 +55,26 @@ package struct SettingsChanges {
             + old.map(name).filter { !now.contains($0) }.map { "\($0) removed" }
     }
 
-    private static func certificates(_ old: [Settings.Listener], _ new: [Settings.Listener]) -> [String] {
-        zip(old, new).filter { $0.tls != $1.tls }.map { old, new in
-            new.tls.map(\.certificate) ?? old.tls.map { "\($0.certificate) removed" } ?? ""
+    /// Without their certificates, which are reported by themselves.
+    private var listeners: [String] {
+        let pairing = ListenerPairing(from: old.listeners, to: new.listeners)
+        let kept = zip(pairing.predecessors, new.listeners).compactMap { predecessor, listener -> String? in
+            guard let before = predecessor.map({ old.listeners[$0] }) else { return "\(listener.address) added" }
+            if (before.tls == nil) != (listener.tls == nil) {
+                return "\(listener.address) \(listener.tls == nil ? "without TLS" : "with TLS")"
+            }
+            let isSame = (before.publicURL, before.trustedProxies) == (listener.publicURL, listener.trustedProxies)
+            return isSame ? nil : "\(listener.address) changed"
+        }
+        return kept + pairing.ending.map { "\(old.listeners[$0].address) removed" }
+    }
+
+    /// Those of listeners that had one before.
+    private var certificates: [String] {
+        zip(ListenerPairing(from: old.listeners, to: new.listeners).predecessors, new.listeners).compactMap {
+            predecessor, listener in
+            guard let before = predecessor.flatMap({ old.listeners[$0].tls }), let now = listener.tls else { return nil }
+            return before == now ? nil : now.certificate
         }
     }
 }

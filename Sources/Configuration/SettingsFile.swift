@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 
 /// Finds the configuration file and reads it.
@@ -21,6 +22,14 @@ package enum SettingsFile {
 
     /// The keys that a file may have, in the order in which the README documents them.
     package static var reference: [ConfigurationReference.Row] { SettingsReader.reference }
+
+    /// The configuration in use with the present contents of the files that it names. The configuration file itself is not read again: somebody may
+    /// be editing it.
+    package static func reread(_ settings: Settings) throws(ConfigurationProblems) -> Settings {
+        guard let text = settings.text else { return try EnvironmentReader(environment: settings.environment).read() }
+        return try SettingsReader(file: settings.origin, environment: settings.environment, rejectsUnknownVariables: false)
+            .read(text.reveal)
+    }
 
     /// The configuration in a text.
     /// - Parameter file: its name in problems.

@@ -41,6 +41,7 @@ struct SettingsReader {
             }
         }
         try problems.check()
+        (settings.text, settings.files) = (Secret(text), problems.files.all)
         return settings
     }
 

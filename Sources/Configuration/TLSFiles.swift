@@ -9,12 +9,15 @@ package struct TLSFiles: Sendable, Equatable {
     package let server: TLSServer
     /// A digest of the files' contents: it tells a renewed certificate at the same path from the old one.
     private let contents: [UInt8]
+    /// The same of `clientCA` alone; nil: there is none.
+    package let clientAuthority: [UInt8]?
 
     /// - Throws: what OpenSSL says of a file that cannot be used; `Part` tells which one it was.
     package init(certificate: String, privateKey: String, clientCA: String? = nil) throws(TLSError) {
         (self.certificate, self.privateKey, self.clientCA) = (certificate, privateKey, clientCA)
         // Digest before load: if a file is replaced in between, the next reload finds a change that is none, and never misses one.
         contents = Self.digest(of: [certificate, privateKey, clientCA])
+        clientAuthority = clientCA.map { Self.digest(of: [$0]) }
         server = try TLSServer(certificateChain: certificate, privateKey: privateKey, clientAuthority: clientCA)
     }
 

@@ -72,6 +72,7 @@ struct UserReader {
         if text != nil, hash == nil { section.problem("password_hash", UsersFile.invalidHash) }
         guard let path = section.string("password_file", "a file that contains the password itself; instead of `password_hash`")
         else { return hash.map { .hash($0) } }
+        problems.files.add(path)
         guard let password = Files.password(path) else {
             section.problem(
                 "password_file", "\(section.quoted("password_file")) cannot be read or is empty; name \(Files.allowed)")

@@ -5,7 +5,8 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         dockerContentDigest, dockerUploadUUID, expect
     case forwarded, host, keepAlive, link, location, proxyAuthenticate, proxyAuthorization, proxyConnection, range, retryAfter,
         server
-    case te, trailer, transferEncoding, upgrade, wwwAuthenticate, xForwardedFor, xForwardedHost, xForwardedProto
+    case te, traceparent, tracestate, trailer, transferEncoding, upgrade, wwwAuthenticate, xForwardedFor, xForwardedHost,
+        xForwardedProto
 
     /// The name on the wire, in lower case; empty for `other`.
     package var lowercased: StaticString {
@@ -34,6 +35,8 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .retryAfter: "retry-after"
         case .server: "server"
         case .te: "te"
+        case .traceparent: "traceparent"
+        case .tracestate: "tracestate"
         case .trailer: "trailer"
         case .transferEncoding: "transfer-encoding"
         case .upgrade: "upgrade"

@@ -20,6 +20,14 @@ extension Array<UInt8> {
         }
     }
 
+    /// In 16 hexadecimal digits, in lower case.
+    package mutating func append(hexadecimal value: UInt64) {
+        for shift in stride(from: UInt64(60), through: 0, by: -4) {
+            let digit = UInt8(truncatingIfNeeded: value >> shift) & 15
+            append(digit < 10 ? 48 + digit : 87 + digit)
+        }
+    }
+
     /// `name: value CRLF`. The caller makes sure that the value holds no line end.
     package mutating func appendField(_ name: StaticString, _ value: ArraySlice<UInt8>) {
         append(name)

@@ -48,6 +48,8 @@ package final class Request {
 
     /// Bytes of the body read so far, with its framing.
     package var bodyReceived: Int { reader.bodyReceived }
+    /// Payload of the body that has not been read yet; nil: not known.
+    package var bodyRemaining: Int? { reader.remainingLength }
     /// The end of the body has not been read.
     package var hasUnreadBody: Bool { isOpen && !reader.isBodyDone }
     /// The client waits for `100 Continue` before it sends the body (RFC 9110 10.1.1).

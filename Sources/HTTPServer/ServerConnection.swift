@@ -19,6 +19,8 @@ package final class ServerConnection {
     private var wasRejected = false
     /// No further request is read after the current one.
     package private(set) var isDraining = false
+    /// The head of a request has come. Until then a client is about to send one, and is not idle.
+    package private(set) var hasHadRequest = false
     /// `abandon` ended the connection, perhaps in the middle of an exchange.
     package private(set) var isAbandoned = false
 
@@ -98,6 +100,7 @@ package final class ServerConnection {
                 return .end
             }
             request.begin()
+            hasHadRequest = true
             return .request(request)
         } catch {
             if let error = error as? HeadError { await reject(error) }

@@ -69,6 +69,23 @@ package struct LogLine {
         field(name, UnsafeBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
     }
 
+    /// Text: the number in 16 hexadecimal digits.
+    package mutating func field(_ name: StaticString, hexadecimal value: UInt64) {
+        begin(name)
+        appendQuote()
+        append(hexadecimal: value)
+        appendQuote()
+    }
+
+    /// Text: a number of 128 bits in 32 hexadecimal digits.
+    package mutating func field(_ name: StaticString, hexadecimal high: UInt64, _ low: UInt64) {
+        begin(name)
+        appendQuote()
+        append(hexadecimal: high)
+        append(hexadecimal: low)
+        appendQuote()
+    }
+
     /// A number.
     package mutating func field(_ name: StaticString, _ value: Int) {
         begin(name)
@@ -122,6 +139,16 @@ package struct LogLine {
 
     private mutating func append(_ literal: StaticString) {
         bytes.append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+    }
+
+    /// Around text that needs no escapes.
+    private mutating func appendQuote() { if format == .json { append("\"") } }
+
+    private mutating func append(hexadecimal value: UInt64) {
+        for shift in stride(from: UInt64(60), through: 0, by: -4) {
+            let digit = UInt8(truncatingIfNeeded: value >> shift) & 15
+            bytes.append(digit < 10 ? 48 + digit : 87 + digit)
+        }
     }
 
     private mutating func append(decimal value: Int, width: Int) {

@@ -1,8 +1,11 @@
 import Glibc
+package import Logging
 import Synchronization
 
 /// Writes log lines to a descriptor from its own thread; `append` only copies to memory. Logging never blocks a loop: beyond 1 MiB of backlog, lines are
 /// dropped and counted. A busy data plane does not wake the thread for each line.
+///
+/// Level and format can change while the process runs, so they are here, where every logger finds them, and are read without a lock.
 package final class LogSink: Sendable {
     private struct Buffer {
         var bytes: [UInt8] = []
@@ -12,7 +15,11 @@ package final class LogSink: Sendable {
 
     private let buffer = Mutex(Buffer())
     private let descriptor: Int32
-    private let format: LogFormat
+    /// Positions in `levels` and `formats`.
+    private let currentLevel: Atomic<Int>, currentFormat: Atomic<Int>
+    private static let levels = Logger.Level.allCases, formats = LogFormat.allCases
+    /// `level` is `info` or lower. Apart, since each exchange asks.
+    private let writesInfo: Atomic<Bool>
     /// A pipe: holds one byte from when the thread is woken until it reads the buffer.
     private let wakeInput: Int32, wakeOutput: Int32
     private let isWriting = Atomic(false)
@@ -22,9 +29,14 @@ package final class LogSink: Sendable {
     /// How long lines are gathered before they are written, in microseconds.
     private static let gatheringTime: UInt32 = 20_000
 
-    /// - Parameter format: of the sink's own line, which says how many lines were dropped.
-    package init(descriptor: Int32 = STDERR_FILENO, format: LogFormat = .automatic) {
-        (self.descriptor, self.format) = (descriptor, format)
+    /// - Parameters:
+    ///   - format: how lines are to be written, the sink's own too, which says how many lines were dropped.
+    ///   - level: lines below it are not to be written.
+    package init(descriptor: Int32 = STDERR_FILENO, format: LogFormat = .automatic, level: Logger.Level = .info) {
+        self.descriptor = descriptor
+        currentLevel = Atomic(Self.position(of: level, in: Self.levels))
+        currentFormat = Atomic(Self.position(of: format, in: Self.formats))
+        writesInfo = Atomic(level <= .info)
         var ends: [Int32] = [-1, -1]
         // Fails only without descriptors at start, before there is anything to serve.
         guard pipe(&ends) == 0 else { fatalError("pipe failed: \(errno)") }
@@ -43,6 +55,26 @@ package final class LogSink: Sendable {
         guard code == 0 else { fatalError("pthread_create failed: \(code)") }
         pthread_detach(thread)
     }
+
+    private static func position<Value: Equatable>(of value: Value, in all: [Value]) -> Int { all.firstIndex(of: value) ?? 0 }
+
+    /// Lines below it are not to be written. A change counts at once, in every thread.
+    package var level: Logger.Level {
+        get { Self.levels[currentLevel.load(ordering: .relaxed)] }
+        set {
+            currentLevel.store(Self.position(of: newValue, in: Self.levels), ordering: .relaxed)
+            writesInfo.store(newValue <= .info, ordering: .relaxed)
+        }
+    }
+
+    /// How lines are to be written. A change counts at once, in every thread.
+    package var format: LogFormat {
+        get { Self.formats[currentFormat.load(ordering: .relaxed)] }
+        set { currentFormat.store(Self.position(of: newValue, in: Self.formats), ordering: .relaxed) }
+    }
+
+    /// Whether `level` lets lines of `info` through, which access lines are.
+    package var hasAccessLines: Bool { writesInfo.load(ordering: .relaxed) }
 
     /// Adds a whole line, with its line feed. From any thread.
     package func append(_ line: [UInt8]) {

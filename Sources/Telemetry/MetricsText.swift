@@ -25,10 +25,24 @@ package struct TrafficFigures: Sendable {
     package init() {}
 }
 
+/// The certificate of a listener.
+package struct CertificateFigures: Sendable, Equatable {
+    /// The listener's address.
+    package let listener: String
+    /// When the first certificate of its chain expires, in seconds since 1970.
+    package let expiry: Double
+
+    /// - Parameter expiry: in seconds since 1970.
+    package init(listener: String, expiry: Double) { (self.listener, self.expiry) = (listener, expiry) }
+}
+
 /// All metrics in Prometheus' text format 0.0.4. Dashboards and alerts depend on the names, so they must not change.
 package struct MetricsText: Sendable {
     private let workers: [WorkerMetrics]
     private let version: String
+
+    /// Repositories and users that have series of their own: each series costs the monitoring memory, and names come and go.
+    private static let maxSeries = 1000
 
     /// - Parameters:
     ///   - workers: their metrics are added up. All have the same labels.
@@ -36,53 +50,32 @@ package struct MetricsText: Sendable {
     package init(workers: [WorkerMetrics], version: String) { (self.workers, self.version) = (workers, version) }
 
     /// All metrics, for an exporter's response.
-    package func render(tokens: [TokenFigures], upstreams: [UpstreamMetrics], traffic bytes: TrafficFigures, reload: ReloadFigures)
-        -> [UInt8]
-    {
-        var text = ""
-        requests(&text)
-        durations(&text)
-        traffic(&text, bytes)
-        self.tokens(&text, tokens)
-        self.upstreams(&text, upstreams)
-        logins(&text)
-        reloads(&text, reload)
-        metric(&text, "berth_build_info", "gauge", "The running version.", [([("version", version)], "1")])
-        ProcessFigures.current().append(to: &text, metric)
-        return Array(text.utf8)
-    }
-
-    private typealias Sample = (labels: [(String, String)], value: String)
-
-    private func metric(_ text: inout String, _ name: String, _ type: String, _ help: String, _ samples: [Sample]) {
-        text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
-        for sample in samples { line(&text, name, sample.labels, sample.value) }
-    }
-
-    private func line(_ text: inout String, _ name: String, _ labels: [(String, String)], _ value: String) {
-        let list = labels.map { "\($0.0)=\"\(escaped($0.1))\"" }.joined(separator: ",")
-        text += list.isEmpty ? "\(name) \(value)\n" : "\(name){\(list)} \(value)\n"
-    }
-
-    /// By scalars: a quote with a combining accent, or a line feed after a carriage return, is a single `Character`.
-    private func escaped(_ value: String) -> String {
-        var result = String.UnicodeScalarView()
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\\": result.append(contentsOf: "\\\\".unicodeScalars)
-            case "\"": result.append(contentsOf: "\\\"".unicodeScalars)
-            case "\n": result.append(contentsOf: "\\n".unicodeScalars)
-            default: result.append(scalar)
-            }
-        }
-        return String(result)
+    package func render(
+        tokens: [TokenFigures], upstreams: [UpstreamMetrics], traffic bytes: TrafficFigures, usage: UsageReport,
+        certificates: [CertificateFigures], reload: ReloadFigures
+    ) -> [UInt8] {
+        var page = Exposition()
+        requests(&page)
+        durations(&page)
+        traffic(&page, bytes)
+        self.tokens(&page, tokens)
+        self.upstreams(&page, upstreams)
+        self.usage(&page, usage)
+        logins(&page)
+        page.metric(
+            "berth_certificate_expiry_timestamp_seconds", "gauge", "When the listener's certificate expires.",
+            certificates.map { ([("listener", $0.listener)], "\($0.expiry)") })
+        reloads(&page, reload)
+        page.metric("berth_build_info", "gauge", "The running version.", [([("version", version)], "1")])
+        ProcessFigures.current().append(to: &page)
+        return Array(page.text.utf8)
     }
 
     private func sum(_ value: (WorkerMetrics) -> Int) -> Int { workers.reduce(0) { $0 + value($1) } }
 
-    private func requests(_ text: inout String) {
+    private func requests(_ page: inout Exposition) {
         guard let labels = workers.first else { return }
-        var samples: [Sample] = []
+        var samples: [Exposition.Sample] = []
         for (index, operation) in labels.operations.enumerated() {
             for status in WorkerMetrics.statuses {
                 let at = index * WorkerMetrics.statuses.count + status - WorkerMetrics.statuses.lowerBound
@@ -90,54 +83,48 @@ package struct MetricsText: Sendable {
                 if count > 0 { samples.append(([("operation", operation), ("status", String(status))], String(count))) }
             }
         }
-        metric(&text, "berth_requests_total", "counter", "Requests answered, by operation and status.", samples)
+        page.metric("berth_requests_total", "counter", "Requests answered, by operation and status.", samples)
     }
 
-    private func durations(_ text: inout String) {
+    private func durations(_ page: inout Exposition) {
         guard let labels = workers.first else { return }
         let name = "berth_request_seconds"
-        metric(&text, name, "histogram", "From a request's head to the end of its response.", [])
+        page.metric(name, "histogram", "From a request's head to the end of its response.", [])
         let width = WorkerMetrics.buckets.count + 1
         for (index, operation) in labels.operations.enumerated() {
             let counts = (0..<width).map { bucket in sum { $0.seconds.value(at: index * width + bucket) } }
             guard counts.contains(where: { $0 > 0 }) else { continue }
-            var total = 0
-            for (bucket, count) in counts.enumerated() {
-                total += count
-                let bound = bucket < WorkerMetrics.buckets.count ? "\(WorkerMetrics.buckets[bucket])" : "+Inf"
-                line(&text, name + "_bucket", [("operation", operation), ("le", bound)], String(total))
-            }
-            let seconds = Double(sum { $0.secondsSum.value(at: index) }) / 1e6
-            line(&text, name + "_sum", [("operation", operation)], "\(seconds)")
-            line(&text, name + "_count", [("operation", operation)], String(total))
+            page.histogram(
+                name, [("operation", operation)], bounds: WorkerMetrics.buckets, counts: counts,
+                sum: Double(sum { $0.secondsSum.value(at: index) }) / 1e6)
         }
     }
 
-    private func traffic(_ text: inout String, _ bytes: TrafficFigures) {
+    private func traffic(_ page: inout Exposition, _ bytes: TrafficFigures) {
         let directions = [
             ("received_from_client", bytes.receivedFromClient), ("sent_to_client", bytes.sentToClient),
             ("sent_upstream", bytes.sentUpstream), ("received_upstream", bytes.receivedUpstream),
         ]
-        metric(
-            &text, "berth_bytes_total", "counter", "Bytes of heads and bodies, inside TLS.",
+        page.metric(
+            "berth_bytes_total", "counter", "Bytes of heads and bodies, inside TLS.",
             directions.map { direction, count in ([("direction", direction)], String(count)) })
         let open = sum { $0.openConnections.load(ordering: .relaxed) }
         let active = sum { $0.activeExchanges.load(ordering: .relaxed) }
-        metric(
-            &text, "berth_connections", "gauge", "Connections of clients, by what they do.",
+        page.metric(
+            "berth_connections", "gauge", "Connections of clients, by what they do.",
             [([("state", "active")], String(active)), ([("state", "idle")], String(max(open - active, 0)))])
-        metric(&text, "berth_exchanges_in_flight", "gauge", "Requests in progress.", [([], String(active))])
-        metric(
-            &text, "berth_connections_turned_away_total", "counter", "Connections rejected because a limit was reached.",
+        page.metric("berth_exchanges_in_flight", "gauge", "Requests in progress.", [([], String(active))])
+        page.metric(
+            "berth_connections_turned_away_total", "counter", "Connections rejected because a limit was reached.",
             [([], String(sum { $0.turnedAwayConnections.load(ordering: .relaxed) }))])
     }
 
-    private func tokens(_ text: inout String, _ tokens: [TokenFigures]) {
-        metric(
-            &text, "berth_token_expiry_timestamp_seconds", "gauge", "When the authorization token expires.",
+    private func tokens(_ page: inout Exposition, _ tokens: [TokenFigures]) {
+        page.metric(
+            "berth_token_expiry_timestamp_seconds", "gauge", "When the authorization token expires.",
             tokens.compactMap { token in token.expiry.map { ([("upstream", token.upstream)], "\($0)") } })
-        metric(
-            &text, "berth_token_refreshes_total", "counter", "Fetches of an authorization token, by result.",
+        page.metric(
+            "berth_token_refreshes_total", "counter", "Fetches of an authorization token, by result.",
             tokens.flatMap { token in
                 [
                     ([("upstream", token.upstream), ("result", "success")], String(token.refreshesSucceeded)),
@@ -146,8 +133,8 @@ package struct MetricsText: Sendable {
             })
     }
 
-    private func upstreams(_ text: inout String, _ upstreams: [UpstreamMetrics]) {
-        var replays: [Sample] = [], connections: [Sample] = []
+    private func upstreams(_ page: inout Exposition, _ upstreams: [UpstreamMetrics]) {
+        var replays: [Exposition.Sample] = [], connections: [Exposition.Sample] = []
         for upstream in upstreams {
             for (number, reason) in upstream.replayReasons.enumerated() {
                 replays.append(([("upstream", upstream.name), ("reason", reason)], String(upstream.replays.value(at: number))))
@@ -156,23 +143,71 @@ package struct MetricsText: Sendable {
                 connections.append(([("upstream", upstream.name), ("state", state)], String(upstream.connections(number))))
             }
         }
-        metric(&text, "berth_replays_total", "counter", "Requests sent to the registry again.", replays)
-        metric(&text, "berth_upstream_connections", "gauge", "Connections to the registry.", connections)
+        page.metric("berth_replays_total", "counter", "Requests sent to the registry again.", replays)
+        page.metric("berth_upstream_connections", "gauge", "Connections to the registry.", connections)
+        page.metric(
+            "berth_upstream_responses_total", "counter", "Responses of the registry, by status.",
+            upstreams.flatMap { upstream in
+                upstream.responsesByStatus.map { status, count in
+                    ([("upstream", upstream.name), ("status", String(status))], String(count))
+                }
+            })
+        let name = "berth_upstream_request_seconds"
+        page.metric(name, "histogram", "From the end of a request to the registry to the head of its response.", [])
+        for upstream in upstreams {
+            page.histogram(
+                name, [("upstream", upstream.name)], bounds: WorkerMetrics.buckets, counts: upstream.secondsByBucket,
+                sum: upstream.secondsSum)
+        }
+        page.metric(
+            "berth_throttled_total", "counter", "Requests that were limited in their rate, by whom.",
+            upstreams.map { ([("upstream", $0.name), ("by", "registry")], String($0.throttleCount)) })
     }
 
-    private func reloads(_ text: inout String, _ reload: ReloadFigures) {
-        metric(
-            &text, "berth_config_last_reload_successful", "gauge", "Whether the last reload of the configuration succeeded.",
+    private func usage(_ page: inout Exposition, _ usage: UsageReport) {
+        let repositories = Self.bounded(usage.byRepository(), usage.rest)
+        func samples(_ value: (UsageFigures) -> Int) -> [Exposition.Sample] {
+            repositories.map { ([("repository", $0.name)], String(value($0.figures))) }
+        }
+        page.metric("berth_repository_pulls_total", "counter", "Manifests read, by repository.", samples(\.pulls))
+        page.metric("berth_repository_pushes_total", "counter", "Manifests written, by repository.", samples(\.pushes))
+        page.metric(
+            "berth_repository_bytes_total", "counter", "Bytes of blobs and manifests, by repository.",
+            repositories.flatMap { total in
+                [("sent_to_client", total.figures.sentToClient), ("received_from_client", total.figures.receivedFromClient)].map {
+                    ([("repository", total.name), ("direction", $0.0)], String($0.1))
+                }
+            })
+        page.metric(
+            "berth_user_requests_total", "counter", "Requests, by user.",
+            Self.bounded(usage.byUser(), usage.rest).map { ([("user", $0.name)], String($0.figures.requests)) })
+    }
+
+    /// The first ones to be used, so that no counter ever falls; the others in one, which a name may have too.
+    private static func bounded(_ totals: [UsageTotal], _ rest: UsageFigures) -> [UsageTotal] {
+        var shown = Array(totals.prefix(maxSeries))
+        var others = UsageTotal(name: "other", figures: rest)
+        if let position = shown.firstIndex(where: { $0.name == others.name }) {
+            others.figures.add(shown.remove(at: position).figures)
+        }
+        for total in totals.dropFirst(maxSeries) { others.figures.add(total.figures) }
+        if others.figures.requests > 0 { shown.append(others) }
+        return shown
+    }
+
+    private func reloads(_ page: inout Exposition, _ reload: ReloadFigures) {
+        page.metric(
+            "berth_config_last_reload_successful", "gauge", "Whether the last reload of the configuration succeeded.",
             [([], reload.wasSuccessful ? "1" : "0")])
-        metric(
-            &text, "berth_config_last_reload_success_timestamp_seconds", "gauge", "When the configuration was last loaded.",
+        page.metric(
+            "berth_config_last_reload_success_timestamp_seconds", "gauge", "When the configuration was last loaded.",
             [([], "\(reload.lastSuccess)")])
     }
 
-    private func logins(_ text: inout String) {
+    private func logins(_ page: inout Exposition) {
         guard let labels = workers.first else { return }
-        metric(
-            &text, "berth_login_failures_total", "counter", "Logins refused, by reason.",
+        page.metric(
+            "berth_login_failures_total", "counter", "Logins refused, by reason.",
             labels.loginFailures.enumerated().map { index, reason in
                 ([("reason", reason)], String(sum { $0.logins.value(at: index) }))
             })

@@ -45,15 +45,12 @@ struct ProcessFigures {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    func append(
-        to text: inout String,
-        _ metric: (inout String, String, String, String, [(labels: [(String, String)], value: String)]) -> Void
-    ) {
-        metric(&text, "process_cpu_seconds_total", "counter", "User and system time.", [([], "\(cpuSeconds)")])
-        metric(&text, "process_resident_memory_bytes", "gauge", "Resident size.", [([], "\(residentBytes)")])
-        metric(&text, "process_virtual_memory_bytes", "gauge", "Virtual size.", [([], "\(virtualBytes)")])
-        metric(&text, "process_open_fds", "gauge", "Open descriptors.", [([], "\(openDescriptors)")])
-        metric(&text, "process_max_fds", "gauge", "Limit of open descriptors.", [([], "\(maxDescriptors)")])
-        metric(&text, "process_start_time_seconds", "gauge", "Since 1970.", [([], "\(startTime)")])
+    func append(to page: inout Exposition) {
+        page.metric("process_cpu_seconds_total", "counter", "User and system time.", [([], "\(cpuSeconds)")])
+        page.metric("process_resident_memory_bytes", "gauge", "Resident size.", [([], "\(residentBytes)")])
+        page.metric("process_virtual_memory_bytes", "gauge", "Virtual size.", [([], "\(virtualBytes)")])
+        page.metric("process_open_fds", "gauge", "Open descriptors.", [([], "\(openDescriptors)")])
+        page.metric("process_max_fds", "gauge", "Limit of open descriptors.", [([], "\(maxDescriptors)")])
+        page.metric("process_start_time_seconds", "gauge", "Since 1970.", [([], "\(startTime)")])
     }
 }

@@ -1,20 +1,23 @@
 package import Logging
 
-/// Writes swift-log's events as lines of a `LogSink`.
+/// Writes swift-log's events as lines of a `LogSink`, and keeps warnings and errors for the admin listener.
 package struct StructuredLogHandler: LogHandler {
     private let sink: LogSink
-    private let format: LogFormat
+    private let errors: RecentErrors?
+    /// This logger's own level; nil: the sink's.
+    private var ownLevel: Logger.Level?
     /// Events below it are not logged.
-    package var logLevel: Logger.Level
+    package var logLevel: Logger.Level {
+        get { ownLevel ?? sink.level }
+        set { ownLevel = newValue }
+    }
     /// Fields of every event of this logger.
     package var metadata: Logger.Metadata = [:]
 
     /// - Parameters:
-    ///   - sink: where the lines go.
-    ///   - level: events below it are not logged.
-    package init(sink: LogSink, format: LogFormat, level: Logger.Level) {
-        (self.sink, self.format, logLevel) = (sink, format, level)
-    }
+    ///   - sink: where the lines go, which also says from which level on and how.
+    ///   - errors: gets warnings and errors; nil: nobody looks at them.
+    package init(sink: LogSink, errors: RecentErrors? = nil) { (self.sink, self.errors) = (sink, errors) }
 
     /// A field of every event of this logger.
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -25,10 +28,11 @@ package struct StructuredLogHandler: LogHandler {
     /// Writes one line: the message, then the metadata by name. The event's own metadata replace the logger's.
     package func log(event: LogEvent) {
         var clock = LogClock()
-        var line = LogLine(format, level: Self.name(of: event.level), message: event.message.description.utf8, clock: &clock)
+        var line = LogLine(sink.format, level: Self.name(of: event.level), message: event.message.description.utf8, clock: &clock)
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         for (key, value) in all.sorted(by: { $0.key < $1.key }) { Self.add(value, named: key, to: &line) }
         sink.append(line.finished())
+        if event.level >= .warning { errors?.add(Self.error(event.message.description, all, event.level)) }
     }
 
     /// `.stringConvertible(3)` and `.stringConvertible(false)` keep their type. An interpolation, `"\(3)"`, is text.
@@ -39,6 +43,23 @@ package struct StructuredLogHandler: LogHandler {
         case .stringConvertible(let number as Double) where number.isFinite: line.field(named: name, number: "\(number)".utf8)
         default: line.field(named: name, "\(value)".utf8)
         }
+    }
+
+    /// Fields that say why, the most telling first.
+    private static let reasons = ["error", "problem", "reason", "warning"]
+
+    private static func error(_ message: String, _ metadata: Logger.Metadata, _ level: Logger.Level) -> RecentError {
+        var error = RecentError(message), rest = metadata
+        error.level = level == .warning ? "warning" : "error"
+        error.upstream = rest.removeValue(forKey: "upstream").map { "\($0)" }
+        error.fix = rest.removeValue(forKey: "fix").map { "\($0)" }
+        // It differs each time, and equal errors are counted anyway.
+        rest["attempt"] = nil
+        let first = reasons.compactMap { rest.removeValue(forKey: $0) }.map { "\($0)" }
+        let others = rest.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        let all = (first + others).joined(separator: "; ")
+        error.reason = all.isEmpty ? nil : all
+        return error
     }
 
     private static func name(of level: Logger.Level) -> StaticString {

@@ -92,6 +92,15 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// The address alone, 4 or 16 bytes in network order.
     package var addressBytes: ArraySlice<UInt8> { family == AF_INET ? bytes[4..<8] : bytes[8..<24] }
 
+    /// Whether sockets of both addresses would get the same connections. Port 0 is another port each time. `[::]` takes IPv4 too.
+    package func overlaps(_ other: SocketAddress) -> Bool {
+        guard port == other.port, port != 0 else { return false }
+        func takes(_ wide: SocketAddress, _ narrow: SocketAddress) -> Bool {
+            wide.addressBytes.allSatisfy { $0 == 0 } && (wide.family == AF_INET6 || narrow.family == AF_INET)
+        }
+        return self == other || takes(self, other) || takes(other, self)
+    }
+
     /// An address of the public internet: not of this machine, a private network, a link or a multicast group, nor set aside, nor an IPv6 form of
     /// such an IPv4 address.
     package var isPublic: Bool { PublicAddress.contains(Array(addressBytes)) }

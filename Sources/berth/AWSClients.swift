@@ -16,10 +16,11 @@ struct AWSClients {
     init(_ settings: Settings, loop: EventLoop, log: Logger) {
         (self.settings, self.loop, self.log) = (settings, loop, log)
         httpClient = HTTPClient(
-            loop: loop, trust: HTTPClientTrust(environment: settings.environment, caFile: settings.caFile?.path),
+            loop: loop,
+            trust: HTTPClientTrust(environment: settings.environment, certificates: settings.caFile?.certificates ?? []),
             userAgent: "berth/\(ProgramVersion.text)")
         dataPlaneClient = HTTPClient(
-            loop: loop, trust: HTTPClientTrust(files: [settings.caFile?.path].compactMap { $0 }),
+            loop: loop, trust: HTTPClientTrust(certificates: settings.caFile?.certificates ?? []),
             userAgent: "berth/\(ProgramVersion.text)")
         if let problem = EndpointSettings(environment: settings.environment).problem {
             // The profile may require FIPS endpoints, so this is logged.
@@ -70,17 +71,18 @@ struct AWSClients {
     }
 
     /// A function that fetches the upstream's authorization token.
-    func tokens(of upstream: Settings.Upstream, credentials: CredentialKeeper) throws(CredentialError)
-        -> @Sendable () async throws(AWSError) -> FetchedToken
-    {
+    /// - Parameter throttled: called for each response that limits the rate of calls.
+    func tokens(
+        of upstream: Settings.Upstream, credentials: CredentialKeeper, throttled: @escaping @Sendable () -> Void = {}
+    ) throws(CredentialError) -> @Sendable () async throws(AWSError) -> FetchedToken {
         guard upstream.registry.isPublic else {
-            let client = try ecr(of: upstream, credentials: credentials)
+            let client = try ecr(of: upstream, credentials: credentials, throttled: throttled)
             return { () async throws(AWSError) in try await client.authorizationToken() }
         }
         let registry = HTTPClientURL(scheme: .https, host: upstream.registry.host)
         let client = ECRPublicClient(
             httpClient: httpClient, endpoint: try endpoint(of: upstream), registry: registry.host, dial: dial(registry),
-            credentials: credentials, mayBeAnonymous: mayBeAnonymous(upstream))
+            credentials: credentials, mayBeAnonymous: mayBeAnonymous(upstream), throttled: throttled)
         return { () async throws(AWSError) in try await client.authorizationToken() }
     }
 
@@ -91,8 +93,12 @@ struct AWSClients {
             && named?.assumeRole == nil
     }
 
-    func ecr(of upstream: Settings.Upstream, credentials: CredentialKeeper) throws(CredentialError) -> ECRClient {
-        ECRClient(httpClient: httpClient, endpoint: try endpoint(of: upstream), credentials: credentials)
+    /// - Parameter throttled: called for each response that limits the rate of calls.
+    func ecr(
+        of upstream: Settings.Upstream, credentials: CredentialKeeper, throttled: @escaping @Sendable () -> Void = {}
+    ) throws(CredentialError) -> ECRClient {
+        ECRClient(
+            httpClient: httpClient, endpoint: try endpoint(of: upstream), credentials: credentials, throttled: throttled)
     }
 
     /// Upstreams of one identity share a token (ECR 2.1).

@@ -1,35 +1,47 @@
 import AWS
-import Admin
 import Configuration
 import Foundation
 import Gateway
 import Logging
-import Registry
 import Telemetry
 import Transport
 
-/// Everything outside the data path, on the control loop: tokens, reloads, and what the admin listener serves.
+/// Everything outside the data path, on the control loop: tokens and reloads.
 actor ControlPlane {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    private var plan: GatewayPlan
+    /// The configuration in use.
+    private(set) var plan: GatewayPlan
     private let reading: @Sendable () throws(ConfigurationProblems) -> Settings
-    private var lastReload = ReloadFigures(lastSuccess: Date().timeIntervalSince1970)
-    private var reloading: Task<[String], Never>?
+    /// nil: none was asked for yet.
+    private(set) var lastReload: ReloadOutcome?
+    private var lastSuccess = Date()
+    /// What reloads change; nil before `start`.
+    private var gateway: (dataPlane: DataPlane, admin: AdminListener)?
+    private var reloading: Task<ReloadOutcome, Never>?
+    /// The configuration file was rejected the last time.
+    private var isRejected = false
+    private var watch: FileWatch
     private(set) var isDraining = false
+    private let processLog: ProcessLog
     private let log: Logger
 
     /// - Parameter reading: reads the configuration, at each reload.
     init(
-        loop: EventLoop, plan: GatewayPlan, log: Logger, reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
+        loop: EventLoop, plan: GatewayPlan, log: ProcessLog,
+        reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
     ) {
-        (self.loop, self.plan, self.log, self.reading) = (loop, plan, log, reading)
+        (self.loop, self.plan, self.reading) = (loop, plan, reading)
+        (processLog, self.log) = (log, log.logger)
+        watch = FileWatch(plan.settings.files)
     }
 
-    func start() async {
+    func start(_ dataPlane: DataPlane, _ admin: AdminListener) async {
+        gateway = (dataPlane, admin)
         await start(plan)
         Task { await keepLookingUp() }
+        Task { await keepWatching() }
     }
 
     /// For `/readyz`: a name may stop resolving while the token is still valid.
@@ -52,42 +64,83 @@ actor ControlPlane {
 
     var drainTime: Duration { plan.settings.timeouts.drain }
 
+    // MARK: The log's level
+
+    var logLevel: Logger.Level { processLog.sink.level }
+
+    /// Counts at once, until a reload that changes `log.level`, or the end of the process.
+    func setLogLevel(_ level: Logger.Level) {
+        // Logged while the lower of both levels counts, so that the line is not lost.
+        if level <= processLog.sink.level { processLog.sink.level = level }
+        log.notice("log level set", metadata: ["level": "\(level)"])
+        processLog.sink.level = level
+    }
+
     // MARK: Reloading
 
+    var reloadFigures: ReloadFigures {
+        var figures = ReloadFigures(lastSuccess: lastSuccess.timeIntervalSince1970)
+        figures.wasSuccessful = !isRejected && !watch.isFailing
+        return figures
+    }
+
     /// Reads the configuration and applies all of it, or nothing.
-    /// - Returns: the problems, if nothing was applied; empty: it was applied.
-    func reload(into dataPlane: DataPlane) async -> [String] {
+    /// - Parameter cause: for a file, the configuration in use is applied again with what its files hold now.
+    func reload(because cause: ReloadOutcome.Cause = .request) async -> ReloadOutcome {
         // One after another, since each is compared with the configuration that the one before it left.
         let earlier = reloading
         let task = Task {
             _ = await earlier?.value
-            return await reloadOnce(into: dataPlane)
+            return await reloadOnce(because: cause)
         }
         reloading = task
         return await task.value
     }
 
-    private func reloadOnce(into dataPlane: DataPlane) async -> [String] {
-        let read = await Self.read(reading)
+    private func reloadOnce(because cause: ReloadOutcome.Cause) async -> ReloadOutcome {
+        let running = plan.settings
+        let read =
+            await cause == .file
+            ? Self.read { () throws(ConfigurationProblems) in try SettingsFile.reread(running) } : Self.read(reading)
+        var outcome = ReloadOutcome(at: Date(), cause: cause)
         do throws(ConfigurationProblems) {
-            let next = try GatewayPlan(try settings(read), loop: loop, log: log, running: plan)
-            // Start the new token keepers first, so that requests to new upstreams find tokens, or fetches in progress. Keepers that only the old
-            // plan has are released with the last exchange that uses them.
-            await start(next)
-            dataPlane.publish(next.snapshot)
-            let changes = SettingsChanges(from: plan.settings, to: next.settings).summary
-            plan = next
-            lastReload = ReloadFigures(lastSuccess: Date().timeIntervalSince1970)
-            plan.settings.logWarnings(log)
-            log.notice("reloaded", metadata: ["changed": "\(changes.isEmpty ? "nothing" : changes)"])
-            return []
-        } catch {
-            lastReload.wasSuccessful = false
-            for line in error.lines {
-                log.error("not reloaded: the old configuration stays in use", metadata: ["problem": "\(line)"])
+            guard !isDraining, let (dataPlane, admin) = gateway else {
+                throw ConfigurationProblems(lines: ["the gateway is draining; it reloads nothing more"])
             }
-            return error.lines
+            let settings = try read.get()
+            let changes = SettingsChanges(from: running, to: settings)
+            guard changes.problems.isEmpty else { throw ConfigurationProblems(lines: changes.problems) }
+            outcome.changes = changes.summary
+            if cause == .request || !outcome.changes.isEmpty {
+                let next = try GatewayPlan(settings, loop: loop, log: log, running: plan)
+                let sockets = try bind(next, dataPlane, admin)
+                await apply(next, sockets, dataPlane, admin)
+                succeed(outcome)
+            }
+            if watch.isFailing {
+                log.notice("the files of the configuration can be used again")
+                lastReload = outcome
+            }
+            watch = FileWatch(settings.files)
+            if cause == .file, isRejected, await isOnDisk(settings) { (isRejected, lastReload) = (false, outcome) }
+        } catch {
+            outcome.changes = ""
+            outcome.problems = error.lines
+            switch cause {
+            case .request:
+                isRejected = true
+                reject(outcome)
+            case .file: watch.failed(error.lines, now: .now)  // which tells when it lasts
+            }
         }
+        return outcome
+    }
+
+    /// Whether the configuration file, which was rejected, is what is in use now: only a file that it names was wrong, and has been mended.
+    private func isOnDisk(_ settings: Settings) async -> Bool {
+        guard let onDisk = try? await Self.read(reading).get() else { return false }
+        let changes = SettingsChanges(from: settings, to: onDisk)
+        return changes.summary.isEmpty && changes.problems.isEmpty
     }
 
     /// Not on the loop, since a slow disk would block it.
@@ -97,59 +150,84 @@ actor ControlPlane {
         Result { () throws(ConfigurationProblems) in try reading() }
     }
 
-    /// The configuration, if all its changes can be made in a running process.
-    private func settings(_ read: Result<Settings, ConfigurationProblems>) throws(ConfigurationProblems) -> Settings {
-        guard !isDraining else { throw ConfigurationProblems(lines: ["the gateway is draining; it reloads nothing more"]) }
-        let settings = try read.get()
-        let fixed = SettingsChanges(from: plan.settings, to: settings).keysTakingRestart
-        guard fixed.isEmpty else {
-            throw ConfigurationProblems(lines: [
-                "\(fixed.joined(separator: ", ")): changed, which takes a restart; restart berth to apply the whole file, or undo the change"
-            ])
+    /// Binds all new addresses before any is listened on, so that a failure has taken no connection.
+    private func bind(_ next: GatewayPlan, _ dataPlane: DataPlane, _ admin: AdminListener) throws(ConfigurationProblems)
+        -> (data: BoundListeners, admin: ListeningSocket?)
+    {
+        let isMoving = next.settings.admin != plan.settings.admin
+        do throws(TransportError) {
+            let data = try dataPlane.bind(next.snapshot, leaving: isMoving ? [admin.address] : [], settings: next.settings)
+            let moved = isMoving ? try AdminListener.bind(next.settings, leaving: dataPlane.leaving(for: next.snapshot)) : nil
+            try data.listen()
+            try moved?.listen()
+            return (data, moved)
+        } catch {
+            throw ConfigurationProblems(lines: [error.reason])
         }
-        return settings
     }
 
-    // MARK: For the admin listener
-
-    nonisolated func adminSources(_ dataPlane: DataPlane) -> AdminSources {
-        let metrics = MetricsText(workers: dataPlane.metrics, version: ProgramVersion.text)
-        return AdminSources(
-            version: ProgramVersion.text,
-            isDraining: { [self] in await isDraining },
-            upstreams: { [self] in await statuses() },
-            metrics: { [self] in await render(metrics, dataPlane.traffic) },
-            refresh: { [self] name in await refresh(name) },
-            reload: { [self] in await reload(into: dataPlane) })
+    /// Nothing in here fails.
+    private func apply(
+        _ next: GatewayPlan, _ sockets: (data: BoundListeners, admin: ListeningSocket?), _ dataPlane: DataPlane,
+        _ admin: AdminListener
+    ) async {
+        // Start the new token keepers first, so that requests to new upstreams find tokens, or fetches in progress. Keepers that only the old
+        // plan has are released with the last exchange that uses them.
+        await start(next)
+        let before = ListeningAddress.all(of: plan, dataPlane, admin)
+        await dataPlane.change(to: next.snapshot, sockets.data, outbound: next.outbound, settings: next.settings)
+        if let socket = sockets.admin { await admin.move(to: socket) }
+        processLog.change(from: plan.settings.log, to: next.settings.log)
+        plan = next
+        for address in ListeningAddress.all(of: plan, dataPlane, admin) where !before.contains(address) { address.write(to: log) }
     }
 
-    private func render(_ metrics: MetricsText, _ traffic: TrafficFigures) -> [UInt8] {
-        let upstreams = plan.snapshot.upstreams
-        return metrics.render(
-            tokens: upstreams.map(Self.figures), upstreams: upstreams.map(\.metrics), traffic: traffic, reload: lastReload)
-    }
-
-    private static func figures(_ upstream: Upstream) -> TokenFigures {
-        let state = upstream.keeper.state.current
-        return TokenFigures(
-            upstream: upstream.name, expiry: state.expiresAt?.timeIntervalSince1970, refreshesSucceeded: state.refreshesSucceeded,
-            refreshesFailed: state.refreshesFailed)
-    }
-
-    private func refresh(_ name: String) async -> Bool? {
-        guard let upstream = plan.snapshot.upstreams.first(where: { $0.name == name }) else { return nil }
-        return await upstream.keeper.refresh(within: .seconds(20)) != nil
-    }
-
-    private func statuses() -> [UpstreamStatus] {
-        plan.snapshot.upstreams.map { upstream in
-            let state = upstream.keeper.state.current
-            let problem = upstream.problem(at: Date())
-            let credentials = plan.keepers.all.first { $0.token === upstream.keeper }?.credentials
-            return UpstreamStatus(
-                name: upstream.name, registry: upstream.settings.registry.host, ready: problem == nil,
-                credentials: credentials?.foundIn.current,
-                tokenExpires: state.expiresAt.map { ISO8601DateFormatter().string(from: $0) }, problem: problem ?? state.lastError)
+    private func succeed(_ outcome: ReloadOutcome) {
+        (lastReload, lastSuccess) = (outcome, outcome.at)
+        if outcome.cause == .request {
+            isRejected = false
+            plan.settings.logWarnings(log)
         }
+        log.notice(
+            "reloaded",
+            metadata: ["changed": "\(outcome.changes.isEmpty ? "nothing" : outcome.changes)", "cause": "\(outcome.cause.rawValue)"])
+    }
+
+    private func reject(_ outcome: ReloadOutcome) {
+        lastReload = outcome
+        for line in outcome.problems {
+            log.error(
+                "not reloaded: the old configuration stays in use",
+                metadata: ["problem": "\(line)", "cause": "\(outcome.cause.rawValue)"])
+        }
+    }
+
+    // MARK: Files
+
+    /// Applies changes of the files that the configuration names: renewed certificates, passwords, policies. Looks at their metadata only, which
+    /// costs microseconds; inotify would tell nothing of network file systems.
+    private func keepWatching() async {
+        while !isDraining {
+            await loop.sleep(for: Self.watchInterval)
+            let found = await Self.fingerprints(of: watch.paths)
+            for event in watch.look(found, now: .now) {
+                switch event {
+                case .changed: _ = await reload(because: .file)
+                case .gone(let file):
+                    log.warning(
+                        "a file of the configuration is gone: what it held stays in use; put it back, or reload a configuration without it",
+                        metadata: ["file": "\(file)"])
+                case .back(let file): log.notice("a file of the configuration is back", metadata: ["file": "\(file)"])
+                case .failing(let problems): reject(ReloadOutcome(at: Date(), cause: .file, problems: problems))
+                }
+            }
+        }
+    }
+
+    private static let watchInterval = Duration.seconds(1)
+
+    /// Not on the loop, since a file system may not respond.
+    @concurrent private static func fingerprints(of paths: [String]) async -> [String: FileFingerprint?] {
+        Dictionary(uniqueKeysWithValues: paths.map { ($0, FileFingerprint(of: $0)) })
     }
 }

@@ -23,7 +23,10 @@ struct GatewayPlan: Sendable {
     init(_ settings: Settings, loop: EventLoop, log: Logger, running: GatewayPlan? = nil) throws(ConfigurationProblems) {
         var problems: [String] = []
         let outbound: OutboundSettings?
-        do { outbound = try running?.outbound ?? OutboundSettings(settings) } catch {
+        do {
+            let isUnchanged = running?.settings.caFile == settings.caFile
+            outbound = try isUnchanged ? running?.outbound ?? OutboundSettings(settings) : OutboundSettings(settings)
+        } catch {
             problems.append("\(error)")
             outbound = nil
         }
@@ -39,7 +42,8 @@ struct GatewayPlan: Sendable {
         (self.settings, self.outbound, self.ownTokenKey) = (settings, outbound, ownTokenKey)
         keepers = builder.keepers
         snapshot = try ConfigurationSnapshot(
-            settings, upstreams: upstreams, users: Self.users(of: settings, running: running, ownTokenKey))
+            settings, upstreams: upstreams, users: Self.users(of: settings, running: running, ownTokenKey),
+            replacing: running?.snapshot)
     }
 
     private static func users(of settings: Settings, running: GatewayPlan?, _ ownTokenKey: Secret<[UInt8]>) -> UserDirectory {

@@ -17,7 +17,7 @@ struct ListenerCheck {
 
     private func address(_ address: SocketAddress) -> Step {
         do throws(TransportError) {
-            try Listener.checkFree(address)
+            try ListeningSocket.checkFree(address)
             let detail = address.port == 0 ? "\(address.host) port 0: a free port is chosen at start" : "\(address) is free"
             return Step(step: "address", outcome: .ok, detail: detail, facts: ["address": "\(address)"])
         } catch {

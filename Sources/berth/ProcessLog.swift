@@ -1,23 +1,28 @@
 import Configuration
-import Gateway
 import Logging
 import Telemetry
 
 /// The log of the process: one sink for events and access lines.
 struct ProcessLog {
     let sink: LogSink
+    /// Warnings and errors of late, of events and of exchanges.
+    let errors: RecentErrors
     let logger: Logger
-    let access: AccessLogSettings
 
     init(_ settings: Settings.Log) {
         self.init(level: settings.level, format: settings.format ?? .automatic)
     }
 
     init(level: Logger.Level, format: LogFormat = .automatic) {
-        let sink = LogSink(format: format)
-        self.sink = sink
-        LoggingSystem.bootstrap { _ in StructuredLogHandler(sink: sink, format: format, level: level) }
+        let sink = LogSink(format: format, level: level), errors = RecentErrors()
+        (self.sink, self.errors) = (sink, errors)
+        LoggingSystem.bootstrap { _ in StructuredLogHandler(sink: sink, errors: errors) }
         logger = Logger(label: "berth")
-        access = AccessLogSettings(sink: sink, format: format, isOn: level <= .info)
+    }
+
+    /// What a reload changes. A level that was set while running stays until the configuration's own one changes.
+    func change(from old: Settings.Log, to new: Settings.Log) {
+        if new.level != old.level { sink.level = new.level }
+        if new.format != old.format { sink.format = new.format ?? .automatic }
     }
 }

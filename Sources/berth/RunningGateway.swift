@@ -11,14 +11,13 @@ import Transport
 struct RunningGateway {
     let control: ControlPlane
     let dataPlane: DataPlane
-    let adminAddress: SocketAddress
-    private let adminListener: Listener
+    private let admin: AdminListener
     private let signals: AsyncStream<Int32>
     private let log: ProcessLog
 
     /// Starts a gateway. When this returns, all listeners accept connections, and the first tokens are being fetched.
     /// - Parameter reading: reads the configuration again, at each reload.
-    /// - Throws: `ConfigurationProblems`, `StartError`, or the `TransportError` of a listener.
+    /// - Throws: `ConfigurationProblems`, or the `TransportError` of a listener, whose reason names the key.
     static func start(
         _ settings: Settings, log: ProcessLog, reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
     ) async throws -> RunningGateway {
@@ -26,38 +25,23 @@ struct RunningGateway {
         settings.logWarnings(log.logger)
         let loop = EventLoop()
         let plan = try GatewayPlan(settings, loop: loop, log: log.logger)
-        let control = ControlPlane(loop: loop, plan: plan, log: log.logger, reading: reading)
+        let control = ControlPlane(loop: loop, plan: plan, log: log, reading: reading)
         loop.start(named: "control")
         let dataPlane = try DataPlane(
             settings: settings, workers: settings.workerCount, snapshot: plan.snapshot, outbound: plan.outbound,
-            accessLog: log.access,
-            log: log.logger)
-        let admin = AdminHost(loop: loop, sources: control.adminSources(dataPlane))
-        let listener: Listener
-        do {
-            listener = try Listener(on: settings.admin, host: admin) { [logger = log.logger] error in
-                logger.error("connections to the admin listener cannot be accepted", metadata: ["reason": "\(error)"])
-            }
-        } catch {
-            throw StartError("admin.address: \(error.reason)")
-        }
+            accessLog: log.sink, errors: log.errors, log: log.logger)
+        let adapter = AdminAdapter(control, dataPlane)
+        let admin = try AdminListener(settings, host: AdminHost(loop: loop, sources: adapter.sources), log: log.logger)
         // Before the log says that it listens: from then on signals wait for `serve`.
         let signals = ProcessSignals.stream(of: [SIGTERM, SIGINT, SIGHUP], on: loop)
-        await control.start()
+        await control.start(dataPlane, admin)
         dataPlane.start()
-        for (configured, address) in zip(settings.listeners, dataPlane.addresses) {
-            log.logger.info(
-                "listening",
-                metadata: [
-                    "listener": "registry", "address": "\(address)", "tls": .stringConvertible(configured.tls != nil),
-                ])
-        }
-        log.logger.info(
-            "listening", metadata: ["listener": "admin", "address": "\(listener.address)", "tls": .stringConvertible(false)])
-        return RunningGateway(
-            control: control, dataPlane: dataPlane, adminAddress: listener.address, adminListener: listener, signals: signals,
-            log: log)
+        admin.start()
+        for address in ListeningAddress.all(of: plan, dataPlane, admin) { address.write(to: log.logger) }
+        return RunningGateway(control: control, dataPlane: dataPlane, admin: admin, signals: signals, log: log)
     }
+
+    var adminAddress: SocketAddress { admin.address }
 
     /// Returns after SIGTERM or SIGINT, when the exchanges in progress have ended. A second signal ends them at once.
     /// - Parameter reloads: whether SIGHUP reloads. Otherwise it means that the terminal was closed, and ends the gateway too.
@@ -69,7 +53,7 @@ struct RunningGateway {
         let second = Task { await endAtSignal(control) }
         await dataPlane.drain(within: within)
         second.cancel()
-        adminListener.stop()
+        admin.stop()
         log.logger.notice("stopped")
     }
 
@@ -79,7 +63,7 @@ struct RunningGateway {
     private func untilSignalled(_ control: isolated ControlPlane, reloads: Bool) async {
         for await signal in signals {
             guard signal == SIGHUP, reloads else { return }
-            Task { await control.reload(into: dataPlane) }
+            Task { await control.reload() }
         }
     }
 

@@ -52,9 +52,9 @@ struct SandboxCommand: AsyncParsableCommand {
     func run() async throws {
         prepareProcess()
         let settings = try settings()
-        let sink = LogSink()
+        let sink = LogSink(level: .notice)
         defer { sink.flush() }
-        let logger = Logger(label: "sandbox") { _ in StructuredLogHandler(sink: sink, format: .automatic, level: .notice) }
+        let logger = Logger(label: "sandbox") { _ in StructuredLogHandler(sink: sink) }
         let sandbox: ECRSandbox
         do { sandbox = try ECRSandbox.start(settings, logger: logger) } catch { throw StartError("\(error)") }
         let configuration = try writeConfiguration(of: sandbox)

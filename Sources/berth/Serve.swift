@@ -26,6 +26,10 @@ struct Serve: AsyncParsableCommand {
             await gateway.serve()
         } catch let problems as ConfigurationProblems {
             throw ConfigurationOptions.report(problems)
+        } catch let error as TransportError {
+            log.logger.critical("cannot start", metadata: ["reason": "\(error.reason)"])
+            // A service manager starts again later: the program that has the address may be on its way out.
+            throw error.kind == .addressInUse ? ExitCode.unavailable : .configuration
         } catch {
             log.logger.critical("cannot start", metadata: ["reason": "\(error)"])
             throw ExitCode.configuration

@@ -3,6 +3,7 @@ import Configuration
 import Gateway
 import Logging
 import Registry
+import Telemetry
 import Transport
 
 /// Makes the upstreams of a configuration, each with the keeper of its token.
@@ -28,11 +29,12 @@ struct UpstreamBuilder {
 
     mutating func build(_ upstream: Settings.Upstream) throws(CredentialError) -> Upstream {
         let before = running?.snapshot.upstreams.first { $0.name == upstream.name }
-        let keepers = try keepers(of: upstream)
+        let metrics = before?.metrics ?? Upstream.metrics(of: upstream.name, workers: settings.workerCount)
+        let keepers = try keepers(of: upstream, metrics)
         if let before, callsAreUnchanged, before.settings == upstream, before.keeper === keepers.token { return before }
         var creator: RepositoryCreator?, directory: RepositoryDirectory?
         if !upstream.registry.isPublic {
-            let client = try clients.ecr(of: upstream, credentials: keepers.credentials)
+            let client = try clients.ecr(of: upstream, credentials: keepers.credentials, throttled: metrics.throttled)
             directory = RepositoryDirectory(loop: loop, client: client, registryID: upstream.registry.account)
             creator = upstream.createRepositories.map {
                 RepositoryCreator(
@@ -41,11 +43,13 @@ struct UpstreamBuilder {
         }
         return Upstream(
             settings: upstream, connectTo: settings.connectTo, keeper: keepers.token, creator: creator, directory: directory,
-            metrics: before?.metrics ?? Upstream.metrics(of: upstream.name, workers: settings.workerCount))
+            metrics: metrics)
     }
 
-    /// The keepers of the upstream's identity; upstreams of one identity share them.
-    private mutating func keepers(of upstream: Settings.Upstream) throws(CredentialError) -> TokenKeepers.Keepers {
+    /// The keepers of the upstream's identity; upstreams of one identity share them, and the first one's metrics count their calls.
+    private mutating func keepers(of upstream: Settings.Upstream, _ metrics: UpstreamMetrics) throws(CredentialError)
+        -> TokenKeepers.Keepers
+    {
         let identity = try clients.identity(of: upstream)
         let found = keepers[identity] ?? (callsAreUnchanged ? running?.keepers[identity].flatMap(stillNamed) : nil)
         let made: TokenKeepers.Keepers
@@ -55,7 +59,8 @@ struct UpstreamBuilder {
             let credentials = try clients.credentials(of: upstream)
             made = TokenKeepers.Keepers(
                 token: TokenKeeper(
-                    name: upstream.name, loop: loop, log: log, fetch: try clients.tokens(of: upstream, credentials: credentials)),
+                    name: upstream.name, loop: loop, log: log, former: running?.keepers[identity]?.token,
+                    fetch: try clients.tokens(of: upstream, credentials: credentials, throttled: metrics.throttled)),
                 credentials: credentials)
         }
         keepers[identity] = made

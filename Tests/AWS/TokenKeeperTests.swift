@@ -72,6 +72,24 @@ private final class FakeECR: Sendable {
         #expect(left == nil)
     }
 
+    @Test func `a keeper that replaces another one uses its token until it has fetched one`() async throws {
+        let former = keeper()
+        await former.start()
+        let token = try #require(await former.token(newerThan: 0, within: .seconds(5)))
+        await former.stop()
+        ecr.isDown.store(true, ordering: .relaxed)
+        let keeper = TokenKeeper(name: "test", loop: loop, log: log, former: former) { [ecr] () async throws(AWSError) in
+            try await ecr.fetch(expiresAt: Date().addingTimeInterval(43200), taking: .zero)
+        }
+        #expect(keeper.current.current?.fieldValue == token.fieldValue && keeper.state.current.isReady(at: Date()))
+        await keeper.start()
+        #expect(await keeper.token(newerThan: 0, within: .milliseconds(1))?.generation == token.generation)
+        ecr.isDown.store(false, ordering: .relaxed)
+        let next = try #require(await keeper.token(newerThan: token.generation, within: .seconds(30)))
+        #expect(next.generation == token.generation + 1 && keeper.current.current?.generation == next.generation)
+        await keeper.stop()
+    }
+
     @Test func `there is one fetch, however many callers wait`() async throws {
         let keeper = keeper(taking: .milliseconds(100))
         await keeper.start()

@@ -14,7 +14,7 @@ from harness.processes import attempt
 from harness.sandbox import Sandbox
 
 EX_USAGE = 64
-EX_CONFIG = 78
+EX_UNAVAILABLE, EX_CONFIG = 69, 78
 
 PROBLEMS = """\
 listeners:
@@ -142,8 +142,19 @@ def test_an_address_used_by_another_berth_is_an_error(berth: Path, own_directory
     path = own_directory / "berth.yaml"
     path.write_text(json.dumps(configuration))
     done = serve(berth, "serve", "--config", path)
-    assert done.returncode == EX_CONFIG, done
+    # The other program may be on its way out, so a service manager is to try again.
+    assert done.returncode == EX_UNAVAILABLE, done
     assert f"{taken.authority}: Address already in use" in done.stderr, done.stderr
+    assert f"{path}:1: {'listeners[0]' if listener == 'registry' else 'admin'}.address: " in done.stderr, done.stderr
+
+
+def test_an_address_that_this_machine_lacks_is_a_configuration_error(berth: Path, own_directory: Path, strict_gateway: Gateway) -> None:
+    configuration = strict_gateway.configuration | {"listeners": [{"address": "127.0.0.1:0"}, {"address": "192.0.2.1:5000"}]}
+    path = own_directory / "berth.yaml"
+    path.write_text(json.dumps(configuration))
+    done = serve(berth, "serve", "--config", path)
+    assert done.returncode == EX_CONFIG, done
+    assert f"{path}:1: listeners[1].address: 192.0.2.1:5000: Cannot assign requested address; write an address of this machine" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["serve", "--no-such-option"], ["no-such-command"]])

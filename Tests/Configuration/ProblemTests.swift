@@ -82,7 +82,8 @@ struct ProblemTests {
             ),
             Case(
                 "listeners: [{address: \"[::1]:1\"}, {address: \"[0:0::1]:1\"}]",
-                "3: listeners[1].address: '[0:0::1]:1' is used by another listener; write another port"),
+                "3: listeners[1].address: '[0:0::1]:1' is used by another listener, at [::1]:1; write another port, or keep one of them"
+            ),
         ]
 
     static let listeners = [
@@ -97,8 +98,9 @@ struct ProblemTests {
             "3: admin.address: '127.0.0.1:99999' is not an IP address and a port; write one like \(addresses)"),
         Case(
             "listeners:\n  - address: 0.0.0.0:5000\n  - address: :5000\nadmin: {address: \"0.0.0.0:5000\"}",
-            "5: listeners[1].address: ':5000' is used by another listener; write another port",
-            "6: admin.address: '0.0.0.0:5000' is used by another listener; write another port"),
+            "5: listeners[1].address: ':5000' is used by another listener, at 0.0.0.0:5000; write another port, or keep one of them",
+            "6: admin.address: '0.0.0.0:5000' is used by another listener, at 0.0.0.0:5000; write another port, or keep one of them"
+        ),
         // Each of these would mean plain HTTP if it were accepted.
         Case("listeners:\n  - address: :1\n    tls:", "5: listeners[0].tls: there is no value; write one, or remove the key"),
         Case(

@@ -27,6 +27,17 @@ struct LoginsTests {
         }
     }
 
+    @Test func `the limit of failed logins can change, and counts what failed before`() async throws {
+        let logins = Logins(failuresPerMinute: 10)
+        for number in 0..<3 { _ = try await Self.verify(logins, Self.field("u", "guess \(number)")) }
+        logins.limit(failuresPerMinute: 3)
+        guard case .throttled = try await Self.verify(logins, Self.field("u", "fourth")) else { return #expect(Bool(false)) }
+        logins.limit(failuresPerMinute: 4)
+        guard case .invalid(.wrongPassword) = try await Self.verify(logins, Self.field("u", "fourth")) else {
+            return #expect(Bool(false))
+        }
+    }
+
     @Test func `a login is the same with other blanks and padding`() async throws {
         let logins = Logins(failuresPerMinute: 1)
         guard case .principal = try await Self.verify(logins, Self.field("u", "p")) else { return #expect(Bool(false)) }

@@ -71,6 +71,18 @@ struct LogLineTests {
         #expect(Self.line(.text) { $0.field(named: "user", value) } == " info     access user=\(text)\n")
     }
 
+    @Test func `an identifier has all of its digits`() {
+        let fields: (inout LogLine) -> Void = {
+            $0.field("trace_id", hexadecimal: 1, 0xabcd_ef01_2345_6789)
+            $0.field("parent_id", hexadecimal: 0xff)
+        }
+        let (trace, parent) = ("0000000000000001abcdef0123456789", "00000000000000ff")
+        #expect(
+            Self.line(.json, fields) == #"","level":"info","message":"access","trace_id":"\#(trace)","parent_id":"\#(parent)"}"#
+                + "\n")
+        #expect(Self.line(.text, fields) == " info     access trace_id=\(trace) parent_id=\(parent)\n")
+    }
+
     @Test func `a line's time is the current time as RFC 3339 in UTC`() throws {
         var clock = LogClock()
         for _ in 0..<3 {
@@ -84,8 +96,8 @@ struct LogLineTests {
 
     @Test func `metadata become fields sorted by name, and the event's replace the logger's`() {
         let pipe = TestPipe()
-        let sink = LogSink(descriptor: pipe.input, format: .text)
-        var log = Logger(label: "test") { _ in StructuredLogHandler(sink: sink, format: .text, level: .notice) }
+        let sink = LogSink(descriptor: pipe.input, format: .text, level: .notice)
+        var log = Logger(label: "test") { _ in StructuredLogHandler(sink: sink) }
         log[metadataKey: "upstream"] = "main"
         log[metadataKey: "a"] = "logger"
         log.info("not at this level")
@@ -109,8 +121,8 @@ struct LogLineTests {
     func `numbers and booleans in metadata stay numbers and booleans`(index: Int) throws {
         let (value, json) = Self.typed[index]
         let pipe = TestPipe()
-        let sink = LogSink(descriptor: pipe.input, format: .json)
-        let log = Logger(label: "test") { _ in StructuredLogHandler(sink: sink, format: .json, level: .notice) }
+        let sink = LogSink(descriptor: pipe.input, format: .json, level: .notice)
+        let log = Logger(label: "test") { _ in StructuredLogHandler(sink: sink) }
         log.notice("m", metadata: ["v": value])
         sink.flush()
         let line = pipe.tryRead()

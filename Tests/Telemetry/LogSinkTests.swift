@@ -1,4 +1,5 @@
 import Glibc
+import Logging
 import Testing
 
 @testable import Telemetry
@@ -50,6 +51,25 @@ struct LogSinkTests {
             try await Task.sleep(for: .milliseconds(5))
         }
         #expect(text == lines)
+    }
+
+    @Test func `level and format of a logger change while it is in use`() {
+        let pipe = TestPipe()
+        let sink = LogSink(descriptor: pipe.input, format: .text, level: .warning)
+        let log = Logger(label: "test") { _ in StructuredLogHandler(sink: sink) }
+        log.info("first")
+        #expect(!sink.hasAccessLines)
+        sink.level = .debug
+        log.debug("second")
+        #expect(sink.hasAccessLines && sink.level == .debug)
+        sink.format = .json
+        log.debug("third")
+        sink.level = .critical
+        log.error("fourth")
+        sink.flush()
+        let text = pipe.tryRead()
+        #expect(!text.contains("first") && text.contains(" debug    second\n") && text.contains(#""message":"third"}"#))
+        #expect(!text.contains("fourth") && sink.level == .critical && sink.format == .json)
     }
 
     @Test func `flush gives up after about a second when nothing reads the pipe`() {

@@ -10,11 +10,11 @@ struct MetricsTextTests {
 
     static func render(
         _ workers: [WorkerMetrics], tokens: [TokenFigures] = [], upstreams: [UpstreamMetrics] = [],
-        traffic: TrafficFigures = .init(),
+        traffic: TrafficFigures = .init(), usage: UsageReport = UsageReport(since: 0), certificates: [CertificateFigures] = [],
         reload: ReloadFigures = ReloadFigures(lastSuccess: 1_764_000_000)
     ) -> [String] {
         let text = MetricsText(workers: workers, version: "1.2.3").render(
-            tokens: tokens, upstreams: upstreams, traffic: traffic, reload: reload)
+            tokens: tokens, upstreams: upstreams, traffic: traffic, usage: usage, certificates: certificates, reload: reload)
         return String(decoding: text, as: UTF8.self)
             .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
@@ -37,13 +37,27 @@ struct MetricsTextTests {
         main.connections(worker: 0, idle: 3, active: 1)
         main.connections(worker: 1, idle: 1, active: 0)
         main.connections(worker: 1, idle: 2, active: 0)
+        main.responded(worker: 0, status: 200, seconds: 0.004)
+        main.responded(worker: 1, status: 200, seconds: 0.5)
+        main.responded(worker: 1, status: 429, seconds: 400)
+        main.throttled()
+        let usage = Usage()
+        let worker = WorkerUsage(usage)
+        var pull = Use(repository: Array("team/app".utf8), user: "ci", isSuccess: true)
+        (pull.isPull, pull.sent) = (true, 70)
+        var push = Use(repository: Array("other".utf8), user: "ci", isSuccess: true)
+        (push.isPush, push.received) = (true, 80)
+        for use in [pull, push, Use(repository: [], user: "dev", isSuccess: true)] { worker.count(use) }
         var reload = ReloadFigures(lastSuccess: 1_764_000_000)
         reload.wasSuccessful = false
         let tokens = [
             TokenFigures(upstream: "main", expiry: 1_764_000_000, refreshesSucceeded: 2, refreshesFailed: 1),
             TokenFigures(upstream: "cold", expiry: nil, refreshesSucceeded: 0, refreshesFailed: 0),
         ]
-        let own = Self.render([one, two], tokens: tokens, upstreams: [main], traffic: traffic, reload: reload).prefix {
+        let own = Self.render(
+            [one, two], tokens: tokens, upstreams: [main], traffic: traffic, usage: usage.report(),
+            certificates: [CertificateFigures(listener: "0.0.0.0:5000", expiry: 1_764_000_000)], reload: reload
+        ).prefix {
             !$0.hasPrefix("# HELP process_")
         }
         #expect(
@@ -93,10 +107,43 @@ struct MetricsTextTests {
                 # TYPE berth_upstream_connections gauge
                 berth_upstream_connections{upstream="main",state="idle"} 5
                 berth_upstream_connections{upstream="main",state="active"} 1
+                # HELP berth_upstream_responses_total Responses of the registry, by status.
+                # TYPE berth_upstream_responses_total counter
+                berth_upstream_responses_total{upstream="main",status="200"} 2
+                berth_upstream_responses_total{upstream="main",status="429"} 1
+                # HELP berth_upstream_request_seconds From the end of a request to the registry to the head of its response.
+                # TYPE berth_upstream_request_seconds histogram
+                \(Self.buckets("berth_upstream_request_seconds", "upstream", of: "main", below: "0.5", counts: [1, 2, 3]))
+                berth_upstream_request_seconds_sum{upstream="main"} 400.504
+                berth_upstream_request_seconds_count{upstream="main"} 3
+                # HELP berth_throttled_total Requests that were limited in their rate, by whom.
+                # TYPE berth_throttled_total counter
+                berth_throttled_total{upstream="main",by="registry"} 2
+                # HELP berth_repository_pulls_total Manifests read, by repository.
+                # TYPE berth_repository_pulls_total counter
+                berth_repository_pulls_total{repository="team/app"} 1
+                berth_repository_pulls_total{repository="other"} 0
+                # HELP berth_repository_pushes_total Manifests written, by repository.
+                # TYPE berth_repository_pushes_total counter
+                berth_repository_pushes_total{repository="team/app"} 0
+                berth_repository_pushes_total{repository="other"} 1
+                # HELP berth_repository_bytes_total Bytes of blobs and manifests, by repository.
+                # TYPE berth_repository_bytes_total counter
+                berth_repository_bytes_total{repository="team/app",direction="sent_to_client"} 70
+                berth_repository_bytes_total{repository="team/app",direction="received_from_client"} 0
+                berth_repository_bytes_total{repository="other",direction="sent_to_client"} 0
+                berth_repository_bytes_total{repository="other",direction="received_from_client"} 80
+                # HELP berth_user_requests_total Requests, by user.
+                # TYPE berth_user_requests_total counter
+                berth_user_requests_total{user="ci"} 2
+                berth_user_requests_total{user="dev"} 1
                 # HELP berth_login_failures_total Logins refused, by reason.
                 # TYPE berth_login_failures_total counter
                 berth_login_failures_total{reason="missing"} 0
                 berth_login_failures_total{reason="wrong_password"} 1
+                # HELP berth_certificate_expiry_timestamp_seconds When the listener's certificate expires.
+                # TYPE berth_certificate_expiry_timestamp_seconds gauge
+                berth_certificate_expiry_timestamp_seconds{listener="0.0.0.0:5000"} 1764000000.0
                 # HELP berth_config_last_reload_successful Whether the last reload of the configuration succeeded.
                 # TYPE berth_config_last_reload_successful gauge
                 berth_config_last_reload_successful 0
@@ -110,15 +157,16 @@ struct MetricsTextTests {
     }
 
     /// The lines of a histogram: the first count up to the bound `below`, the second from there on, and the third for `+Inf`.
-    static func buckets(of operation: String, below: String, counts: [Int]) -> String {
+    static func buckets(
+        _ name: String = "berth_request_seconds", _ label: String = "operation", of value: String, below: String, counts: [Int]
+    ) -> String {
         var count = below.isEmpty ? counts[1] : counts[0]
         let bounds = ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "30.0", "60.0", "300.0"]
         let lines = bounds.map { bound in
             if bound == below { count = counts[1] }
-            return #"berth_request_seconds_bucket{operation="\#(operation)",le="\#(bound)"} \#(count)"#
+            return #"\#(name)_bucket{\#(label)="\#(value)",le="\#(bound)"} \#(count)"#
         }
-        return (lines + [#"berth_request_seconds_bucket{operation="\#(operation)",le="+Inf"} \#(counts[2])"#]).joined(
-            separator: "\n")
+        return (lines + [#"\#(name)_bucket{\#(label)="\#(value)",le="+Inf"} \#(counts[2])"#]).joined(separator: "\n")
     }
 
     /// A carriage return with a line feed, and a quote with an accent, are each one `Character`: both must be escaped all the same.
@@ -131,11 +179,28 @@ struct MetricsTextTests {
     func `an upstream's name is escaped and cannot break its line`(name: String, label: String) {
         let tokens = [TokenFigures(upstream: name, expiry: nil, refreshesSucceeded: 1, refreshesFailed: 0)]
         let page = MetricsText(workers: [Self.worker()], version: "1.2.3").render(
-            tokens: tokens, upstreams: [], traffic: .init(), reload: ReloadFigures(lastSuccess: 0))
+            tokens: tokens, upstreams: [], traffic: .init(), usage: UsageReport(since: 0), certificates: [],
+            reload: ReloadFigures(lastSuccess: 0))
         let line = Array("berth_token_refreshes_total{upstream=\"\(label)\",result=\"success\"} 1".utf8)
         // By bytes: `String` would split and compare by characters.
         let isThere = page.split(separator: UInt8(ascii: "\n")).contains { $0.elementsEqual(line) }
         #expect(isThere)
+    }
+
+    @Test func `repositories beyond a thousand are one series, also where one has its name`() {
+        let usage = Usage()
+        let worker = WorkerUsage(usage)
+        for name in ["other"] + (0..<1100).map({ "r\($0)" }) {
+            worker.count(Use(repository: Array(name.utf8), user: "u\(name)", isSuccess: true))
+        }
+        let lines = Self.render([], usage: usage.report())
+        for (metric, others) in [("berth_repository_pulls_total", 0), ("berth_user_requests_total", 101)] {
+            let series = lines.filter { $0.hasPrefix(metric + "{") }
+            #expect(series.count == (others == 0 ? 1000 : 1001))
+            #expect(Set(series.map { $0.prefix { $0 != "}" } }).count == series.count)
+            let value = series.last.flatMap { $0.split(separator: " ").last }
+            #expect(series.last?.contains(#""other"}"#) == true && value == "\(others)")
+        }
     }
 
     @Test func `the process metrics describe this process`() throws {

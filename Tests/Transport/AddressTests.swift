@@ -21,6 +21,17 @@ struct AddressTests {
         #expect(network.contains(address) == isIn)
     }
 
+    @Test(arguments: [
+        ("127.0.0.1:1", "127.0.0.1:1", true), ("127.0.0.1:1", "127.0.0.1:2", false), ("127.0.0.1:0", "127.0.0.1:0", false),
+        ("0.0.0.0:1", "127.0.0.1:1", true), ("127.0.0.1:1", "127.0.0.2:1", false), ("0.0.0.0:1", "[::1]:1", false),
+        ("[::]:1", "0.0.0.0:1", true), ("[::]:1", "127.0.0.1:1", true), ("[::]:1", "[fd00::1]:1", true),
+        ("[::]:1", "0.0.0.0:2", false), ("[::1]:1", "127.0.0.1:1", false),
+    ])
+    func `addresses overlap when sockets of both would get the same connections`(one: String, other: String, isSo: Bool) throws {
+        let one = try #require(SocketAddress(one)), other = try #require(SocketAddress(other))
+        #expect(one.overlaps(other) == isSo && other.overlaps(one) == isSo)
+    }
+
     @Test(arguments: ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x", "10.0.0.0/8/8", "fd00::/129", "host", "10.0.0.0/-1"])
     func `a malformed network is refused`(text: String) { #expect(Network(text) == nil) }
 }

@@ -6,13 +6,16 @@ package import Transport
 package struct ECRClient: Sendable {
     let service: JSONService
 
-    /// - Parameter now: this machine's clock.
+    /// - Parameters:
+    ///   - now: this machine's clock.
+    ///   - throttled: called for each response that limits the rate of calls.
     package init(
         httpClient: HTTPClient, endpoint: ServiceEndpoint, credentials: CredentialKeeper,
-        now: @escaping @Sendable () -> Date = { Date() }
+        now: @escaping @Sendable () -> Date = { Date() }, throttled: @escaping @Sendable () -> Void = {}
     ) {
         service = JSONService(
-            service: SignedService(httpClient: httpClient, endpoint: endpoint, name: "ecr", now: now), credentials: credentials,
+            service: SignedService(httpClient: httpClient, endpoint: endpoint, name: "ecr", throttled: throttled, now: now),
+            credentials: credentials,
             target: "AmazonEC2ContainerRegistry_V20150921")
     }
 

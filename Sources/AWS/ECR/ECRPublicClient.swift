@@ -17,12 +17,14 @@ package struct ECRPublicClient: Sendable {
     ///   - registry: `public.ecr.aws`
     ///   - dial: `host:port` to connect to instead of the registry's token service; nil: its own.
     ///   - mayBeAnonymous: whether an anonymous token is requested when there are no credentials.
+    ///   - throttled: called for each response that limits the rate of calls.
     package init(
         httpClient: HTTPClient, endpoint: ServiceEndpoint, registry: String, dial: String?, credentials: CredentialKeeper,
-        mayBeAnonymous: Bool
+        mayBeAnonymous: Bool, throttled: @escaping @Sendable () -> Void = {}
     ) {
         service = JSONService(
-            service: SignedService(httpClient: httpClient, endpoint: endpoint, name: "ecr-public"), credentials: credentials,
+            service: SignedService(httpClient: httpClient, endpoint: endpoint, name: "ecr-public", throttled: throttled),
+            credentials: credentials,
             target: "SpencerFrontendService")
         (self.httpClient, self.dial, self.mayBeAnonymous) = (httpClient, dial, mayBeAnonymous)
         tokens = HTTPClientURL(scheme: .https, host: registry, path: "/token/", query: "service=\(registry)&scope=aws")

@@ -122,7 +122,10 @@ package struct AWSError: Error, Sendable, CustomStringConvertible {
     }
 
     /// One line: operation, host, cause, request identifier and hint.
-    package var description: String {
+    package var description: String { problem + (hint.map { "; \($0)" } ?? "") }
+
+    /// The same without the hint.
+    package var problem: String {
         let what =
             switch cause {
             case .errorResponse(let code, let message, let status):
@@ -131,7 +134,7 @@ package struct AWSError: Error, Sendable, CustomStringConvertible {
             case .credentials(let error): "\(error)"
             case .malformed(let detail): "the response cannot be read: \(detail)"
             }
-        return "\(operation) at \(host): \(what)" + (requestID.map { " [request \($0)]" } ?? "") + (hint.map { "; \($0)" } ?? "")
+        return "\(operation) at \(host): \(what)" + (requestID.map { " [request \($0)]" } ?? "")
     }
 
     /// The longest known message, AccessDenied with two ARNs, has about 400 characters.

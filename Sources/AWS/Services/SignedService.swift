@@ -9,6 +9,8 @@ struct SignedService: Sendable {
     /// `ecr`, `sts`: the service's name in signatures and in IAM's actions.
     let name: String
     var backoff = Backoff()
+    /// Called for each response that limits the rate of calls.
+    var throttled: @Sendable () -> Void = {}
     var now: @Sendable () -> Date = { Date() }
     var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     let clock = ClockOffset()
@@ -48,6 +50,7 @@ struct SignedService: Sendable {
             } catch {
                 failed = AWSError(operation: "\(name):\(operation)", host: endpoint.url.hostField, cause: .unreachable(error))
             }
+            if failed.isThrottling { throttled() }
             // These two retries do not wait, as the next attempt differs from this one.
             if failed.mayBeClockSkew, !isClockSet, clock.adopt(failed.clockOffset) {
                 isClockSet = true

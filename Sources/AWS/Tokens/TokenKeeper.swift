@@ -35,16 +35,16 @@ package actor TokenKeeper {
     /// Names the identity in log lines: `123456789012.dkr.ecr.eu-west-1.amazonaws.com` or an upstream's name.
     package nonisolated let name: String
     /// The current token; nil before the first.
-    package nonisolated let current = Published<AuthorizationToken?>(nil)
+    package nonisolated let current: Published<AuthorizationToken?>
     /// Published after each fetch.
-    package nonisolated let state = Published(State())
+    package nonisolated let state: Published<State>
 
     private let fetch: @Sendable () async throws(AWSError) -> FetchedToken
     private let log: Logger
     private let clock: KeeperClock
     private var schedule = RefreshSchedule()
     private var token: AuthorizationToken?
-    private var status = State()
+    private var status: State
     private var isStarted = false
     private var fetching: Task<Void, Never>?
     private var alarm: Task<Void, Never>?
@@ -58,11 +58,17 @@ package actor TokenKeeper {
 
     /// - Parameters:
     ///   - name: names the identity in log lines.
+    ///   - former: kept the token of the same identity until now. Its token is used until the first one has been fetched.
     ///   - fetch: gets a token from AWS. Has timeouts of its own. Only one call at a time is under way.
     package init(
-        name: String, loop: EventLoop, log: Logger, clock: KeeperClock = .system,
+        name: String, loop: EventLoop, log: Logger, clock: KeeperClock = .system, former: TokenKeeper? = nil,
         fetch: @escaping @Sendable () async throws(AWSError) -> FetchedToken
     ) {
+        token = former?.current.current
+        status = State()
+        (status.fetchedAt, status.expiresAt) = (token?.fetchedAt, token?.expiresAt)
+        current = Published(token)
+        state = Published(status)
         self.name = name
         self.loop = loop
         self.log = log
@@ -191,11 +197,11 @@ package actor TokenKeeper {
                 $0.expiresAt > now
                     ? "the old token is valid until \($0.expiresAt.formatted(.iso8601))" : "the old token has expired"
             } ?? "there is no token yet"
-        log.error(
-            "token not fetched",
-            metadata: [
-                "upstream": "\(name)", "error": "\(error)", "consequence": "\(rest)",
-                "attempt": .stringConvertible(schedule.failures),
-            ])
+        var metadata: Logger.Metadata = [
+            "upstream": "\(name)", "error": "\(error.problem)", "consequence": "\(rest)",
+            "attempt": .stringConvertible(schedule.failures),
+        ]
+        metadata["fix"] = error.hint.map { "\($0)" }
+        log.error("token not fetched", metadata: metadata)
     }
 }

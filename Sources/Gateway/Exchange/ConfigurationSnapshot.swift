@@ -8,7 +8,12 @@ import Transport
 /// The configuration as the workers use it: immutable, read without a lock, and a reference, since every request reads it. A reload publishes a new one; exchanges that have begun
 /// end with the one they began with.
 package final class ConfigurationSnapshot: Sendable {
+    /// In the configuration's order.
     let listeners: [ListenerPolicy]
+    /// Those that the configuration before had: their last connections may be accepted and not served yet.
+    private let removed: [ListenerPolicy]
+    /// The number of the next listener.
+    private let nextListener: Int
     /// In the configuration's order.
     package let upstreams: [Upstream]
     let router: Router
@@ -20,19 +25,44 @@ package final class ConfigurationSnapshot: Sendable {
     /// The bounds of connections that are accepted from now on.
     let server: ServerSettings
 
+    /// - Parameter former: the one that this one replaces, whose listeners it continues.
     /// - Throws: a route names an upstream that does not exist.
-    package init(_ settings: Settings, upstreams: [Upstream], users: UserDirectory) throws(ConfigurationProblems) {
-        listeners = settings.listeners.map { listener in
-            ListenerPolicy(
-                tls: listener.tls?.server, publicURL: Array((listener.publicURL?.description ?? "").utf8),
-                trustedProxies: listener.trustedProxies)
+    package init(
+        _ settings: Settings, upstreams: [Upstream], users: UserDirectory, replacing former: ConfigurationSnapshot? = nil
+    ) throws(ConfigurationProblems) {
+        let old = former?.listeners ?? []
+        let pairing = ListenerPairing(from: old.map(\.settings), to: settings.listeners)
+        var next = former?.nextListener ?? 0
+        listeners = zip(settings.listeners, pairing.predecessors).map { listener, predecessor in
+            guard let before = predecessor.map({ old[$0] }) else {
+                defer { next += 1 }
+                return ListenerPolicy(listener, number: next)
+            }
+            return before.settings == listener ? before : ListenerPolicy(listener, number: before.number)
         }
+        (removed, nextListener) = (pairing.ending.map { old[$0] }, next)
         (self.upstreams, self.users) = (upstreams, users)
         router = Router(try Self.rows(of: settings, upstreams))
         connectTo = settings.connectTo
         timeouts = settings.timeouts
         limits = settings.limits.fitted(toDescriptors: Descriptors.limit)
         server = Self.serverSettings(settings)
+    }
+
+    /// The listener of a number, also one that was just removed; nil: there is none. A handful: a scan is shorter than a hash.
+    func listener(_ number: Int) -> ListenerPolicy? {
+        for listener in listeners where listener.number == number { return listener }
+        for listener in removed where listener.number == number { return listener }
+        return nil
+    }
+
+    /// What a connection's listener is now; nil: the connection is to end, since the listener was removed, or demands something else of a client
+    /// before its first request.
+    func policy(continuing accepted: ListenerPolicy) -> ListenerPolicy? {
+        for listener in listeners where listener.number == accepted.number {
+            return listener === accepted || listener.admission == accepted.admission ? listener : nil
+        }
+        return nil
     }
 
     /// Without routes, every repository goes to the first upstream under its own name.

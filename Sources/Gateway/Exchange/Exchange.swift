@@ -15,12 +15,11 @@ struct Exchange {
     private let record: ExchangeRecord
     private let writer: ResponseWriter
 
-    /// - Parameter listener: the position in the configuration's list.
-    init(_ request: Request, on services: WorkerServices, listener: Int) {
-        (self.request, self.services) = (request, services)
-        snapshot = services.snapshot()
-        downstream = Downstream(request, at: snapshot.listeners[listener])
-        record = ExchangeRecord(request, requestID: services.nextRequestID())
+    /// - Parameter snapshot: the configuration as last published.
+    init(_ request: Request, on services: WorkerServices, _ snapshot: ConfigurationSnapshot, listener: ListenerPolicy) {
+        (self.request, self.services, self.snapshot) = (request, services, snapshot)
+        downstream = Downstream(request, at: listener)
+        record = ExchangeRecord(request, trace: services.trace(of: request.head))
         if downstream.isProxied { record.setClient(downstream.client) }
         writer = ResponseWriter(
             ClientSide(request: request, stallTimeout: snapshot.timeouts.stall), record: record, worker: services.upstreams)
@@ -69,6 +68,7 @@ struct Exchange {
             throw ErrorResponse(.nameUnknown, "No route of this gateway leads to this repository.")
         }
         record.upstream = route.upstream.name
+        record.repository = route.repository
         return Forwarder(request, route: route, downstream: downstream, registry: registry(route.upstream), writer: writer)
     }
 

@@ -13,34 +13,35 @@ final class WorkerServices {
     let lists = RecentLists()
     private var snapshotReader: Published<ConfigurationSnapshot>.Reader
     private let accessLog: AccessLog
-    private var requestNumber = UInt64.random(in: 0 ... .max)
+    private let usage: WorkerUsage
+    private var requestIDs = IdentifierSequence()
+    /// The two halves of new traces' ids.
+    private var traceIDs = (high: IdentifierSequence(), low: IdentifierSequence())
 
     init(
-        upstreams: WorkerUpstreams, metrics: WorkerMetrics, snapshot: Published<ConfigurationSnapshot>, logins: Logins,
-        accessLog: sending AccessLog
+        upstreams: WorkerUpstreams, metrics: WorkerMetrics, usage: Usage, snapshot: Published<ConfigurationSnapshot>,
+        logins: Logins, accessLog: sending AccessLog
     ) {
         (self.upstreams, self.metrics, self.accessLog) = (upstreams, metrics, accessLog)
+        self.usage = WorkerUsage(usage)
         authenticator = Authenticator(logins)
         snapshotReader = .init(snapshot)
     }
 
-    /// The configuration as last published. An exchange reads it once.
+    /// The configuration as last published. Read once for each exchange.
     func snapshot() -> ConfigurationSnapshot { snapshotReader.read() }
 
-    /// 16 hexadecimal digits. They do not repeat for this worker: a full-period sequence, mixed so that neighbours look unlike each other.
-    func nextRequestID() -> [UInt8] {
-        requestNumber &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = requestNumber
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        mixed ^= mixed >> 31
-        return [UInt8](unsafeUninitializedCapacity: 16) { digits, count in
-            for index in 0..<16 {
-                let digit = UInt8(truncatingIfNeeded: mixed >> UInt64(60 - 4 * index)) & 15
-                digits[index] = digit < 10 ? 48 + digit : 87 + digit
-            }
-            count = 16
-        }
+    /// The trace that a request goes on with, or a new one. Its span is the request's id.
+    func trace(of head: Head) -> TraceContext {
+        let span = requestIDs.next()
+        return TraceContext(head, span: span) ?? TraceContext(high: traceIDs.high.next(), low: traceIDs.low.next(), span: span)
+    }
+
+    /// 16 hexadecimal digits.
+    private func nextRequestID() -> [UInt8] {
+        var digits: [UInt8] = []
+        digits.append(hexadecimal: requestIDs.next())
+        return digits
     }
 
     // MARK: Counters and log
@@ -49,6 +50,8 @@ final class WorkerServices {
     func finish(_ record: ExchangeRecord, of head: Head) {
         metrics.request(
             operation: record.operation.index, status: record.status, seconds: Double(record.nanoseconds) / 1e9)
+        if let transfer = record.transfer { upstreams.transfers.end(transfer) }
+        if let use = record.use { usage.count(use) }
         accessLog.write(record, of: head)
     }
 

@@ -109,7 +109,8 @@ struct Forwarder {
             var bytes = registry.worker.takeHeadBuffer()
             // Not held while the body goes out.
             defer { registry.worker.returnHeadBuffer(&bytes) }
-            requestHead.writeRegistryHead(into: &bytes, to: route.upstream.origin, token: token.fieldValue, length: bodyLength)
+            requestHead.writeRegistryHead(
+                into: &bytes, to: route.upstream.origin, token: token.fieldValue, trace: record.trace, length: bodyLength)
             let held = body.held
             if !held.isEmpty {
                 if isChunked { bytes.appendChunkSize(held.count) }
@@ -124,10 +125,12 @@ struct Forwarder {
             // Only now: the upstream is connected, and the token good.
             try await client.sendContinue()
             body.releaseLarge()
-            try await Relay(client: client, upstream: connection).request(chunked: isChunked, body: &body)
+            try await Relay(client: client, upstream: connection, record: record, transfers: registry.worker.transfers).request(
+                chunked: isChunked, body: &body)
         }
         try await connection.readHead(
             toHead: requestHead.method == .head, scratch: client.scratch, timeout: registry.timeouts.response)
+        registry.countResponse(connection)
     }
 
     /// nil: chunked.

@@ -1,6 +1,8 @@
 import Crypto
+import FoundationEssentials
 import HTTP
 import HTTPServer
+import Telemetry
 import Transport
 
 /// Moves bodies between a client and an upstream with backpressure: what one read gave is written before the next read, and only what the
@@ -8,6 +10,8 @@ import Transport
 struct Relay {
     let client: ClientSide
     let upstream: UpstreamConnection
+    let record: ExchangeRecord
+    let transfers: WorkerTransfers
 
     /// Bytes read for a client whose socket is full: all that is kept of a response while the client does not read.
     private static let slowRead = 16 << 10
@@ -28,6 +32,19 @@ struct Relay {
         return UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(size - 2)])
     }
 
+    /// Says how far a large body has come. A small one is not shown.
+    /// - Parameters:
+    ///   - count: bytes that have moved.
+    ///   - remaining: bytes that are still to come; nil: not known.
+    private func advance(to count: Int, remaining: Int?) {
+        if let transfer = record.transfer { return transfer.advance(to: count) }
+        guard count + (remaining ?? 0) >= Transfer.minBytes else { return }
+        let transfer = transfers.begin(
+            record.beginning(now: Date().timeIntervalSince1970, total: remaining.map { count + $0 }))
+        transfer.advance(to: count)
+        record.transfer = transfer
+    }
+
     // MARK: The response
 
     /// The upstream's response to the client, to its end.
@@ -36,6 +53,7 @@ struct Relay {
         while true {
             if loop.isTurnOver { await loop.nextTurn() }
             let (frame, isEnd) = try await nextFrame(chunked: chunked)
+            advance(to: client.request.responseBodySent ?? 0, remaining: upstream.remainingLength.map { $0 + frame.count })
             // No await between the read above and this write: the scratch buffer is the loop's.
             let taken = try client.tryWrite(frame)
             if taken < frame.count || client.stream.hasUnsent {
@@ -97,6 +115,7 @@ struct Relay {
             switch try client.tryRead(into: room) {
             case .payload(let count):
                 body.append(UnsafeRawBufferPointer(rebasing: room.prefix(count)))
+                advance(to: client.request.bodyReceived, remaining: client.request.bodyRemaining)
                 let frame = Self.frame(count, in: scratch, chunked: chunked)
                 let taken: Int
                 do { taken = try upstream.tryWrite(frame) } catch {

@@ -27,11 +27,13 @@ struct RequestHead {
     /// To the registry: with the authorization token.
     /// - Parameters:
     ///   - token: the value of `Authorization`.
+    ///   - trace: what the registry's part of the trace goes on from.
     ///   - length: bytes of the body; nil: chunked.
-    func writeRegistryHead(into bytes: inout [UInt8], to origin: Origin, token: [UInt8], length: Int?) {
+    func writeRegistryHead(into bytes: inout [UInt8], to origin: Origin, token: [UInt8], trace: TraceContext, length: Int?) {
         start(&bytes, origin)
         bytes.append(Self.identity)
         bytes.appendField("Authorization", token)
+        trace.appendField(to: &bytes)
         if let length {
             if length > 0 || head.method == .post || head.method == .put || head.method == .patch {
                 bytes.appendField("Content-Length", decimal: length)
@@ -43,6 +45,9 @@ struct RequestHead {
             switch field.name {
             // The client's own login, and what a proxy before Berth said about the client.
             case .authorization, .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto: false
+            // Berth is between the caller and the registry. A state belongs to its trace.
+            case .traceparent: false
+            case .tracestate: trace.parent != nil
             // Framing and host are Berth's; Berth sends 100 (Continue) itself.
             case .contentLength, .host, .expect: false
             // Berth reads what comes: it judges errors, names manifests and resumes ranges.
@@ -56,7 +61,8 @@ struct RequestHead {
         bytes.append("\r\n")
     }
 
-    /// To where a redirect leads: only what chooses the bytes. Never a credential: S3 rejects a request with two (ECR 1.4).
+    /// To where a redirect leads: only what chooses the bytes. Never a credential: S3 rejects a request with two (ECR 1.4). Not the trace either:
+    /// storage and CDNs take no part in it, and need not learn which requests belong together.
     func writeStorageHead(into bytes: inout [UInt8], to origin: Origin) {
         start(&bytes, origin)
         if isProbe { bytes.append(Self.identity) }

@@ -65,7 +65,7 @@ struct ResponseWriter {
         // RFC 9110 6.6.1: a date is written where the upstream does not say one.
         let date = upstream.head.value(of: .date) == nil ? client.stream.loop.date.now() : nil
         var bytes = writer.finish(framing.framing, date: date, connection: request.connectionField())
-        let relay = Relay(client: client, upstream: upstream), isChunked = framing.framing == .chunked
+        let relay = relay(upstream), isChunked = framing.framing == .chunked
         let headCount = bytes.count
         if let body { bytes += body } else { try relay.appendReady(chunked: isChunked, to: &bytes) }
         request.startResponse(headCount: headCount)
@@ -80,6 +80,10 @@ struct ResponseWriter {
     /// The rest of a body whose head the client has, and nothing else.
     func passRest(of upstream: UpstreamConnection, chunked: Bool = false) async throws {
         guard !upstream.isBodyDone else { return }
-        try await Relay(client: client, upstream: upstream).response(chunked: chunked)
+        try await relay(upstream).response(chunked: chunked)
+    }
+
+    private func relay(_ upstream: UpstreamConnection) -> Relay {
+        Relay(client: client, upstream: upstream, record: record, transfers: worker.transfers)
     }
 }

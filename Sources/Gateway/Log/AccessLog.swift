@@ -1,22 +1,15 @@
 import Access
 import HTTP
 import Registry
-package import Telemetry
+import Telemetry
 import Transport
-
-/// Where access lines go, and their format.
-package struct AccessLogSettings: Sendable {
-    let sink: LogSink
-    let format: LogFormat
-    /// Access lines have the level `info`: false where the log's level is higher.
-    let isOn: Bool
-
-    package init(sink: LogSink, format: LogFormat, isOn: Bool) { (self.sink, self.format, self.isOn) = (sink, format, isOn) }
-}
 
 /// Writes one line for each exchange, however it ended; rejections that repeat are counted instead. A worker's own.
 final class AccessLog {
-    private let settings: AccessLogSettings
+    /// Access lines have the level `info`: where the sink's is higher, there are none.
+    private let sink: LogSink
+    /// Where failures go, whatever the level.
+    private let errors: RecentErrors
     private var clock = LogClock()
     private var buffer: [UInt8] = []
     private var rejections = RepeatedRejections()
@@ -30,10 +23,9 @@ final class AccessLog {
     /// Query parameters that are no secret. All others are left out: those of a presigned URL, or whatever a client sends.
     private static let parametersShown = ["n", "last", "digest", "mount", "from", "ns", "artifactType"].map { Array($0.utf8) }
 
-    init(_ settings: AccessLogSettings) { self.settings = settings }
+    init(_ sink: LogSink, errors: RecentErrors) { (self.sink, self.errors) = (sink, errors) }
 
     func write(_ record: ExchangeRecord, of head: Head) {
-        guard settings.isOn else { return }
         if record.isRejection {
             guard
                 mayWrite(
@@ -41,7 +33,9 @@ final class AccessLog {
                     isFailedLogin: record.triedUser != nil)
             else { return }
         }
-        var line = LogLine(settings.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
+        if let error = Failure.error(of: record) { errors.add(error) }
+        guard sink.hasAccessLines else { return }
+        var line = LogLine(sink.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
         line.field("request_id", record.requestID)
         line.field("client", record.clientText)
         if let user = record.user { line.field("user", user.utf8) }
@@ -55,6 +49,8 @@ final class AccessLog {
         line.field("seconds", nanoseconds: record.nanoseconds)
         if let upstream = record.upstream { line.field("upstream", upstream.utf8) }
         if record.replays > 0 { line.field("replays", record.replays) }
+        line.field("trace_id", hexadecimal: record.trace.high, record.trace.low)
+        if let parent = record.trace.parent { line.field("parent_id", hexadecimal: parent) }
         line.field("end", record.end)
         if let reason = record.reason { line.field("reason", reason.utf8) }
         finish(line)
@@ -62,8 +58,10 @@ final class AccessLog {
 
     /// Logs a response to bytes that were no request, or to a connection that was turned away.
     func write(_ error: RegistryError, end: StaticString, requestID: [UInt8], from client: SocketAddress) {
-        guard settings.isOn, mayWrite(client, Array(client.host.utf8), .other, error.status, error.message) else { return }
-        var line = LogLine(settings.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
+        guard mayWrite(client, Array(client.host.utf8), .other, error.status, error.message) else { return }
+        errors.add(Failure.error(of: error, end: end, requestID: requestID, client: client.host))
+        guard sink.hasAccessLines else { return }
+        var line = LogLine(sink.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
         line.field("request_id", requestID)
         line.field("client", client.host.utf8)
         line.field("operation", RegistryOperation.other.rawValue.utf8)
@@ -74,8 +72,10 @@ final class AccessLog {
     }
 
     func write(_ error: any Error, from client: SocketAddress) {
-        guard settings.isOn, mayWrite(client, Array(client.host.utf8), .other, 0, "\(error)") else { return }
-        var line = LogLine(settings.format, level: "info", message: "handshake failed".utf8, clock: &clock, in: buffer)
+        guard mayWrite(client, Array(client.host.utf8), .other, 0, "\(error)") else { return }
+        errors.add(Failure.error(ofHandshake: error, client: client.host))
+        guard sink.hasAccessLines else { return }
+        var line = LogLine(sink.format, level: "info", message: "handshake failed".utf8, clock: &clock, in: buffer)
         line.field("client", client.host.utf8)
         line.field("reason", "\(error)".utf8)
         finish(line)
@@ -94,8 +94,9 @@ final class AccessLog {
     /// - Parameter all: also in those that are not over.
     func writeRepeats(all: Bool = false) {
         let (counted, others) = rejections.take(now: .now, all: all)
+        guard sink.hasAccessLines else { return }
         for repeats in counted {
-            var line = LogLine(settings.format, level: "info", message: "rejections repeated".utf8, clock: &clock, in: buffer)
+            var line = LogLine(sink.format, level: "info", message: "rejections repeated".utf8, clock: &clock, in: buffer)
             line.field("client", repeats.client)
             line.field("operation", repeats.operation.rawValue.utf8)
             line.field("status", repeats.status)
@@ -104,14 +105,14 @@ final class AccessLog {
             finish(line)
         }
         guard others > 0 else { return }
-        var line = LogLine(settings.format, level: "info", message: "rejections of many clients".utf8, clock: &clock, in: buffer)
+        var line = LogLine(sink.format, level: "info", message: "rejections of many clients".utf8, clock: &clock, in: buffer)
         line.field("count", others)
         finish(line)
     }
 
     private func finish(_ line: consuming LogLine) {
         buffer = line.finished()
-        settings.sink.append(buffer)
+        sink.append(buffer)
         buffer.removeAll(keepingCapacity: true)
     }
 

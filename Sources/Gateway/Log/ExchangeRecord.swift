@@ -1,13 +1,15 @@
 import HTTP
 import HTTPServer
 import Registry
+import Telemetry
 import Transport
 
 /// What an access line and the counters tell of one exchange. Everybody who takes part in the exchange writes to it; only `AccessLog` and
 /// the counters read it, after the exchange; only the request id is read before. State that decides something lives with its owner.
 final class ExchangeRecord {
-    /// 16 hexadecimal digits.
+    /// 16 hexadecimal digits: the request's span in its trace.
     let requestID: [UInt8]
+    let trace: TraceContext
     /// The client's address, or the one that a trusted proxy named, and the same as text.
     private(set) var client: SocketAddress
     private(set) var clientText: [UInt8]
@@ -20,23 +22,38 @@ final class ExchangeRecord {
     var triedUser: [UInt8]?
     /// The name of the upstream that the request was routed to; nil: Berth responded by itself.
     var upstream: String?
+    /// As the client names it; nil: the request was not allowed, or not routed, or is for none.
+    var repository: Repository?
+    /// The progress of a large body; nil: none has moved.
+    var transfer: Transfer?
     /// Of the response; 0: none was sent.
     var status = 0
     /// Bytes of the client's request and of the response to it: heads and bodies with their framing, above TLS.
     private(set) var received = 0, sent = 0
+    /// The same of the bodies alone.
+    private var bodyReceived = 0, bodySent = 0
     private let sentBefore: Int
     /// Requests that were sent to the upstream again, unseen by the client.
     var replays = 0
     /// How it ended: `complete`, or what broke it off.
-    var end: StaticString = "complete"
+    var end: StaticString = "complete" { didSet { isComplete = false } }
+    /// Nothing broke it off. An error response is complete too.
+    private(set) var isComplete = true
     /// Why it failed, for the operator. The client does not see it.
     var reason: String?
 
-    init(_ request: Request, requestID: [UInt8]) {
-        self.requestID = requestID
-        client = request.connection.peer
-        clientText = request.connection.peerText
-        sentBefore = request.connection.stream.sent
+    convenience init(_ request: Request, trace: TraceContext) {
+        let connection = request.connection
+        self.init(connection.peer, connection.peerText, sentBefore: connection.stream.sent, trace: trace)
+    }
+
+    /// - Parameter sentBefore: bytes that the connection has sent before this exchange.
+    init(_ client: SocketAddress, _ clientText: [UInt8], sentBefore: Int, trace: TraceContext) {
+        (self.client, self.clientText, self.sentBefore, self.trace) = (client, clientText, sentBefore, trace)
+        var id: [UInt8] = []
+        id.reserveCapacity(16)
+        id.append(hexadecimal: trace.span)
+        requestID = id
     }
 
     /// The connection's peer is a trusted proxy, which named this client.
@@ -47,12 +64,42 @@ final class ExchangeRecord {
 
     /// To be called when the exchange is over.
     func countBytes(of request: Request) {
-        received = request.head.bytes.count + request.bodyReceived
+        countBodies(received: request.bodyReceived, sent: request.responseBodySent ?? 0)
+        received = request.head.bytes.count + bodyReceived
         sent = request.connection.stream.sent - sentBefore
     }
 
+    /// Bytes of the bodies alone.
+    func countBodies(received: Int, sent: Int) { (bodyReceived, bodySent) = (received, sent) }
+
     /// Berth rejected the request itself.
     var isRejection: Bool { status >= 400 && upstream == nil }
+
+    /// As it counts in the usage, once it is over; nil: it was not authenticated.
+    var use: Use? {
+        guard let user else { return nil }
+        let isSuccess = status > 0 && status < 400
+        var use = Use(repository: repository?.bytes ?? [], user: user, isSuccess: isSuccess)
+        switch operation {
+        case .manifestGet, .blobGet:
+            use.isPull = operation == .manifestGet && status == 200
+            if isSuccess { use.sent = bodySent }
+        case .manifestPut, .uploadStart, .uploadChunk, .uploadFinish:
+            use.isPush = operation == .manifestPut && status == 201
+            use.received = bodyReceived
+        default: break
+        }
+        return use
+    }
+
+    /// What the admin listener shows of a large body on its way.
+    /// - Parameter total: bytes of the whole body; nil: not known.
+    func beginning(now: Double, total: Int?) -> TransferFigures {
+        TransferFigures(
+            id: String(decoding: requestID, as: UTF8.self), user: user ?? "", client: String(decoding: clientText, as: UTF8.self),
+            operation: operation.rawValue, repository: repository?.description ?? "", upstream: upstream ?? "",
+            started: now - Double(nanoseconds) / 1e9, total: total)
+    }
 
     /// Since the request's head was read.
     var nanoseconds: Int {

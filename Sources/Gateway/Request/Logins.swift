@@ -20,6 +20,9 @@ final class Logins: Sendable {
         known = Mutex(Known(throttle: LoginThrottle(failuresPerMinute: failuresPerMinute)))
     }
 
+    /// From now on.
+    func limit(failuresPerMinute: Int) { known.withLock { $0.throttle.failuresPerMinute = failuresPerMinute } }
+
     func verify(_ field: ArraySlice<UInt8>, from client: SocketAddress, in users: UserDirectory) async -> Login {
         guard let credentials = BasicCredentials(field: field) else { return .invalid(.malformed) }
         guard credentials.user.count <= UserDirectory.maxNameBytes else { return .invalid(.unknownUser) }

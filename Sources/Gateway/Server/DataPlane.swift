@@ -9,67 +9,59 @@ package import Transport
 package final class DataPlane: Sendable {
     /// Of each worker.
     package let metrics: [WorkerMetrics]
-    /// The addresses listened on, with the ports that were picked where 0 was asked for; as numbered in the configuration.
-    package let addresses: [SocketAddress]
+    /// Who used what.
+    package let usage = Usage()
+    /// What failed lately.
+    package let errors: RecentErrors
+    private let workerTransfers: [WorkerTransfers]
     private let snapshot: Published<ConfigurationSnapshot>
     private let workers: [Worker]
-    private let listeners: [Listener]
+    private let listeners: ListenerTable
+    private let logins: Logins
+    private let log: Logger
 
     private static let sweepInterval = Duration.seconds(5)
 
+    /// - Parameter settings: what the snapshot was made of.
     /// - Throws: an address cannot be listened on.
     package init(
         settings: Settings, workers count: Int, snapshot first: ConfigurationSnapshot, outbound: OutboundSettings,
-        accessLog: AccessLogSettings,
-        log: Logger
+        accessLog: LogSink, errors: RecentErrors, log: Logger
     ) throws(TransportError) {
         let snapshot = Published(first)
-        Self.logLowered(first.limits, from: settings.limits, log)
         let logins = Logins(failuresPerMinute: settings.limits.failedLoginsPerMinute)
         let limits = ConnectionLimits()
         var workers: [Worker] = []
         var metrics: [WorkerMetrics] = []
-        var listeners: [Listener] = []
-        var addresses: [SocketAddress] = []
+        var transfers: [WorkerTransfers] = []
         for number in 0..<count {
             let loop = EventLoop(isPreferred: true)
             let counters = WorkerMetrics(
                 operations: RegistryOperation.allCases.map(\.rawValue), loginFailures: LoginFailure.allCases.map(\.rawValue))
             let upstreamBytes = ByteTally()
             let pool = UpstreamPool(loop: loop, outbound: outbound, tally: upstreamBytes)
+            let ownTransfers = WorkerTransfers()
             let services = WorkerServices(
-                upstreams: WorkerUpstreams(worker: number, pool: pool), metrics: counters, snapshot: snapshot, logins: logins,
-                accessLog: AccessLog(accessLog))
+                upstreams: WorkerUpstreams(worker: number, pool: pool, transfers: ownTransfers), metrics: counters, usage: usage,
+                snapshot: snapshot, logins: logins, accessLog: AccessLog(accessLog, errors: errors))
             let worker = Worker(loop: loop, services: services, limits: limits, upstreamBytes: upstreamBytes)
-            for (index, listener) in settings.listeners.enumerated() {
-                let wanted = number == 0 ? listener.address : addresses[index]
-                let listening = try Self.listener(on: wanted, number: index, joins: number > 0, host: worker) { error in
-                    log.error(
-                        "connections cannot be accepted; raise LimitNOFILE or lower limits.connections",
-                        metadata: ["reason": "\(error)"])
-                }
-                if number == 0 { addresses.append(listening.address) }
-                listeners.append(listening)
-            }
             workers.append(worker)
             metrics.append(counters)
+            transfers.append(ownTransfers)
         }
-        (self.snapshot, self.workers, self.metrics, self.listeners, self.addresses) = (
-            snapshot, workers, metrics, listeners, addresses
-        )
+        listeners = ListenerTable(workers) { error in
+            log.error(
+                "connections cannot be accepted; raise LimitNOFILE or lower limits.connections", metadata: ["reason": "\(error)"])
+        }
+        (self.snapshot, self.workers, self.metrics, self.logins, self.log) = (snapshot, workers, metrics, logins, log)
+        (self.errors, workerTransfers) = (errors, transfers)
+        let bound = try listeners.bind(first, leaving: [], settings: settings)
+        try bound.listen()
+        listeners.add(bound)
+        logLowered(first.limits, from: settings.limits)
     }
 
-    private static func listener(
-        on address: SocketAddress, number: Int, joins: Bool, host: Worker, exhausted: @escaping @Sendable (TransportError) -> Void
-    ) throws(TransportError) -> Listener {
-        do { return try Listener(on: address, number: number, joins: joins, host: host, exhausted: exhausted) } catch {
-            throw TransportError(
-                error.kind, call: error.call,
-                reason: "listeners[\(number)].address: \(error.reason); use another address, or stop the program that uses it")
-        }
-    }
-
-    private static func logLowered(_ limits: Settings.Limits, from configured: Settings.Limits, _ log: Logger) {
+    private func logLowered(_ limits: Settings.Limits, from configured: Settings.Limits) {
         guard limits.connections < configured.connections else { return }
         log.notice(
             "limits.connections is lowered: too few file descriptors; raise the hard limit (LimitNOFILE, ulimit -Hn)",
@@ -85,6 +77,7 @@ package final class DataPlane: Sendable {
             worker.loop.start(named: "worker-\(number)")
             Task { await worker.keepSweeping(every: Self.sweepInterval) }
         }
+        listeners.accept()
         // On Swift's own threads: it may take a while.
         Task.detached {
             var memory = FreedMemory()
@@ -95,8 +88,44 @@ package final class DataPlane: Sendable {
         }
     }
 
-    /// Exchanges that begin from now on read the new configuration.
-    package func publish(_ new: ConfigurationSnapshot) { snapshot.publish(new) }
+    // MARK: Reloading
+
+    /// The addresses that a configuration lacks, and which `change` will free.
+    package func leaving(for next: ConfigurationSnapshot) -> [SocketAddress] { listeners.leaving(for: next) }
+
+    /// Binds the addresses that are new in a configuration, for `change`. Nothing has changed by it, also if it throws.
+    /// - Parameters:
+    ///   - leaving: addresses of this process that are about to become free, besides those that the configuration lacks.
+    ///   - settings: what the snapshot was made of.
+    package func bind(_ next: ConfigurationSnapshot, leaving: [SocketAddress], settings: Settings) throws(TransportError)
+        -> BoundListeners
+    {
+        try listeners.bind(next, leaving: leaving, settings: settings)
+    }
+
+    /// Goes on with another configuration: exchanges that begin from now on read it. Returns when all workers have it.
+    /// - Parameters:
+    ///   - bound: from `bind`, listening.
+    ///   - settings: what the snapshot was made of.
+    package func change(
+        to next: ConfigurationSnapshot, _ bound: BoundListeners, outbound: OutboundSettings, settings: Settings
+    ) async {
+        // Listeners that end accept their last connections before the workers lose sight of them, and new ones accept after the workers know them.
+        await listeners.remove(allBut: next)
+        listeners.add(bound)
+        if next.limits != snapshot.current.limits { logLowered(next.limits, from: settings.limits) }
+        logins.limit(failuresPerMinute: settings.limits.failedLoginsPerMinute)
+        snapshot.publish(next)
+        listeners.accept()
+        await withTaskGroup(of: Void.self) { group in
+            for worker in workers { group.addTask { await worker.adopt(next, outbound) } }
+        }
+    }
+
+    /// The addresses listened on, with the ports that were picked where 0 was asked for; in the configuration's order.
+    package var addresses: [SocketAddress] {
+        snapshot.current.listeners.map { listeners.address(of: $0.number) ?? $0.settings.address }
+    }
 
     /// Bytes that all workers' connections have carried so far.
     package var traffic: TrafficFigures {
@@ -108,9 +137,12 @@ package final class DataPlane: Sendable {
         }
     }
 
+    /// Large bodies on their way, the oldest first.
+    package var transfers: [TransferFigures] { workerTransfers.flatMap(\.current).sorted { $0.started < $1.started } }
+
     /// Accepts no new connection and no new exchange. Exchanges that have begun have `limit` to end.
     package func drain(within limit: Duration) async {
-        for listener in listeners { listener.stop() }
+        listeners.close()
         let abandoning = Task {
             try await Task.sleep(for: limit)
             await abandon()

@@ -15,9 +15,15 @@ package actor Worker: ConnectionHost {
     nonisolated let clientBytes = ByteTally(), upstreamBytes: ByteTally
     private let services: WorkerServices
     private let limits: ConnectionLimits
-    private var connections: [ObjectIdentifier: ServerConnection] = [:]
+    private var connections: [ObjectIdentifier: Accepted] = [:]
     private var isDraining = false
     private var drained: [CheckedContinuation<Void, Never>] = []
+
+    /// A connection and the listener that accepted it, as it was then.
+    private struct Accepted {
+        let connection: ServerConnection
+        let listener: ListenerPolicy
+    }
 
     init(loop: EventLoop, services: sending WorkerServices, limits: ConnectionLimits, upstreamBytes: ByteTally) {
         (self.loop, self.services, self.limits, self.upstreamBytes) = (loop, services, limits, upstreamBytes)
@@ -26,10 +32,11 @@ package actor Worker: ConnectionHost {
     /// Serves a connection until it ends or is idle; when an idle one goes on, a new task continues with it.
     package func serve(_ socket: AcceptedSocket) async {
         let snapshot = services.snapshot()
-        let listener = snapshot.listeners[socket.listener]
+        // Listeners are removed when they accept no more, and their last connections are served.
+        guard let listener = snapshot.listener(socket.listener) else { return socket.close() }
         let perClient = listener.trusts(socket.peer) ? nil : snapshot.limits.connectionsPerClient
         guard !isDraining, limits.admit(socket.peer, total: snapshot.limits.connections, perClient: perClient) else {
-            return await turnAway(socket)
+            return await turnAway(socket, at: listener)
         }
         loop.keepTimeouts(of: snapshot.server.timeouts)
         let connection = ServerConnection(socket, on: loop, settings: snapshot.server, tally: clientBytes) {
@@ -37,10 +44,10 @@ package actor Worker: ConnectionHost {
             services.reject(error, from: connection.peer, on: connection.stream.loop)
         }
         let key = ObjectIdentifier(connection)
-        connections[key] = connection
+        connections[key] = Accepted(connection: connection, listener: listener)
         services.metrics.connections(add: 1)
         if await secure(connection, listener.tls) {
-            await converse(on: key, listener: socket.listener)
+            await converse(on: key)
         } else {
             end(connection)
         }
@@ -63,14 +70,20 @@ package actor Worker: ConnectionHost {
     }
 
     /// Serves exchange after exchange. An idle connection has no task: a new one continues with it.
-    private func converse(on key: ObjectIdentifier, listener: Int) async {
-        guard let connection = connections[key] else { return }
+    private func converse(on key: ObjectIdentifier) async {
+        guard let accepted = connections[key] else { return }
+        let connection = accepted.connection
         while true {
             switch await connection.next() {
-            case .request(let request): await Exchange(request, on: services, listener: listener).run()
+            case .request(let request):
+                let snapshot = services.snapshot()
+                let listener = snapshot.policy(continuing: accepted.listener)
+                // A reload has ended the listener since the request came: it is the connection's last.
+                if listener == nil { connection.drain() }
+                await Exchange(request, on: services, snapshot, listener: listener ?? accepted.listener).run()
             case .idle:
                 return connection.park {
-                    _ = Task(executorPreference: self.loop) { await self.converse(on: key, listener: listener) }
+                    _ = Task(executorPreference: self.loop) { await self.converse(on: key) }
                 }
             case .end: return end(connection)
             }
@@ -85,11 +98,11 @@ package actor Worker: ConnectionHost {
     }
 
     /// Past the bounds a client of a plain listener gets a response; with TLS the handshake alone would cost what is being saved.
-    private func turnAway(_ socket: AcceptedSocket) async {
+    private func turnAway(_ socket: AcceptedSocket, at listener: ListenerPolicy) async {
         services.metrics.turnedAway()
         let stream = SocketStream(socket.descriptor, on: loop, tally: clientBytes)
         // A response takes a moment and a descriptor, so a flood gets none.
-        if services.snapshot().listeners[socket.listener].tls == nil, limits.beginRejection() {
+        if listener.tls == nil, limits.beginRejection() {
             await stream.close(afterWriting: services.reject(Self.busy, end: "turned_away", from: socket.peer, on: loop))
             limits.endRejection()
         } else {
@@ -104,10 +117,19 @@ package actor Worker: ConnectionHost {
     private static let tlsRequired = ErrorResponse(
         .unsupported, "This port speaks TLS: use https://, and trust the gateway's certificate.", status: 400)
 
+    /// Goes on with a new configuration, which has been published. Connections that it would not have accepted in this way end: idle ones now, the
+    /// others after their exchange, and new ones after their first.
+    func adopt(_ snapshot: ConfigurationSnapshot, _ outbound: OutboundSettings) {
+        services.upstreams.pool.use(outbound)
+        for accepted in connections.values where accepted.connection.hasHadRequest {
+            if snapshot.policy(continuing: accepted.listener) == nil { accepted.connection.drain() }
+        }
+    }
+
     /// Ends idle connections now and the others after their exchange. Returns when none is left.
     package func drain() async {
         isDraining = true
-        for connection in connections.values { connection.drain() }
+        for accepted in connections.values { accepted.connection.drain() }
         await withCheckedContinuation { continuation in
             // Checked here: this task does not prefer the loop, so the last connection may end before it gets here.
             drained.append(continuation)
@@ -117,7 +139,7 @@ package actor Worker: ConnectionHost {
 
     /// Ends the exchanges that are left when the drain's time is over. One that waits for something else than a socket is left behind.
     package func abandon() async {
-        for connection in connections.values { connection.abandon() }
+        for accepted in connections.values { accepted.connection.abandon() }
         await loop.sleep(for: Self.abandonGrace)
         finishDrain()
     }

@@ -1,7 +1,7 @@
 package import Configuration
 import Crypto
 
-/// How connections to upstreams are made: the authorities that TLS trusts, and the proxy. A reload does not change them.
+/// How connections to upstreams are made: the authorities that TLS trusts, and the proxy. A reload changes them when `ca_file` or what it holds has changed.
 package struct OutboundSettings: Sendable {
     let tls: TLSClient
     let proxy: OutboundProxy?

@@ -64,6 +64,12 @@ struct RegistryClient {
         upstream.metrics.replayed(reason: reason.index)
     }
 
+    /// Counts a response of the registry, whose head has just come.
+    func countResponse(_ connection: UpstreamConnection) {
+        upstream.metrics.responded(
+            worker: worker.worker, status: connection.head.status, seconds: connection.responseTime)
+    }
+
     func tokenAccepted() { worker.tokenAccepted(by: upstream) }
 
     /// Once `RetryPolicy` gives up on tokens.
@@ -151,12 +157,14 @@ struct RegistryClient {
         bytes.appendField("Host", upstream.origin.fieldValue)
         bytes.append("Accept-Encoding: identity\r\n")
         bytes.appendField("Authorization", token.fieldValue)
+        record.trace.appendField(to: &bytes)
         if let accept { bytes.appendField("Accept", accept) }
         if method == .post { bytes.append("Content-Length: 0\r\n") }
         bytes.append("\r\n")
         try await connection.write(bytes, timeout: timeouts.stall)
         connection.finishRequest()
         try await connection.readHead(toHead: false, scratch: scratch, timeout: timeouts.response)
+        countResponse(connection)
     }
 
     // MARK: Bodies

@@ -8,6 +8,8 @@ import Transport
 final class UpstreamConnection {
     let stream: SocketStream
     let origin: Origin
+    /// What its certificate was checked against.
+    let tls: TLSClient
     /// The response's head.
     let head = Head()
     /// It has carried an exchange before: the upstream may have closed it a moment ago.
@@ -16,7 +18,8 @@ final class UpstreamConnection {
     var idleSince = ContinuousClock.now
 
     private let reader: MessageReader
-    private var isRequestSent = false
+    /// nil: not all of the request has been sent.
+    private var requestEnd: ContinuousClock.Instant?
     private var isHeadComplete = false
     private var interimResponses = 0
 
@@ -29,11 +32,11 @@ final class UpstreamConnection {
 
     private let openCount: OpenCount
 
-    init(_ stream: SocketStream, origin: Origin, counted openCount: OpenCount) {
+    init(_ stream: SocketStream, origin: Origin, tls: TLSClient, counted openCount: OpenCount) {
         self.openCount = openCount
         openCount.value += 1
         self.stream = stream
-        self.origin = origin
+        (self.origin, self.tls) = (origin, tls)
         reader = MessageReader(
             stream, limits: Self.limits, truncation: "the upstream closed in the middle of its response")
     }
@@ -42,7 +45,7 @@ final class UpstreamConnection {
 
     /// A request begins: nothing of the last response counts any more.
     func begin() {
-        isRequestSent = false
+        requestEnd = nil
         isHeadComplete = false
         interimResponses = 0
         reader.beginMessage()
@@ -50,7 +53,14 @@ final class UpstreamConnection {
     }
 
     /// The request has been sent whole: the response decides when the connection is free again.
-    func finishRequest() { isRequestSent = true }
+    func finishRequest() { requestEnd = .now }
+
+    /// Since the end of the request, in seconds; 0: the response has come before.
+    var responseTime: Double {
+        guard let requestEnd else { return 0 }
+        let (seconds, attoseconds) = (ContinuousClock.now - requestEnd).components
+        return Double(seconds) + Double(attoseconds) / 1e18
+    }
 
     /// Bytes of the response have come: the upstream has seen the request.
     var hasReceivedBytes: Bool { reader.received > 0 }
@@ -69,11 +79,13 @@ final class UpstreamConnection {
 
     /// The exchange has ended in order, and the upstream keeps the connection open.
     var isReusable: Bool {
-        isRequestSent && isHeadComplete && reader.isBodyDone && head.keepsAlive && !reader.hasBufferedInput && stream.isOpen
+        requestEnd != nil && isHeadComplete && reader.isBodyDone && head.keepsAlive && !reader.hasBufferedInput && stream.isOpen
             && !stream.hasPending
     }
 
     var isBodyDone: Bool { reader.isBodyDone }
+    /// Payload that is still to come; nil: not known.
+    var remainingLength: Int? { reader.remainingLength }
 
     // MARK: The request
 

@@ -7,8 +7,8 @@ import Transport
 /// its `Lease` alone. Confined to its worker's loop.
 final class UpstreamPool {
     private let loop: EventLoop
-    private let tls: TLSClient
-    private let proxy: OutboundProxy?
+    private var tls: TLSClient
+    private var proxy: OutboundProxy?
     private var idle: [Origin: [UpstreamConnection]] = [:]
     private var addresses: [Origin: (found: [SocketAddress], at: ContinuousClock.Instant)] = [:]
     /// Connections to each origin, idle or not.
@@ -26,6 +26,14 @@ final class UpstreamPool {
 
     init(loop: EventLoop, outbound: OutboundSettings, tally: ByteTally) {
         (self.loop, tls, proxy, self.tally) = (loop, outbound.tls, outbound.proxy, tally)
+    }
+
+    /// Makes connections in another way from now on. Those that were made before are used for no further exchange.
+    func use(_ outbound: OutboundSettings) {
+        guard outbound.tls !== tls else { return }
+        (tls, proxy) = (outbound.tls, outbound.proxy)
+        for connection in idle.values.joined() { connection.stream.close() }
+        idle = [:]
     }
 
     /// A connection ready for a request: an idle one, or a new one.
@@ -59,6 +67,7 @@ final class UpstreamPool {
     }
 
     private func connect(to origin: Origin, timeouts: Settings.Timeouts, waiter: Waiter) async throws -> UpstreamConnection {
+        let tls = tls
         let proxy = proxy.flatMap { $0.serves(origin) ? $0 : nil }
         var addresses = try await resolve(proxy?.origin ?? origin)
         // The addresses that are checked are those that are dialled: resolving again could give others. A proxy resolves the name itself.
@@ -77,12 +86,12 @@ final class UpstreamPool {
         }
         let count = open[origin] ?? OpenCount()
         if open.count < Self.maxOrigins { open[origin] = count }
-        return UpstreamConnection(stream, origin: origin, counted: count)
+        return UpstreamConnection(stream, origin: origin, tls: tls, counted: count)
     }
 
     /// Keeps a connection after its exchange, or closes it when it cannot be used again. `Lease` calls it, and nobody else.
     func takeBack(_ connection: UpstreamConnection) {
-        guard connection.isReusable, idle[connection.origin, default: []].count < Self.maxIdle else {
+        guard connection.isReusable, connection.tls === tls, idle[connection.origin, default: []].count < Self.maxIdle else {
             connection.stream.close()
             return
         }

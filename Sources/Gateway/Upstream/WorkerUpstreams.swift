@@ -7,14 +7,18 @@ final class WorkerUpstreams {
     let pool: UpstreamPool
     private var tokens = TokenReaders()
     private var headBuffers: [[UInt8]] = []
+    /// Large bodies on their way.
+    let transfers: WorkerTransfers
     /// The worker's number, from 0.
-    private let worker: Int
+    let worker: Int
 
     private static let maxHeadBuffers = 64
     /// Bytes. Buffers that a manifest has made larger are not kept.
     private static let maxHeadBuffer = 64 << 10
 
-    init(worker: Int, pool: UpstreamPool) { (self.worker, self.pool) = (worker, pool) }
+    init(worker: Int, pool: UpstreamPool, transfers: WorkerTransfers) {
+        (self.worker, self.pool, self.transfers) = (worker, pool, transfers)
+    }
 
     // MARK: Tokens
 

@@ -81,11 +81,11 @@ final class CurlTransfer {
     /// from its hashed directory: OpenSSL looks in both.
     private func setTrust(_ trust: HTTPClientTrust) throws(HTTPClientError) {
         set(CURLOPT_CAPATH, trust.includesSystem ? "/etc/ssl/certs" : nil)
-        guard !trust.files.isEmpty else {
+        guard !trust.files.isEmpty || !trust.certificates.isEmpty else {
             if !trust.includesSystem { throw error(.tls, "no trusted certificate: neither the system's nor a file's") }
             return
         }
-        var certificates: [UInt8] = []
+        var certificates = trust.certificates + [UInt8(ascii: "\n")]
         for path in trust.files {
             guard let file = readFile(path, limit: HTTPClientTrust.maxFile) else {
                 throw error(.tls, "the CA file \(path) cannot be read, or is over \(HTTPClientTrust.maxFile >> 20) MiB")

@@ -121,10 +121,11 @@ package struct HTTPClientTrust: Sendable, Hashable {
     package var includesSystem: Bool
     /// Paths of PEM files. Read again for each request, so a renewed one needs no restart.
     package var files: [String]
+    /// Certificates in PEM that are trusted too.
+    package var certificates: [UInt8]
 
     /// The system's store unless told otherwise.
-    package init(includesSystem: Bool = true, files: [String] = []) {
-        self.includesSystem = includesSystem
-        self.files = files
+    package init(includesSystem: Bool = true, files: [String] = [], certificates: [UInt8] = []) {
+        (self.includesSystem, self.files, self.certificates) = (includesSystem, files, certificates)
     }
 }

@@ -115,6 +115,8 @@ import Testing
         for trust in [
             HTTPClientTrust(files: [certificate.certificate]),
             HTTPClientTrust(includesSystem: false, files: [certificate.certificate]),
+            HTTPClientTrust(
+                includesSystem: false, certificates: try #require(readFile(certificate.certificate, limit: 1 << 20))),
         ] {
             let client = self.client(trust: trust)
             #expect(try await call(client, "peer.test").contains("Host=peer.test "))

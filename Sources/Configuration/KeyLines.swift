@@ -1,0 +1,27 @@
+import Yams
+
+/// Finds the lines of keys in a configuration's text, for messages about it after it was read. Parses the text again, since they are rare.
+struct KeyLines {
+    private let root: Node?
+
+    init(_ text: String) { root = try? Document.compose(text) }
+
+    /// The line of a key such as `listeners[0].address`, or of the nearest mapping or list around it if the text lacks it; nil: of none of them.
+    func line(of key: String) -> Int? {
+        var line: Int?
+        var node = root
+        for step in key.split(whereSeparator: { $0 == "." || $0 == "[" || $0 == "]" }) {
+            if let index = Int(step), let items = node?.sequence {
+                guard items.indices.contains(index) else { break }
+                node = items[index]
+                line = items[index].mark?.line ?? line
+            } else if let (found, value) = node?.mapping?.first(where: { $0.key.string == String(step) }) {
+                node = value
+                line = found.mark?.line ?? line
+            } else {
+                break
+            }
+        }
+        return line
+    }
+}

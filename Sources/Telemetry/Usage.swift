@@ -1,0 +1,121 @@
+import FoundationEssentials
+import Synchronization
+
+/// Who used what, over all workers since the start. Bounded: what comes after `maxRows` pairs of repository and user is summed up in one row.
+package final class Usage: Sendable {
+    /// What a row is for.
+    struct Key: Hashable, Sendable {
+        /// Empty: outside of any repository.
+        let repository: [UInt8]
+        let user: String
+
+        /// The synthesised one hashes a name byte by byte.
+        func hash(into hasher: inout Hasher) {
+            repository.withUnsafeBytes { hasher.combine(bytes: $0) }
+            hasher.combine(user)
+        }
+    }
+
+    private struct Table {
+        var positions: [Key: Int] = [:]
+        /// In the order of first use.
+        var keys: [Key] = []
+        /// Of all workers.
+        var counters: [(position: Int, counters: UsageCounters)] = []
+        var rest: [UsageCounters] = []
+    }
+
+    private let table = Mutex(Table())
+    private let started = Date().timeIntervalSince1970
+    let maxRows: Int
+
+    /// Pairs of repository and user: a few megabytes for each worker.
+    package static let maxRows = 10_000
+
+    /// - Parameter maxRows: pairs of repository and user that have a row.
+    package init(maxRows: Int = Usage.maxRows) { self.maxRows = maxRows }
+
+    /// New counters of a worker for a row; nil: there is no such row, and none can be added.
+    /// - Parameter mayAdd: adds the row where there is room.
+    func counters(of key: Key, mayAdd: Bool) -> UsageCounters? {
+        table.withLock { table in
+            let position: Int
+            if let known = table.positions[key] {
+                position = known
+            } else {
+                guard mayAdd, table.keys.count < maxRows else { return nil }
+                position = table.keys.count
+                table.positions[key] = position
+                table.keys.append(key)
+            }
+            let counters = UsageCounters()
+            table.counters.append((position, counters))
+            return counters
+        }
+    }
+
+    /// New counters of a worker for what has no row.
+    func restCounters() -> UsageCounters {
+        let counters = UsageCounters()
+        table.withLock { $0.rest.append(counters) }
+        return counters
+    }
+
+    /// The rows once there is no room for more: they do not change from then on. nil: there is room.
+    var finalRows: [Key: Int]? { table.withLock { $0.keys.count < maxRows ? nil : $0.positions } }
+
+    /// What was counted up to now. From any thread; takes a few milliseconds for a full table.
+    package func report() -> UsageReport {
+        let (keys, counters, rest) = table.withLock { ($0.keys, $0.counters, $0.rest) }
+        var rows = keys.map { key in
+            UsageRow(
+                repository: key.repository.isEmpty ? nil : String(decoding: key.repository, as: UTF8.self), user: key.user,
+                figures: UsageFigures())
+        }
+        for (position, counters) in counters { rows[position].figures.add(counters.figures) }
+        return UsageReport(
+            since: started, rows: rows, rest: rest.reduce(into: UsageFigures()) { $0.add($1.figures) })
+    }
+}
+
+/// One worker's part of the usage: the common request costs one hash and no lock. Confined to its loop.
+package final class WorkerUsage {
+    private let usage: Usage
+    private var known: [Usage.Key: UsageCounters] = [:]
+    private let rest: UsageCounters
+    private var finalRows: [Usage.Key: Int]?
+
+    /// - Parameter usage: that of all workers.
+    package init(_ usage: Usage) {
+        self.usage = usage
+        rest = usage.restCounters()
+    }
+
+    /// Counts a request that has ended.
+    package func count(_ use: Use) { counters(for: use).count(use) }
+
+    private func counters(for use: Use) -> UsageCounters {
+        // Names that the upstream has not confirmed take no row: anybody who may pull could make them up.
+        let isOfRepository = !use.repository.isEmpty && (use.isSuccess || use.movedBytes)
+        guard isOfRepository else { return counters(ofUser: use.user) }
+        let key = Usage.Key(repository: use.repository, user: use.user)
+        if let found = known[key] ?? adopt(key, mayAdd: use.isSuccess) { return found }
+        return use.isSuccess ? rest : counters(ofUser: use.user)
+    }
+
+    private func counters(ofUser user: String) -> UsageCounters {
+        let key = Usage.Key(repository: [], user: user)
+        return known[key] ?? adopt(key, mayAdd: true) ?? rest
+    }
+
+    /// Another worker may have added the row. Once all rows are taken, no lock is needed to know that there is none.
+    private func adopt(_ key: Usage.Key, mayAdd: Bool) -> UsageCounters? {
+        if let finalRows, finalRows[key] == nil { return nil }
+        guard let counters = usage.counters(of: key, mayAdd: mayAdd) else {
+            if finalRows == nil { finalRows = usage.finalRows }
+            return nil
+        }
+        known[key] = counters
+        return counters
+    }
+}
