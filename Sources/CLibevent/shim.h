@@ -20,3 +20,58 @@ extern int pthread_setname_np(pthread_t, const char *);
 
 // <malloc.h> is not in Swift's Glibc module.
 extern int malloc_trim(size_t);
+
+// struct ucred is only declared with _GNU_SOURCE. Who is at the other end of a Unix socket; -1: errno says why.
+static inline int berth_peer(int socket, pid_t *process, uid_t *user) {
+    struct { pid_t process; uid_t user; gid_t group; } peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(socket, SOL_SOCKET, 17 /* SO_PEERCRED */, &peer, &size) != 0) return -1;
+    *process = peer.process;
+    *user = peer.user;
+    return 0;
+}
+
+// CMSG_FIRSTHDR, CMSG_NXTHDR, CMSG_DATA, CMSG_LEN and CMSG_SPACE are macros. At most this many descriptors go with a message; the kernel's bound is 253.
+#include <string.h>
+#include <sys/uio.h>
+#define BERTH_MAX_DESCRIPTORS 64
+union berth_control {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(BERTH_MAX_DESCRIPTORS * sizeof(int))];
+};
+static inline ssize_t berth_send(int socket, const void *bytes, size_t count, const int *descriptors, size_t descriptor_count) {
+    union berth_control control;
+    struct iovec vector = {(void *)bytes, count};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    if (descriptor_count > BERTH_MAX_DESCRIPTORS) descriptor_count = BERTH_MAX_DESCRIPTORS;
+    if (descriptor_count > 0) {
+        size_t size = descriptor_count * sizeof(int);
+        memset(&control, 0, sizeof control);
+        message.msg_control = &control;
+        message.msg_controllen = CMSG_SPACE(size);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(size);
+        memcpy(CMSG_DATA(header), descriptors, size);
+    }
+    return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+// `descriptors` has room for BERTH_MAX_DESCRIPTORS; those received are open also where the message is cut, which sets `cut`.
+static inline ssize_t berth_receive(
+    int socket, void *bytes, size_t count, int *descriptors, size_t *descriptor_count, int *cut) {
+    union berth_control control;
+    struct iovec vector = {bytes, count};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    *descriptor_count = 0;
+    ssize_t received = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (received < 0) return received;
+    *cut = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        size_t size = header->cmsg_len - CMSG_LEN(0);
+        memcpy(descriptors + *descriptor_count, CMSG_DATA(header), size);
+        *descriptor_count += size / sizeof(int);
+    }
+    return received;
+}

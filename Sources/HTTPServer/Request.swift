@@ -98,7 +98,7 @@ package final class Request {
 
     /// Another request may follow the response that is about to be written.
     package var keepsAlive: Bool {
-        guard !closes, !connection.isDraining, !awaitsContinue else { return false }
+        guard !closes, !connection.isDraining, !connection.isRetiring, !awaitsContinue else { return false }
         return reader.isBodyDone || (reader.remainingLength ?? .max) <= Self.maxDiscardedBytes
     }
 

@@ -19,6 +19,8 @@ package final class ServerConnection {
     private var wasRejected = false
     /// No further request is read after the current one.
     package private(set) var isDraining = false
+    /// The response to the current request, or to the next one, is the last, and says so.
+    package private(set) var isRetiring = false
     /// The head of a request has come. Until then a client is about to send one, and is not idle.
     package private(set) var hasHadRequest = false
     /// `abandon` ended the connection, perhaps in the middle of an exchange.
@@ -139,6 +141,10 @@ package final class ServerConnection {
         isDraining = true
         if isIdle { stream.waiter.wake(.cancelled) }
     }
+
+    /// Ends the connection after the next response that can tell the client so: unlike with `drain`, no client finds it closed that has just sent a
+    /// request. An idle one stays until `drain`.
+    package func retire() { isRetiring = true }
 
     /// Resets the connection, also in the middle of an exchange: the drain's time is over.
     package func abandon() {

@@ -19,15 +19,24 @@ final class AdminListener: Sendable {
     private let log: Logger
 
     /// Listens at the configuration's address. Connections wait until `start`.
-    init(_ settings: Settings, host: AdminHost, log: Logger) throws(TransportError) {
+    /// - Parameter inherited: sockets that are taken instead of binding their addresses.
+    init(_ settings: Settings, host: AdminHost, log: Logger, inherited: InheritedSockets) throws(TransportError) {
         (self.host, self.log) = (host, log)
-        let socket = try Self.bind(settings, leaving: [])
+        let socket: ListeningSocket
+        if let claimed = inherited.claim(settings.admin, isAdmin: true).first {
+            socket = claimed
+        } else {
+            socket = try Self.bind(settings, leaving: [])
+        }
         try socket.listen()
         state = Mutex(State(socket: socket))
     }
 
     /// The address, with the port that the kernel picked where 0 was asked for.
     var address: SocketAddress { state.withLock { $0.socket.address } }
+
+    /// The present socket.
+    var socket: ListeningSocket { state.withLock { $0.socket } }
 
     /// Binds the address of a configuration, for `move`.
     /// - Parameter leaving: addresses of this process that are about to become free.

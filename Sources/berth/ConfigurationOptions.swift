@@ -23,7 +23,8 @@ struct ConfigurationOptions: ParsableArguments {
         return .configuration
     }
 
-    private func load() throws(ConfigurationProblems) -> Settings {
+    /// Reads the configuration. The caller reports the problems.
+    func load() throws(ConfigurationProblems) -> Settings {
         try SettingsFile.load(file: config, environment: ProcessInfo.processInfo.environment)
     }
 }

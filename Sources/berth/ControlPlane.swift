@@ -25,14 +25,15 @@ actor ControlPlane {
     private var watch: FileWatch
     private(set) var isDraining = false
     private let processLog: ProcessLog
+    private let service: ServiceStatus
     private let log: Logger
 
     /// - Parameter reading: reads the configuration, at each reload.
     init(
-        loop: EventLoop, plan: GatewayPlan, log: ProcessLog,
+        loop: EventLoop, plan: GatewayPlan, log: ProcessLog, service: ServiceStatus,
         reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
     ) {
-        (self.loop, self.plan, self.reading) = (loop, plan, reading)
+        (self.loop, self.plan, self.reading, self.service) = (loop, plan, reading, service)
         (processLog, self.log) = (log, log.logger)
         watch = FileWatch(plan.settings.files)
     }
@@ -91,7 +92,10 @@ actor ControlPlane {
         let earlier = reloading
         let task = Task {
             _ = await earlier?.value
-            return await reloadOnce(because: cause)
+            if cause == .request { await service.reloading() }
+            let outcome = await reloadOnce(because: cause)
+            if cause == .request { await service.reloaded(outcome, gateway?.dataPlane.addresses ?? []) }
+            return outcome
         }
         reloading = task
         return await task.value

@@ -65,7 +65,7 @@ struct Demo: AsyncParsableCommand {
                 try SettingsFile.parse(text, file: "demo", environment: environment)
             }
             do {
-                return try await RunningGateway.start(try read(), log: log, reading: read)
+                return try await RunningGateway.start(try read(), as: .alone, log: log, reading: read)
             } catch  where index + 1 < choices.count { continue } catch {
                 throw StartError("the gateway cannot start: \(error)")
             }

@@ -16,11 +16,15 @@ struct GatewayPlan: Sendable {
     let snapshot: ConfigurationSnapshot
     let outbound: OutboundSettings
     /// Signs bearer tokens if there is no `token_key_file`. Reloads keep it, so that tokens stay valid.
-    private let ownTokenKey: Secret<[UInt8]>
+    let ownTokenKey: Secret<[UInt8]>
 
-    /// - Parameter running: the plan to be replaced. What is the same in both is taken from it: tokens, counters, remembered logins.
+    /// - Parameters:
+    ///   - running: the plan to be replaced. What is the same in both is taken from it: tokens, counters, remembered logins.
+    ///   - ownTokenKey: of the process before this one; nil: a random one.
     /// - Throws: all problems.
-    init(_ settings: Settings, loop: EventLoop, log: Logger, running: GatewayPlan? = nil) throws(ConfigurationProblems) {
+    init(
+        _ settings: Settings, loop: EventLoop, log: Logger, running: GatewayPlan? = nil, ownTokenKey: Secret<[UInt8]>? = nil
+    ) throws(ConfigurationProblems) {
         var problems: [String] = []
         let outbound: OutboundSettings?
         do {
@@ -30,7 +34,7 @@ struct GatewayPlan: Sendable {
             problems.append("\(error)")
             outbound = nil
         }
-        let ownTokenKey = running?.ownTokenKey ?? Secret(randomBytes(32))
+        let ownTokenKey = running?.ownTokenKey ?? ownTokenKey ?? Secret(randomBytes(32))
         var builder = UpstreamBuilder(settings, loop: loop, log: log, running: running)
         var upstreams: [Upstream] = []
         for upstream in settings.upstreams {
@@ -57,6 +61,11 @@ struct GatewayPlan: Sendable {
         return UserDirectory(
             generation: (running?.snapshot.users.generation ?? 0) + 1, users: users, anonymous: anonymous,
             tokenKey: settings.tokenKey ?? ownTokenKey)
+    }
+
+    /// Every upstream that cannot serve now, with the reason; empty: all can.
+    var problems: [String] {
+        snapshot.upstreams.compactMap { upstream in upstream.problem(at: Date()).map { "\(upstream.name): \($0)" } }
     }
 
     /// Expired certificates stay in use, for clients that do not check.

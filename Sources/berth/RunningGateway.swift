@@ -12,65 +12,105 @@ struct RunningGateway {
     let control: ControlPlane
     let dataPlane: DataPlane
     private let admin: AdminListener
-    private let signals: AsyncStream<Int32>
+    private let service: ServiceStatus
+    private let offer: TakeOverOffer?
+    private let launch: Launch
+    private let events: AsyncStream<Event>
     private let log: ProcessLog
 
-    /// Starts a gateway. When this returns, all listeners accept connections, and the first tokens are being fetched.
+    /// What a running gateway reacts to.
+    enum Event: Sendable {
+        case signal(Int32)
+        /// A new process accepts connections from this one's sockets.
+        case handedOver
+    }
+
+    /// Starts a gateway. When this returns, all listeners accept connections, the first tokens are being fetched, and the process before this one,
+    /// if there is one, accepts no more.
     /// - Parameter reading: reads the configuration again, at each reload.
-    /// - Throws: `ConfigurationProblems`, or the `TransportError` of a listener, whose reason names the key.
+    /// - Throws: `ConfigurationProblems`, `StartError`, `TakeOverError`, or the `TransportError` of a listener, whose reason names the key.
     static func start(
-        _ settings: Settings, log: ProcessLog, reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
+        _ settings: Settings, as launch: Launch, log: ProcessLog,
+        reading: @escaping @Sendable () throws(ConfigurationProblems) -> Settings
     ) async throws -> RunningGateway {
         log.logger.notice("starting", metadata: ["version": "\(ProgramVersion.text)", "configuration": "\(settings.origin)"])
         settings.logWarnings(log.logger)
+        try launch.checkSockets(for: settings, log: log.logger)
         let loop = EventLoop()
-        let plan = try GatewayPlan(settings, loop: loop, log: log.logger)
-        let control = ControlPlane(loop: loop, plan: plan, log: log, reading: reading)
+        let plan = try GatewayPlan(settings, loop: loop, log: log.logger, ownTokenKey: launch.predecessor?.key)
+        let service = try ServiceStatus(launch.service, loop: loop, log: log.logger)
+        let control = ControlPlane(loop: loop, plan: plan, log: log, service: service, reading: reading)
         loop.start(named: "control")
         let dataPlane = try DataPlane(
             settings: settings, workers: settings.workerCount, snapshot: plan.snapshot, outbound: plan.outbound,
-            accessLog: log.sink, errors: log.errors, log: log.logger)
+            accessLog: log.sink, errors: log.errors, log: log.logger, inherited: launch.sockets)
         let adapter = AdminAdapter(control, dataPlane)
-        let admin = try AdminListener(settings, host: AdminHost(loop: loop, sources: adapter.sources), log: log.logger)
+        let admin = try AdminListener(
+            settings, host: AdminHost(loop: loop, sources: adapter.sources), log: log.logger, inherited: launch.sockets)
+        try launch.checkUnclaimed(settings)
         // Before the log says that it listens: from then on signals wait for `serve`.
-        let signals = ProcessSignals.stream(of: [SIGTERM, SIGINT, SIGHUP], on: loop)
+        let (events, continuation) = AsyncStream<Event>.makeStream()
+        let numbers = [SIGTERM, SIGINT, SIGHUP] + (launch.offerPath == nil ? [] : [SIGUSR2])
+        let signals = ProcessSignals.stream(of: numbers, on: loop)
+        Task { for await signal in signals { continuation.yield(.signal(signal)) } }
         await control.start(dataPlane, admin)
+        try await launch.waitUntilServing(plan)
         dataPlane.start()
         admin.start()
+        try await launch.replacePredecessor(log: log.logger)
         for address in ListeningAddress.all(of: plan, dataPlane, admin) { address.write(to: log.logger) }
-        return RunningGateway(control: control, dataPlane: dataPlane, admin: admin, signals: signals, log: log)
+        await service.ready(on: dataPlane.addresses)
+        Task { await service.keepAlive([loop] + dataPlane.loops) }
+        let offer = launch.offer(of: control, dataPlane, admin, service, log: log.logger) { continuation.yield(.handedOver) }
+        return RunningGateway(
+            control: control, dataPlane: dataPlane, admin: admin, service: service, offer: offer, launch: launch, events: events,
+            log: log)
     }
 
     var adminAddress: SocketAddress { admin.address }
 
-    /// Returns after SIGTERM or SIGINT, when the exchanges in progress have ended. A second signal ends them at once.
+    /// Returns after SIGTERM or SIGINT, or when a new process has taken over, and the exchanges in progress have ended. A second signal ends them at
+    /// once.
     /// - Parameter reloads: whether SIGHUP reloads. Otherwise it means that the terminal was closed, and ends the gateway too.
     func serve(reloads: Bool = true) async {
-        await untilSignalled(control, reloads: reloads)
+        let isTakenOver = await untilEnd(control, reloads: reloads)
         let within = await control.drainTime
         log.logger.notice("draining", metadata: ["within": "\(within)"])
+        await service.stopping(within: within)
+        await offer?.close(because: "the gateway is draining")
         await control.beginDrain()
         let second = Task { await endAtSignal(control) }
-        await dataPlane.drain(within: within)
+        // The new process has the admin listener too.
+        if isTakenOver { admin.stop() }
+        await dataPlane.drain(within: within, grace: isTakenOver ? Self.lastRequestGrace : .zero)
         second.cancel()
         admin.stop()
         log.logger.notice("stopped")
     }
 
+    /// How long clients keep idle connections to a process that was taken over, so that no request meets a connection that is being closed.
+    private static let lastRequestGrace = Duration.seconds(10)
+
     // These run on the control loop, so that busy workers do not delay signals.
 
-    /// Reloads at each SIGHUP, without waiting for the reload to finish.
-    private func untilSignalled(_ control: isolated ControlPlane, reloads: Bool) async {
-        for await signal in signals {
-            guard signal == SIGHUP, reloads else { return }
-            Task { await control.reload() }
+    /// Reloads at each SIGHUP, without waiting for the reload to finish, and starts a new process at SIGUSR2.
+    /// - Returns: whether a new process has taken over.
+    private func untilEnd(_ control: isolated ControlPlane, reloads: Bool) async -> Bool {
+        for await event in events {
+            switch event {
+            case .signal(SIGHUP) where reloads: Task { await control.reload() }
+            case .signal(SIGUSR2): launch.startSuccessor(isOffered: offer != nil, log: log.logger)
+            case .signal: return false
+            case .handedOver: return true
+            }
         }
+        return false
     }
 
     private func endAtSignal(_ control: isolated ControlPlane) async {
-        for await signal in signals {
-            guard signal != SIGHUP else {
-                log.logger.warning("not reloaded: the gateway is draining")
+        for await case .signal(let signal) in events {
+            guard signal != SIGHUP, signal != SIGUSR2 else {
+                log.logger.warning("signal ignored: the gateway is draining", metadata: ["signal": "\(signal)"])
                 continue
             }
             log.logger.warning("ending at once: a second signal")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import Crypto
+import Foundation
 import Logging
 import Telemetry
 import Transport
@@ -13,26 +14,59 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "Allow core files and debuggers. Both can show keys, tokens and passwords.")
     var allowCoreDumps = false
 
+    @Flag(
+        help: ArgumentHelp(
+            "Take over the listening sockets of the gateway that runs, which then drains and ends.",
+            discussion:
+                "No connection is refused. If this process cannot serve, the running one goes on. Without a running one, starts normally."
+        ))
+    var takeOver = false
+
+    /// The process between a running gateway and the new one that it starts.
+    @Flag(help: .hidden) var detach = false
+
     func run() async throws {
+        guard !detach else { return try Successor.startDetached() }
         if !allowCoreDumps { protectProcessMemory() }
+        let launch: Launch
+        do { launch = try Launch.serve(takingOver: takeOver) } catch {
+            FileHandle.standardError.write(Data("cannot start: \(error)\n".utf8))
+            throw takeOver ? ExitCode.unavailable : .configuration
+        }
         prepareProcess()
-        let settings = try options.read()
+        let settings: Settings
+        do throws(ConfigurationProblems) { settings = try options.load() } catch {
+            launch.predecessor?.giveUp(because: error.lines.joined(separator: "; "))
+            throw ConfigurationOptions.report(error)
+        }
         let log = ProcessLog(settings.log)
         defer { log.sink.flush() }
+        let gateway: RunningGateway
         do {
-            let gateway = try await RunningGateway.start(settings, log: log) { () throws(ConfigurationProblems) in
+            gateway = try await RunningGateway.start(settings, as: launch, log: log) { () throws(ConfigurationProblems) in
                 try SettingsFile.reload(from: settings.origin, environment: settings.environment)
             }
-            await gateway.serve()
-        } catch let problems as ConfigurationProblems {
-            throw ConfigurationOptions.report(problems)
-        } catch let error as TransportError {
-            log.logger.critical("cannot start", metadata: ["reason": "\(error.reason)"])
-            // A service manager starts again later: the program that has the address may be on its way out.
-            throw error.kind == .addressInUse ? ExitCode.unavailable : .configuration
         } catch {
-            log.logger.critical("cannot start", metadata: ["reason": "\(error)"])
-            throw ExitCode.configuration
+            launch.predecessor?.giveUp(because: Self.reason(of: error))
+            throw Self.exitCode(for: error, log.logger)
         }
+        await gateway.serve()
+    }
+
+    private static func reason(of error: any Error) -> String {
+        switch error {
+        case let problems as ConfigurationProblems: problems.lines.joined(separator: "; ")
+        case let error as TransportError: error.reason
+        default: "\(error)"
+        }
+    }
+
+    /// Reports why the gateway does not start.
+    private static func exitCode(for error: any Error, _ log: Logger) -> ExitCode {
+        if let problems = error as? ConfigurationProblems { return ConfigurationOptions.report(problems) }
+        log.critical("cannot start", metadata: ["reason": "\(reason(of: error))"])
+        // A service manager starts again later: the program that has the address, or is to be taken over from, may be on its way out.
+        let isTemporary = (error as? TransportError)?.kind == .addressInUse || error is TakeOverError
+        return isTemporary ? .unavailable : .configuration
     }
 }

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +215,11 @@ def start_gateway(berth: Path, own_directory: Path, authority: Authority, certif
     started: list[Gateway] = []
 
     def start(
-        upstream: Upstream, environment: dict[str, str] | None = None, program: Path | None = None, **configuration: Any
+        upstream: Upstream,
+        environment: dict[str, str] | None = None,
+        program: Path | None = None,
+        options: Sequence[str] = (),
+        **configuration: Any,
     ) -> Gateway:
         running = Gateway(
             program or berth,
@@ -224,6 +228,7 @@ def start_gateway(berth: Path, own_directory: Path, authority: Authority, certif
             upstream.environment | (environment or {}),
             certificate,
             authority.certificate,
+            options=options,
         )
         started.append(running)
         return running

@@ -22,11 +22,13 @@ package final class DataPlane: Sendable {
 
     private static let sweepInterval = Duration.seconds(5)
 
-    /// - Parameter settings: what the snapshot was made of.
+    /// - Parameters:
+    ///   - settings: what the snapshot was made of.
+    ///   - inherited: sockets that are taken instead of binding their addresses.
     /// - Throws: an address cannot be listened on.
     package init(
         settings: Settings, workers count: Int, snapshot first: ConfigurationSnapshot, outbound: OutboundSettings,
-        accessLog: LogSink, errors: RecentErrors, log: Logger
+        accessLog: LogSink, errors: RecentErrors, log: Logger, inherited: InheritedSockets
     ) throws(TransportError) {
         let snapshot = Published(first)
         let logins = Logins(failuresPerMinute: settings.limits.failedLoginsPerMinute)
@@ -55,7 +57,7 @@ package final class DataPlane: Sendable {
         }
         (self.snapshot, self.workers, self.metrics, self.logins, self.log) = (snapshot, workers, metrics, logins, log)
         (self.errors, workerTransfers) = (errors, transfers)
-        let bound = try listeners.bind(first, leaving: [], settings: settings)
+        let bound = try listeners.bind(first, leaving: [], settings: settings, inherited: inherited)
         try bound.listen()
         listeners.add(bound)
         logLowered(first.limits, from: settings.limits)
@@ -127,6 +129,16 @@ package final class DataPlane: Sendable {
         snapshot.current.listeners.map { listeners.address(of: $0.number) ?? $0.settings.address }
     }
 
+    /// The loop of each worker.
+    package var loops: [EventLoop] { workers.map(\.loop) }
+
+    /// All sockets that are listened on, for the next process; in the configuration's order.
+    package var sockets: [HandedSocket] {
+        snapshot.current.listeners.flatMap { policy in
+            listeners.sockets(of: policy.number).map { HandedSocket(configured: policy.settings.address, socket: $0) }
+        }
+    }
+
     /// Bytes that all workers' connections have carried so far.
     package var traffic: TrafficFigures {
         workers.reduce(into: TrafficFigures()) { all, worker in
@@ -140,15 +152,16 @@ package final class DataPlane: Sendable {
     /// Large bodies on their way, the oldest first.
     package var transfers: [TransferFigures] { workerTransfers.flatMap(\.current).sorted { $0.started < $1.started } }
 
-    /// Accepts no new connection and no new exchange. Exchanges that have begun have `limit` to end.
-    package func drain(within limit: Duration) async {
+    /// Accepts no new connection. Exchanges that have begun have `limit` to end.
+    /// - Parameter grace: how long clients may begin a last exchange on the connections that they have; zero: no new exchange begins.
+    package func drain(within limit: Duration, grace: Duration = .zero) async {
         listeners.close()
         let abandoning = Task {
             try await Task.sleep(for: limit)
             await abandon()
         }
         await withTaskGroup(of: Void.self) { group in
-            for worker in workers { group.addTask { await worker.drain() } }
+            for worker in workers { group.addTask { await worker.drain(grace: grace) } }
         }
         abandoning.cancel()
     }

@@ -5,7 +5,7 @@ import Transport
 /// The data plane's listening sockets, by the numbers of their listeners, and who accepts from them.
 final class ListenerTable: Sendable {
     private struct Entry {
-        let sockets: [ListeningSocket]
+        var sockets: [ListeningSocket]
         /// Empty until the workers accept.
         var listeners: [Listener] = []
     }
@@ -42,12 +42,19 @@ final class ListenerTable: Sendable {
     /// - Parameters:
     ///   - leaving: addresses of other sockets of this process that will be closed, whose place a new one may take.
     ///   - settings: what the snapshot was made of, for messages.
-    func bind(_ snapshot: ConfigurationSnapshot, leaving: [SocketAddress], settings: Settings) throws(TransportError)
-        -> BoundListeners
-    {
+    ///   - inherited: sockets that are taken instead of binding their addresses.
+    func bind(
+        _ snapshot: ConfigurationSnapshot, leaving: [SocketAddress], settings: Settings,
+        inherited: InheritedSockets = InheritedSockets()
+    ) throws(TransportError) -> BoundListeners {
         var bound = BoundListeners()
         let leaving = leaving + self.leaving(for: snapshot)
         for (index, policy) in snapshot.listeners.enumerated() where address(of: policy.number) == nil {
+            let claimed = inherited.claim(policy.settings.address)
+            if !claimed.isEmpty {
+                bound.sockets[policy.number] = claimed
+                continue
+            }
             do throws(TransportError) {
                 bound.sockets[policy.number] = try open(
                     policy.settings.address, isShared: leaving.contains(where: policy.settings.address.overlaps))
@@ -77,13 +84,25 @@ final class ListenerTable: Sendable {
     /// Has the workers accept from all sockets: each socket by one worker at least, and each worker from one at least.
     func accept() {
         state.withLock { state in
-            for (number, entry) in state.entries where entry.listeners.isEmpty {
+            for (number, var entry) in state.entries where entry.listeners.isEmpty {
+                fill(&entry.sockets)
+                state.entries[number] = entry
                 state.entries[number]?.listeners = (0..<max(entry.sockets.count, workers.count)).map { index in
                     Listener(
                         on: entry.sockets[index % entry.sockets.count], number: number, host: workers[index % workers.count],
                         exhausted: exhausted)
                 }
             }
+        }
+    }
+
+    /// Adds sockets to inherited ones, up to one for each worker. Not earlier than now: what the kernel gives a socket is lost if its process fails
+    /// before it accepts. Sockets that cannot be joined, as the service manager's, are shared.
+    private func fill(_ sockets: inout [ListeningSocket]) {
+        guard let first = sockets.first, first.allowsOthers else { return }
+        while sockets.count < workers.count, let more = try? ListeningSocket(on: first.address, isShared: true) {
+            guard (try? more.listen()) != nil else { return }
+            sockets.append(more)
         }
     }
 

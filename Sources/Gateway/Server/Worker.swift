@@ -17,6 +17,8 @@ package actor Worker: ConnectionHost {
     private let limits: ConnectionLimits
     private var connections: [ObjectIdentifier: Accepted] = [:]
     private var isDraining = false
+    /// While draining: connections get one more response each, which says that it is the last.
+    private var isRetiring = false
     private var drained: [CheckedContinuation<Void, Never>] = []
 
     /// A connection and the listener that accepted it, as it was then.
@@ -35,7 +37,7 @@ package actor Worker: ConnectionHost {
         // Listeners are removed when they accept no more, and their last connections are served.
         guard let listener = snapshot.listener(socket.listener) else { return socket.close() }
         let perClient = listener.trusts(socket.peer) ? nil : snapshot.limits.connectionsPerClient
-        guard !isDraining, limits.admit(socket.peer, total: snapshot.limits.connections, perClient: perClient) else {
+        guard !isDraining || isRetiring, limits.admit(socket.peer, total: snapshot.limits.connections, perClient: perClient) else {
             return await turnAway(socket, at: listener)
         }
         loop.keepTimeouts(of: snapshot.server.timeouts)
@@ -126,15 +128,27 @@ package actor Worker: ConnectionHost {
         }
     }
 
-    /// Ends idle connections now and the others after their exchange. Returns when none is left.
-    package func drain() async {
+    /// Ends idle connections after `grace`, and the others after their next exchange. Returns when none is left.
+    /// - Parameter grace: for clients that have a request on its way; zero: connections end after their present exchange.
+    package func drain(grace: Duration) async {
         isDraining = true
-        for accepted in connections.values { accepted.connection.drain() }
+        if grace > .zero {
+            isRetiring = true
+            for accepted in connections.values { accepted.connection.retire() }
+            loop.after(grace) { self.assumeIsolated { $0.endIdle() } }
+        } else {
+            endIdle()
+        }
         await withCheckedContinuation { continuation in
             // Checked here: this task does not prefer the loop, so the last connection may end before it gets here.
             drained.append(continuation)
             if connections.isEmpty { finishDrain() }
         }
+    }
+
+    private func endIdle() {
+        isRetiring = false
+        for accepted in connections.values { accepted.connection.drain() }
     }
 
     /// Ends the exchanges that are left when the drain's time is over. One that waits for something else than a socket is left behind.

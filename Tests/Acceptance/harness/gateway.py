@@ -6,7 +6,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +62,9 @@ class Gateway:
         certificate: Certificate | None = None,
         ca: Path | None = None,
         listeners: list[dict[str, Any]] | None = None,
+        options: Sequence[str] = (),
     ) -> None:
-        """`configuration` has the upstreams and what else the test needs; listeners, admin, users and log have defaults."""
+        """`configuration` has the upstreams and what else the test needs; listeners, admin, users and log have defaults. `options`: of serve."""
         directory.mkdir(parents=True, exist_ok=True)
         self.ca = ca
         listeners = listeners or default_listeners(certificate)
@@ -78,7 +79,10 @@ class Gateway:
         self.write(defaults | configuration)  # JSON is YAML
         self.secrets = {self.password, *(environment.get(key, "") for key in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))} - {""}
         self.program = Program(
-            "gateway", [berth, "serve", "--config", self.configuration_path], directory, clean_environment(environment)
+            "gateway",
+            [berth, "serve", "--config", self.configuration_path, *options],
+            directory,
+            clean_environment({"RUNTIME_DIRECTORY": str(directory)} | environment),
         )
         self.addresses: dict[tuple[str, bool], Address] = {}
         self.program.wait_ready(lambda: self._find_addresses(len(self.configuration["listeners"]) + 1))

@@ -34,10 +34,12 @@ class Answer:
 
 
 class Wire:
-    """One connection of a client, kept as long as the server keeps it."""
+    """One connection of a client, kept as long as the server keeps it. After a response that says `Connection: close`, the next request goes over a
+    new one; a connection that is closed without such a response is a failure."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, authorization: str) -> None:
-        self.reader, self.writer, self.authorization = reader, writer, authorization
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, authorization: str, address: Address) -> None:
+        self.reader, self.writer, self.authorization, self.address = reader, writer, authorization, address
+        self.is_over = False
 
     @classmethod
     async def open(cls, address: Address, authorization: str, receive_buffer: int | None = None) -> Wire:
@@ -56,9 +58,13 @@ class Wire:
         reader, writer = await asyncio.open_connection(
             sock=plain, ssl=context, server_hostname=name, limit=receive_buffer or READ_AHEAD
         )
-        return cls(reader, writer, authorization)
+        return cls(reader, writer, authorization, address)
 
     async def send_head(self, method: str, target: str, fields: dict[str, str]) -> None:
+        if self.is_over:
+            self.close()
+            new = await Wire.open(self.address, self.authorization)
+            self.reader, self.writer, self.is_over = new.reader, new.writer, False
         lines = [f"{method} {target} HTTP/1.1", "Host: load", f"Authorization: {self.authorization}"]
         lines += [f"{name}: {value}" for name, value in fields.items()]
         self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
@@ -67,7 +73,9 @@ class Wire:
     async def head(self) -> Answer:
         lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         pairs = (line.partition(":") for line in lines[1:] if line)
-        return Answer(int(lines[0].split()[1]), {name.lower(): value.strip() for name, _, value in pairs})
+        answer = Answer(int(lines[0].split()[1]), {name.lower(): value.strip() for name, _, value in pairs})
+        self.is_over = answer.fields.get("connection") == "close"
+        return answer
 
     async def answer(self) -> Answer:
         answer = await self.head()
