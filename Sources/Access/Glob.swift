@@ -10,9 +10,9 @@ package struct Glob: Sendable, Hashable, CustomStringConvertible {
 
     private init(parts: [Part]) { self.parts = parts }
 
-    /// nil: an empty pattern, or one with characters that no repository name has (distribution spec, "Pulling manifests").
+    /// nil: `problem(with:)` says why.
     package init?(_ pattern: String) {
-        guard !pattern.isEmpty, pattern.utf8.allSatisfy(Self.isAllowed) else { return nil }
+        guard Self.problem(with: pattern) == nil else { return nil }
         var parts: [Part] = []
         var rest = Array(pattern.utf8)[...]
         while let byte = rest.popFirst() {
@@ -20,14 +20,25 @@ package struct Glob: Sendable, Hashable, CustomStringConvertible {
                 parts.append(.literal(byte))
                 continue
             }
-            var isDouble = false
-            while rest.first == UInt8(ascii: "*") {
-                rest.removeFirst()
-                isDouble = true
-            }
+            let isDouble = rest.first == UInt8(ascii: "*")
+            if isDouble { rest.removeFirst() }
             parts.append(isDouble ? .acrossSegments : .withinSegment)
         }
         self.parts = parts
+    }
+
+    /// What is wrong with a text that is no pattern, to be written after it; nil: it is a pattern. One that can match no name of the
+    /// distribution spec ("Pulling manifests") is a mistake.
+    package static func problem(with text: String) -> String? {
+        if text.isEmpty { return "is empty; write a name, with * within a segment and ** across segments" }
+        if !text.utf8.allSatisfy(isAllowed) {
+            return "has characters that no repository name has; names are lower-case letters, digits, . _ - and /"
+        }
+        if text.contains("***") { return "has more than two stars in a row; write * within a segment or ** across segments" }
+        if text.hasPrefix("/") || text.hasSuffix("/") || text.contains("//") {
+            return "has an empty segment, which no repository name has; write one / between two segments"
+        }
+        return nil
     }
 
     private static func isAllowed(_ byte: UInt8) -> Bool {
@@ -41,7 +52,7 @@ package struct Glob: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// The pattern, with `**` for any longer run of stars.
+    /// The pattern as it was written.
     package var description: String {
         parts.map { part in
             switch part {

@@ -31,6 +31,9 @@ package struct UserDirectory: Sendable {
         self.users = Dictionary(users.map { (Array($0.principal.name.utf8), $0) }, uniquingKeysWith: { first, _ in first })
     }
 
+    /// nil: there is no user of this name.
+    package func principal(named name: String) -> Principal? { user(Array(name.utf8))?.principal }
+
     func user(_ name: [UInt8]) -> (credential: Credential, principal: Principal)? { users[name] }
 
     /// A bearer token for this user, without its scheme.

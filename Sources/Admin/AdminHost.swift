@@ -3,20 +3,30 @@ import HTTP
 import HTTPServer
 package import Transport
 
-/// The admin listener, on the control loop: health, metrics, and an API and page for operators. It has no authentication. By default it is
-/// bound to loopback, and it accepts no changes from web pages that a browser has open.
+/// The admin listener, on the control loop: health, metrics, and an API and page for operators. Reading needs no login. By default it is bound to
+/// loopback; changes are restricted by `WriteRule`.
 package actor AdminHost: ConnectionHost {
     /// The control loop.
     package nonisolated let loop: EventLoop
     /// Runs the actor on `loop`.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     private let sources: AdminSources
-    private let started = Date()
+    private let state: GatewayState
+    private let feed = EventFeed()
+    private var isFeeding = false
+    private var connections = AdminConnections()
+    private var writes = 0
+
+    /// Changes in progress. A refresh may wait for 20 s, and must not take the connections that probes need.
+    private static let maxWrites = 8
+    /// Bytes of a request's body.
+    private static let maxBody = 1024
 
     /// - Parameter loop: the control loop.
-    package init(loop: EventLoop, sources: AdminSources) { (self.loop, self.sources) = (loop, sources) }
+    package init(loop: EventLoop, sources: AdminSources) {
+        (self.loop, self.sources, state) = (loop, sources, GatewayState(sources))
+    }
 
-    private var connections = AdminConnections()
     /// The number of the listener in use.
     private var listener = 0
 
@@ -35,112 +45,173 @@ package actor AdminHost: ConnectionHost {
         connections.add(connection)
         while let request = await connection.nextRequest() {
             connections.setIdle(connection, false)
-            do { try await respond(to: request) } catch { request.abort() }
+            do { try await respond(to: request, at: socket.listener) } catch { request.abort() }
             connections.setIdle(connection, true)
             if socket.listener != listener { connection.drain() }
         }
         connections.remove(connection)
     }
 
+    /// How many clients listen to events now.
+    var listeners: Int { feed.listeners }
+
+    /// Ends the streams of events, each with a last event. Waits for slow listeners, but not long.
+    package func end() async {
+        feed.end()
+        for _ in 0..<50 where feed.listeners > 0 { await loop.sleep(for: .milliseconds(20)) }
+    }
+
     /// The admin listener has moved to another address. Connections to the former one end after their next exchange, or when they have been idle.
     package func moved(to listener: Int) { self.listener = listener }
 
-    private func respond(to request: Request) async throws {
+    private func respond(to request: Request, at listener: Int) async throws {
         guard HostRule.allows(request.field("Host"), from: request.connection.peer) else {
-            return try await problem(request, 421, "Use localhost or an IP address as the host.")
+            return try await AdminResponse.message("Use localhost or an IP address as the host.", status: 421).send(to: request)
         }
-        let path = request.path
-        let segments = path.split(separator: "/").map(String.init)
-        switch segments.count == 5 && segments[2] == "upstreams" ? "refresh" : path {
-        case "/healthz": try await get(request) { (200, .text, "ok\n") }
-        case "/readyz": try await get(request) { await ready(request.query) }
-        case "/metrics": try await get(request) { (200, .metrics, String(decoding: await sources.metrics(), as: UTF8.self)) }
-        case "/api/v1/status": try await get(request) { await json(status()) }
-        case "/api/v1/upstreams": try await get(request) { json(await sources.upstreams()) }
-        case "/": try await get(request) { (200, .page, AdminPage(await status()).html) }
-        case "/api/v1/reload": try await post(request) { await reload() }
-        case "refresh" where path.hasPrefix("/api/v1/") && segments[4] == "refresh":
-            try await post(request) { await refresh(PercentEncoding.decodeStrictly(segments[3]) ?? segments[3]) }
-        default: try await problem(request, 404, "There is nothing at \(path).")
+        guard let path = AdminPath(request.path) else {
+            return try await AdminResponse.message("There is nothing at \(request.path).", status: 404).send(to: request)
+        }
+        guard path.methods.contains(request.method) else {
+            let allowed = path.methods.map { "\($0.token)" }
+            return try await AdminResponse.message(
+                "Only \(allowed.joined(separator: " and ")) \(allowed.count == 1 ? "is" : "are") allowed here.", status: 405,
+                fields: [("Allow", allowed.joined(separator: ", "))]
+            ).send(to: request)
+        }
+        switch path {
+        case .events: try await streamEvents(request, at: listener)
+        case .reload, .log, .refresh: try await write(path, request).send(to: request)
+        default: try await read(path, request).send(to: request)
         }
     }
 
-    private typealias Response = (status: Int, type: ContentType, body: String)
-
-    private enum ContentType: String {
-        case text = "text/plain; charset=utf-8"
-        case metrics = "text/plain; version=0.0.4; charset=utf-8"
-        case json = "application/json"
-        case page = "text/html; charset=utf-8"
-    }
-
-    private func get(_ request: Request, _ makeResponse: () async -> Response) async throws {
-        guard request.method == .get || request.method == .head else {
-            return try await problem(request, 405, "Only GET and HEAD are allowed here.", fields: [("Allow", "GET, HEAD")])
+    private func read(_ path: AdminPath, _ request: Request) async -> AdminResponse {
+        switch path {
+        case .health: return .text("ok\n")
+        case .ready: return await ready(request.query)
+        case .metrics: return AdminResponse(type: "text/plain; version=0.0.4; charset=utf-8", body: await sources.metrics())
+        case .upstreams: return .json(await sources.upstreams())
+        case .part(let part):
+            let isSorted = part == .usage, isList = isSorted || part == .transfers || part == .errors
+            guard let query = ListQuery(isList ? request.query : nil, isSorted: isSorted) else {
+                return .message("Unknown parameter or value: \(ListQuery.allowed(isSorted: isSorted)).", status: 400)
+            }
+            return .json(await state.body(of: part, query))
+        case .file(let file):
+            let fields = [("ETag", file.tag), ("Cache-Control", "no-cache")]
+            if request.field("If-None-Match")?.contains(file.tag) == true {
+                return AdminResponse(status: 304, type: file.contentType, fields: fields, body: [])
+            }
+            return AdminResponse(type: file.contentType, fields: fields, body: file.bytes)
+        case .events, .reload, .log, .refresh: preconditionFailure("not a plain read")
         }
-        try await respond(request, await makeResponse())
     }
 
-    /// Web pages of other origins can send a POST without a preflight request, but browsers then add `Origin`.
-    private func post(_ request: Request, _ makeResponse: () async -> Response) async throws {
-        guard request.method == .post else {
-            return try await problem(request, 405, "Only POST is allowed here.", fields: [("Allow", "POST")])
-        }
-        guard request.field("Origin") == nil, request.field("Sec-Fetch-Site") == nil else {
-            return try await problem(request, 403, "Requests from web pages are not accepted here; use curl -X POST.")
-        }
-        try await respond(request, await makeResponse())
-    }
-
-    private func respond(_ request: Request, _ response: Response, fields: [(String, String)] = []) async throws {
-        let safety = [
-            ("Content-Type", response.type.rawValue), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
-            ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
-        ]
-        try await request.respond(response.status, fields: safety + fields, body: Array(response.body.utf8))
-    }
-
-    private func problem(_ request: Request, _ status: Int, _ message: String, fields: [(String, String)] = []) async throws {
-        try await respond(request, json(["message": message], status: status), fields: fields)
-    }
-
-    private func json(_ value: some Encodable, status: Int = 200) -> Response {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-        // Encoding strings, numbers and flags does not fail.
-        let text = (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
-        return (status, .json, text + "\n")
-    }
-
-    private func status() async -> GatewayStatus {
-        let upstreams = await sources.upstreams()
-        return GatewayStatus(
-            version: sources.version, ready: await !sources.isDraining() && upstreams.contains(where: \.ready),
-            uptimeSeconds: Int(Date().timeIntervalSince(started)),
-            upstreams: upstreams)
-    }
-
-    private func ready(_ query: String?) async -> Response {
+    private func ready(_ query: String?) async -> AdminResponse {
         guard let query = ReadinessQuery(query) else {
-            return (400, .text, "unknown parameter: use all, or upstream=NAME\n")
+            return .text("unknown parameter: use all, or upstream=NAME\n", status: 400)
         }
-        if await sources.isDraining() { return (503, .text, "draining: no new exchange is taken\n") }
+        if await sources.isDraining() { return .text("draining: no new exchange is taken\n", status: 503) }
         guard let readiness = query.evaluate(await sources.upstreams()) else {
-            return (404, .text, "there is no upstream of this name\n")
+            return .text("there is no upstream of this name\n", status: 404)
         }
-        return (readiness.isReady ? 200 : 503, .text, readiness.text)
+        return .text(readiness.text, status: readiness.isReady ? 200 : 503)
     }
 
-    private func refresh(_ name: String) async -> Response {
+    // MARK: Events
+
+    private func streamEvents(_ request: Request, at listener: Int) async throws {
+        guard feed.join() else {
+            return try await AdminResponse.message(
+                "Too many listen already, at most \(EventFeed.maxListeners).", status: 503, fields: [("Retry-After", "10")]
+            ).send(to: request)
+        }
+        defer { feed.leave() }
+        request.closeAfterResponse()
+        try await request.begin(
+            200, fields: [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")] + AdminResponse.safety, length: nil)
+        guard request.method == .get else { return try await request.end() }
+        try await request.send(EventFeed.start)
+        if !isFeeding {
+            isFeeding = true
+            Task { await publish() }
+        }
+        var position = EventFeed.Position()
+        // Streams at a former address end: a page there would show a gateway that it cannot reach again.
+        while listener == self.listener, let events = await feed.next(&position) { try await request.send(events) }
+        try await request.end()
+    }
+
+    /// Reads the state once a second for all listeners, until nobody listens.
+    private func publish() async {
+        var round = 0
+        while feed.listeners > 0, !feed.hasEnded {
+            let parts = StatePart.allCases.filter { $0 != .usage || round % Self.roundsPerUsage == 0 }
+            feed.publish(await state.events(parts, Self.eventLimits))
+            round += 1
+            await loop.sleep(for: .seconds(1))
+        }
+        feed.reset()
+        isFeeding = false
+    }
+
+    /// Usage changes slowly and is the largest part.
+    private static let roundsPerUsage = 5
+    /// What a page shows of each list.
+    private static let eventLimits = ListQuery(limit: 20)
+
+    // MARK: Changes
+
+    private func write(_ path: AdminPath, _ request: Request) async throws -> AdminResponse {
+        let presented = WriteRule.bearerToken(request.field("Authorization"))
+        let rule = WriteRule(
+            host: request.field("Host"), origin: request.field("Origin"), siteRelation: request.field("Sec-Fetch-Site"),
+            isToken: await sources.isToken(presented ?? []), presented: presented != nil)
+        switch rule {
+        case .allowed: break
+        case .foreign(let reason): return .message(reason, status: 403)
+        case .unauthorized(let presented):
+            let challenge = presented ? #"Bearer realm="Berth", error="invalid_token""# : #"Bearer realm="Berth""#
+            return .message(
+                presented
+                    ? "This is not the token of admin.token_file."
+                    : "Send the token of admin.token_file: Authorization: Bearer TOKEN.",
+                status: 401, fields: [("WWW-Authenticate", challenge)])
+        }
+        guard writes < Self.maxWrites else {
+            return .message("Other changes are in progress; try again.", status: 503, fields: [("Retry-After", "5")])
+        }
+        writes += 1
+        defer { writes -= 1 }
+        switch path {
+        case .refresh(let name): return await refresh(name)
+        case .log: return await setLogLevel(try await request.collect(upTo: Self.maxBody))
+        default: return await reload()
+        }
+    }
+
+    private func refresh(_ name: String) async -> AdminResponse {
         switch await sources.refresh(name) {
-        case nil: json(["message": "There is no upstream named '\(name)'."], status: 404)
-        case true?: json(["message": "A new token was fetched."])
-        case false?: json(["message": "No new token could be fetched. The log and /api/v1/upstreams have the reason."], status: 502)
+        case nil: .message("There is no upstream named '\(name)'.", status: 404)
+        case true?: .message("A new token was fetched.")
+        case false?: .message("No new token could be fetched. The log and /api/v1/upstreams have the reason.", status: 502)
         }
     }
 
-    private func reload() async -> Response {
-        let problems = await sources.reload()
-        return problems.isEmpty ? json(["message": "Reloaded."]) : json(["problems": problems], status: 422)
+    private func reload() async -> AdminResponse {
+        let outcome = await sources.reload()
+        guard outcome.problems.isEmpty else { return .json(["problems": outcome.problems], status: 422) }
+        let changes = outcome.changes.isEmpty ? "nothing" : outcome.changes
+        return .json(["message": "Reloaded.", "changed": changes])
+    }
+
+    private func setLogLevel(_ body: [UInt8]?) async -> AdminResponse {
+        let level = body.flatMap { try? JSONDecoder().decode([String: String].self, from: Data($0)) }
+        guard let level, level.count == 1, let wanted = level["level"], sources.logLevels.contains(wanted) else {
+            return .message(
+                "Send {\"level\": \"…\"} with one of \(sources.logLevels.joined(separator: ", ")).", status: 400)
+        }
+        await sources.setLogLevel(wanted)
+        return .message("The log's level is \(wanted) until a reload changes log.level, or a restart.")
     }
 }

@@ -1,26 +1,55 @@
-/// What the admin listener shows and does. These are closures, so that this target does not depend on the gateway.
+/// What the admin listener shows and does. These are closures, so that this target does not depend on the gateway. Each may be called at any time,
+/// on the control loop.
 package struct AdminSources: Sendable {
     /// Berth's version.
     package var version: String
+    /// The levels that `setLogLevel` takes, the most verbose first.
+    package var logLevels: [String]
     /// Whether the gateway is draining: it takes no new exchanges.
     package var isDraining: @Sendable () async -> Bool
     /// The current state of each upstream in the configuration.
     package var upstreams: @Sendable () async -> [UpstreamStatus]
+    /// Counters since the start.
+    package var traffic: @Sendable () async -> TrafficStatus
+    /// Large bodies on their way.
+    package var transfers: @Sendable () async -> [TransferStatus]
+    /// Usage since the start.
+    package var usage: @Sendable () async -> UsageReading
+    /// What failed lately, the latest first.
+    package var errors: @Sendable () async -> [ErrorStatus]
+    /// Of the listeners with TLS.
+    package var certificates: @Sendable () async -> [CertificateStatus]
+    /// The configuration in use.
+    package var configuration: @Sendable () async -> ConfigurationStatus
+    /// The level of the log now.
+    package var logLevel: @Sendable () async -> String
     /// Prometheus text, format 0.0.4.
     package var metrics: @Sendable () async -> [UInt8]
+    /// Whether this is the token of `admin.token_file`, compared in constant time; nil: none is configured.
+    package var isToken: @Sendable (_ presented: [UInt8]) async -> Bool?
     /// Fetches a new token for an upstream. Returns whether that succeeded; nil when there is no upstream of this name.
     package var refresh: @Sendable (_ upstream: String) async -> Bool?
-    /// Loads the configuration again. Returns every problem; when there are any, nothing has changed.
-    package var reload: @Sendable () async -> [String]
+    /// Loads the configuration again. Returns what changed, or every problem; when there are any, nothing has changed.
+    package var reload: @Sendable () async -> (changes: String, problems: [String])
+    /// Changes the level of the log; one of `logLevels`.
+    package var setLogLevel: @Sendable (_ level: String) async -> Void
 
-    /// Each closure may be called at any time, on the control loop.
+    /// One closure for each thing that the listener shows or does.
     package init(
-        version: String, isDraining: @escaping @Sendable () async -> Bool,
-        upstreams: @escaping @Sendable () async -> [UpstreamStatus],
-        metrics: @escaping @Sendable () async -> [UInt8],
-        refresh: @escaping @Sendable (_ upstream: String) async -> Bool?, reload: @escaping @Sendable () async -> [String]
+        version: String, logLevels: [String], isDraining: @escaping @Sendable () async -> Bool,
+        upstreams: @escaping @Sendable () async -> [UpstreamStatus], traffic: @escaping @Sendable () async -> TrafficStatus,
+        transfers: @escaping @Sendable () async -> [TransferStatus], usage: @escaping @Sendable () async -> UsageReading,
+        errors: @escaping @Sendable () async -> [ErrorStatus], certificates: @escaping @Sendable () async -> [CertificateStatus],
+        configuration: @escaping @Sendable () async -> ConfigurationStatus, logLevel: @escaping @Sendable () async -> String,
+        metrics: @escaping @Sendable () async -> [UInt8], isToken: @escaping @Sendable (_ presented: [UInt8]) async -> Bool?,
+        refresh: @escaping @Sendable (_ upstream: String) async -> Bool?,
+        reload: @escaping @Sendable () async -> (changes: String, problems: [String]),
+        setLogLevel: @escaping @Sendable (_ level: String) async -> Void
     ) {
-        self.isDraining = isDraining
-        (self.version, self.upstreams, self.metrics, self.refresh, self.reload) = (version, upstreams, metrics, refresh, reload)
+        (self.version, self.logLevels, self.isDraining) = (version, logLevels, isDraining)
+        (self.upstreams, self.traffic, self.transfers, self.usage) = (upstreams, traffic, transfers, usage)
+        (self.errors, self.certificates, self.configuration, self.logLevel) = (errors, certificates, configuration, logLevel)
+        (self.metrics, self.isToken, self.refresh, self.reload) = (metrics, isToken, refresh, reload)
+        self.setLogLevel = setLogLevel
     }
 }

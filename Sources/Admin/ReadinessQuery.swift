@@ -10,7 +10,7 @@ struct ReadinessQuery {
         for pair in (query ?? "").split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             switch (parts[0], parts.count > 1 ? PercentEncoding.decodeStrictly(parts[1]) : nil) {
-            case ("all", nil), ("all", "true"): isOfAll = true
+            case ("all", nil), ("all", ""), ("all", "true"): isOfAll = true
             case ("upstream", let name?): upstream = name
             default: return nil
             }

@@ -40,6 +40,37 @@ static inline X509 *berth_chain_certificate(SSL_CTX *context, int index) {
 static const uint64_t berth_server_options = SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_COMPRESSION;
 static inline EVP_PKEY *berth_p256_key(void) { return EVP_EC_gen("P-256"); }
 static inline long berth_pem_bytes(BIO *memory, char **start) { return BIO_get_mem_data(memory, start); }
+// The DNS name at this place among a server's names: its length, or -1 past the last.
+static inline int berth_dns_name(X509 *certificate, int index, char *text, int size) {
+    GENERAL_NAMES *names = (GENERAL_NAMES *)X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    int length = -1, count = sk_GENERAL_NAME_num(names);
+    for (int at = 0; at < count; at++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, at);
+        if (name->type != GEN_DNS || ASN1_STRING_length(name->d.dNSName) > size || index-- > 0) continue;
+        length = ASN1_STRING_length(name->d.dNSName);
+        memcpy(text, ASN1_STRING_get0_data(name->d.dNSName), (size_t)length);
+        break;
+    }
+    GENERAL_NAMES_free(names);
+    return length;
+}
+// Whether the system's store leads to this server's certificate, by way of the others. Dates are not looked at.
+static inline int berth_is_trusted_by_system(X509 *leaf, X509 *const *others, int count) {
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_CTX *context = X509_STORE_CTX_new();
+    int trusted = 0;
+    for (int at = 0; at < count; at++) sk_X509_push(chain, others[at]);
+    if (X509_STORE_set_default_paths(store) == 1 && X509_STORE_CTX_init(context, store, leaf, chain) == 1) {
+        X509_STORE_CTX_set_purpose(context, X509_PURPOSE_SSL_SERVER);
+        X509_STORE_CTX_set_flags(context, X509_V_FLAG_NO_CHECK_TIME);
+        trusted = X509_verify_cert(context) == 1;
+    }
+    X509_STORE_CTX_free(context);
+    X509_STORE_free(store);
+    sk_X509_free(chain);
+    return trusted;
+}
 static const int berth_utf8_string = MBSTRING_UTF8;
 
 // prctl() is variadic, which Swift cannot call.

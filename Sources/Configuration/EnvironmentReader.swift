@@ -55,15 +55,17 @@ struct EnvironmentReader {
     }
 
     private func user() -> Settings.User? {
-        guard let name = value(.username) else {
+        let name = value(.username)
+        if let name {
+            if !UsersFile.isName(name) { problem(.username, "this is not a name; set it to \(UsersFile.nameBounds)") }
+        } else {
             problem(.username, "missing; set it to the user name for docker login")
-            return nil
         }
-        if !UsersFile.isName(name) { problem(.username, "this is not a name; set it to \(UsersFile.nameBounds)") }
-        return credential().map { credential in
-            let rule = AccessRule(repositories: [.everything], actions: [.pull, .push, .list])
-            return Settings.User(name: name, credential: credential, access: [rule])
-        }
+        // Read also without a name, so that all that is missing is reported at once.
+        let credential = credential()
+        guard let name, let credential else { return nil }
+        let rule = AccessRule(repositories: [.everything], actions: [.pull, .push, .list])
+        return Settings.User(name: name, credential: credential, access: [rule])
     }
 
     private func credential() -> Credential? {

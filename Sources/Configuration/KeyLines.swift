@@ -7,21 +7,26 @@ struct KeyLines {
     init(_ text: String) { root = try? Document.compose(text) }
 
     /// The line of a key such as `listeners[0].address`, or of the nearest mapping or list around it if the text lacks it; nil: of none of them.
-    func line(of key: String) -> Int? {
+    func line(of key: String) -> Int? { find(key).line }
+
+    /// Whether the text has the key.
+    func contains(_ key: String) -> Bool { find(key).isComplete }
+
+    private func find(_ key: String) -> (line: Int?, isComplete: Bool) {
         var line: Int?
         var node = root
         for step in key.split(whereSeparator: { $0 == "." || $0 == "[" || $0 == "]" }) {
             if let index = Int(step), let items = node?.sequence {
-                guard items.indices.contains(index) else { break }
+                guard items.indices.contains(index) else { return (line, false) }
                 node = items[index]
                 line = items[index].mark?.line ?? line
             } else if let (found, value) = node?.mapping?.first(where: { $0.key.string == String(step) }) {
                 node = value
                 line = found.mark?.line ?? line
             } else {
-                break
+                return (line, false)
             }
         }
-        return line
+        return (line, true)
     }
 }

@@ -13,14 +13,21 @@ struct ListenerReader {
         }
         let admin = root.section("admin")
         if let admin {
-            if let address = address(
-                admin, "where the [admin listener](#health-metrics-log) listens", standard: "`\(settings.admin)`")
-            {
-                settings.admin = address
-            }
+            readAddress(of: admin, into: &settings)
+            settings.adminToken = adminToken(admin)
             admin.finish()
         }
         checkAddressesDiffer((sections ?? []) + (admin.map { [$0] } ?? []))
+    }
+
+    /// `admin.address` alone, for a command that asks a running gateway.
+    func readAdminAddress(into settings: inout Settings) {
+        if let admin = root.section("admin") { readAddress(of: admin, into: &settings) }
+    }
+
+    private func readAddress(of admin: Section, into settings: inout Settings) {
+        let meaning = "where the [admin listener](#health-metrics-log) listens"
+        if let address = address(admin, meaning, standard: "`\(settings.admin)`") { settings.admin = address }
     }
 
     /// With SO_REUSEPORT the kernel would spread an address's connections over its listeners, TLS or not. Addresses that overlap cannot be
@@ -59,6 +66,20 @@ struct ListenerReader {
         if let address = ListenAddress.parse(text) { return address }
         section.problem(
             "address", "\(section.quoted("address")) is not an IP address and a port; write one like \(ListenAddress.examples)")
+        return nil
+    }
+
+    /// It is sent in a header field, so only visible characters of ASCII can be used.
+    private func adminToken(_ section: Section) -> Secret<[UInt8]>? {
+        let token = SharedKeys.secret(
+            section, "token_file", "a token", min: Settings.minAdminTokenBytes,
+            "the token that refreshing, reloading and changing the log level then require: at least \(Settings.minAdminTokenBytes) bytes of text (`openssl rand -base64 48`). Without it, web pages, Berth's own too, can change nothing",
+            standard: "anybody who reaches the listener may")
+        guard let token, !token.reveal.allSatisfy({ (0x21...0x7E).contains($0) }) else { return token }
+        section.problem(
+            "token_file",
+            "\(section.quoted("token_file")) holds a space or a character outside of ASCII; make a token with openssl rand -base64 48"
+        )
         return nil
     }
 

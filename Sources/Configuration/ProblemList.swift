@@ -4,19 +4,25 @@ final class ProblemList {
     private let file: String
     /// The files that the configuration names.
     let files = NamedFiles()
-    private var found: [(location: KeyLocation, text: String)] = []
+    private var found: [(location: KeyLocation, problem: ConfigurationProblem)] = []
 
     init(file: String) { self.file = file }
 
     /// - Parameter problem: what is wrong; what is allowed.
-    func add(_ location: KeyLocation, _ problem: String) { found.append((location, Self.line(location, problem))) }
+    func add(_ location: KeyLocation, _ problem: String) {
+        found.append((location, Self.problem(location, problem)))
+    }
 
     /// `file:line: key: text`, on one line. Also the form of warnings.
-    static func line(_ location: KeyLocation, _ text: String) -> String {
-        let prefix = location.line > 0 ? "\(location.file):\(location.line)" : location.file
-        let key = location.key.isEmpty ? "" : "\(location.key): "
-        return String("\(prefix): \(key)\(text)".map { $0.isNewline ? " " : $0 })
+    static func line(_ location: KeyLocation, _ text: String) -> String { problem(location, text).description }
+
+    private static func problem(_ location: KeyLocation, _ text: String) -> ConfigurationProblem {
+        ConfigurationProblem(
+            file: oneLine(location.file), line: location.line > 0 ? location.line : nil,
+            key: location.key.isEmpty ? nil : oneLine(location.key), message: oneLine(text))
     }
+
+    private static func oneLine(_ text: String) -> String { String(text.map { $0.isNewline ? " " : $0 }) }
 
     /// Throws the problems in the order of their lines, if there are any.
     func check() throws(ConfigurationProblems) {
@@ -24,7 +30,7 @@ final class ProblemList {
         let ordered = found.enumerated().sorted { left, right in
             rank(left.element.location, left.offset) < rank(right.element.location, right.offset)
         }
-        throw ConfigurationProblems(lines: ordered.map(\.element.text))
+        throw ConfigurationProblems(ordered.map(\.element.problem))
     }
 
     private func rank(_ location: KeyLocation, _ offset: Int) -> (Int, String, Int, Int) {

@@ -1,9 +1,11 @@
-import HTTP
+package import HTTP
 
 /// `public_url`: how clients reach a listener, where that is not the host they send.
 package struct PublicURL: Sendable, Equatable, CustomStringConvertible {
-    private let isHTTPS: Bool
-    private let host: HostName
+    /// Whether its scheme is https.
+    package let isHTTPS: Bool
+    /// The host, and the port if one is written.
+    package let host: HostName
 
     /// nil: not http or https, a host and perhaps a port.
     package init?(_ text: String) {

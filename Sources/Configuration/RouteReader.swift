@@ -7,7 +7,24 @@ struct RouteReader {
     let upstreams: [Section]
 
     func read() -> [Settings.Route] {
-        (root.sections("routes", "where repositories go. The longest prefix wins") ?? []).compactMap(route)
+        let sections = root.sections("routes", "where repositories go. The longest prefix wins") ?? []
+        let routes = sections.map { ($0, route($0)) }
+        checkRoutesDiffer(routes)
+        return routes.compactMap(\.1)
+    }
+
+    /// Of two routes for the same requests only the first would ever apply.
+    private func checkRoutesDiffer(_ routes: [(section: Section, route: Settings.Route?)]) {
+        for (index, (section, route)) in routes.enumerated() {
+            let first = routes[..<index].firstIndex { earlier in
+                guard let route, let earlier = earlier.route else { return false }
+                return (earlier.host, earlier.namespace, earlier.prefix) == (route.host, route.namespace, route.prefix)
+            }
+            guard let first else { continue }
+            section.problem(
+                section.has("prefix") ? "prefix" : "upstream",
+                "this route never applies, since routes[\(first)] has the same host, namespace and prefix; remove one of them")
+        }
     }
 
     private func route(_ section: Section) -> Settings.Route? {

@@ -37,8 +37,7 @@ final class Section {
     }
 
     private func describe(_ key: String, _ meaning: String, allowed: String = "", standard: String = "") {
-        guard let reference else { return }
-        reference.add(.init(key: location(of: key).key, meaning: meaning, allowed: allowed, standard: standard))
+        reference?.add(.init(key: location(of: key).key, meaning: meaning, allowed: allowed, standard: standard))
     }
 
     func location(of key: String) -> KeyLocation { location.inside(key, line: entries[key]?.line) }
@@ -178,8 +177,7 @@ final class Section {
         guard let path else { return nil }
         problems.files.add(path)
         if let result = use(path) { return result }
-        let shown = isSecret ? "this file" : quoted(key)
-        problem(key, "\(shown) \(Files.problem(with: path)); name \(Files.allowed)")
+        problem(key, "\(isSecret ? "this file" : quoted(key)) \(Files.problem(with: path)); name \(Files.allowed)")
         return nil
     }
 

@@ -12,6 +12,10 @@ package struct Settings: Sendable {
     package var listeners = [Listener(address: SocketAddress(ipv4: (0, 0, 0, 0), port: 5000))]
     /// The address of the admin listener.
     package var admin = SocketAddress(ipv4: (127, 0, 0, 1), port: 5001)
+    /// What whoever changes something through the admin listener must present, of `minAdminTokenBytes` or more; nil: nothing.
+    package var adminToken: Secret<[UInt8]>?
+    /// 128 bits: nobody guesses that, however many attempts are allowed.
+    package static let minAdminTokenBytes = 16
     /// At least one, with different names.
     package var upstreams: [Upstream] = []
     /// Empty: every repository goes to the first upstream under its own name.
@@ -58,6 +62,19 @@ package struct Settings: Sendable {
 
     /// The line of a key in the file, or of what lacks it, from 1; nil: there is no file, or nothing of the kind in it.
     package func line(of key: String) -> Int? { text.flatMap { KeyLines($0.reveal).line(of: key) } }
+
+    /// Whether the file has a key such as `users[0].access`.
+    package func hasKey(_ key: String) -> Bool { text.map { KeyLines($0.reveal).contains(key) } ?? false }
+
+    /// The same towards AWS, with one listener on loopback and one user who may do everything: for a gateway that its own process asks.
+    package func forOneClient(named name: String, password: Secret<[UInt8]>) -> Settings {
+        var settings = self
+        settings.listeners = [Listener(address: SocketAddress(ipv4: (127, 0, 0, 1), port: 0))]
+        let rule = AccessRule(repositories: [.everything], actions: Set(Action.allCases))
+        settings.users = [User(name: name, credential: .plain(password), access: [rule])]
+        (settings.anonymous, settings.workers) = (nil, 1)
+        return settings
+    }
 
     // MARK: Sections
 
@@ -189,7 +206,15 @@ package struct Settings: Sendable {
     package struct Log: Sendable, Equatable {
         /// The lowest level that is logged; access lines are at `info`.
         package var level = Logger.Level.info
-        /// nil: text on a terminal, JSON elsewhere.
-        package var format: LogFormat?
+        /// nil: short lines on a terminal, JSON elsewhere.
+        package var format: Format?
+
+        /// A format that a configuration can name.
+        package enum Format: String, Sendable, CaseIterable {
+            case json, text
+
+            /// How standard error is written: text is short on a terminal.
+            package var onStandardError: LogFormat { self == .json ? .json : .onTerminal(otherwise: .text) }
+        }
     }
 }

@@ -66,7 +66,9 @@ struct SettingsReader {
         if let log = root.section("log") {
             settings.log.level = log.choice("level", default: .info, "the lowest level that is logged; access lines are at `info`")
             settings.log.format = log.choice(
-                "format", of: LogFormat.self, "the form of a line", standard: "`text` on a terminal, else `json`")
+                "format", of: Settings.Log.Format.self,
+                "the form of a line; `text` is short and coloured on a terminal (`NO_COLOR` turns colours off)",
+                standard: "`text` on a terminal, else `json`")
             log.finish()
         }
         settings.workers = root.count("workers", in: 1...256, "threads of the data plane", standard: "one for each core")

@@ -1,4 +1,5 @@
 import Access
+import Crypto
 import HTTP
 import Transport
 
@@ -24,8 +25,8 @@ enum SharedKeys {
     static func patterns(_ section: Section, _ key: String, _ meaning: String) -> [Glob] {
         let example = "a list of names, * within a segment, ** across: [\"team-a/**\"]"
         if !section.has(key) { section.problem(key, "missing; write \(example)") }
-        let patterns = section.values(key, meaning, standard: "required", parse: Glob.init) { _ in
-            "has characters that no repository name has; names are lower-case letters, digits, . _ - and /"
+        let patterns = section.values(key, meaning, standard: "required", parse: Glob.init) { text in
+            Glob.problem(with: text) ?? "is no pattern"
         }
         if patterns?.isEmpty == true { section.problem(key, "this is empty; write \(example)") }
         return patterns ?? []
@@ -37,6 +38,24 @@ enum SharedKeys {
         } problem: { _ in
             "is not a network; write one like 10.0.0.0/8 or fd00::/8"
         }
+    }
+
+    /// The secret in the file that the key names, without white space at either end.
+    /// - Parameters:
+    ///   - kind: for the message: `a key`.
+    ///   - min: the least number of bytes.
+    static func secret(_ section: Section, _ key: String, _ kind: String, min: Int, _ meaning: String, standard: String)
+        -> Secret<[UInt8]>?
+    {
+        guard let text = section.fileText(key, isSecret: true, meaning, standard: standard) else { return nil }
+        func isBlank(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }
+        let secret = Array(text.utf8.drop(while: isBlank).reversed().drop(while: isBlank).reversed())
+        if secret.count >= min { return Secret(secret) }
+        section.problem(
+            key,
+            "\(section.quoted(key)) holds \(secret.count) bytes; \(kind) has at least \(min): make one with openssl rand -base64 48"
+        )
+        return nil
     }
 
     /// Reports each section whose `name` an earlier one has.

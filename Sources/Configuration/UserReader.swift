@@ -38,7 +38,10 @@ struct UserReader {
                 ProblemList.line(anonymous.location(of: "access").item(index, line: nil), sentence)
             }
         }
-        settings.tokenKey = tokenKey()
+        settings.tokenKey = SharedKeys.secret(
+            root, "token_key_file", "a key", min: Settings.minTokenKeyBytes,
+            "the key that signs the tokens of `/token`: at least \(Settings.minTokenKeyBytes) bytes of text (`openssl rand -base64 48`), the same for all replicas",
+            standard: "random at start")
         if sections?.isEmpty ?? !root.has("users"), !root.has("users_file"), !root.has("anonymous") {
             root.problem("users", "nobody can log in; set users, users_file or anonymous.access")
         }
@@ -104,31 +107,5 @@ struct UserReader {
             repositories: repositories, actions: Set(actions ?? []),
             host: SharedKeys.host(section, "only where the client addresses this host"),
             namespace: SharedKeys.namespace(section, "only for this `ns` of containerd"))
-    }
-
-    private func tokenKey() -> Secret<[UInt8]>? {
-        guard
-            let text = root.fileText(
-                "token_key_file", isSecret: true,
-                "the key that signs the tokens of `/token`: at least \(Settings.minTokenKeyBytes) bytes of text (`openssl rand -base64 48`), the same for all replicas",
-                standard: "random at start")
-        else { return nil }
-        let key = Array(text.utf8).trimmed
-        guard key.count >= Settings.minTokenKeyBytes else {
-            root.problem(
-                "token_key_file",
-                "\(root.quoted("token_key_file")) holds \(key.count) bytes; a key has at least \(Settings.minTokenKeyBytes): make one with openssl rand -base64 48"
-            )
-            return nil
-        }
-        return Secret(key)
-    }
-}
-
-extension [UInt8] {
-    /// Without white space at either end.
-    fileprivate var trimmed: [UInt8] {
-        func isBlank(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }
-        return Array(drop(while: isBlank).reversed().drop(while: isBlank).reversed())
     }
 }

@@ -142,7 +142,7 @@ private final class Certificate {
     func pem() throws(TLSError) -> [UInt8] { try pemBytes("PEM_write_bio_X509") { PEM_write_bio_X509($0, certificate) } }
 }
 
-private func pemBytes(_ call: StaticString, _ write: (OpaquePointer) -> Int32) throws(TLSError) -> [UInt8] {
+func pemBytes(_ call: StaticString, _ write: (OpaquePointer) -> Int32) throws(TLSError) -> [UInt8] {
     ERR_clear_error()
     guard let memory = BIO_new(BIO_s_mem()) else { throw .taken(after: "BIO_new") }
     defer { BIO_free(memory) }

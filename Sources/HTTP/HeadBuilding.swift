@@ -22,9 +22,9 @@ extension Array<UInt8> {
 
     /// In 16 hexadecimal digits, in lower case.
     package mutating func append(hexadecimal value: UInt64) {
-        for shift in stride(from: UInt64(60), through: 0, by: -4) {
-            let digit = UInt8(truncatingIfNeeded: value >> shift) & 15
-            append(digit < 10 ? 48 + digit : 87 + digit)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { digits in
+            writeHexadecimal(value, into: digits)
+            append(contentsOf: UnsafeBufferPointer(digits))
         }
     }
 
@@ -68,6 +68,17 @@ extension Array<UInt8> {
     package mutating func appendChunkSize(_ count: Int) {
         append(contentsOf: String(count, radix: 16).utf8)
         append("\r\n")
+    }
+}
+
+/// In 16 digits, in lower case.
+func writeHexadecimal(_ value: UInt64, into digits: UnsafeMutableBufferPointer<UInt8>) {
+    var rest = value, at = 16
+    while at > 0 {
+        at -= 1
+        let digit = UInt8(truncatingIfNeeded: rest) & 15
+        digits[at] = digit < 10 ? 48 + digit : 87 + digit
+        rest >>= 4
     }
 }
 

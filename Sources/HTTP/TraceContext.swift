@@ -62,20 +62,18 @@ package struct TraceContext: Sendable, Equatable {
         return number
     }
 
-    /// 32 digits.
-    package func appendTraceID(to bytes: inout [UInt8]) {
-        bytes.append(hexadecimal: high)
-        bytes.append(hexadecimal: low)
-    }
+    private static let template: StaticString = "traceparent: 00-________________________________-________________-0_\r\n"
 
     /// The whole `traceparent` line, for a request upstream.
     package func appendField(to bytes: inout [UInt8]) {
-        bytes.append("traceparent: 00-")
-        appendTraceID(to: &bytes)
-        bytes.append("-")
-        bytes.append(hexadecimal: span)
-        bytes.append("-0")
-        bytes.append(48 + flags)
-        bytes.append("\r\n")
+        // In one piece: every request has it.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.template.utf8CodeUnitCount) { line in
+            _ = line.initialize(from: Self.template.utf8Bytes)
+            writeHexadecimal(high, into: UnsafeMutableBufferPointer(rebasing: line[16..<32]))
+            writeHexadecimal(low, into: UnsafeMutableBufferPointer(rebasing: line[32..<48]))
+            writeHexadecimal(span, into: UnsafeMutableBufferPointer(rebasing: line[49..<65]))
+            line[67] = 48 + flags
+            bytes.append(contentsOf: UnsafeBufferPointer(line))
+        }
     }
 }

@@ -56,6 +56,9 @@ package final class ServerConnection {
         try await stream.acceptTLS(server, timeout: settings.tlsHandshakeTimeout)
     }
 
+    /// Bytes of a request have come that were not read yet.
+    package var hasArrivedInput: Bool { stream.hasArrivedInput }
+
     /// What comes next on a connection.
     package enum Next {
         case request(Request)

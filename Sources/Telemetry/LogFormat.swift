@@ -1,11 +1,25 @@
 import Glibc
 
-/// How log lines are written: one line per event in both.
-package enum LogFormat: String, Sendable, CaseIterable {
-    case json, text
+/// How log lines are written: one line per event in all of them.
+package enum LogFormat: Sendable, CaseIterable {
+    /// Complete, for machines.
+    case json
+    /// Complete, `name=value`.
+    case text
+    /// Short, for a person at a terminal; `coloured` is the same with colours.
+    case terminal, coloured
 
-    /// Text when standard error is a terminal, otherwise JSON.
-    package static var automatic: LogFormat { isatty(STDERR_FILENO) == 1 ? .text : .json }
+    /// Short lines when standard error is a terminal, otherwise JSON.
+    package static var automatic: LogFormat { onTerminal(otherwise: .json) }
+
+    /// Short lines when standard error is a terminal, with colours if they are wanted.
+    package static func onTerminal(otherwise format: LogFormat) -> LogFormat {
+        guard isatty(STDERR_FILENO) == 1 else { return format }
+        return TerminalColour.areShown(on: STDERR_FILENO) ? .coloured : .terminal
+    }
+
+    /// Lines are short and for a person.
+    package var isForTerminal: Bool { self == .terminal || self == .coloured }
 }
 
 /// Formats log times: RFC 3339 in UTC with milliseconds. Keeps the text of the second, which thousands of lines share.
@@ -37,6 +51,18 @@ package struct LogClock {
         line += text
         Self.append(now.tv_nsec / 1_000_000, width: 3, to: &line)
         line.append(UInt8(ascii: "Z"))
+    }
+
+    /// Appends the time of day where this machine is: `12:00:00`.
+    static func appendTimeOfDay(to line: inout [UInt8]) {
+        var seconds = time(nil)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        append(Int(parts.tm_hour), width: 2, to: &line)
+        line.append(UInt8(ascii: ":"))
+        append(Int(parts.tm_min), width: 2, to: &line)
+        line.append(UInt8(ascii: ":"))
+        append(Int(parts.tm_sec), width: 2, to: &line)
     }
 
     private static func append(_ value: Int, width: Int, to line: inout [UInt8]) {

@@ -1,4 +1,4 @@
-/// Builds a log line: its fields in order, in either format. Whatever a value holds, the line stays one line, and a value cannot look like another
+/// Builds a log line: its fields in order, in any format. Whatever a value holds, the line stays one line, and a value cannot look like another
 /// field.
 package struct LogLine {
     /// The line so far.
@@ -31,8 +31,58 @@ package struct LogLine {
             append(level)
             for _ in level.utf8CodeUnitCount..<Self.levelColumn { append(" ") }
             message.withBytes { appendEscaped($0) }
+        case .terminal, .coloured:
+            LogClock.appendTimeOfDay(to: &bytes)
+            let mark = LevelMark(level)
+            word(mark.text, mark.colour)
+            append(" ")
+            message.withBytes { appendEscaped($0) }
         }
     }
+
+    /// Begins a short line of a terminal, with the time alone.
+    /// - Parameter buffer: empty; its capacity is reused.
+    package init(onTerminal format: LogFormat, in buffer: consuming [UInt8] = []) {
+        bytes = buffer
+        self.format = format
+        LogClock.appendTimeOfDay(to: &bytes)
+    }
+
+    // MARK: Words of a terminal's line
+
+    /// A word of ours, after a blank.
+    /// - Parameter width: a shorter word is followed by blanks.
+    package mutating func word(_ text: StaticString, _ colour: TerminalColour? = nil, width: Int = 0) {
+        begin(colour)
+        append(text)
+        end(colour)
+        for _ in 0..<max(0, width - text.utf8CodeUnitCount) { append(" ") }
+    }
+
+    /// Text from outside, after a blank.
+    package mutating func word(_ value: ArraySlice<UInt8>, _ colour: TerminalColour? = nil) {
+        begin(colour)
+        value.withBytes { appendEscaped($0) }
+        end(colour)
+    }
+
+    /// A number, after a blank.
+    package mutating func word(_ value: Int, _ colour: TerminalColour? = nil) {
+        begin(colour)
+        append(decimal: value, width: 1)
+        end(colour)
+    }
+
+    private mutating func begin(_ colour: TerminalColour?) {
+        append(" ")
+        if format == .coloured, let colour { append(colour.start) }
+    }
+
+    private mutating func end(_ colour: TerminalColour?) {
+        if format == .coloured, colour != nil { append(TerminalColour.end) }
+    }
+
+    // MARK: Fields
 
     // Not generic: the optimiser does not specialise `package` functions across modules, and an access line has a dozen fields.
 
@@ -126,15 +176,22 @@ package struct LogLine {
     }
 
     private mutating func begin(named name: String) {
-        append(format == .json ? ",\"" : " ")
+        beginName()
         name.utf8.withBytes { appendEscaped($0) }
-        append(format == .json ? "\":" : "=")
+        endName()
     }
 
     private mutating func begin(_ name: StaticString) {
-        append(format == .json ? ",\"" : " ")
+        beginName()
         append(name)
+        endName()
+    }
+
+    private mutating func beginName() { if format == .json { append(",\"") } else { begin(.dim) } }
+
+    private mutating func endName() {
         append(format == .json ? "\":" : "=")
+        end(.dim)
     }
 
     private mutating func append(_ literal: StaticString) {
@@ -145,9 +202,14 @@ package struct LogLine {
     private mutating func appendQuote() { if format == .json { append("\"") } }
 
     private mutating func append(hexadecimal value: UInt64) {
-        for shift in stride(from: UInt64(60), through: 0, by: -4) {
-            let digit = UInt8(truncatingIfNeeded: value >> shift) & 15
-            bytes.append(digit < 10 ? 48 + digit : 87 + digit)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { digits in
+            var rest = value
+            for at in (0..<16).reversed() {
+                let digit = UInt8(truncatingIfNeeded: rest) & 15
+                digits[at] = digit < 10 ? 48 + digit : 87 + digit
+                rest >>= 4
+            }
+            bytes.append(contentsOf: UnsafeBufferPointer(digits))
         }
     }
 
@@ -165,31 +227,7 @@ package struct LogLine {
         }
     }
 
-    /// Escapes as JSON (RFC 8259 7). The line is ASCII in either format: everything else becomes `\uXXXX`, so that no control character, and nothing that
-    /// changes the direction of text, reaches a terminal. What is not UTF-8 becomes U+FFFD.
-    private mutating func appendEscaped(_ value: UnsafeBufferPointer<UInt8>) {
-        if value.allSatisfy({ $0 >= 32 && $0 < 127 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
-            bytes.append(contentsOf: value)
-        } else {
-            for unit in String(decoding: value, as: UTF8.self).utf16 { appendEscaped(unit) }
-        }
-    }
-
-    /// Escapes a UTF-16 unit, as JSON does.
-    private mutating func appendEscaped(_ unit: UInt16) {
-        switch unit {
-        case 32..<127:
-            let byte = UInt8(truncatingIfNeeded: unit)
-            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
-            bytes.append(byte)
-        default:
-            append("\\u")
-            for shift in [12, 8, 4, 0] as [UInt16] {
-                let digit = UInt8(truncatingIfNeeded: unit >> shift) & 15
-                bytes.append(digit < 10 ? 48 + digit : 87 + digit)
-            }
-        }
-    }
+    private mutating func appendEscaped(_ value: UnsafeBufferPointer<UInt8>) { EscapedText.append(value, to: &bytes) }
 }
 
 extension Collection<UInt8> {

@@ -91,8 +91,23 @@ package final class WorkerUsage {
         rest = usage.restCounters()
     }
 
-    /// Counts a request that has ended.
-    package func count(_ use: Use) { counters(for: use).count(use) }
+    /// Counts a request that has ended. Plain values, since a struct of another module is passed by its witnesses.
+    /// - Parameters:
+    ///   - repository: the name that clients use; empty: outside of any.
+    ///   - isSuccess: the upstream has confirmed that the repository exists: only then may it take a row.
+    ///   - isPull: a manifest was read.
+    ///   - isPush: a manifest was written.
+    ///   - received: bytes of a blob or a manifest, from the client.
+    ///   - sent: the same to the client.
+    package func count(
+        repository: [UInt8], user: String, isSuccess: Bool, isPull: Bool = false, isPush: Bool = false, received: Int = 0,
+        sent: Int = 0
+    ) {
+        let use = Use(
+            repository: repository, user: user, isSuccess: isSuccess, isPull: isPull, isPush: isPush, received: received, sent: sent
+        )
+        counters(for: use).count(use)
+    }
 
     private func counters(for use: Use) -> UsageCounters {
         // Names that the upstream has not confirmed take no row: anybody who may pull could make them up.

@@ -38,22 +38,14 @@ final class UsageCounters: Sendable {
 }
 
 /// One request, as it counts.
-package struct Use {
+struct Use {
     /// The repository's name as clients use it; empty: outside of any.
-    package let repository: [UInt8]
-    /// Who sent the request.
-    package let user: String
-    /// The upstream has confirmed that the repository exists: only then may it take a row.
-    package let isSuccess: Bool
-    /// A manifest was read, or written.
-    package var isPull = false, isPush = false
+    let repository: [UInt8]
+    let user: String
+    let isSuccess: Bool
+    var isPull = false, isPush = false
     /// Bytes of a blob or a manifest.
-    package var received = 0, sent = 0
-
-    /// - Parameter isSuccess: the upstream has confirmed that the repository exists.
-    package init(repository: [UInt8], user: String, isSuccess: Bool) {
-        (self.repository, self.user, self.isSuccess) = (repository, user, isSuccess)
-    }
+    var received = 0, sent = 0
 
     var movedBytes: Bool { received > 0 || sent > 0 }
 }

@@ -21,6 +21,12 @@ struct Socket {
         }
     }
 
+    /// Bytes can be read now; not only the stream's end.
+    var hasInput: Bool {
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
+    }
+
     /// Sends until all is taken or the socket is full.
     /// - Parameter sent: the bytes taken, also when an error is thrown after the first of them.
     func tryWrite(_ buffer: UnsafeRawBufferPointer, sent: inout Int) throws(TransportError) {

@@ -92,6 +92,17 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// The address alone, 4 or 16 bytes in network order.
     package var addressBytes: ArraySlice<UInt8> { family == AF_INET ? bytes[4..<8] : bytes[8..<24] }
 
+    /// An address that only this machine reaches (RFC 6890 2.2).
+    package var isLoopback: Bool {
+        family == AF_INET ? addressBytes.first == 127 : addressBytes.dropLast().allSatisfy { $0 == 0 } && addressBytes.last == 1
+    }
+
+    /// Where a client on this machine reaches a listener of this address: loopback instead of every address.
+    package var reachedLocally: SocketAddress {
+        guard addressBytes.allSatisfy({ $0 == 0 }) else { return self }
+        return SocketAddress(host: family == AF_INET6 ? "::1" : "127.0.0.1", port: port) ?? self
+    }
+
     /// Whether sockets of both addresses would get the same connections. Port 0 is another port each time. `[::]` takes IPv4 too.
     package func overlaps(_ other: SocketAddress) -> Bool {
         guard port == other.port, port != 0 else { return false }

@@ -58,6 +58,9 @@ package final class SocketStream {
     /// - Throws: as `waitUntilReadable`.
     package func waitUntilWritable(timeout: Duration?) async throws { try await readiness.waitUntilWritable(timeout: timeout) }
 
+    /// Bytes have come that were not read yet, below TLS.
+    package var hasArrivedInput: Bool { isOpen && socket.hasInput }
+
     // MARK: Reading
 
     /// Lets TLS take several records off the socket at once, for which it keeps 64 KiB: for a stream of many bytes whose receiver is fast.

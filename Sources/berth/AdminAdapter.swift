@@ -4,6 +4,8 @@ import Configuration
 import Crypto
 import Foundation
 import Gateway
+import HTTP
+import Logging
 import Registry
 import Telemetry
 import Transport
@@ -13,6 +15,7 @@ struct AdminAdapter: Sendable {
     private let control: ControlPlane
     private let dataPlane: DataPlane
     private let metrics: MetricsText
+    private let started = ContinuousClock.now
 
     init(_ control: ControlPlane, _ dataPlane: DataPlane) {
         (self.control, self.dataPlane) = (control, dataPlane)
@@ -21,15 +24,33 @@ struct AdminAdapter: Sendable {
 
     var sources: AdminSources {
         AdminSources(
-            version: ProgramVersion.text,
+            version: ProgramVersion.text, logLevels: Logger.Level.allCases.map(\.rawValue),
             isDraining: { await control.isDraining },
             upstreams: { await upstreams() },
+            traffic: { traffic() },
+            transfers: { dataPlane.transfers.map(Self.transfer) },
+            usage: { await Self.usage(dataPlane.usage) },
+            errors: { dataPlane.errors.latest().map(Self.error) },
+            certificates: { await certificates() },
+            configuration: { await configuration() },
+            logLevel: { await control.logLevel.rawValue },
             metrics: { await metricsText() },
+            isToken: { presented in
+                await control.plan.settings.adminToken.map { constantTimeEqual($0.reveal, presented) }
+            },
             refresh: { name in await refresh(name) },
-            reload: { await control.reload().problems })
+            reload: {
+                let outcome = await control.reload()
+                return (outcome.changes, outcome.problems)
+            },
+            setLogLevel: { name in
+                guard let level = Logger.Level(rawValue: name) else { return }
+                await control.setLogLevel(level)
+            })
     }
 
-    private func metricsText() async -> [UInt8] {
+    /// Not on the loop, which thousands of repositories would hold up.
+    @concurrent private func metricsText() async -> [UInt8] {
         let plan = await control.plan, upstreams = plan.snapshot.upstreams
         return metrics.render(
             tokens: upstreams.map(Self.figures), upstreams: upstreams.map(\.metrics), traffic: dataPlane.traffic,
@@ -55,16 +76,107 @@ struct AdminAdapter: Sendable {
         return await upstream.keeper.refresh(within: .seconds(20)) != nil
     }
 
+    // MARK: The gateway's state
+
     private func upstreams() async -> [UpstreamStatus] {
         let plan = await control.plan
+        let now = Date()
         return plan.snapshot.upstreams.map { upstream in
-            let state = upstream.keeper.state.current
-            let problem = upstream.problem(at: Date())
+            let token = upstream.keeper.state.current
+            let problem = upstream.problem(at: now)
             let credentials = plan.keepers.all.first { $0.token === upstream.keeper }?.credentials
-            return UpstreamStatus(
+            var status = UpstreamStatus(
                 name: upstream.name, registry: upstream.settings.registry.host, ready: problem == nil,
-                credentials: credentials?.foundIn.current,
-                tokenExpires: state.expiresAt.map { ISO8601DateFormatter().string(from: $0) }, problem: problem ?? state.lastError)
+                tokenState: .init(expires: token.expiresAt, isRenewalFailing: token.lastError != nil, now: now))
+            status.credentials = credentials?.foundIn.current
+            (status.credentialsExpire, status.credentialsProblem) = credentials?.condition.current ?? (nil, nil)
+            (status.tokenFetched, status.tokenExpires) = (token.fetchedAt, token.expiresAt)
+            status.tokenRenews = token.nextFetchAt
+            // Both, where the name cannot be resolved either.
+            let failure = token.lastError.flatMap { problem?.contains($0) == true ? nil : $0 }
+            status.problem = [problem, failure].compactMap(\.self).joined(separator: "; ")
+            if status.problem?.isEmpty == true { status.problem = nil }
+            return status
         }
+    }
+
+    private func traffic() -> TrafficStatus {
+        let served = ServedTotals(of: dataPlane.metrics), bytes = dataPlane.traffic
+        return TrafficStatus(
+            time: Date(), uptimeSeconds: started.duration(to: .now) / .seconds(1),
+            requests: served.requests.map { .init(operation: $0.operation, status: $0.status, count: $0.count) },
+            bytes: [
+                "received_from_client": bytes.receivedFromClient, "sent_to_client": bytes.sentToClient,
+                "sent_upstream": bytes.sentUpstream, "received_upstream": bytes.receivedUpstream,
+            ],
+            connections: .init(active: served.activeExchanges, idle: max(served.openConnections - served.activeExchanges, 0)),
+            exchangesInFlight: served.activeExchanges)
+    }
+
+    private static func transfer(_ transfer: TransferFigures) -> TransferStatus {
+        TransferStatus(
+            id: transfer.id, user: transfer.user, client: transfer.client, operation: transfer.operation,
+            repository: transfer.repository, upstream: transfer.upstream, started: Date(timeIntervalSince1970: transfer.started),
+            bytes: transfer.bytes, total: transfer.total)
+    }
+
+    private static func error(_ error: RecentError) -> ErrorStatus {
+        var status = ErrorStatus(time: Date(timeIntervalSince1970: error.time), message: error.message)
+        status.firstTime = Date(timeIntervalSince1970: error.firstTime)
+        (status.count, status.level, status.rejection, status.fix) = (error.count, error.level, error.isRejection, error.fix)
+        (status.requestID, status.operation, status.repository) = (error.requestID, error.operation, error.repository)
+        (status.user, status.client, status.upstream) = (error.user, error.client, error.upstream)
+        (status.status, status.end, status.reason) = (error.status, error.end, error.reason)
+        return status
+    }
+
+    /// Not on the loop, which thousands of repositories would hold up.
+    @concurrent private static func usage(_ usage: Usage) async -> UsageReading {
+        func status(_ figures: UsageFigures, repository: String? = nil, user: String? = nil) -> UsageStatus {
+            UsageStatus(
+                repository: repository, user: user, requests: figures.requests, pulls: figures.pulls, pushes: figures.pushes,
+                bytesSent: figures.sentToClient, bytesReceived: figures.receivedFromClient,
+                lastUsed: figures.lastUsed.map { Date(timeIntervalSince1970: $0) })
+        }
+        let report = usage.report()
+        return UsageReading(
+            since: Date(timeIntervalSince1970: report.since),
+            repositories: report.byRepository().map { status($0.figures, repository: $0.name) },
+            users: report.byUser().map { status($0.figures, user: $0.name) },
+            pairs: report.rows.map { status($0.figures, repository: $0.repository, user: $0.user) },
+            rest: report.rest.requests > 0 ? status(report.rest) : nil)
+    }
+
+    private func certificates() async -> [CertificateStatus] {
+        let listeners = await control.plan.settings.listeners
+        return zip(listeners, dataPlane.addresses).compactMap { listener, address in
+            listener.tls.map { files in
+                CertificateStatus(
+                    listener: "\(address)", file: files.certificate,
+                    expires: Date(timeIntervalSince1970: TimeInterval(files.server.expiresAt)))
+            }
+        }
+    }
+
+    private func configuration() async -> ConfigurationStatus {
+        let settings = await control.plan.settings
+        return ConfigurationStatus(
+            file: settings.origin, lastLoaded: Date(timeIntervalSince1970: await control.reloadFigures.lastSuccess),
+            lastReload: await control.lastReload.map {
+                .init(time: $0.at, cause: $0.cause.rawValue, changes: $0.changes, problems: $0.problems)
+            },
+            listeners: zip(settings.listeners, dataPlane.addresses).map { listener, address in
+                .init(
+                    address: "\(address)", tls: listener.tls != nil, clientCertificates: listener.tls?.clientCA != nil,
+                    publicURL: listener.publicURL.map { "\($0)" })
+            },
+            adminAddress: "\(await control.adminAddress)",
+            routes: settings.routes.map { route in
+                .init(
+                    host: route.host.map { "\($0)" }, namespace: route.namespace.map { "\($0)" },
+                    prefix: String(decoding: route.prefix, as: UTF8.self), upstream: route.upstream,
+                    upstreamPrefix: String(decoding: route.upstreamPrefix, as: UTF8.self))
+            },
+            users: settings.users.count, anonymous: settings.anonymous != nil)
     }
 }

@@ -68,7 +68,9 @@ final class AdminListener: Sendable {
         await host.moved(to: number)
     }
 
-    func stop() {
+    /// Ends the event streams, and accepts nothing more.
+    func stop() async {
+        await host.end()
         let listener = state.withLock { state in
             defer { state.listener = nil }
             return state.listener

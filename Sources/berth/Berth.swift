@@ -8,7 +8,9 @@ struct Berth: AsyncParsableCommand {
         commandName: "berth",
         abstract: "A fixed address for Amazon ECR: log in once, with credentials that never change.",
         version: ProgramVersion.text,
-        subcommands: [Serve.self, Check.self, Demo.self, SandboxCommand.self, HashPassword.self])
+        subcommands: [
+            Serve.self, Check.self, RecipeCommand.self, Health.self, Demo.self, SandboxCommand.self, HashPassword.self,
+        ])
 }
 
 /// Exit codes of `sysexits.h`, by which scripts and service managers decide.

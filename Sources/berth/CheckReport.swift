@@ -1,10 +1,12 @@
+import Configuration
 import Foundation
 
 /// The result of `berth check`, step by step, as lines or as JSON. It holds no secrets.
 struct CheckReport: Encodable {
     struct Step: Encodable {
         enum Outcome: String, Encodable { case ok, warning, failed }
-        /// `address`, `certificate`; of an upstream `credentials`, `identity`, `token`, `api`, `registry`, `storage`.
+        /// `address`, `certificate`; of an upstream `credentials`, `identity`, `token`, `api`, `registry`, `storage`;
+        /// of a repository `route`, `manifest`, `platforms`, `blobs`, `tags`, `push`, `delete`.
         let step: String
         let outcome: Outcome
         /// What was found, or what is wrong and how to mend it.
@@ -20,6 +22,15 @@ struct CheckReport: Encodable {
         let registry: String
         var steps: [Step] = []
         var isOK: Bool { !steps.contains { $0.outcome == .failed } }
+        /// Whether requests could be sent to the registry.
+        var hasToken: Bool { steps.contains { $0.step == "token" && $0.outcome == .ok } }
+    }
+
+    /// The repository that was asked about.
+    struct Repository: Encodable {
+        /// As the client names it.
+        let name: String
+        var steps: [Step] = []
     }
 
     /// Where the configuration was read from: a file's path, or `environment`.
@@ -29,11 +40,15 @@ struct CheckReport: Encodable {
     let users: Int
     var listeners: [Step] = []
     var upstreams: [Upstream] = []
-    var isOK: Bool { upstreams.allSatisfy(\.isOK) && !listeners.contains { $0.outcome == .failed } }
-    /// Whether `serve` could listen on all addresses.
-    var canListen: Bool { !listeners.contains { $0.step == "address" && $0.outcome == .failed } }
+    /// nil: `--repository` was not given.
+    var repository: Repository?
+    var isOK: Bool {
+        upstreams.allSatisfy(\.isOK) && !(listeners + (repository?.steps ?? [])).contains { $0.outcome == .failed }
+    }
+    /// Whether `serve` could listen on all addresses if no other program did.
+    var canListen: Bool { !listeners.contains { $0.step == "address" && $0.outcome == .failed && $0.facts["error"] != "in_use" } }
 
-    enum CodingKeys: String, CodingKey { case ok, configuration, warnings, users, listeners, upstreams }
+    enum CodingKeys: String, CodingKey { case ok, configuration, warnings, users, listeners, upstreams, repository }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
@@ -43,12 +58,22 @@ struct CheckReport: Encodable {
         try container.encode(users, forKey: .users)
         try container.encode(listeners, forKey: .listeners)
         try container.encode(upstreams, forKey: .upstreams)
+        try container.encodeIfPresent(repository, forKey: .repository)
     }
 
-    var json: String {
+    /// The report on a configuration that cannot be used, with each problem.
+    struct Rejection: Encodable {
+        let ok = false
+        let problems: [ConfigurationProblem]
+    }
+}
+
+extension Encodable {
+    /// As `check --json` prints it.
+    var report: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        // Encoding strings and arrays of them does not fail.
+        // Encoding strings, numbers and arrays of them does not fail.
         return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
     }
 }
@@ -56,11 +81,4 @@ struct CheckReport: Encodable {
 extension CheckReport.Upstream {
     /// `main: 123456789012.dkr.ecr.eu-west-1.amazonaws.com`
     var title: String { "\(name): \(registry)" }
-}
-
-extension CheckReport.Step {
-    var lines: [String] {
-        let mark = outcome == .ok ? "ok   " : outcome == .warning ? "warn " : "FAIL "
-        return ["  \(mark) \(step): \(detail)"] + notes.map { "          \($0)" }
-    }
 }

@@ -7,7 +7,7 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The configuration file. Default: $BERTH_CONFIG, ./berth.yaml or /etc/berth/berth.yaml; without a file, BERTH_* variables.",
-            valueName: "file"))
+            valueName: "file"), completion: .file())
     var config: String?
 
     /// Reads the configuration.
@@ -19,7 +19,7 @@ struct ConfigurationOptions: ParsableArguments {
     /// Prints each problem to standard error on a line of its own.
     /// - Returns: the exit code for an invalid configuration, 78.
     static func report(_ problems: ConfigurationProblems) -> ExitCode {
-        for line in problems.lines { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+        for line in problems.lines { showError(line) }
         return .configuration
     }
 

@@ -206,6 +206,9 @@ actor ControlPlane {
         }
     }
 
+    /// Where the admin listener listens.
+    var adminAddress: SocketAddress { gateway?.admin.address ?? plan.settings.admin }
+
     // MARK: Files
 
     /// Applies changes of the files that the configuration names: renewed certificates, passwords, policies. Looks at their metadata only, which

@@ -35,7 +35,7 @@ struct Demo: AsyncParsableCommand {
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let log = ProcessLog(level: .warning)
+        let log = ProcessLog.ofRequests()
         defer { log.sink.flush() }
         let sandbox: ECRSandbox
         do {
@@ -117,7 +117,7 @@ struct Demo: AsyncParsableCommand {
               curl --insecure --user \(Self.user):\(Self.password) https://\(address)/v2/team/hello/tags/list
 
             Health, metrics and a status page: http://\(gateway.adminAddress)/
-            Ctrl-C stops it and removes its files.
+            Ctrl-C stops it and removes its files. Requests, as they pass:
 
             """)
     }

@@ -13,31 +13,40 @@ struct HashPassword: AsyncParsableCommand {
 
     func run() async throws {
         protectProcessMemory()
-        guard var password = isatty(STDIN_FILENO) == 1 ? Self.typed() : readLine(strippingNewline: true), !password.isEmpty else {
-            throw ValidationError("The password is empty; type it, or pass it on standard input.")
-        }
+        var password = isatty(STDIN_FILENO) == 1 ? try Self.typed() : try Self.piped()
         defer { password = "" }
-        guard password.utf8.count <= Self.maxBytes else {
-            throw ValidationError("The password has \(password.utf8.count) bytes; bcrypt uses at most \(Self.maxBytes).")
-        }
+        try Self.check(password)
         guard let hash = PasswordHash.make(password: Array(password.utf8)) else {
             throw ValidationError("The password must not contain a NUL character.")
         }
         print(hash)
     }
 
-    /// Reads a line from the terminal without echo.
-    private static func typed() -> String? {
-        var shown = termios()
-        tcgetattr(STDIN_FILENO, &shown)
-        var hidden = shown
-        hidden.c_lflag &= ~tcflag_t(ECHO)
-        FileHandle.standardError.write(Data("Password: ".utf8))
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
-        defer {
-            tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
-            FileHandle.standardError.write(Data("\n".utf8))
+    private static func check(_ password: String) throws {
+        guard !password.isEmpty else {
+            throw ValidationError("The password is empty; type it, or pass it on standard input.")
         }
-        return readLine(strippingNewline: true)
+        guard password.utf8.count <= maxBytes else {
+            throw ValidationError(
+                "The password has \(password.utf8.count) bytes; bcrypt uses the first \(maxBytes) only, so write a shorter one.")
+        }
+    }
+
+    /// Asks twice: nobody sees what is typed.
+    private static func typed() throws -> String {
+        let password = HiddenLine.read("Password (at most \(maxBytes) bytes, as bcrypt takes): ") ?? ""
+        try check(password)
+        guard HiddenLine.read("The same password again: ") == password else {
+            throw ValidationError("The two passwords differ; run the command again.")
+        }
+        return password
+    }
+
+    private static func piped() throws -> String {
+        let password = readLine(strippingNewline: true) ?? ""
+        guard readLine() == nil else {
+            throw ValidationError("Standard input has more than one line; pass the password alone, as printf '%s' PASSWORD does.")
+        }
+        return password
     }
 }

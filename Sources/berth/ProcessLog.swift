@@ -7,10 +7,17 @@ struct ProcessLog {
     let sink: LogSink
     /// Warnings and errors of late, of events and of exchanges.
     let errors: RecentErrors
-    let logger: Logger
+    private(set) var logger: Logger
 
     init(_ settings: Settings.Log) {
-        self.init(level: settings.level, format: settings.format ?? .automatic)
+        self.init(level: settings.level, format: settings.format?.onStandardError ?? .automatic)
+    }
+
+    /// For somebody who watches: a short line for each request, and events that are warnings.
+    static func ofRequests() -> ProcessLog {
+        var log = ProcessLog(level: .info, format: .onTerminal(otherwise: .terminal))
+        log.logger.logLevel = .warning
+        return log
     }
 
     init(level: Logger.Level, format: LogFormat = .automatic) {
@@ -23,6 +30,6 @@ struct ProcessLog {
     /// What a reload changes. A level that was set while running stays until the configuration's own one changes.
     func change(from old: Settings.Log, to new: Settings.Log) {
         if new.level != old.level { sink.level = new.level }
-        if new.format != old.format { sink.format = new.format ?? .automatic }
+        if new.format != old.format { sink.format = new.format?.onStandardError ?? .automatic }
     }
 }

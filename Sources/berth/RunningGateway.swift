@@ -81,10 +81,10 @@ struct RunningGateway {
         await control.beginDrain()
         let second = Task { await endAtSignal(control) }
         // The new process has the admin listener too.
-        if isTakenOver { admin.stop() }
+        if isTakenOver { await admin.stop() }
         await dataPlane.drain(within: within, grace: isTakenOver ? Self.lastRequestGrace : .zero)
         second.cancel()
-        admin.stop()
+        await admin.stop()
         log.logger.notice("stopped")
     }
 

@@ -11,7 +11,13 @@ struct SandboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sandbox",
         abstract:
-            "Run an ECR emulator: registry, API, STS, S3 and instance metadata, with their quirks, and with faults on demand.")
+            "Run an ECR emulator: registry, API, STS, S3 and instance metadata, with their quirks, and with faults on demand.",
+        discussion: "Quirks, for --quirk:\n" + Quirk.allCases.map(Self.line).joined(separator: "\n"))
+
+    private static func line(of quirk: Quirk) -> String {
+        let name = quirk.rawValue.padding(toLength: 28, withPad: " ", startingAt: 0)
+        return "  \(name)\(quirk.isOnByDefault ? "on   " : "off  ")\(quirk.meaning)"
+    }
 
     @Option(
         help: ArgumentHelp(
@@ -55,6 +61,10 @@ struct SandboxCommand: AsyncParsableCommand {
         let sink = LogSink(level: .notice)
         defer { sink.flush() }
         let logger = Logger(label: "sandbox") { _ in StructuredLogHandler(sink: sink) }
+        // Before the sandbox has files that a signal would leave behind.
+        let control = EventLoop()
+        let signals = ProcessSignals.stream(of: [SIGTERM, SIGINT, SIGHUP], on: control)
+        control.start(named: "control")
         let sandbox: ECRSandbox
         do { sandbox = try ECRSandbox.start(settings, logger: logger) } catch { throw StartError("\(error)") }
         let configuration = try writeConfiguration(of: sandbox)
@@ -62,9 +72,7 @@ struct SandboxCommand: AsyncParsableCommand {
         show("To run a gateway in front of it, on 127.0.0.1:5000 for user test with password test:")
         show("  AWS_SHARED_CREDENTIALS_FILE=\(configuration).credentials berth serve --config \(configuration)")
         show("Faults, quirks and counters: \(sandbox.addresses.control)")
-        let control = EventLoop()
-        control.start(named: "control")
-        for await _ in ProcessSignals.stream(of: [SIGTERM, SIGINT, SIGHUP], on: control) { break }
+        for await _ in signals { break }
         await sandbox.stop()
         for path in [configuration, configuration + ".credentials", configuration + ".password"] where data != nil {
             try? FileManager.default.removeItem(atPath: path)  // its ports and keys are no longer valid

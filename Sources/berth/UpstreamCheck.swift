@@ -69,10 +69,21 @@ struct UpstreamCheck {
                 Step(
                     step: "credentials", outcome: isAnonymous ? .warning : .failed,
                     detail: isAnonymous ? "none: ECR Public is used anonymously, at 1 pull a second" : error.message,
-                    notes: keeper.skippedSources.current.map { "not used: \($0)" }, facts: ["error": error.source]))
+                    notes: keeper.skippedSources.current.map { "not used: \($0)" }
+                        + (error.isAbsence && !isAnonymous ? Self.waysToCredentials : []),
+                    facts: ["error": error.source]))
             return false
         }
     }
+
+    /// By where Berth runs.
+    private static let waysToCredentials = [
+        "give Berth credentials in one of these ways:",
+        "- on EC2: attach an instance role; in a container there, allow two hops (aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)",
+        "- on ECS: set taskRoleArn in the task definition",
+        "- on EKS: a Pod Identity association, or a service account with eks.amazonaws.com/role-arn",
+        "- elsewhere: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment of berth, or a profile in ~/.aws/credentials of its user (credentials.profile names another than default)",
+    ]
 
     /// GetCallerIdentity needs no permission. A failure is a warning only, since the token does not depend on STS.
     private func identity(_ keeper: CredentialKeeper, _ sts: STSClient, _ report: (Step) -> Void) async {

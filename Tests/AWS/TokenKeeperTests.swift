@@ -121,7 +121,7 @@ private final class FakeECR: Sendable {
         await keeper.start()
         let start = ContinuousClock.now
         #expect(await keeper.token(newerThan: 0, within: .milliseconds(200)) == nil)
-        #expect(.now - start < .seconds(30))
+        #expect(.now - start < .seconds(180))
         let state = keeper.state.current
         #expect(!state.isReady(at: Date()) && state.refreshesFailed > 0)
         #expect(state.lastError?.contains("ServerException") == true)
@@ -129,14 +129,14 @@ private final class FakeECR: Sendable {
     }
 
     @Test func `a cancelled caller stops waiting at once`() async {
-        let keeper = keeper(taking: .seconds(30))
+        let keeper = keeper(taking: .seconds(600))
         await keeper.start()
-        let asker = Task { await keeper.token(newerThan: 0, within: .seconds(30)) }
+        let asker = Task { await keeper.token(newerThan: 0, within: .seconds(600)) }
         try? await Task.sleep(for: .milliseconds(20))
         asker.cancel()
         let start = ContinuousClock.now
         #expect(await asker.value == nil)
-        #expect(.now - start < .seconds(30))
+        #expect(.now - start < .seconds(180))
         await keeper.stop()
     }
 

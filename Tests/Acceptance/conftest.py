@@ -19,11 +19,13 @@ from clients.containers import Buildah, Podman, Skopeo
 from clients.docker import Docker
 from clients.libraries import DockerLibrary, Oras
 from clients.round_trip import Client
+from harness.debian import Debian
 from harness.gateway import PASSWORD, Gateway, user
 from harness.images import Image, blob_image, runnable_image, write_layout
 from harness.moto_registry import MotoRegistry
 from harness.processes import require
 from harness.registry import RegistryClient
+from harness.release import Release, make_release
 from harness.sandbox import Sandbox
 from harness.tls import Authority, Certificate
 from matrix import FAILED, OK, SKIPPED, Matrix
@@ -282,6 +284,17 @@ def client(request: pytest.FixtureRequest, start_client: StartClient) -> Client:
 @pytest.fixture
 def docker(start_client: StartClient) -> Docker:
     return start_client("docker")
+
+
+@pytest.fixture(scope="session")
+def release(berth: Path, directory: Path) -> Release:
+    return make_release(berth, directory / "release")
+
+
+@pytest.fixture(scope="session")
+def minimal_debian(directory: Path) -> Debian:
+    """Made once; tests copy it."""
+    return Debian.bootstrap(directory / "debian")
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import re
+import socket
+import time
+from collections import deque
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conftest import StartGateway
-from harness.gateway import Gateway
+from harness.address import Address
+from harness.gateway import EVERYTHING, Gateway, clean_environment
+from harness.processes import attempt, wait_until
 from harness.sandbox import Sandbox
 from harness.wire import Response, Connection, basic, request
 
@@ -105,3 +114,170 @@ def test_the_admin_listener_serves_no_registry_and_the_registry_listener_no_admi
     authorization = basic(gateway.username, gateway.password)
     for path in ("/metrics", "/healthz", "/readyz"):
         assert request(gateway.plain, "GET", path, authorization=authorization).status == 404
+
+
+TOKEN = "0123456789abcdef-an-operator"
+
+
+@pytest.fixture
+def guarded(sandbox: Sandbox, start_gateway: StartGateway, own_directory: Path) -> Gateway:
+    """A gateway whose changes need a token."""
+    path = own_directory / "admin.token"
+    path.write_text(TOKEN + "\n")
+    gateway = start_gateway(sandbox, admin={"address": "127.0.0.1:0", "token_file": str(path)})
+    gateway.wait_until_ready()
+    return gateway
+
+
+CHANGES = [
+    ("POST", "/api/v1/reload", b""), ("POST", "/api/v1/upstreams/main/refresh", b""), ("PUT", "/api/v1/log", b'{"level": "info"}'),
+]
+
+
+@pytest.mark.parametrize("method, path, body", CHANGES)
+def test_a_change_needs_the_token_where_one_is_set(guarded: Gateway, method: str, path: str, body: bytes) -> None:
+    def change(fields: dict[str, str]) -> Response:
+        return request(guarded.admin, method, path, fields, body)
+
+    own, bearer = {"Origin": guarded.admin.url, "Sec-Fetch-Site": "same-origin"}, {"Authorization": f"Bearer {TOKEN}"}
+    for fields in ({}, own, {"Authorization": f"Bearer {TOKEN[:-1]}"}, {"Authorization": basic("admin", TOKEN)}):
+        response = change(fields)
+        assert response.status == 401 and response.fields["www-authenticate"].startswith('Bearer realm="Berth"'), fields
+    assert change(bearer | {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}).status == 403
+    assert change(bearer | {"Origin": "null"}).status == 403
+    assert change(bearer).status == 200
+    assert change(bearer | own).status == 200
+    assert TOKEN not in guarded.program.err
+
+
+def test_the_token_is_changed_by_a_reload(guarded: Gateway) -> None:
+    other = "another-token-of-an-operator"
+    Path(guarded.configuration["admin"]["token_file"]).write_text(other)
+    reload = lambda token: request(guarded.admin, "POST", "/api/v1/reload", {"Authorization": f"Bearer {token}"}, b"")  # noqa: E731
+    first = reload(TOKEN)
+    assert first.status == 401 or json.loads(first.body)["changed"] == "admin.token_file"  # or the file was seen by itself
+    assert reload(TOKEN).status == 401 and reload(other).status == 200
+
+
+@pytest.mark.parametrize("content, problem", [("short", "holds 5 bytes"), ("with a space inside it", "holds a space"), ("", "holds 0 bytes")])
+def test_a_token_that_cannot_be_used_is_explained(
+    berth: Path, sandbox: Sandbox, own_directory: Path, content: str, problem: str
+) -> None:
+    path, file = own_directory / "token", own_directory / "berth.yaml"
+    path.write_text(content)
+    file.write_text(json.dumps(sandbox.upstream | {"admin": {"token_file": str(path)}, "anonymous": {"access": EVERYTHING}}))
+    done = attempt(berth, "check", "--config", file, env=clean_environment(sandbox.environment))
+    output = done.stdout + done.stderr
+    assert done.returncode == 78 and f"admin.token_file: '{path}' {problem}" in output and "openssl rand -base64 48" in output, output
+    assert not content or content not in output
+
+
+def test_the_level_of_the_log_changes_while_berth_runs(gateway: Gateway) -> None:
+    def level(name: str) -> Response:
+        return request(gateway.admin, "PUT", "/api/v1/log", {"Content-Type": "application/json"}, json.dumps({"level": name}).encode())
+
+    def ping() -> Response:
+        return request(gateway.plain, "GET", "/v2/", authorization=basic(gateway.username, gateway.password))
+
+    try:
+        assert level("warning").status == 200
+        unseen = ping()
+        assert level("info").status == 200
+        gateway.access_line(ping())
+        assert not [line for line in gateway.log_lines() if line.get("request_id") == unseen.request_id]
+        assert level("loud").status == 400
+    finally:
+        level("info")
+
+
+def events(connection: Connection, count: int) -> list[tuple[str, dict[str, Any]]]:
+    """The next events of a stream."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    text = b""
+    while len(found) < count:
+        text += b"".join(connection._exactly(int(connection._line(), 16)))
+        connection._line()
+        *whole, text = text.split(b"\n\n")
+        for event in whole:
+            fields = dict(line.split(": ", 1) for line in event.decode().splitlines())
+            if "event" in fields:
+                found.append((fields["event"], json.loads(fields["data"])))
+    return found
+
+
+def test_events_have_the_same_content_as_the_api(gateway: Gateway) -> None:
+    request(gateway.plain, "GET", "/v2/", authorization=basic(gateway.username, gateway.password))
+    with Connection(gateway.admin) as stream:
+        stream.send_head("GET", "/api/v1/events", {})
+        assert stream.receive_final_head().fields["content-type"] == "text/event-stream"
+        first = dict(events(stream, 7))
+        assert set(first) == {"status", "traffic", "transfers", "errors", "usage", "certificates", "configuration"}
+        for name in ("certificates", "configuration"):
+            assert json.loads(request(gateway.admin, "GET", f"/api/v1/{name}").body) == first[name]
+        assert first["status"]["ready"] and first["traffic"]["bytes"]["sent_to_client"] > 0
+        assert "status" in dict(events(stream, 2)), "and again after a second"
+
+
+def test_listeners_of_events_are_bounded_and_leave_room_for_probes(gateway: Gateway) -> None:
+    with ExitStack() as stack:
+        heads = []
+        for _ in range(17):
+            connection = stack.enter_context(Connection(gateway.admin))
+            connection.send_head("GET", "/api/v1/events", {})
+            heads.append(connection.receive_final_head())
+        assert heads[-1].status == 503 and heads[-1].fields["retry-after"]
+        # A listener of another test may not have been missed yet.
+        assert [head.status for head in heads].count(200) in (15, 16)
+        assert request(gateway.admin, "GET", "/healthz").status == 200
+
+    def is_free() -> bool:
+        with Connection(gateway.admin) as connection:
+            connection.send_head("GET", "/api/v1/events", {})
+            return connection.receive_final_head().status == 200
+
+    wait_until(is_free, "room for a listener after others have left")
+
+
+@pytest.mark.parametrize("sources", [("127.0.0.1",), tuple(f"127.0.0.{number}" for number in range(10, 30))])
+def test_a_flood_of_connections_does_not_evict_probes(gateway: Gateway, sources: tuple[str, ...]) -> None:
+    context = multiprocessing.get_context("fork")
+    over = context.Event()
+    opened = context.Value("i", 0)
+    flood = context.Process(target=flood_connections, args=(gateway.admin, sources, over, opened), daemon=True)
+    flood.start()
+    try:
+        wait_until(lambda: opened.value > 500, "the flood begins")
+        statuses = []
+        for _ in range(100):
+            with Connection(gateway.admin, timeout=10) as probe:
+                statuses.append(probe.request("GET", "/healthz").status)
+            time.sleep(0.01)
+        assert statuses == [200] * 100 and opened.value > 1000
+    finally:
+        over.set()
+        flood.join(30)
+
+
+def flood_connections(address: Address, sources: tuple[str, ...], over: Any, opened: Any) -> None:
+    """Opens thousands of connections a second, sends nothing, and keeps the last ones open."""
+    kept: deque[socket.socket] = deque()
+    number = 0
+    while not over.is_set():
+        flow = socket.socket()
+        flow.setblocking(False)
+        try:
+            flow.bind((sources[number % len(sources)], 0))
+            flow.connect((address.host, address.port))
+        except BlockingIOError:
+            pass
+        except OSError:
+            flow.close()
+            continue
+        number += 1
+        opened.value = number
+        time.sleep(0.0002)
+        kept.append(flow)
+        if len(kept) > 400:
+            kept.popleft().close()
+    for flow in kept:
+        flow.close()

@@ -189,7 +189,7 @@ def test_a_rule_that_opens_everything_gives_a_warning(
     assert not [line for line in narrow.log_lines() if "warning" in line]
     for running, count in ((gateway, 1), (narrow, 0)):
         said = attempt(berth, "check", "--config", running.configuration_path, env=clean_environment(sandbox.environment)).stdout
-        assert said.count("warn   configuration") == count, said
+        assert said.count("warn  configuration") == count, said
 
 
 @pytest.mark.parametrize(

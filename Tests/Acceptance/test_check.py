@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from harness.forward_proxy import ForwardProxy
-from harness.gateway import clean_environment, user
+from harness.gateway import Gateway, clean_environment, user
 from harness.processes import attempt
 from harness.sandbox import Sandbox
-from harness.tls import Authority
+from harness.tls import Authority, Certificate
 
 EX_UNAVAILABLE, EX_CONFIG = 69, 78
 FREE = {"listeners": [{"address": "127.0.0.1:0"}], "admin": {"address": "127.0.0.1:0"}}
@@ -92,6 +92,8 @@ def test_without_credentials_the_report_lists_where_it_looked(berth: Path, own_d
     assert status == EX_UNAVAILABLE, said
     places = [line.strip().removeprefix("not used: ").partition(":")[0] for line in said.splitlines() if "not used: " in line]
     assert places == ["environment", "profile", "web_identity", "container", "instance"]
+    for way in ("on EC2", "on ECS", "on EKS", "elsewhere: AWS_ACCESS_KEY_ID"):
+        assert f"- {way}" in said, said
 
 
 def test_an_unreachable_registry_and_an_untrusted_certificate(
@@ -180,7 +182,78 @@ def test_each_address_is_tried(berth: Path, own_directory: Path, own_sandbox: Sa
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        status, said = check(berth, own_directory, own_sandbox, admin={"address": f"127.0.0.1:{taken.getsockname()[1]}"})
-    assert status == 0 and "is in use" in lines(said, "warn")[0], said
+        port = taken.getsockname()[1]
+        status, said = check(berth, own_directory, own_sandbox, admin={"address": f"127.0.0.1:{port}"})
+    assert status == EX_UNAVAILABLE and f"is in use by another program; stop it, or write another port here. To see which: ss -ltnp 'sport = :{port}'" in said, said
     status, said = check(berth, own_directory, own_sandbox, listeners=[{"address": "192.0.2.1:5000"}])
     assert status == EX_CONFIG and "192.0.2.1:5000" in lines(said, "FAIL")[0], said
+
+
+def test_an_address_in_use_by_the_running_gateway_is_fine(
+    berth: Path, own_directory: Path, own_sandbox: Sandbox, authority: Authority, certificate: Certificate
+) -> None:
+    ports = free_ports(3)
+    plain, admin, tls = ({"address": f"127.0.0.1:{port}"} for port in ports)
+    tls["tls"] = {"certificate": str(certificate.certificate), "private_key": str(certificate.key)}  # type: ignore[assignment]
+    where = {"listeners": [plain, tls], "admin": admin}
+    gateway = Gateway(berth, own_directory / "gateway", own_sandbox.upstream | where, own_sandbox.environment)
+    try:
+        # The edited file of the gateway that runs: another user, and an upstream more.
+        more = [*own_sandbox.upstream["upstreams"], {"name": "more", "registry": own_sandbox.registry_host}]
+        status, said = check(berth, own_directory, own_sandbox, upstreams=more, **where)
+        assert status == 0 and said.count("is in use by the running berth (version ") == 3, said
+        # Another configuration at the same addresses.
+        other = [own_sandbox.upstream["upstreams"][0] | {"name": "other"}]
+        status, said = check(berth, own_directory, own_sandbox, upstreams=other, **where)
+        assert status == EX_UNAVAILABLE and said.count("is in use by a berth with another configuration (upstreams: main)") == 3, said
+    finally:
+        gateway.stop()
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def test_passwords_in_plain_text_on_a_network_give_a_warning(
+    berth: Path, own_directory: Path, own_sandbox: Sandbox, certificate: Certificate
+) -> None:
+    tls = {"tls": {"certificate": str(certificate.certificate), "private_key": str(certificate.key)}}
+    ends_in_front: list[dict[str, Any]] = [{"trusted_proxies": ["10.0.0.0/8"]}, {"public_url": "https://registry.example.com"}, tls]
+    for keys in ends_in_front:
+        _, said = check(berth, own_directory, own_sandbox, listeners=[{"address": "0.0.0.0:0"} | keys])
+        assert not lines(said, "warn"), said
+    status, said = check(berth, own_directory, own_sandbox, listeners=[{"address": "0.0.0.0:0"}, {"address": "[::1]:0"}])
+    assert status == 0 and len(lines(said, "warn")) == 1, said
+    assert "0.0.0.0:0 speaks plain HTTP: passwords and images can be read on the network; set tls" in said, said
+
+
+def test_problems_as_json(berth: Path, own_directory: Path) -> None:
+    path = own_directory / "berth.yaml"
+    path.write_text("upstreams: [{name: main, registry: nowhere}]\nadmin: {adress: x}\n")
+    done = attempt(berth, "check", "--json", "--config", path, env=clean_environment({}))
+    report = json.loads(done.stdout)
+    assert done.returncode == EX_CONFIG and done.stderr == "" and report["ok"] is False
+    assert [(problem["line"], problem["key"]) for problem in report["problems"]] == [
+        (1, "upstreams[0].registry"), (1, "users"), (2, "admin.adress")]  # fmt: skip
+    assert {problem["file"] for problem in report["problems"]} == {str(path)}
+    assert report["problems"][2]["message"] == "unknown key; did you mean 'address'?"
+    path.write_text("a: [")
+    done = attempt(berth, "check", "--json", "--config", path, env=clean_environment({}))
+    assert done.returncode == EX_CONFIG and "not YAML" in json.loads(done.stdout)["problems"][0]["message"]
+
+
+def test_a_name_from_outside_cannot_write_to_the_terminal(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> None:
+    connect_to = own_sandbox.facts["connect_to"]
+    path = own_directory / "berth.yaml"
+    escape = "\x1b[2J\u202e\x07"
+    upstreams = [own_sandbox.upstream["upstreams"][0] | {"credentials": {"source": "profile", "profile": f"a{escape}b"}}]
+    path.write_text(json.dumps(own_sandbox.upstream | FREE | {"users": [user("ci", "**")], "upstreams": upstreams, "connect_to": connect_to}))
+    done = attempt(berth, "check", "--config", path, env=clean_environment(own_sandbox.environment | {"HOME": str(own_directory)}))
+    said = done.stdout + done.stderr
+    assert not {"\x1b", "\u202e", "\x07"} & set(said) and "\\u{1b}" in said, said

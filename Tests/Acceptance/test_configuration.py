@@ -115,7 +115,7 @@ def test_variables_without_effect_are_listed_with_the_file(berth: Path, own_dire
         reported = [line["warning"] for line in lines if line["level"] == "warning"]
         assert len(reported) == 1 and all(name in reported[0] for name in idle) and path in reported[0], lines
         checked = serve(berth, "check", "--config", path, **own_sandbox.environment, **idle)
-        assert checked.returncode == 0 and f"warn   configuration: {reported[0]}" in checked.stdout, checked
+        assert checked.returncode == 0 and f"warn  configuration: {reported[0]}" in checked.stdout, checked
         report = json.loads(serve(berth, "check", "--json", "--config", path, **own_sandbox.environment, **idle).stdout)
         assert (report["configuration"], report["warnings"], report["ok"]) == (path, reported, True)
     finally:

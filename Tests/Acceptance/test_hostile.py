@@ -27,7 +27,7 @@ from hostile.case import CI, CUT, DIGEST, HOST, OTHER_HOST, OTHER_NAMESPACE, REP
 
 CASES = [case for module in (framing, chunks, targets, fields, queries, logins, sequences) for case in module.cases()]
 # Berth asks for bodies that it reads itself without content coding.
-MADE_HERE = ("host", "authorization", "content-length", "transfer-encoding", "accept-encoding")
+MADE_HERE = ("host", "authorization", "content-length", "transfer-encoding", "accept-encoding", "traceparent")
 HOSTS_OF_REGISTRY = "dkr.ecr"
 TIMEOUT_SECONDS = 20.0
 PIECES = 100  # maximum pause of a request that is sent in pieces
@@ -164,7 +164,8 @@ def check_request(request: Seen, expected: Forwarded, response: Response) -> Non
     assert 200 <= response.status < 300 and response.fields.get(SEEN) == str(request.number), response
     assert (request.method, request.target, request.body) == (expected.method, expected.target, expected.body.encode("latin-1"))
     assert [f"{name}: {value}" for name, value in request.fields if name.lower() not in MADE_HERE] == list(expected.fields)
-    [host], [login] = request.values("host"), request.values("authorization")
+    [host], [login], [trace] = (request.values(name) for name in ("host", "authorization", "traceparent"))
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-00", trace)
     assert HOSTS_OF_REGISTRY in host
     assert set(request.values("accept-encoding")) <= {"identity"}
     assert b64decode(login.removeprefix("Basic ")).startswith(b"AWS:")

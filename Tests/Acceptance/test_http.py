@@ -78,11 +78,12 @@ def test_an_absolute_target_with_the_listeners_address_reaches_the_upstream_as_a
     gateway, server = scripted(response("200 OK", SCHEMA, "Docker-Content-Digest: d"))
     got = get(gateway, f"{scheme}://{gateway.plain.authority}{MANIFEST}?a=b", "X-End: 1")
     assert (got.status, got.body) == (200, SCHEMA)
+    line = gateway.access_line(got)
     assert heard(server) == (
         f"GET {MANIFEST}?a=b HTTP/1.1\r\nHost: {sandbox.registry_host}\r\nAccept-Encoding: identity\r\n"
-        "Authorization: T\r\nX-End: 1\r\n\r\n"
+        f"Authorization: T\r\ntraceparent: 00-{line['trace_id']}-{line['request_id']}-00\r\nX-End: 1\r\n\r\n"
     ).encode()
-    assert gateway.access_line(got)["path"] == MANIFEST
+    assert line["path"] == MANIFEST
 
 
 def test_a_trailing_dot_of_a_host_is_removed(scripted: Scripted, sandbox: Sandbox) -> None:

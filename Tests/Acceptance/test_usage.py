@@ -38,17 +38,15 @@ def faulty(berth: Path, directory: Path) -> Iterator[Sandbox]:
 def counted(berth: Path, directory: Path, faulty: Sandbox, authority: Authority, certificate: Certificate) -> Iterator[Gateway]:
     everything = [{"repositories": ["**"], "actions": ["pull", "push", "delete", "list"]}]
     quoted = {"name": QUOTED, "password_hash": password_hash(PASSWORD), "access": everything}
-    nowhere = {"name": "nowhere", "registry": "123456789012.dkr.ecr.eu-central-1.amazonaws.com", "credentials": {"source": "environment"}}
+    # Another account's registry of the same region: it has a token, and its port is closed.
+    registry = f"210987654321.dkr.ecr.{faulty.facts['region']}.amazonaws.com"
+    nowhere = {"name": "nowhere", "registry": registry, "credentials": {"source": "environment"}}
     configuration = faulty.upstream | {
         "users": [user("ci", "**", actions=("pull", "push", "delete", "list")), user("reader", "team/**", actions=("pull",)), quoted],
         "upstreams": [*faulty.upstream["upstreams"], nowhere],
-        "routes": [{"prefix": "nowhere/", "upstream": "nowhere"}, {"prefix": "routed-nowhere-else/", "upstream": "nowhere"}]
+        "routes": [{"prefix": "nowhere/", "upstream": "nowhere"}]
         + [{"prefix": f"{name}/", "upstream": "main", "upstream_prefix": f"{name}/"} for name in ("team", "clients")],
-        # The API answers for both regions; the second registry's port is closed.
-        "connect_to": faulty.facts["connect_to"] | {
-            "123456789012.dkr.ecr.eu-central-1.amazonaws.com:443": "127.0.0.1:1",
-            "api.ecr.eu-central-1.amazonaws.com:443": faulty.facts["api"],
-        },
+        "connect_to": faulty.facts["connect_to"] | {f"{registry}:443": "127.0.0.1:1"},
         "limits": {"failed_logins_per_minute": 1000},
     }
     running = Gateway(berth, directory / "usage", configuration, faulty.environment, certificate, authority.certificate)
@@ -102,10 +100,11 @@ def test_a_real_clients_push_and_pull_are_counted(counted: Gateway, start_client
     client: Client = start_client(name)
     before = pair(counted, "clients/usage", "ci") or {"pulls": 0, "pushes": 0, "bytes_sent": 0, "bytes_received": 0}
     round_trip(client, Login(counted.plain, "ci", PASSWORD), f"clients/usage:{name}", layout)
-    layers = sum(each.stat().st_size for each in (layout / "blobs" / "sha256").iterdir())
     after = wait_until(lambda: (now := pair(counted, "clients/usage", "ci")) and now["pulls"] > before["pulls"] and now, "a pull")
     assert after["pushes"] == before["pushes"] + 1
-    assert after["bytes_sent"] - before["bytes_sent"] >= 0.9 * layers
+    # Docker pushes an image of its own, of one layer.
+    for direction in ("bytes_received", "bytes_sent"):
+        assert after[direction] - before[direction] >= MIB
 
 
 def test_a_users_requests_are_counted_whatever_they_come_to(counted: Gateway) -> None:

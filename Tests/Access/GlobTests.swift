@@ -14,15 +14,25 @@ struct GlobTests {
         #expect(try #require(Glob(pattern)).matches(Array(name.utf8)) == matches)
     }
 
-    @Test(arguments: ["", "Team/*", "a b", "a?", "tëam", "a:b", "[a]"])
-    func `a pattern with characters that no name has is no pattern`(pattern: String) { #expect(Glob(pattern) == nil) }
+    @Test(arguments: [
+        ("", "is empty"), ("Team/*", "has characters"), ("a b", "has characters"), ("a?", "has characters"),
+        ("tëam", "has characters"),
+        ("a:b", "has characters"), ("[a]", "has characters"), ("***", "has more than two stars"),
+        ("a/***", "has more than two stars"),
+        ("a//b", "has an empty segment"), ("/a", "has an empty segment"), ("a/", "has an empty segment"),
+        ("**/", "has an empty segment"),
+    ])
+    func `a pattern that no name can match is no pattern, and the problem says why`(pattern: String, problem: String) {
+        #expect(Glob(pattern) == nil)
+        #expect(Glob.problem(with: pattern)?.hasPrefix(problem) == true)
+    }
 
-    @Test(arguments: [("**", true), ("*/**", true), ("***", true), ("*", true), ("a*", false), ("*/a", false), ("-", false)])
+    @Test(arguments: [("**", true), ("*/**", true), ("*", true), ("a*", false), ("*/a", false), ("-", false)])
     func `a pattern of stars and slashes names no repository in particular`(pattern: String, isUnspecific: Bool) throws {
         #expect(try #require(Glob(pattern)).isUnspecific == isUnspecific)
     }
 
-    @Test(arguments: [("team-a/**", "team-a/**"), ("*/x", "*/x"), ("a****b", "a**b")])
+    @Test(arguments: [("team-a/**", "team-a/**"), ("*/x", "*/x"), ("a**b", "a**b")])
     func `a pattern describes itself`(pattern: String, description: String) throws {
         #expect(try #require(Glob(pattern)).description == description)
     }
@@ -38,11 +48,11 @@ struct GlobTests {
         }
     }
 
-    @Test func `each random pattern matches the names that a slow matcher does`() throws {
+    @Test func `each random pattern matches the names that a slow matcher does`() {
         for _ in 0..<20_000 {
             let pattern = (0..<Int.random(in: 1...7)).map { _ in "ab/*".utf8.randomElement() ?? 0 }
             let name = (0..<Int.random(in: 0...8)).map { _ in "ab/".utf8.randomElement() ?? 0 }
-            let glob = try #require(Glob(String(decoding: pattern, as: UTF8.self)))
+            guard let glob = Glob(String(decoding: pattern, as: UTF8.self)) else { continue }
             #expect(glob.matches(name) == Self.naive(pattern[...], name[...]))
         }
     }

@@ -6,26 +6,68 @@ import Transport
 
 @testable import Admin
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct AdminHostTests {
-    static let ready = UpstreamStatus(
-        name: "main", registry: "123456789012.dkr.ecr.eu-west-1.amazonaws.com", ready: true, credentials: "environment",
-        tokenExpires: "2026-01-01T12:00:00Z", problem: nil)
-    static let waiting = UpstreamStatus(
-        name: "<b>other</b>", registry: "123456789012.dkr.ecr.eu-west-1.amazonaws.com", ready: false, credentials: nil,
-        tokenExpires: nil,
-        problem: "no valid token: AccessDenied: \"no\" & <never> <\u{301}b>")
+    static let ready = {
+        var status = UpstreamStatus(
+            name: "main", registry: "123456789012.dkr.ecr.eu-west-1.amazonaws.com", ready: true, tokenState: .valid)
+        status.credentials = "environment"
+        status.tokenExpires = Date(timeIntervalSince1970: 1_767_268_800)
+        return status
+    }()
+    static let waiting = {
+        var status = UpstreamStatus(
+            name: "<b>other</b>", registry: "123456789012.dkr.ecr.eu-west-1.amazonaws.com", ready: false, tokenState: .none)
+        status.problem = "no valid token: AccessDenied: \"no\" & <never> <\u{301}b>"
+        return status
+    }()
+    /// Of `admin.token_file`, where a test has one.
+    static let token = "an-operator's-token"
 
-    static func sources(_ upstreams: [UpstreamStatus] = [ready], isDraining: Bool = false) -> AdminSources {
-        AdminSources(
-            version: "1.2.3", isDraining: { isDraining }, upstreams: { upstreams },
-            metrics: { Array("berth_exchanges_in_flight 0\n".utf8) },
+    static func sources(_ upstreams: [UpstreamStatus] = [ready], isDraining: Bool = false, token: String? = nil) -> AdminSources {
+        let now = Date(timeIntervalSince1970: 1_767_225_600)
+        @Sendable func usage(_ name: String, _ bytes: Int, pulls: Int) -> UsageStatus {
+            UsageStatus(
+                repository: name, user: nil, requests: 1, pulls: pulls, pushes: 0, bytesSent: bytes, bytesReceived: 0, lastUsed: now
+            )
+        }
+        return AdminSources(
+            version: "1.2.3", logLevels: ["debug", "info"], isDraining: { isDraining }, upstreams: { upstreams },
+            traffic: {
+                TrafficStatus(
+                    time: now, uptimeSeconds: 1.5, requests: [.init(operation: "ping", status: 200, count: 3)],
+                    bytes: ["sent_to_client": 7], connections: .init(active: 1, idle: 2), exchangesInFlight: 1)
+            },
+            transfers: {
+                (1...3).map {
+                    TransferStatus(
+                        id: "\($0)", user: "ci", client: "10.0.0.1", operation: "blob_get", repository: "a", upstream: "main",
+                        started: now.addingTimeInterval(Double(-$0)), bytes: 5, total: $0 == 1 ? 10 : nil)
+                }
+            },
+            usage: {
+                UsageReading(
+                    since: now, repositories: [usage("small", 1, pulls: 9), usage("large", 100, pulls: 1)], users: [], pairs: [],
+                    rest: nil)
+            },
+            errors: { [ErrorStatus(time: now, message: "first"), ErrorStatus(time: now, message: "second")] },
+            certificates: { [CertificateStatus(listener: "0.0.0.0:5000", file: "/tls.crt", expires: now)] },
+            configuration: {
+                ConfigurationStatus(
+                    file: "/etc/berth/berth.yaml", lastLoaded: now, lastReload: nil, listeners: [], adminAddress: "127.0.0.1:5001",
+                    routes: [], users: 2, anonymous: false)
+            },
+            logLevel: { "info" }, metrics: { Array("berth_exchanges_in_flight 0\n".utf8) },
+            isToken: { presented in token.map { Array($0.utf8) == presented } },
             refresh: { $0 == "main" ? true : $0 == "broken one" ? false : nil },
-            reload: { upstreams.count == 1 ? [] : ["berth.yaml:1: users: missing"] })
+            reload: { upstreams.count == 1 ? ("routes", []) : ("", ["berth.yaml:1: users: missing"]) }, setLogLevel: { _ in })
     }
 
     /// The bytes of the response to one request.
-    static func send(_ head: String, host: String = "127.0.0.1:5001", of sources: AdminSources = sources()) async throws -> String {
+    /// - Parameter head: the request line without its version, and perhaps fields on further lines.
+    static func send(_ head: String, host: String = "127.0.0.1:5001", body: String = "", of sources: AdminSources = sources())
+        async throws -> String
+    {
         let admin = AdminHost(loop: EventLoop(), sources: sources)
         let listener = try Listener(on: try #require(SocketAddress("127.0.0.1:0")), host: admin)
         admin.loop.start(named: "admin")
@@ -36,7 +78,9 @@ struct AdminHostTests {
         let client = Client(loop: EventLoop())
         client.loop.start(named: "client")
         defer { client.loop.stop() }
-        return try await client.exchange("\(head) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n", with: listener.address)
+        let length = body.isEmpty ? "" : "Content-Length: \(body.utf8.count)\r\n"
+        return try await client.exchange(
+            "\(head) HTTP/1.1\r\nHost: \(host)\r\n\(length)Connection: close\r\n\r\n\(body)", with: listener.address)
     }
 
     @Test func `a draining gateway is alive and not ready`() async throws {
@@ -44,7 +88,8 @@ struct AdminHostTests {
         #expect(try await Self.send("GET /healthz", of: sources).hasPrefix("HTTP/1.1 200"))
         let ready = try await Self.send("GET /readyz", of: sources)
         #expect(ready.hasPrefix("HTTP/1.1 503") && ready.hasSuffix("draining: no new exchange is taken\n"))
-        #expect(try await Self.send("GET /api/v1/status", of: sources).contains(#""ready" : false"#))
+        let status = try await Self.send("GET /api/v1/status", of: sources)
+        #expect(status.contains(#""ready" : false"#) && status.contains(#""draining" : true"#))
     }
 
     @Test(arguments: [
@@ -54,8 +99,19 @@ struct AdminHostTests {
         ("GET /metrics?x=y", "200", "berth_exchanges_in_flight 0\n"),
         ("GET /api/v1/status", "200", #""version" : "1.2.3""#),
         ("GET /api/v1/upstreams", "200", #""token_expires" : "2026-01-01T12:00:00Z""#),
-        ("GET /", "200", "Berth is <span class=\"ready\">ready</span>"),
-        ("POST /api/v1/reload", "200", "Reloaded."),
+        ("GET /api/v1/traffic", "200", #""sent_to_client" : 7"#),
+        ("GET /api/v1/transfers", "200", #""total" : 3"#),
+        ("GET /api/v1/transfers?limit=0", "400", "use limit=1…10000."),
+        ("GET /api/v1/errors", "200", #""message" : "second""#),
+        ("GET /api/v1/errors?sort=bytes", "400", "Unknown parameter"),
+        ("GET /api/v1/usage?sort=size", "400", "sort=bytes|requests|pulls|pushes|last_used."),
+        ("GET /api/v1/certificates", "200", #""expires" : "2026-01-01T00:00:00Z""#),
+        ("GET /api/v1/configuration", "200", #""file" : "/etc/berth/berth.yaml""#),
+        ("GET /", "200", "<script src=\"/page.js\" defer></script>"),
+        ("GET /page.js", "200", "text/javascript"),
+        ("GET /page.css", "200", "text/css"),
+        ("GET /icon.svg", "200", "image/svg+xml"),
+        ("POST /api/v1/reload", "200", #""changed" : "routes""#),
         ("POST /api/v1/upstreams/main/refresh", "200", "A new token was fetched."),
         ("POST /api/v1/upstreams/broken%20one/refresh", "502", "The log and /api/v1/upstreams have the reason"),
         ("POST /api/v1/upstreams/nobody/refresh", "404", "There is no upstream named 'nobody'."),
@@ -66,6 +122,10 @@ struct AdminHostTests {
         ("DELETE /api/v1/upstreams", "405", "Allow: GET, HEAD\r\n"),
         ("GET /api/v1/reload", "405", "Allow: POST\r\n"),
         ("GET /api/v1/upstreams/main/refresh", "405", "Allow: POST\r\n"),
+        ("POST /api/v1/upstreams//refresh", "404", "There is nothing"),
+        ("POST /api/v1/log", "405", "Allow: PUT\r\n"),
+        ("POST /api/v1/events", "405", "Allow: GET, HEAD\r\n"),
+        ("PUT /api/v1/log", "400", "with one of debug, info."),
     ])
     func `each path responds to its method`(request: String, status: String, part: String) async throws {
         let response = try await Self.send(request)
@@ -85,7 +145,8 @@ struct AdminHostTests {
         ("/readyz?upstream=%3Cb%3Eother%3C/b%3E", "503", "\n<b>other</b>: no valid token"),
         ("/readyz?upstream=nobody", "404", "no upstream of this name"),
         ("/readyz?upsteam=main", "400", "use all, or upstream=NAME"),
-        ("/readyz?upstream", "400", "use all, or upstream=NAME"), ("/readyz?all=true", "503", "\n<b>other</b>"),
+        ("/readyz?upstream", "400", "use all, or upstream=NAME"), ("/readyz?all=", "503", "\n<b>other</b>"),
+        ("/readyz?all=true", "503", "\n<b>other</b>"),
     ])
     func `a gateway is ready while any upstream is, and names those that are not`(path: String, status: String, part: String)
         async throws
@@ -105,12 +166,27 @@ struct AdminHostTests {
         )
     }
 
-    @Test func `text from upstreams is escaped in the page`() async throws {
-        let response = try await Self.send("GET /", of: Self.sources([Self.ready, Self.waiting]))
-        #expect(response.contains("&lt;b&gt;other&lt;/b&gt;"))
-        #expect(response.contains("AccessDenied: &quot;no&quot; &amp; &lt;never&gt; &lt;\u{301}b&gt;"))
-        #expect(!response.contains("<b>") && !response.contains("<never>"))
-        #expect(response.contains("Content-Security-Policy: default-src 'none';"))
+    @Test(arguments: [
+        (#"{"level": "debug"}"#, "200"), (#"{"level": "loud"}"#, "400"), (#"{"level": 3}"#, "400"), ("debug", "400"),
+        (#"{"level": "debug", "for": "1h"}"#, "400"), (String(repeating: " ", count: 2000), "400"),
+    ])
+    func `the log's level is one of those that exist`(body: String, status: String) async throws {
+        let levels = Mutex<[String]>([])
+        var sources = Self.sources()
+        sources.setLogLevel = { level in levels.withLock { $0.append(level) } }
+        let response = try await Self.send("PUT /api/v1/log", body: body, of: sources)
+        #expect(response.hasPrefix("HTTP/1.1 \(status) "), "\(response)")
+        #expect(levels.withLock { $0 } == (status == "200" ? ["debug"] : []))
+    }
+
+    @Test func `a list has its limit and its order`() async throws {
+        let largest = try await Self.send("GET /api/v1/usage?limit=1")
+        #expect(largest.contains("large") && !largest.contains("small") && largest.contains(#""total_repositories" : 2"#))
+        let pulled = try await Self.send("GET /api/v1/usage?limit=1&sort=pulls")
+        #expect(pulled.contains("small") && !pulled.contains("large"))
+        let oldest = try await Self.send("GET /api/v1/transfers?limit=1")
+        #expect(oldest.contains(#""id" : "3""#) && !oldest.contains(#""id" : "1""#) && oldest.contains(#""total" : 3"#))
+        #expect(try await !Self.send("GET /api/v1/errors?limit=1").contains("second"))
     }
 
     @Test func `all problems of an invalid configuration are reported`() async throws {
@@ -118,17 +194,40 @@ struct AdminHostTests {
         #expect(response.hasPrefix("HTTP/1.1 422 ") && response.contains("berth.yaml:1: users: missing"))
     }
 
-    @Test(arguments: ["Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: same-origin"])
-    func `a request from a web page changes nothing`(field: String) async throws {
-        let calls = Atomic(0)
-        var sources = Self.sources()
-        sources.reload = {
-            calls.add(1, ordering: .relaxed)
-            return []
+    /// What a request needs to change something, over the wire; `WriteRuleTests` has every case.
+    @Test(
+        arguments: [
+            (nil, "", "200"), (nil, "Origin: http://127.0.0.1:5001", "403"), (nil, "Origin: https://evil.example", "403"),
+            (nil, "Origin: null", "403"), (nil, "Sec-Fetch-Site: same-origin", "403"),
+            (token, "", "401"), (token, "Authorization: Bearer an-operator's-tokem", "401"),
+            (token, "Authorization: Basic an-operator's-token", "401"), (token, "Authorization: Bearer an-operator's-token", "200"),
+            (token, "Authorization: bearer an-operator's-token", "200"),
+            (token, "Authorization: Bearer an-operator's-token\r\nOrigin: http://evil.example", "403"),
+            (
+                token, "Authorization: Bearer an-operator's-token\r\nOrigin: http://127.0.0.1:5001\r\nSec-Fetch-Site: cross-site",
+                "403"
+            ),
+            (
+                token, "Authorization: Bearer an-operator's-token\r\nOrigin: http://127.0.0.1:5001\r\nSec-Fetch-Site: same-origin",
+                "200"
+            ),
+        ] as [(String?, String, String)])
+    func `changes need the token, and none come from other web pages`(token: String?, fields: String, status: String) async throws {
+        for request in ["POST /api/v1/reload", "PUT /api/v1/log", "POST /api/v1/upstreams/main/refresh"] {
+            let calls = Atomic(0)
+            var sources = Self.sources(token: token)
+            sources.reload = {
+                calls.add(1, ordering: .relaxed)
+                return ("", [])
+            }
+            sources.setLogLevel = { _ in calls.add(1, ordering: .relaxed) }
+            sources.refresh = { _ in calls.add(1, ordering: .relaxed).newValue > 0 }
+            let host = fields.isEmpty ? "127.0.0.1:5001" : "127.0.0.1:5001\r\n\(fields)"
+            let response = try await Self.send(request, host: host, body: #"{"level":"info"}"#, of: sources)
+            #expect(response.hasPrefix("HTTP/1.1 \(status) "), "\(request): \(response)")
+            #expect(response.contains("WWW-Authenticate: Bearer realm=\"Berth\"") == (status == "401"))
+            #expect(calls.load(ordering: .relaxed) == (status == "200" ? 1 : 0))
         }
-        let response = try await Self.send("POST /api/v1/reload", host: "127.0.0.1\r\n\(field)", of: sources)
-        #expect(response.hasPrefix("HTTP/1.1 403 "))
-        #expect(calls.load(ordering: .relaxed) == 0)
     }
 
     @Test(arguments: [
@@ -153,24 +252,5 @@ struct AdminHostTests {
         for host in ["LocalHost", "localhost.:5001", "127.0.0.1", "[::1]:5001"] {
             #expect(HostRule.allows(host, from: try #require(SocketAddress(peer))))
         }
-    }
-}
-
-/// Sends a request and returns all bytes until the server closes.
-actor Client {
-    nonisolated let loop: EventLoop
-    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-    init(loop: EventLoop) { self.loop = loop }
-
-    func exchange(_ request: String, with address: SocketAddress) async throws -> String {
-        let stream = try await Connector.connect(to: [address], on: loop, waiter: Waiter(), timeout: .seconds(5))
-        try await stream.write(Array(request.utf8), timeout: .seconds(5))
-        var response: [UInt8] = []
-        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
-        defer { room.deallocate() }
-        while case let count = (try? await stream.read(into: room, timeout: .seconds(5))) ?? 0, count > 0 {
-            response += room.prefix(count)
-        }
-        return String(decoding: response, as: UTF8.self)
     }
 }

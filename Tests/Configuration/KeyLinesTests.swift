@@ -25,6 +25,12 @@ struct KeyLinesTests {
         #expect(KeyLines(Self.text).line(of: key) == line)
     }
 
+    @Test(arguments: [
+        ("listeners", true), ("users[0].access[0].actions", true), ("users[0].access[9]", false), ("users[0].absent", false),
+        ("no", false),
+    ])
+    func `a key is there, or is not`(key: String, isThere: Bool) { #expect(KeyLines(Self.text).contains(key) == isThere) }
+
     @Test func `a text that is no YAML has no lines`() { #expect(KeyLines("a: [").line(of: "a") == nil) }
 
     @Test func `a message names file, line and key, or the variable`() throws {

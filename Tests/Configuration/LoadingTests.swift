@@ -104,6 +104,15 @@ struct LoadingTests {
             ]
         ),
         (
+            ["BERTH_REGISTRY": "", "BERTH_USERNAME": "", "BERTH_PASSWORD": ""],
+            [
+                "BERTH_REGISTRY: missing, and no configuration file was found; "
+                    + "set it to an ECR host such as \(registry), or public.ecr.aws, or give --config FILE",
+                "BERTH_USERNAME: missing; set it to the user name for docker login",
+                "BERTH_PASSWORD: set one of BERTH_PASSWORD, BERTH_PASSWORD_FILE and BERTH_PASSWORD_HASH",
+            ]
+        ),
+        (
             ["BERTH_REGISTRY": "public.ecr.example"],
             [
                 "BERTH_REGISTRY: 'public.ecr.example' is not a registry of ECR; set it to an ECR host such as \(registry), or public.ecr.aws"

@@ -19,6 +19,11 @@ struct ProblemTests {
     static let readable = "name a file of text, of at most 4MiB, that Berth's user may read"
 
     static let keys = [
+        Case("log: {foo: 1}", "3: log.foo: unknown key; known here: format, level"),
+        Case(
+            "routes:\n  - {prefix: a/, upstream: main}\n  - {prefix: a/, upstream: main, upstream_prefix: b/}",
+            "5: routes[1].prefix: this route never applies, since routes[0] has the same host, namespace and prefix; remove one of them"
+        ),
         Case("worker: 1", "3: worker: unknown key; did you mean 'workers'?"),
         Case("timeouts: {conect: 5s}", "3: timeouts.conect: unknown key; did you mean 'connect'?"),
         Case("limits: {haed: 32KiB}", "3: limits.haed: unknown key; did you mean 'head'?"),

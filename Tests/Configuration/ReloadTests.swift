@@ -45,7 +45,7 @@ struct ReloadTests {
     /// A new key must be added to those that a reload changes, or to those that take a new process.
     @Test func `each key is either reloaded or takes a new process`() {
         let named = ["upstreams", "users", "listeners", "admin"]
-        let reloaded = ["routes", "anonymous", "connectTo", "limits", "timeouts", "tokenKey", "caFile", "log"]
+        let reloaded = ["routes", "anonymous", "connectTo", "limits", "timeouts", "tokenKey", "adminToken", "caFile", "log"]
         let fixed = ["workers"], others = ["warnings", "environment", "origin", "text", "files"]
         #expect(Set(Mirror(reflecting: Settings()).children.compactMap(\.label)) == Set(named + reloaded + fixed + others))
         #expect(SettingsChanges.fixed.count == fixed.count)

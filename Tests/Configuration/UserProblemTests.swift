@@ -40,6 +40,13 @@ struct UserProblemTests {
             ]
         ),
         (
+            "{name: a, password_hash: \"\(Hashes.bcrypt)\", access: [{repositories: [\"a//b\", \"***\"], actions: [pull]}]}",
+            [
+                "access[0].repositories[0]: 'a//b' has an empty segment, which no repository name has; write one / between two segments",
+                "access[0].repositories[1]: '***' has more than two stars in a row; write * within a segment or ** across segments",
+            ]
+        ),
+        (
             "{name: a, password_hash: \"\(Hashes.bcrypt)\", access: [{repositories: [a], actions: [pull, pish]}, {}]}",
             [
                 "access[0].actions[1]: 'pish' is not known; use pull, push, delete, list",
@@ -80,7 +87,7 @@ struct UserProblemTests {
     }
 
     @Test(arguments: [
-        ("[\"**\"]", "", true), ("[a, \"***\"]", "", true), ("[\"*\"]", "", true), ("[\"*/**\"]", "", true),
+        ("[\"**\"]", "", true), ("[a, \"**\"]", "", true), ("[\"*\"]", "", true), ("[\"*/**\"]", "", true),
         ("[\"a/**\"]", "", false),
         ("[\"**\"]", ", host: hub.example.com", false), ("[\"**\"]", ", namespace: docker.io", false),
     ])

@@ -19,23 +19,29 @@ func record(
 }
 
 struct ExchangeRecordTests {
+    /// How the exchange counts; nil: not at all.
+    private static func counted(_ record: ExchangeRecord) -> UsageRow? {
+        let usage = Usage(), worker = WorkerUsage(usage)
+        record.count(in: worker)
+        return usage.report().rows.first
+    }
+
     @Test func `the request's id is its span`() throws {
         #expect(try record(.ping, 200).requestID == bytes("feed000000000001"))
     }
 
     @Test(
         arguments: [
-            (.manifestGet, 200, true, false), (.manifestGet, 304, false, false), (.manifestGet, 404, false, false),
-            (.manifestHead, 200, false, false), (.blobGet, 200, false, false), (.manifestPut, 201, false, true),
-            (.manifestPut, 400, false, false), (.uploadFinish, 201, false, false), (.manifestGet, 0, false, false),
-        ] as [(RegistryOperation, Int, Bool, Bool)])
+            (.manifestGet, 200, 1, 0), (.manifestGet, 304, 0, 0), (.manifestGet, 404, 0, 0), (.manifestHead, 200, 0, 0),
+            (.blobGet, 200, 0, 0), (.manifestPut, 201, 0, 1), (.manifestPut, 400, 0, 0), (.uploadFinish, 201, 0, 0),
+            (.manifestGet, 0, 0, 0),
+        ] as [(RegistryOperation, Int, Int, Int)])
     func `a manifest that is read is a pull, and one that is written a push`(
-        operation: RegistryOperation, status: Int, isPull: Bool, isPush: Bool
+        operation: RegistryOperation, status: Int, pulls: Int, pushes: Int
     ) throws {
-        let use = try #require(try record(operation, status).use)
-        #expect((use.isPull, use.isPush) == (isPull, isPush))
-        #expect(use.isSuccess == (status > 0 && status < 400))
-        #expect((use.repository, use.user) == (bytes("team/app"), "ci"))
+        let row = try #require(Self.counted(try record(operation, status)))
+        #expect((row.figures.requests, row.figures.pulls, row.figures.pushes) == (1, pulls, pushes))
+        #expect((row.repository, row.user) == (status > 0 && status < 400 ? "team/app" : nil, "ci"))
     }
 
     @Test(
@@ -49,11 +55,11 @@ struct ExchangeRecordTests {
     ) throws {
         let record = try record(operation, status)
         record.countBodies(received: 5, sent: 9)
-        let use = try #require(record.use)
-        #expect((use.received, use.sent) == (received, sent))
+        let figures = try #require(Self.counted(record)).figures
+        #expect((figures.receivedFromClient, figures.sentToClient) == (received, sent))
     }
 
     @Test func `a request without a user does not count`() throws {
-        #expect(try record(.manifestGet, 401, user: nil).use == nil)
+        #expect(Self.counted(try record(.manifestGet, 401, user: nil)) == nil)
     }
 }

@@ -8,26 +8,35 @@ import Yams
 
 /// The examples of a configuration, read by what reads a real one.
 struct ExampleTests {
-    @Test func `the example for systemd is a configuration`() throws {
-        let path = "deploy/systemd/berth.yaml"
-        let settings = try SettingsFile.parse(Project.text(path), file: path, environment: [:])
-        #expect(settings.upstreams.count == 1 && !settings.users.isEmpty)
+    /// Those that are files of their own.
+    static let files = (try? Project.files(in: "deploy"))?.filter { $0.hasSuffix("/berth.yaml") } ?? []
+
+    @Test func `there is an example for systemd, Kubernetes, ECS and Swarm`() {
+        for folder in ["systemd", "kubernetes/base", "kubernetes/overlays/complete", "ecs", "compose"] {
+            #expect(Self.files.contains("deploy/\(folder)/berth.yaml"))
+        }
     }
 
-    @Test func `the example for Kubernetes is a configuration`() throws {
-        let path = "deploy/kubernetes/berth.yaml"
-        var documents = try Yams.load_all(yaml: Project.text(path))
-        let first = try #require(documents.next() as? [String: Any])
-        let data = try #require(first["data"] as? [String: String])
-        // The files that a cluster would mount.
+    @Test(arguments: files) func `an example is a configuration without warnings`(path: String) throws {
+        // In the place of the files that an installation has.
         let folder = NSTemporaryDirectory() + "berth-project-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let issued = try CertificateAuthority(name: "test", days: 1).issue(for: ["localhost"])
-        try issued.write(chain: folder + "/tls.crt", privateKey: folder + "/tls.key")
-        let text = try #require(data["berth.yaml"]).replacing("/etc/berth-tls", with: folder)
-            .replacing("/etc/berth-password/password", with: #filePath)
-        #expect(try SettingsFile.parse(text, file: path, environment: [:]).upstreams.count == 1)
+        var text = try Project.text(path)
+        for match in text.matches(of: #/: (\/(?:etc|run)\/[\w\/.-]+)/#) {
+            let file = "\(folder)/\(match.1.split(separator: "/").last ?? "")"
+            switch file {
+            case _ where file.hasSuffix("crt") || file.hasSuffix("key") && file.contains("tls"):
+                try issued.write(chain: folder + "/chain", privateKey: folder + "/key")
+                text.replace(match.1, with: folder + (file.hasSuffix("crt") ? "/chain" : "/key"))
+            default:
+                try String(repeating: "x", count: 64).write(toFile: file, atomically: true, encoding: .utf8)
+                text.replace(match.1, with: file)
+            }
+        }
+        let settings = try SettingsFile.parse(text, file: path, environment: [:])
+        #expect(!settings.upstreams.isEmpty && !settings.users.isEmpty && settings.warnings.isEmpty)
     }
 
     @Test func `the compose file's environment is a configuration`() throws {

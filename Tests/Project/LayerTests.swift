@@ -5,7 +5,7 @@ struct LayerTests {
     /// From the ground up.
     private static let targets: [Substring] = [
         "HTTP", "Crypto", "Transport", "Telemetry", "HTTPServer", "Registry", "Access", "Configuration", "AWS", "Sandbox",
-        "Gateway", "Admin", "berth",
+        "Gateway", "Admin", "Recipes", "berth",
     ]
     private static let owners: [Substring: Substring] = [
         "CLibevent": "Transport", "COpenSSL": "Crypto", "CCurl": "Transport", "CCrypt": "Access",

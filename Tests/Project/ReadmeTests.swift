@@ -4,7 +4,10 @@ import Testing
 
 /// The README and the other documents against the code.
 struct ReadmeTests {
-    @Test(arguments: ["README.md", "Sources/ARCHITECTURE.md", "Sources/ECR.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md"])
+    @Test(arguments: [
+        "README.md", "deploy/README.md", "deploy/rancher/README.md", "Sources/ARCHITECTURE.md", "Sources/ECR.md",
+        ".github/CONTRIBUTING.md", ".github/SECURITY.md",
+    ])
     func `the links of a document lead somewhere`(document: String) throws {
         let folder = document.split(separator: "/").dropLast()
         for match in try Project.text(document).matches(of: #/\]\(([^)#:]+)\)/#) {
@@ -39,7 +42,7 @@ struct ReadmeTests {
     }
 
     @Test func `a variable that is documented is read, and the README documents each that is read`() throws {
-        let documents = ["README.md", "deploy/compose/compose.yaml", "deploy/kubernetes/berth.yaml", "deploy/rancher/README.md"]
+        let documents = ["README.md", "deploy/README.md", "deploy/compose/compose.yaml", "deploy/rancher/README.md"]
         let written = try documents.flatMap { try Project.text($0).matches(of: #/BERTH_[A-Z_]*[A-Z]/#).map { String($0.0) } }
         let code = try Project.text("Sources/Configuration/EnvironmentVariable.swift")
         let read = Set(code.matches(of: #/"(BERTH_[A-Z_]+)"/#).map { String($0.1) })

@@ -32,6 +32,33 @@ struct LogLineTests {
             Self.line(.text, fill) == " info     access path=/v2/a/tags/list status=200 change=-7 seconds=61.002003 end=complete\n")
     }
 
+    /// A line of a terminal without the time of day.
+    static func short(_ format: LogFormat, level: StaticString = "info", _ fill: (inout LogLine) -> Void) -> String {
+        var clock = LogClock()
+        var line = LogLine(format, level: level, message: "no token".utf8, clock: &clock)
+        fill(&line)
+        return String(decoding: line.finished().dropFirst("12:00:00".utf8.count), as: UTF8.self)
+    }
+
+    @Test func `a line for a terminal has a mark, the message and the fields, in colour if that is wanted`() {
+        func fill(_ line: inout LogLine) {
+            line.field("upstream", "main".utf8)
+            line.field("status", 200)
+        }
+        #expect(Self.short(.terminal, level: "warning", fill) == " warn  no token upstream=main status=200\n")
+        let coloured = " \u{1B}[33mwarn \u{1B}[0m no token \u{1B}[2mupstream=\u{1B}[0mmain \u{1B}[2mstatus=\u{1B}[0m200\n"
+        #expect(Self.short(.coloured, level: "warning", fill) == coloured)
+        #expect(Self.short(.coloured, level: "error") { _ in } == " \u{1B}[31mERROR\u{1B}[0m no token\n")
+    }
+
+    @Test(arguments: hostile)
+    func `no value from outside reaches a terminal raw`(value: [UInt8], json: String, text: String) {
+        #expect(Self.short(.terminal) { $0.field("user", value) } == " info  no token user=\(text)\n")
+        let word = Self.short(.terminal) { $0.word(value[...]) }
+        #expect(word == " info  no token \(json.dropFirst().dropLast())\n")
+        #expect(word.utf8.dropLast().allSatisfy { (32..<127).contains($0) })
+    }
+
     @Test(arguments: ["trace", "info", "warning", "critical"])
     func `messages begin in the same column for every level`(level: String) {
         let names: [String: StaticString] = ["trace": "trace", "info": "info", "warning": "warning", "critical": "critical"]

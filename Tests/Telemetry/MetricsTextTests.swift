@@ -43,11 +43,9 @@ struct MetricsTextTests {
         main.throttled()
         let usage = Usage()
         let worker = WorkerUsage(usage)
-        var pull = Use(repository: Array("team/app".utf8), user: "ci", isSuccess: true)
-        (pull.isPull, pull.sent) = (true, 70)
-        var push = Use(repository: Array("other".utf8), user: "ci", isSuccess: true)
-        (push.isPush, push.received) = (true, 80)
-        for use in [pull, push, Use(repository: [], user: "dev", isSuccess: true)] { worker.count(use) }
+        worker.count(repository: Array("team/app".utf8), user: "ci", isSuccess: true, isPull: true, sent: 70)
+        worker.count(repository: Array("other".utf8), user: "ci", isSuccess: true, isPush: true, received: 80)
+        worker.count(repository: [], user: "dev", isSuccess: true)
         var reload = ReloadFigures(lastSuccess: 1_764_000_000)
         reload.wasSuccessful = false
         let tokens = [
@@ -191,7 +189,7 @@ struct MetricsTextTests {
         let usage = Usage()
         let worker = WorkerUsage(usage)
         for name in ["other"] + (0..<1100).map({ "r\($0)" }) {
-            worker.count(Use(repository: Array(name.utf8), user: "u\(name)", isSuccess: true))
+            worker.count(repository: Array(name.utf8), user: "u\(name)", isSuccess: true)
         }
         let lines = Self.render([], usage: usage.report())
         for (metric, others) in [("berth_repository_pulls_total", 0), ("berth_user_requests_total", 101)] {

@@ -4,13 +4,13 @@ import Testing
 @testable import Telemetry
 
 struct UsageTests {
-    private static func use(
-        _ repository: String, _ user: String = "ci", isSuccess: Bool = true, pull: Bool = false, push: Bool = false,
-        received: Int = 0, sent: Int = 0
-    ) -> Use {
-        var use = Use(repository: Array(repository.utf8), user: user, isSuccess: isSuccess)
-        (use.isPull, use.isPush, use.received, use.sent) = (pull, push, received, sent)
-        return use
+    private static func count(
+        _ worker: WorkerUsage, _ repository: String, _ user: String = "ci", isSuccess: Bool = true, pull: Bool = false,
+        push: Bool = false, received: Int = 0, sent: Int = 0
+    ) {
+        worker.count(
+            repository: Array(repository.utf8), user: user, isSuccess: isSuccess, isPull: pull, isPush: push, received: received,
+            sent: sent)
     }
 
     private static func row(_ report: UsageReport, _ repository: String?, _ user: String = "ci") -> UsageFigures? {
@@ -21,12 +21,12 @@ struct UsageTests {
         let usage = Usage()
         let (one, two) = (WorkerUsage(usage), WorkerUsage(usage))
         let before = Date().timeIntervalSince1970
-        one.count(Self.use("team/app", pull: true, sent: 500))
-        two.count(Self.use("team/app", pull: true, sent: 7))
-        two.count(Self.use("team/app", push: true, received: 100))
-        one.count(Self.use("team/app", "dev", sent: 1))
-        one.count(Self.use("base/os", pull: true))
-        two.count(Self.use("", "dev"))
+        Self.count(one, "team/app", pull: true, sent: 500)
+        Self.count(two, "team/app", pull: true, sent: 7)
+        Self.count(two, "team/app", push: true, received: 100)
+        Self.count(one, "team/app", "dev", sent: 1)
+        Self.count(one, "base/os", pull: true)
+        Self.count(two, "", "dev")
         let report = usage.report()
         #expect(
             report.rows.map { [$0.repository, $0.user] } == [
@@ -49,8 +49,8 @@ struct UsageTests {
         let usage = Usage()
         let worker = WorkerUsage(usage)
         for number in 0..<100 {
-            worker.count(Self.use("made/up\(number)", isSuccess: false))
-            worker.count(Self.use("made/up\(number)", isSuccess: false, received: 10))
+            Self.count(worker, "made/up\(number)", isSuccess: false)
+            Self.count(worker, "made/up\(number)", isSuccess: false, received: 10)
         }
         let report = usage.report()
         #expect(report.rows.map(\.repository) == [nil])
@@ -61,9 +61,9 @@ struct UsageTests {
     @Test func `a failed transfer counts where the repository is known, on any worker`() {
         let usage = Usage()
         let (one, two) = (WorkerUsage(usage), WorkerUsage(usage))
-        one.count(Self.use("team/app"))
-        two.count(Self.use("team/app", isSuccess: false, received: 10))
-        two.count(Self.use("team/app", isSuccess: false))
+        Self.count(one, "team/app")
+        Self.count(two, "team/app", isSuccess: false, received: 10)
+        Self.count(two, "team/app", isSuccess: false)
         #expect(Self.row(usage.report(), "team/app")?.receivedFromClient == 10)
         #expect(Self.row(usage.report(), "team/app")?.requests == 2)
         #expect(Self.row(usage.report(), nil)?.requests == 1)
@@ -72,10 +72,10 @@ struct UsageTests {
     @Test func `rows are bounded, and the rest is summed up`() {
         let usage = Usage(maxRows: 3)
         let (one, two) = (WorkerUsage(usage), WorkerUsage(usage))
-        for name in ["a", "b", "c", "d", "e", "d"] { one.count(Self.use(name, pull: true, sent: 10)) }
-        for name in ["a", "e", "c"] { two.count(Self.use(name)) }
-        one.count(Self.use("", isSuccess: false))
-        two.count(Self.use("f", isSuccess: false, received: 3))
+        for name in ["a", "b", "c", "d", "e", "d"] { Self.count(one, name, pull: true, sent: 10) }
+        for name in ["a", "e", "c"] { Self.count(two, name) }
+        Self.count(one, "", isSuccess: false)
+        Self.count(two, "f", isSuccess: false, received: 3)
         let report = usage.report()
         #expect(report.rows.map(\.repository) == ["a", "b", "c"])
         #expect(report.rows.map(\.figures.requests) == [2, 1, 2])
@@ -89,7 +89,7 @@ struct UsageTests {
             for _ in 0..<8 {
                 group.addTask {
                     let worker = WorkerUsage(usage)
-                    for number in 0..<10_000 { worker.count(Self.use("r\(number % 100)", sent: 1)) }
+                    for number in 0..<10_000 { Self.count(worker, "r\(number % 100)", sent: 1) }
                 }
             }
             group.addTask { for _ in 0..<50 { #expect(usage.report().rows.count <= 50) } }

@@ -1,4 +1,4 @@
-# Functions that prepare a machine for building Berth, shared by deploy/build, deploy/demo and Tests/run. Source this file in bash; do not run it.
+# Functions that prepare a machine for building Berth, shared by the scripts in deploy and Tests/run. Source this file in bash; do not run it.
 # On Debian 12 and Ubuntu 24.04 they install with apt. On other systems they print what is missing.
 
 readonly SWIFT_MINIMUM=6.2
@@ -60,6 +60,22 @@ apt_install() {
     } </dev/null >&2 || status=$?
     [[ -z $made_policy ]] || as_root rm -f "$policy"
     return "$status"
+}
+
+# missing_programs COMMAND:PACKAGE...: prints the packages of the commands that are not on PATH.
+missing_programs() {
+    local program
+    for program in "$@"; do
+        command -v "${program%%:*}" >/dev/null || echo "${program##*:}"
+    done | sort -u
+}
+
+# install_programs COMMAND:PACKAGE...: installs the packages of the commands that are not on PATH.
+install_programs() {
+    local missing
+    PATH=$PATH:/usr/sbin:/sbin
+    mapfile -t missing < <(missing_programs "$@")
+    [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}"
 }
 
 # in_own_tmp COMMAND...: runs the command with its own TMPDIR and then removes it, because Swift's tools leave directories there.
@@ -133,12 +149,35 @@ require_swift() {
         fail "Swift ${version:-of unknown version} is too old. Berth needs Swift $SWIFT_MINIMUM or later. $SWIFT_ADVICE"
 }
 
-# The options of every release build. The Swift runtime is linked statically, so that the program runs without Swift. A test compares them with
-# deploy/image/Dockerfile.
-readonly RELEASE_BUILD=(-c release --product berth --static-swift-stdlib --explicit-target-dependency-import-check error)
+# The options of every release build. The Swift runtime is linked statically, so that the program runs without Swift. The table of addresses is
+# filled in at start and read-only from then on. A build id would differ from one directory to the next: it covers the debug information, which names
+# the compiler's caches.
+readonly RELEASE_BUILD=(
+    -c release --product berth --static-swift-stdlib --explicit-target-dependency-import-check error
+    -Xlinker -z -Xlinker now -Xlinker --build-id=none
+)
+
+# strip_program PROGRAM OUTPUT: leaves out what running it does not need. .swift_modhash is the compiler's note for its next build, and differs from
+# one directory to the next. Zeros replace it: without that section, objcopy would leave out the segment that makes tables read-only.
+strip_program() (
+    notes=$(mktemp -d)
+    trap 'rm -rf "$notes"' EXIT
+    objcopy --dump-section .swift_modhash="$notes/hashes" "$1" "$notes/copy"
+    head -c "$(stat --format=%s "$notes/hashes")" /dev/zero >"$notes/zeros"
+    objcopy --strip-all --remove-section=.comment --update-section .swift_modhash="$notes/zeros" "$1" "$2"
+)
+
+# release_build ROOT OPTION...: runs `swift build` for the release. No path of ROOT gets into the stripped program, so that every directory builds
+# the same bytes.
+release_build() {
+    local root
+    root=$(cd "$1" && pwd -P)
+    in_own_tmp swift build --package-path "$root" "${RELEASE_BUILD[@]}" \
+        -Xswiftc -file-prefix-map -Xswiftc "$root=." -Xcc "-ffile-prefix-map=$root=." "${@:2}"
+}
 
 # build_release ROOT: builds the program. Takes seconds if nothing has changed.
-build_release() { in_own_tmp swift build --package-path "$1" "${RELEASE_BUILD[@]}" >&2; }
+build_release() { release_build "$1" >&2; }
 
 # release_binary ROOT: prints the path of the program that build_release builds.
-release_binary() { printf '%s/berth\n' "$(in_own_tmp swift build --package-path "$1" "${RELEASE_BUILD[@]}" --show-bin-path)"; }
+release_binary() { printf '%s/berth\n' "$(release_build "$1" --show-bin-path)"; }

@@ -11,6 +11,8 @@ package actor CredentialKeeper {
 
     /// The origin of the credentials in use; nil before any were found.
     package nonisolated let foundIn = Published<String?>(nil)
+    /// How long the credentials in use are valid, and the error of the last search; nil: without an end, and none.
+    package nonisolated let condition = Published<(expiresAt: Date?, problem: String?)>((nil, nil))
     /// The sources that the last search skipped, each with the reason.
     package nonisolated let skippedSources = Published<[String]>([])
 
@@ -78,10 +80,12 @@ package actor CredentialKeeper {
             if current?.sameKeys(as: found) != true { log.notice("credentials found", metadata: ["source": "\(found.source)"]) }
             if foundIn.current != found.source { foundIn.publish(found.source) }
             current = found
+            condition.publish((found.expiration, nil))
             window.found(found, at: now())
             return .success(found)
         } catch {
             window.failed(at: now())
+            condition.publish((current?.expiration, "\(error)"))
             if current != nil { log.warning("credentials not renewed, the old ones stay in use", metadata: ["error": "\(error)"]) }
             return .failure(error)
         }

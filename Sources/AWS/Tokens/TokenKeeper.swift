@@ -11,6 +11,8 @@ package actor TokenKeeper {
         package var fetchedAt: Date?
         /// When the current token expires, as far as is known; nil before the first.
         package var expiresAt: Date?
+        /// When the next fetch is due that nobody asks for; nil before the first fetch has ended.
+        package var nextFetchAt: Date?
         /// The error of the last fetch; nil when that succeeded.
         package var lastError: String?
         /// When the last fetch failed; nil when it succeeded.
@@ -171,6 +173,7 @@ package actor TokenKeeper {
         token = new
         status.fetchedAt = life.fetchedAt
         status.expiresAt = life.expiresAt
+        status.nextFetchAt = schedule.nextFetch(at: life.fetchedAt, isRequested: false)
         (status.lastError, status.lastErrorAt) = (nil, nil)
         status.refreshesSucceeded += 1
         current.publish(new)
@@ -190,6 +193,7 @@ package actor TokenKeeper {
         schedule.fetchFailed(at: now, random: clock.random())
         status.lastError = "\(error)"
         status.lastErrorAt = now
+        status.nextFetchAt = schedule.nextFetch(at: now, isRequested: false)
         status.refreshesFailed += 1
         state.publish(status)
         let rest =

@@ -3,6 +3,7 @@ package import Configuration
 import Crypto
 import HTTP
 import HTTPServer
+package import Registry
 import Transport
 
 /// The configuration as the workers use it: immutable, read without a lock, and a reference, since every request reads it. A reload publishes a new one; exchanges that have begun
@@ -81,6 +82,11 @@ package final class ConfigurationSnapshot: Sendable {
                 host: route.host, namespace: route.namespace, prefix: route.prefix, upstream: upstream,
                 upstreamPrefix: route.upstreamPrefix)
         }
+    }
+
+    /// Where requests for a repository go: the upstream, and the repository's name there; nil: there is no route.
+    package func destination(of repository: Repository, at place: Place) -> (upstream: Upstream, repository: Repository)? {
+        router.route(at: place, repository: repository).map { ($0.upstream, $0.upstreamRepository) }
     }
 
     private static func serverSettings(_ settings: Settings) -> ServerSettings {

@@ -51,7 +51,7 @@ final class WorkerServices {
         metrics.request(
             operation: record.operation.index, status: record.status, seconds: Double(record.nanoseconds) / 1e9)
         if let transfer = record.transfer { upstreams.transfers.end(transfer) }
-        if let use = record.use { usage.count(use) }
+        record.count(in: usage)
         accessLog.write(record, of: head)
     }
 

@@ -33,8 +33,9 @@ final class AccessLog {
                     isFailedLogin: record.triedUser != nil)
             else { return }
         }
-        if let error = Failure.error(of: record) { errors.add(error) }
+        if record.status >= 400 || !record.isComplete { addFailure(record) }
         guard sink.hasAccessLines else { return }
+        guard !sink.format.isForTerminal else { return writeShort(record, of: head) }
         var line = LogLine(sink.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
         line.field("request_id", record.requestID)
         line.field("client", record.clientText)
@@ -53,6 +54,16 @@ final class AccessLog {
         if let parent = record.trace.parent { line.field("parent_id", hexadecimal: parent) }
         line.field("end", record.end)
         if let reason = record.reason { line.field("reason", reason.utf8) }
+        finish(line)
+    }
+
+    private func addFailure(_ record: ExchangeRecord) {
+        if let error = Failure.error(of: record) { errors.add(error) }
+    }
+
+    private func writeShort(_ record: ExchangeRecord, of head: Head) {
+        var line = LogLine(onTerminal: sink.format, in: buffer)
+        TerminalAccessLine(record: record, head: head).write(to: &line)
         finish(line)
     }
 

@@ -51,7 +51,6 @@ final class ExchangeRecord {
     init(_ client: SocketAddress, _ clientText: [UInt8], sentBefore: Int, trace: TraceContext) {
         (self.client, self.clientText, self.sentBefore, self.trace) = (client, clientText, sentBefore, trace)
         var id: [UInt8] = []
-        id.reserveCapacity(16)
         id.append(hexadecimal: trace.span)
         requestID = id
     }
@@ -75,21 +74,23 @@ final class ExchangeRecord {
     /// Berth rejected the request itself.
     var isRejection: Bool { status >= 400 && upstream == nil }
 
-    /// As it counts in the usage, once it is over; nil: it was not authenticated.
-    var use: Use? {
-        guard let user else { return nil }
+    /// Counts the exchange in the usage, once it is over, if it was authenticated.
+    func count(in usage: WorkerUsage) {
+        guard let user else { return }
         let isSuccess = status > 0 && status < 400
-        var use = Use(repository: repository?.bytes ?? [], user: user, isSuccess: isSuccess)
+        var isPull = false, isPush = false, received = 0, sent = 0
         switch operation {
         case .manifestGet, .blobGet:
-            use.isPull = operation == .manifestGet && status == 200
-            if isSuccess { use.sent = bodySent }
+            isPull = operation == .manifestGet && status == 200
+            if isSuccess { sent = bodySent }
         case .manifestPut, .uploadStart, .uploadChunk, .uploadFinish:
-            use.isPush = operation == .manifestPut && status == 201
-            use.received = bodyReceived
+            isPush = operation == .manifestPut && status == 201
+            received = bodyReceived
         default: break
         }
-        return use
+        usage.count(
+            repository: repository?.bytes ?? [], user: user, isSuccess: isSuccess, isPull: isPull, isPush: isPush,
+            received: received, sent: sent)
     }
 
     /// What the admin listener shows of a large body on its way.

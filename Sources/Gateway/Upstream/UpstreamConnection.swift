@@ -18,8 +18,9 @@ final class UpstreamConnection {
     var idleSince = ContinuousClock.now
 
     private let reader: MessageReader
-    /// nil: not all of the request has been sent.
-    private var requestEnd: ContinuousClock.Instant?
+    private var isRequestSent = false
+    /// When all of the request had been sent.
+    private var requestEnd = ContinuousClock.now
     private var isHeadComplete = false
     private var interimResponses = 0
 
@@ -45,7 +46,7 @@ final class UpstreamConnection {
 
     /// A request begins: nothing of the last response counts any more.
     func begin() {
-        requestEnd = nil
+        isRequestSent = false
         isHeadComplete = false
         interimResponses = 0
         reader.beginMessage()
@@ -53,11 +54,11 @@ final class UpstreamConnection {
     }
 
     /// The request has been sent whole: the response decides when the connection is free again.
-    func finishRequest() { requestEnd = .now }
+    func finishRequest() { (isRequestSent, requestEnd) = (true, .now) }
 
     /// Since the end of the request, in seconds; 0: the response has come before.
     var responseTime: Double {
-        guard let requestEnd else { return 0 }
+        guard isRequestSent else { return 0 }
         let (seconds, attoseconds) = (ContinuousClock.now - requestEnd).components
         return Double(seconds) + Double(attoseconds) / 1e18
     }
@@ -79,7 +80,7 @@ final class UpstreamConnection {
 
     /// The exchange has ended in order, and the upstream keeps the connection open.
     var isReusable: Bool {
-        requestEnd != nil && isHeadComplete && reader.isBodyDone && head.keepsAlive && !reader.hasBufferedInput && stream.isOpen
+        isRequestSent && isHeadComplete && reader.isBodyDone && head.keepsAlive && !reader.hasBufferedInput && stream.isOpen
             && !stream.hasPending
     }
 

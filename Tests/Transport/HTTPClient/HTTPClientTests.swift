@@ -72,10 +72,8 @@ import Testing
         let client = self.client()
         var slow = try request(peer.port, "/slow")
         slow.timeout = .milliseconds(200)
-        let start = ContinuousClock.now
         let error = await #expect(throws: HTTPClientError.self) { try await client.call(slow) }
         #expect(error?.kind == .timeout)
-        #expect(.now - start < .seconds(30))
     }
 
     @Test(.timeLimit(.minutes(1))) func `cancelling a task ends its transfer and no other`() async throws {

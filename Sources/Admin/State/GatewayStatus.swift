@@ -1,0 +1,22 @@
+import Foundation
+
+/// The body of `/api/v1/status`.
+struct GatewayStatus: Encodable {
+    let version: String
+    let ready: Bool
+    let draining: Bool
+    /// Of this status.
+    let time: Date
+    let uptimeSeconds: Int
+    let logLevel: String
+    /// Whether requests that change something need `admin.token_file`'s token. Without one, web pages can change nothing.
+    let needsToken: Bool
+    let upstreams: [UpstreamStatus]
+
+    enum CodingKeys: String, CodingKey {
+        case version, ready, draining, time, upstreams
+        case uptimeSeconds = "uptime_seconds"
+        case logLevel = "log_level"
+        case needsToken = "needs_token"
+    }
+}

@@ -1,0 +1,36 @@
+import Configuration
+import Foundation
+import Registry
+import Transport
+
+/// What uses an address that is not free.
+enum AddressUser: Equatable {
+    /// The gateway that this configuration is for: it runs already.
+    case running(version: String)
+    /// Another gateway, with these upstreams.
+    case anotherBerth(upstreams: [String])
+    case unknown
+
+    private struct Status: Decodable {
+        struct Upstream: Decodable { let name: String, registry: String }
+        let version: String, upstreams: [Upstream]
+    }
+
+    /// Asks the admin listener. A gateway that shares an upstream is the one of this configuration, before or after an edit.
+    static func ofAdmin(_ settings: Settings, loop: EventLoop) async -> AddressUser {
+        guard settings.admin.port != 0,
+            let response = try? await AdminClient(address: settings.admin, loop: loop).get("/api/v1/status"),
+            let status = try? JSONDecoder().decode(Status.self, from: Data(response.body))
+        else { return .unknown }
+        let isShared = status.upstreams.contains { running in
+            settings.upstreams.contains { $0.name == running.name && $0.registry.host == running.registry }
+        }
+        return isShared ? .running(version: status.version) : .anotherBerth(upstreams: status.upstreams.map(\.name))
+    }
+
+    /// Whether a gateway listens for clients there, with or without TLS: either responds to plain HTTP, with a request's id.
+    static func isGateway(at address: SocketAddress, loop: EventLoop) async -> Bool {
+        let response = try? await AdminClient(address: address, loop: loop).get("/v2/")
+        return response?["berth-request-id"] != nil
+    }
+}
