@@ -15,10 +15,12 @@ package actor AdminHost: ConnectionHost {
     private let feed = EventFeed()
     private var isFeeding = false
     private var connections = AdminConnections()
-    private var writes = 0
+    private var writes = 0, lists = 0
 
     /// Changes in progress. A refresh may wait for 20 s, and must not take the connections that probes need.
     private static let maxWrites = 8
+    /// Lists that are being made or sent.
+    private static let maxLists = 4
     /// Bytes of a request's body.
     private static let maxBody = 1024
 
@@ -81,8 +83,21 @@ package actor AdminHost: ConnectionHost {
         switch path {
         case .events: try await streamEvents(request, at: listener)
         case .reload, .log, .refresh: try await write(path, request).send(to: request)
+        case .part(.usage), .part(.errors), .part(.transfers): try await sendList(path, request)
         default: try await read(path, request).send(to: request)
         }
+    }
+
+    /// Lists have megabytes, so that many at a time would take the memory that transfers need.
+    private func sendList(_ path: AdminPath, _ request: Request) async throws {
+        guard lists < Self.maxLists else {
+            return try await AdminResponse.message(
+                "Other lists are being sent; try again.", status: 503, fields: [("Retry-After", "1")]
+            ).send(to: request)
+        }
+        lists += 1
+        defer { lists -= 1 }
+        try await read(path, request).send(to: request)
     }
 
     private func read(_ path: AdminPath, _ request: Request) async -> AdminResponse {
@@ -96,7 +111,7 @@ package actor AdminHost: ConnectionHost {
             guard let query = ListQuery(isList ? request.query : nil, isSorted: isSorted) else {
                 return .message("Unknown parameter or value: \(ListQuery.allowed(isSorted: isSorted)).", status: 400)
             }
-            return .json(await state.body(of: part, query))
+            return await state.response(of: part, query)
         case .file(let file):
             let fields = [("ETag", file.tag), ("Cache-Control", "no-cache")]
             if request.field("If-None-Match")?.contains(file.tag) == true {

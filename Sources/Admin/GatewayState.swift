@@ -29,6 +29,13 @@ struct GatewayState {
         }
     }
 
+    /// The same, as the body of a response.
+    func response(of part: StatePart, _ query: ListQuery) async -> AdminResponse {
+        await Self.response(await body(of: part, query))
+    }
+
+    @concurrent private static func response(_ body: any Encodable & Sendable) async -> AdminResponse { .json(body) }
+
     /// Not on the loop, which thousands of repositories would hold up.
     @concurrent private static func usage(_ reading: UsageReading, _ query: ListQuery) async -> Usage {
         Usage(reading, by: query.order, limit: query.limit)

@@ -38,6 +38,9 @@ package struct FileWatch: Sendable {
     /// A problem has been reported that lasts.
     package var isFailing: Bool { failure?.isReported ?? false }
 
+    /// A file is gone, so that no change is read.
+    package var isWaiting: Bool { !gone.isEmpty }
+
     /// Takes the fingerprints of a round, nil for a file that is not there.
     package mutating func look(_ found: [String: FileFingerprint?], now: ContinuousClock.Instant) -> [Event] {
         defer { previous = found }

@@ -26,7 +26,12 @@ enum Files {
             let place = path.hasPrefix("/") ? "" : " in \(FileManager.default.currentDirectoryPath)"
             return "cannot be read: there is no such file\(place)"
         }
-        return isDirectory.boolValue ? "cannot be read: it is a directory" : "cannot be read"
+        if isDirectory.boolValue { return "cannot be read: it is a directory" }
+        guard FileManager.default.isReadableFile(atPath: path) else {
+            return "cannot be read: its permissions do not allow it to this user"
+        }
+        guard let bytes = bytes(path) else { return "cannot be read: it has more than 4MiB" }
+        return String(data: bytes, encoding: .utf8) == nil ? "cannot be read: it is not text" : "cannot be read"
     }
 
     static func isReadable(_ path: String) -> Bool {

@@ -16,6 +16,13 @@ struct ListenerReader {
             readAddress(of: admin, into: &settings)
             settings.adminToken = adminToken(admin)
             admin.finish()
+            if !settings.admin.isLoopback, !admin.has("token_file") {
+                settings.warnings.append(
+                    ProblemList.line(
+                        admin.location(of: "address"),
+                        "whoever reaches \(settings.admin) may reload, refresh tokens and change the log's level; set admin.token_file, or listen on 127.0.0.1"
+                    ))
+            }
         }
         checkAddressesDiffer((sections ?? []) + (admin.map { [$0] } ?? []))
     }

@@ -53,7 +53,7 @@ package enum SettingsFile {
             throw ConfigurationProblems(lines: ["\(path): no such file; correct the path"])
         }
         guard let text = Files.text(path) else {
-            throw ConfigurationProblems(lines: ["\(path): this cannot be read; name \(Files.allowed)"])
+            throw ConfigurationProblems(lines: ["\(path): this \(Files.problem(with: path)); name \(Files.allowed)"])
         }
         return try SettingsReader(file: path, environment: environment, rejectsUnknownVariables: !isReload).read(text)
     }

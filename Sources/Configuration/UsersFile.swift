@@ -5,10 +5,11 @@ struct UsersFile {
     let path: String
     let problems: ProblemList
 
-    static let nameBounds = "1 to 256 characters without a colon (RFC 7617)"
+    static let nameBounds = "1 to 256 characters without a colon and control characters (RFC 7617)"
 
     static func isName(_ name: String) -> Bool {
         !name.isEmpty && name.utf8.count <= UserDirectory.maxNameBytes && !name.contains(":")
+            && !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
     }
 
     /// Does not quote the hash, which is a secret.

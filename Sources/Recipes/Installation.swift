@@ -18,6 +18,8 @@ struct Installation {
     private let origin: String
     private let notes: [String]
     private let hasLogin: Bool
+    /// Nobody asked for this image.
+    private let isExample: Bool
 
     /// - Parameter purpose: of the recipe.
     init(_ settings: Settings, _ request: RecipeRequest, for purpose: Purpose) throws(RecipeError) {
@@ -38,7 +40,7 @@ struct Installation {
         trust = try ServerTrust(
             of: choice, in: settings, given: request.authority, mirrors: mirrors.compactMap { $0.host?.address })
         (self.settings, self.address, origin) = (settings, address, choice.origin)
-        hasLogin = purpose.hasLogin
+        (hasLogin, isExample) = (purpose.hasLogin, request.repository == nil)
         (self.user, notes) = (user?.principal.name, choice.notes)
         mayPush = image.map { principal.may(anyOf: [.push], on: $0.repository, at: place) } ?? false
     }
@@ -88,7 +90,8 @@ struct Installation {
         var facts = [("Registry", "\(address.url) (from \(origin))"), ("Certificate", trust.description)]
         if hasLogin {
             facts.append(("User", user.map { "\($0), who \(rights)" } ?? "none: anybody \(rights)"))
-            if let image { facts.append(("Image", "\(reference), which is \(image.upstream):\(image.tag)")) }
+            let example = isExample ? " (an example that the rules allow; name yours with --repository)" : ""
+            if let image { facts.append(("Image", "\(reference), which is \(image.upstream):\(image.tag)\(example)")) }
         }
         page.facts(facts)
         for note in notes + trust.notes { page.note(note) }

@@ -23,7 +23,7 @@ struct ServerTrust {
         }
         if let given {
             guard let chain = try? CertificateChain(path: given), let pem = try? chain.authority() else {
-                throw RecipeError("--ca \(given): this is not a PEM file with the certificate of an authority")
+                throw RecipeError("--ca \(given): this is no readable PEM file with the certificate of an authority")
             }
             (authority, description) = (pem, "issued by '\(chain.issuer)', whose certificate is below")
         } else if let served {

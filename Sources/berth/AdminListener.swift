@@ -70,6 +70,7 @@ final class AdminListener: Sendable {
 
     /// Ends the event streams, and accepts nothing more.
     func stop() async {
+        await host.moved(to: -1)  // a client that keeps its connection would never see the new process
         await host.end()
         let listener = state.withLock { state in
             defer { state.listener = nil }

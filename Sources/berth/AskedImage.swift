@@ -40,6 +40,10 @@ struct AskedImage: ParsableArguments {
             ] where isGiven { throw ValidationError("--\(name) needs --repository NAME") }
             return
         }
+        if let slash = repository.firstIndex(of: "/"), ECRHost(HostName.normalized(String(repository[..<slash]))) != nil {
+            let name = repository[repository.index(after: slash)...]
+            throw ValidationError("--repository \(repository): write the name without ECR's address: \(name)")
+        }
         guard ImageName(repository) != nil else { throw ValidationError("--repository \(repository): write \(ImageName.allowed)") }
         guard (user == nil) == (action == nil) else { throw ValidationError("--as and --action go together; give both") }
         if let action, Action(rawValue: action) == nil {

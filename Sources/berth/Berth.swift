@@ -6,7 +6,7 @@ import Crypto
 struct Berth: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "berth",
-        abstract: "A fixed address for Amazon ECR: log in once, with credentials that never change.",
+        abstract: "A fixed address for Amazon ECR: log in once, with a login that never expires.",
         version: ProgramVersion.text,
         subcommands: [
             Serve.self, Check.self, RecipeCommand.self, Health.self, Demo.self, SandboxCommand.self, HashPassword.self,

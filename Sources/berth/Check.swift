@@ -39,10 +39,11 @@ struct Check: AsyncParsableCommand {
         let plan = try GatewayPlan(settings, loop: loop, log: log)
         if let user = asked.user { return try checkAccess(of: user, settings, plan) }
         let clients = AWSClients(settings, loop: loop, log: log)
-        var report = CheckReport(configuration: settings.origin, warnings: settings.warnings, users: settings.users.count)
+        let warnings = settings.warnings + (ServiceUser.warning(of: settings).map { [$0] } ?? [])
+        var report = CheckReport(configuration: settings.origin, warnings: warnings, users: settings.users.count)
         if !json {
             show(.ok, "configuration: \(Self.summary(of: settings)), from \(settings.origin)")
-            for warning in settings.warnings { show(.warning, "configuration: \(warning)") }
+            for warning in warnings { show(.warning, "configuration: \(warning)") }
             show("listeners")
         }
         await ListenerCheck(settings, loop: loop).run { step in

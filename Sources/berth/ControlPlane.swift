@@ -81,7 +81,7 @@ actor ControlPlane {
 
     var reloadFigures: ReloadFigures {
         var figures = ReloadFigures(lastSuccess: lastSuccess.timeIntervalSince1970)
-        figures.wasSuccessful = !isRejected && !watch.isFailing
+        figures.wasSuccessful = !isRejected && !watch.isFailing && !watch.isWaiting
         return figures
     }
 
@@ -222,7 +222,7 @@ actor ControlPlane {
                 case .changed: _ = await reload(because: .file)
                 case .gone(let file):
                     log.warning(
-                        "a file of the configuration is gone: what it held stays in use; put it back, or reload a configuration without it",
+                        "a file of the configuration is gone: what it held stays in use; until it is back, or a configuration without it is reloaded, no other file is read again",
                         metadata: ["file": "\(file)"])
                 case .back(let file): log.notice("a file of the configuration is back", metadata: ["file": "\(file)"])
                 case .failing(let problems): reject(ReloadOutcome(at: Date(), cause: .file, problems: problems))

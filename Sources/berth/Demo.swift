@@ -98,7 +98,7 @@ struct Demo: AsyncParsableCommand {
     }
 
     private func showInstructions(_ gateway: RunningGateway) {
-        let address = gateway.dataPlane.addresses[0].description
+        let address = gateway.dataPlane.addresses[0].reachedLocally.description
         show(
             """
 

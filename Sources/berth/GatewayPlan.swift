@@ -71,7 +71,7 @@ struct GatewayPlan: Sendable {
     /// Expired certificates stay in use, for clients that do not check.
     func warnOfExpiredCertificates(_ log: Logger) {
         for files in settings.listeners.compactMap(\.tls) where files.server.expiresAt < Int(Date().timeIntervalSince1970) {
-            log.warning("the certificate has expired; renew it and reload", metadata: ["certificate": "\(files.certificate)"])
+            log.warning("the certificate has expired; renew it", metadata: ["certificate": "\(files.certificate)"])
         }
     }
 }

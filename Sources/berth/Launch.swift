@@ -161,6 +161,12 @@ struct Launch: Sendable {
         guard isOffered else {
             return log.error("no new process is started: it could not take over, as the log said at the start")
         }
+        // A container whose first process waits for this one would end with it.
+        guard service.notifySocket != nil || predecessor != nil || getppid() != 1 else {
+            return log.error(
+                "no new process is started: no service manager would follow it; run berth serve --take-over, or replace the container"
+            )
+        }
         log.notice("starting a new process that takes over")
         Successor.start(service, log: log)
     }

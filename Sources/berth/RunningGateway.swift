@@ -50,7 +50,7 @@ struct RunningGateway {
         try launch.checkUnclaimed(settings)
         // Before the log says that it listens: from then on signals wait for `serve`.
         let (events, continuation) = AsyncStream<Event>.makeStream()
-        let numbers = [SIGTERM, SIGINT, SIGHUP] + (launch.offerPath == nil ? [] : [SIGUSR2])
+        let numbers = [SIGTERM, SIGINT, SIGHUP, SIGUSR2]
         let signals = ProcessSignals.stream(of: numbers, on: loop)
         Task { for await signal in signals { continuation.yield(.signal(signal)) } }
         await control.start(dataPlane, admin)
@@ -79,7 +79,7 @@ struct RunningGateway {
         await service.stopping(within: within)
         await offer?.close(because: "the gateway is draining")
         await control.beginDrain()
-        let second = Task { await endAtSignal(control) }
+        let second = Task { await endAtSignal(control, isTakenOver: isTakenOver) }
         // The new process has the admin listener too.
         if isTakenOver { await admin.stop() }
         await dataPlane.drain(within: within, grace: isTakenOver ? Self.lastRequestGrace : .zero)
@@ -107,8 +107,15 @@ struct RunningGateway {
         return false
     }
 
-    private func endAtSignal(_ control: isolated ControlPlane) async {
+    /// - Parameter isTakenOver: then the first SIGTERM is for the new process: a service manager that stops or restarts the service sends it to both.
+    private func endAtSignal(_ control: isolated ControlPlane, isTakenOver: Bool) async {
+        var isIgnored = isTakenOver
         for await case .signal(let signal) in events {
+            if isIgnored, signal == SIGTERM || signal == SIGINT {
+                isIgnored = false
+                log.logger.notice("already draining: a second signal ends at once")
+                continue
+            }
             guard signal != SIGHUP, signal != SIGUSR2 else {
                 log.logger.warning("signal ignored: the gateway is draining", metadata: ["signal": "\(signal)"])
                 continue

@@ -70,13 +70,13 @@ actor ServiceStatus {
         guard let watchdogTime, notifications != nil else { return }
         let watch = LoopWatch(loops)
         while true {
-            await loop.sleep(for: watchdogTime / 2)
+            await loop.sleep(for: watchdogTime / 4)
             guard let notifications else { return }
             let turned = watch.look()
             if turned { notifications.send(["WATCHDOG=1"]) }
             if turned == isStuck {
                 isStuck = !turned
-                if isStuck { log.critical("a worker is stuck: the service manager will restart the service", metadata: [:]) }
+                if isStuck { log.critical("a loop is stuck: the service manager will restart the service", metadata: [:]) }
             }
         }
     }

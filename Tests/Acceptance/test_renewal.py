@@ -232,7 +232,8 @@ def test_a_certificate_without_its_key_is_not_used_and_reported_when_that_lasts(
     assert len(lines(gateway, "not reloaded")) == 1, "reported once"
     shutil.copy(issued.key, place.key)
     renewing.wait_for(issued)
-    assert gateway.metric(SUCCESSFUL) == 1
+    wait_until(lambda: gateway.metric(SUCCESSFUL) == 1, "the metric", SECONDS)
+    wait_until(lambda: lines(gateway, "the files of the configuration can be used again"), "the log line", SECONDS)
     assert len(lines(gateway, "the files of the configuration can be used again")) == 1
 
 

@@ -104,7 +104,7 @@ def test_a_stuck_thread_stops_the_watchdog_messages(
         own_manager.count("WATCHDOG", watchdog)  # one may be on its way
         assert own_manager.count("WATCHDOG", 3 * watchdog) == 0
         if thread != "control":
-            wait_until(lambda: lines(gateway, "a worker is stuck"), "the log line", 10)
+            wait_until(lambda: lines(gateway, "a loop is stuck"), "the log line", 10)
     own_manager.wait_for("WATCHDOG", "1")
 
 

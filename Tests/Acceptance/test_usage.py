@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import uuid
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -121,6 +122,7 @@ def test_made_up_names_get_no_series(counted: Gateway) -> None:
         request(counted.plain, "GET", f"/v2/{name}/manifests/v1", authorization=basic("reader", PASSWORD))
         request(counted.plain, "HEAD", f"/v2/{name}/blobs/{digest_of(b'')}", authorization=basic("reader", PASSWORD))
         request(counted.plain, "PUT", f"/v2/{name}/manifests/v1", {"Content-Type": "a/b"}, b"{}", basic("ci", PASSWORD))
+        request(counted.plain, "DELETE", f"/v2/{name}/blobs/uploads/{uuid.uuid4()}", authorization=basic("ci", PASSWORD))
         request(counted.plain, "GET", f"/v2/unrouted/{number}/manifests/v1", authorization=basic("ci", PASSWORD))
         request(counted.plain, "GET", f"/v2/denied/{number}/manifests/v1", authorization=basic("reader", PASSWORD))
         request(counted.plain, "GET", f"/v2/unknown/{number}/manifests/v1", authorization=basic(f"user{number}", "x"))

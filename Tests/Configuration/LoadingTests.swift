@@ -120,7 +120,7 @@ struct LoadingTests {
         ),
         (
             ["BERTH_USERNAME": "a:hunter2"],
-            ["BERTH_USERNAME: this is not a name; set it to 1 to 256 characters without a colon (RFC 7617)"]
+            ["BERTH_USERNAME: this is not a name; set it to 1 to 256 characters without a colon and control characters (RFC 7617)"]
         ),
         (["BERTH_PASSWORD": ""], ["BERTH_PASSWORD: set one of BERTH_PASSWORD, BERTH_PASSWORD_FILE and BERTH_PASSWORD_HASH"]),
         (

@@ -13,7 +13,7 @@ struct UserProblemTests {
         ("{}", ["name: missing; write the user name for docker login"] + missing),
         (
             "{name: \"a:b\", password_hash: \"\(Hashes.bcrypt)\", \(access)}",
-            ["name: this is not a name; write 1 to 256 characters without a colon (RFC 7617)"]
+            ["name: this is not a name; write 1 to 256 characters without a colon and control characters (RFC 7617)"]
         ),
         ("{name: a, \(access)}", ["password_hash: missing; write what berth hash-password prints, or a password_file"]),
         ("{name: a, password_hash: , \(access)}", ["password_hash: there is no value; write one, or remove the key"]),
@@ -171,7 +171,7 @@ struct UserProblemTests {
                 "berth.yaml:3: users[0].password_hash: \(Self.invalidHash)",
                 "\(path):4: this is not name:hash; htpasswd -B makes such lines",
                 "\(path):5: \(Self.invalidHash)",
-                "\(path):6: this has no name; write 1 to 256 characters without a colon (RFC 7617)",
+                "\(path):6: this has no name; write 1 to 256 characters without a colon and control characters (RFC 7617)",
                 "\(path):7: 'a' is already a user; names must differ",
                 "\(path):8: 'c' is already a user; names must differ",
             ])

@@ -15,6 +15,7 @@ func record(
         client, bytes("192.0.2.1"), sentBefore: 0, trace: TraceContext(high: 1, low: 2, span: 0xfeed_0000_0000_0001))
     (record.operation, record.status, record.user, record.upstream) = (operation, status, user, upstream)
     record.repository = repository.flatMap { Repository($0) }
+    record.upstreamStatus = status
     return record
 }
 
@@ -57,6 +58,13 @@ struct ExchangeRecordTests {
         record.countBodies(received: 5, sent: 9)
         let figures = try #require(Self.counted(record)).figures
         #expect((figures.receivedFromClient, figures.sentToClient) == (received, sent))
+    }
+
+    @Test func `a name that the registry has not confirmed takes no row`() throws {
+        let cancelled = try record(.uploadCancel, 204), listed = try record(.referrers, 200)
+        (cancelled.upstreamStatus, listed.upstreamStatus) = (0, 404)
+        #expect(try #require(Self.counted(cancelled)).repository == nil)
+        #expect(try #require(Self.counted(listed)).repository == nil)
     }
 
     @Test func `a request without a user does not count`() throws {

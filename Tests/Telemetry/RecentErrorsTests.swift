@@ -49,7 +49,7 @@ struct RecentErrorsTests {
                     "attempt": .stringConvertible(attempt),
                 ])
         }
-        log.warning("the certificate has expired; renew it and reload")
+        log.warning("the certificate has expired; renew it")
         sink.flush()
         let latest = errors.latest()
         #expect(latest.count == 2)
@@ -57,6 +57,6 @@ struct RecentErrorsTests {
         #expect((token?.message, token?.upstream, token?.fix, token?.count) == ("token not fetched", "main", "allow it", 2))
         #expect(token?.reason == "AccessDenied; consequence: there is no token yet")
         let warning = latest.first { $0.level == "warning" }
-        #expect((warning?.message, warning?.reason) == ("the certificate has expired; renew it and reload", nil))
+        #expect((warning?.message, warning?.reason) == ("the certificate has expired; renew it", nil))
     }
 }

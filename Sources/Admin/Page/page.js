@@ -44,6 +44,7 @@ function list(parent, items, key, create, update) {
     update(child, item);
   });
   for (const child of kept.values()) child.remove();
+  while (parent.children.length > items.length) parent.lastElementChild.remove(); // of items with the same key
 }
 
 // A table whose rows a narrow screen shows as lists, which takes away its roles unless they are written down.
@@ -290,7 +291,7 @@ const renderers = {
   errors({ errors }) {
     show($("errors-empty"), errors.length === 0);
     show($("errors-all"), errors.length > 0);
-    list($("errors"), errors.slice(0, 10), (error) => [error.first_time, error.message, error.request_id, error.upstream, error.repository].join(" "),
+    list($("errors"), errors.slice(0, 10), (error) => [error.first_time, error.message, error.request_id, error.upstream, error.repository, error.reason].join(" "),
       createError, updateError);
   },
 

@@ -26,6 +26,8 @@ final class ExchangeRecord {
     var repository: Repository?
     /// The progress of a large body; nil: none has moved.
     var transfer: Transfer?
+    /// Of the registry's last response; 0: there was none.
+    var upstreamStatus = 0
     /// Of the response; 0: none was sent.
     var status = 0
     /// Bytes of the client's request and of the response to it: heads and bodies with their framing, above TLS.
@@ -77,7 +79,8 @@ final class ExchangeRecord {
     /// Counts the exchange in the usage, once it is over, if it was authenticated.
     func count(in usage: WorkerUsage) {
         guard let user else { return }
-        let isSuccess = status > 0 && status < 400
+        // Names that the registry did not confirm would fill the table.
+        let isSuccess = status > 0 && status < 400 && upstreamStatus > 0 && upstreamStatus < 400
         var isPull = false, isPush = false, received = 0, sent = 0
         switch operation {
         case .manifestGet, .blobGet:

@@ -13,7 +13,10 @@ enum Failure {
         error.client = String(decoding: record.clientText, as: UTF8.self)
         error.operation = record.operation.rawValue
         error.repository = record.repository?.description
-        error.user = record.user
+        // The name of a failed login, as the access line cuts it.
+        error.user =
+            record.user
+            ?? record.triedUser.map { String(decoding: $0.prefix(AccessLog.maxTriedUserBytes), as: UTF8.self) }
         error.upstream = record.upstream
         error.status = record.status > 0 ? record.status : nil
         error.end = "\(record.end)"
@@ -70,7 +73,7 @@ enum Failure {
         case (429, true): return "Correct the login at the client, or raise limits.failed_logins_per_minute."
         case (401, false), (403, false):
             return "Allow the action that the reason names to Berth's AWS identity, in IAM and in the repository's policy."
-        case (404, false) where isPush(record.operation):
+        case (404, false) where record.operation == .uploadStart || record.operation == .manifestPut:
             return "Create the repository in ECR, or add its name to the upstream's create_repositories."
         case (429, false): return "Have fewer clients pull at the same time, or ask AWS for a higher quota of the ECR API."
         default: return nil

@@ -117,7 +117,9 @@ package actor Worker: ConnectionHost {
         .tooManyRequests, "Too many connections to this gateway; try again later.", status: 503, retryAfter: 5)
     /// docker falls back to plain HTTP when a login is missing, and would otherwise report "EOF".
     private static let tlsRequired = ErrorResponse(
-        .unsupported, "This port speaks TLS: use https://, and trust the gateway's certificate.", status: 400)
+        .unsupported,
+        "This port speaks TLS: use https://, and trust the gateway's certificate. If docker says this, log in first: docker login.",
+        status: 400)
 
     /// Goes on with a new configuration, which has been published. Connections that it would not have accepted in this way end: idle ones now, the
     /// others after their exchange, and new ones after their first.

@@ -66,6 +66,7 @@ struct RegistryClient {
 
     /// Counts a response of the registry, whose head has just come.
     func countResponse(_ connection: UpstreamConnection) {
+        record.upstreamStatus = connection.head.status
         upstream.metrics.responded(
             worker: worker.worker, status: connection.head.status, seconds: connection.responseTime)
     }

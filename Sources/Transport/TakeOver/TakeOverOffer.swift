@@ -72,7 +72,9 @@ package actor TakeOverOffer {
     package func run() async {
         while let socket {
             do { try await readiness.waitUntilReadable(timeout: nil) } catch { return }
+            var accepted = 0
             while let connection = socket.accept() {
+                accepted += 1
                 guard connections < Self.maxConnections else { continue }
                 connections += 1
                 Task {
@@ -80,6 +82,8 @@ package actor TakeOverOffer {
                     connections -= 1
                 }
             }
+            // No descriptor is left; asking at once again would spin.
+            if accepted == 0 { await loop.sleep(for: .milliseconds(100)) }
         }
     }
 
