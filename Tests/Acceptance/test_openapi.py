@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from conftest import StartGateway
-from harness.gateway import Gateway, clean_environment
+from harness.gateway import clean_environment
 from harness.processes import attempt
 from harness.sandbox import Sandbox
 from harness.wire import basic
@@ -38,7 +38,12 @@ def test_the_admin_listener_does_what_its_description_says(
         "--header", f"Authorization: Bearer {TOKEN}")
 
 
-def test_the_registry_does_what_its_description_says(gateway: Gateway, own_directory: Path) -> None:
+def test_the_registry_does_what_its_description_says(
+    own_sandbox: Sandbox, start_gateway: StartGateway, own_directory: Path
+) -> None:
+    own_sandbox.create_repositories("team/app")
+    gateway = start_gateway(own_sandbox)
+    gateway.wait_until_ready()
     # Without `anonymous` there is no /token. Random bytes are no manifest and have another digest: valid by the schema, and rejected.
     examine(
         gateway.plain.url, own_directory, "--include-tag", "registry", "--exclude-path", "/token",

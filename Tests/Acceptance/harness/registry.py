@@ -37,6 +37,10 @@ class RegistryClient:
         self, statuses: tuple[int, ...], method: str, target: str, fields: dict[str, str] | None = None, body: bytes | None = None
     ) -> Response:
         response = self.connection.request(method, target, fields, body, self.authorization)
+        # Said by a response that came before the whole body was read.
+        if response.fields.get("connection", "").lower() == "close":
+            self.connection.close()
+            self.connection = Connection(self.address)
         if response.status not in statuses:
             raise Unexpected(f"{method} {target}", response)
         return response

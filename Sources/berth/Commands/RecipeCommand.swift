@@ -29,7 +29,7 @@ struct RecipeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The certificate of the authority that clients must trust, in PEM. Default: found from the listener's certificate.",
+            "The certificate of the authority that clients must trust, as a PEM file. Default: found from the listener's certificate.",
             valueName: "file"))
     var ca: String?
 

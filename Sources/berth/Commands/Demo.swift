@@ -45,6 +45,7 @@ struct Demo: AsyncParsableCommand {
         showInstructions(gateway)
         await gateway.serve(reloads: false)
         await sandbox.stop()
+        show("Stopped. Its files are removed.")
     }
 
     private func startGateway(before sandbox: ECRSandbox, certificates directory: String, log: ProcessLog) async throws
