@@ -22,8 +22,8 @@ struct LoopWatchTests {
         let gate = Gate()
         loops[1].execute { gate.wait() }
         while !gate.isHeld { try await Task.sleep(for: .milliseconds(5)) }
-        // The question before was answered on the way there.
-        _ = watch.look()
+        // The question before is answered by both: the stuck one did so on its way there.
+        #expect(try await looks(true))
         for _ in 0..<20 {
             try await Task.sleep(for: .milliseconds(5))
             #expect(!watch.look())
