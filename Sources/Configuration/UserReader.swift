@@ -50,7 +50,8 @@ struct UserReader {
     private func user(_ section: Section, common: [AccessRule]?) -> Settings.User? {
         defer { section.finish() }
         let name = section.required(
-            "name", "the user name for docker login", "the name to log in with; 1 to 256 bytes without a colon")
+            "name", "the user name for docker login",
+            "the name to log in with; 1 to 256 bytes without a colon and control characters")
         if let name, !UsersFile.isName(name) {
             // Not quoted: with a colon it may be a name and a password.
             section.problem("name", "this is not a name; write \(UsersFile.nameBounds)")

@@ -48,6 +48,12 @@ struct DeploymentTests {
         #expect(try Self.text("deploy/README.md").contains("## Kubernetes\n\nVersion 1.29 or later."))
     }
 
+    @Test func `check and the package name the same command for the service's own user`() throws {
+        let code = try Self.text("Sources/berth/Checks/ServiceUser.swift")
+        let command = try #require(code.firstMatch(of: #/"(sudo systemd-run [^"]+)"/#)?.1)
+        #expect(try Self.text("deploy/deb/environment").contains("\n# \(command)\n"))
+    }
+
     @Test func `the examples run the version that this source is`() throws {
         let source = try Self.text("Sources/berth/ProgramVersion.swift")
         let version = try #require(source.firstMatch(of: #/"([0-9]+\.[0-9]+\.[0-9]+)"/#)?.1)

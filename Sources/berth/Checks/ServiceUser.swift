@@ -4,7 +4,7 @@ import Glibc
 /// The service of the package has a user and variables of its own. A check by somebody else finds other credentials.
 enum ServiceUser {
     private static let file = "/etc/berth/berth.yaml", name = "berth"
-    /// The command that checks what the service would use. `deploy/deb/environment` has it too.
+    /// The command that checks what the service would use. A test compares it with `deploy/deb/environment`.
     private static let command =
         "sudo systemd-run --pipe --wait --quiet --uid=berth --property=EnvironmentFile=/etc/berth/environment --property=AmbientCapabilities=CAP_NET_BIND_SERVICE berth check"
 

@@ -64,7 +64,7 @@ actor ServiceStatus {
         notifications = nil
     }
 
-    /// Tells the watchdog at half of its time that the gateway lives, as long as all loops turn. A loop that is stuck stops the messages, and the
+    /// Tells the watchdog that the gateway lives, four times in its period, so that one late look ends nothing, as long as all loops turn. A loop that is stuck stops the messages, and the
     /// manager restarts the service.
     func keepAlive(_ loops: [EventLoop]) async {
         guard let watchdogTime, notifications != nil else { return }
