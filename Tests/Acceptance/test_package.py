@@ -161,8 +161,8 @@ def test_the_service_serves_under_its_restrictions(service: Service, release: Re
     machine = service.machine
     image = blob_image(b"x" * 3_000_000, b"small")
     with service.client() as client:
-        client.push_image("team/app", "v1", image)
-        client.pull_image("team/app", "v1", image)
+        client.push_image("packaged/app", "v1", image)
+        client.pull_image("packaged/app", "v1", image)
     # As /etc/berth/environment advises.
     machine.call(*shlex.split(only_group(r"(?m)^# sudo (systemd-run .*)$", environment_example(release))))
     machine.call("systemctl", "reload", UNIT)
@@ -224,7 +224,7 @@ class Load:
         while not self.ended.is_set():
             try:
                 with self.service.client() as client:
-                    client.pull_manifest("team/app", "v1")
+                    client.pull_manifest("packaged/app", "v1")
                 self.served += 1
             except (OSError, AssertionError) as error:
                 self.failures.append(repr(error))
@@ -233,7 +233,7 @@ class Load:
 def test_an_upgrade_refuses_no_connection(service: Service, release: Release, own_directory: Path) -> None:
     machine = service.machine
     with service.client() as client:
-        client.push_image("team/app", "v1", blob_image(b"upgrade"))
+        client.push_image("packaged/app", "v1", blob_image(b"upgrade"))
     newer = own_directory / "newer"
     run("dpkg-deb", "--raw-extract", release.package, newer)
     control = newer / "DEBIAN/control"

@@ -363,7 +363,10 @@ def test_sigusr2_starts_the_new_program_and_hands_over(own_sandbox: Sandbox, sta
         assert f"PPid:\t{gateway.program.pid}" not in status
         # And again.
         os.kill(successor, signal.SIGUSR2)
-        wait_until(lambda: not is_alive(successor), "the end of the second process", 60)
+        try:
+            wait_until(lambda: not is_alive(successor), "the end of the second process", 60)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}\n{gateway.program.err[-8000:]}") from error
         assert gateway.ready().status == 200
         assert len(lines(gateway, "taken over by a new process")) == 2
 
