@@ -9,6 +9,9 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .treatAllWarnings(as: .error),
+    // In a release build nothing checks at run time that two accesses to a variable do not overlap: that is a twelfth of a small request. The tests
+    // run with the checks, and the compiler makes most of them before.
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
 /// A target of the program. `imports` are targets below it: the build rejects imports that are not listed, so the compiler keeps the layers.

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Reads the gateway's state, part by part, for the API and the events.
 struct GatewayState {

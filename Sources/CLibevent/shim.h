@@ -16,7 +16,9 @@ static inline int berth_accept(int listener, struct sockaddr_storage *peer) {
 
 // Only declared with _GNU_SOURCE, which Swift's Glibc module does not define.
 #include <pthread.h>
+#include <sched.h>
 extern int pthread_setname_np(pthread_t, const char *);
+extern int sched_getaffinity(pid_t, size_t, cpu_set_t *);
 
 // <malloc.h> is not in Swift's Glibc module.
 extern int malloc_trim(size_t);

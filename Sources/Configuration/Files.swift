@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Transport
 
 /// Reads the files that the configuration names. A path that cannot be used is a problem of its key.
 enum Files {
@@ -7,36 +8,30 @@ enum Files {
     static let allowed = "a file of text, of at most 4MiB, that Berth's user may read"
 
     /// nil: it cannot be read, is longer than 4 MiB, or is not UTF-8. The path may name a pipe or a device: no more than the bound is read.
-    static func text(_ path: String) -> String? { bytes(path).flatMap { String(data: $0, encoding: .utf8) } }
+    static func text(_ path: String) -> String? { bytes(path).flatMap { String(bytes: $0, encoding: .utf8) } }
 
     /// nil: it cannot be read, or is longer than 4 MiB.
-    static func bytes(_ path: String) -> Data? {
-        guard let file = FileHandle(forReadingAtPath: path) else { return nil }
-        defer { try? file.close() }
-        // `read` returns nil at the end of the file.
-        guard let bytes = try? file.read(upToCount: maxBytes + 1) ?? Data(), bytes.count <= maxBytes else { return nil }
-        return bytes
-    }
+    static func bytes(_ path: String) -> [UInt8]? { readFile(path, limit: maxBytes, waits: true) }
 
     /// Why a file cannot be used; to be written after its name.
     static func problem(with path: String) -> String {
-        var isDirectory: ObjCBool = false
+        var isDirectory = false
         guard !path.isEmpty else { return "cannot be read" }
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
             let place = path.hasPrefix("/") ? "" : " in \(FileManager.default.currentDirectoryPath)"
             return "cannot be read: there is no such file\(place)"
         }
-        if isDirectory.boolValue { return "cannot be read: it is a directory" }
+        if isDirectory { return "cannot be read: it is a directory" }
         guard FileManager.default.isReadableFile(atPath: path) else {
             return "cannot be read: its permissions do not allow it to this user"
         }
         guard let bytes = bytes(path) else { return "cannot be read: it has more than 4MiB" }
-        return String(data: bytes, encoding: .utf8) == nil ? "cannot be read: it is not text" : "cannot be read"
+        return String(bytes: bytes, encoding: .utf8) == nil ? "cannot be read: it is not text" : "cannot be read"
     }
 
     static func isReadable(_ path: String) -> Bool {
-        var isDirectory: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && !isDirectory.boolValue
+        var isDirectory = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && !isDirectory
             && FileManager.default.isReadableFile(atPath: path)
     }
 

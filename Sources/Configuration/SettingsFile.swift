@@ -1,5 +1,5 @@
 import Crypto
-import Foundation
+import FoundationEssentials
 
 /// Finds the configuration file and reads it.
 package enum SettingsFile {

@@ -1,5 +1,5 @@
 package import Crypto
-import Foundation
+import FoundationEssentials
 
 /// A listener's certificate and key, loaded. Files that cannot be used are thus found while the configuration is read.
 package struct TLSFiles: Sendable, Equatable {
@@ -22,7 +22,7 @@ package struct TLSFiles: Sendable, Equatable {
     }
 
     private static func digest(of paths: [String?]) -> [UInt8] {
-        SHA256.digest(of: paths.flatMap { path in SHA256.digest(of: path.flatMap(Files.bytes).map { Array($0) } ?? []) })
+        SHA256.digest(of: paths.flatMap { path in SHA256.digest(of: path.flatMap(Files.bytes) ?? []) })
     }
 
     /// Compares paths and contents.

@@ -1,3 +1,5 @@
+import Glibc
+
 /// The fields that some code decides by. All others are `other` and pass unchanged.
 package enum FieldName: UInt8, Sendable, CaseIterable {
     case other
@@ -57,21 +59,50 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Candidates by length: a head has a dozen fields, and the length alone rules most of them out.
-    private static let byLength: [[FieldName]] = {
-        let longest = allCases.map(\.lowercased.utf8CodeUnitCount).max() ?? 0
-        var table = [[FieldName]](repeating: [], count: longest + 1)
-        for name in allCases where name != .other { table[name.lowercased.utf8CodeUnitCount].append(name) }
-        return table
-    }()
-
     /// - Parameter token: a field's name, in any case.
     package init(_ token: UnsafeRawBufferPointer) {
         self = .other
-        guard token.count < Self.byLength.count else { return }
-        for name in Self.byLength[token.count] where equalIgnoringCase(token, name.lowercased) {
-            self = name
-            return
+        guard let first = token.first, token.count < 32 else { return }
+        let candidate = Self.candidate(length: token.count, first: first | 0x20)
+        if equalIgnoringCase(token, candidate.lowercased) { self = candidate }
+    }
+
+    /// The only name of a length that begins with a letter: one comparison then decides, for every field of every head.
+    private static func candidate(length: Int, first: UInt8) -> FieldName {
+        switch (length, first) {
+        case (2, UInt8(ascii: "t")): .te
+        case (4, UInt8(ascii: "d")): .date
+        case (4, UInt8(ascii: "h")): .host
+        case (4, UInt8(ascii: "l")): .link
+        case (5, UInt8(ascii: "r")): .range
+        case (6, UInt8(ascii: "e")): .expect
+        case (6, UInt8(ascii: "s")): .server
+        case (7, UInt8(ascii: "t")): .trailer
+        case (7, UInt8(ascii: "u")): .upgrade
+        case (8, UInt8(ascii: "l")): .location
+        case (9, UInt8(ascii: "f")): .forwarded
+        case (10, UInt8(ascii: "c")): .connection
+        case (10, UInt8(ascii: "k")): .keepAlive
+        case (10, UInt8(ascii: "t")): .tracestate
+        case (11, UInt8(ascii: "r")): .retryAfter
+        case (11, UInt8(ascii: "t")): .traceparent
+        case (12, UInt8(ascii: "c")): .contentType
+        case (13, UInt8(ascii: "a")): .authorization
+        case (13, UInt8(ascii: "c")): .contentRange
+        case (14, UInt8(ascii: "c")): .contentLength
+        case (15, UInt8(ascii: "a")): .acceptEncoding
+        case (15, UInt8(ascii: "x")): .xForwardedFor
+        case (16, UInt8(ascii: "c")): .contentEncoding
+        case (16, UInt8(ascii: "p")): .proxyConnection
+        case (16, UInt8(ascii: "w")): .wwwAuthenticate
+        case (16, UInt8(ascii: "x")): .xForwardedHost
+        case (17, UInt8(ascii: "t")): .transferEncoding
+        case (17, UInt8(ascii: "x")): .xForwardedProto
+        case (18, UInt8(ascii: "d")): .dockerUploadUUID
+        case (18, UInt8(ascii: "p")): .proxyAuthenticate
+        case (19, UInt8(ascii: "p")): .proxyAuthorization
+        case (21, UInt8(ascii: "d")): .dockerContentDigest
+        default: .other
         }
     }
 }
@@ -80,10 +111,14 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
 func equalIgnoringCase(_ bytes: UnsafeRawBufferPointer, _ lowercased: StaticString) -> Bool {
     let expected = lowercased.utf8Bytes
     guard bytes.count == expected.count else { return false }
-    for index in 0..<bytes.count {
-        let byte = bytes[index]
-        let lower = byte &- 65 < 26 ? byte | 0x20 : byte
-        if lower != expected[index] { return false }
-    }
+    for index in 0..<bytes.count where lower(bytes[index]) != expected[index] { return false }
     return true
+}
+
+/// In the same case.
+func equal(_ bytes: UnsafeRawBufferPointer, _ literal: StaticString) -> Bool {
+    guard bytes.count == literal.utf8CodeUnitCount, let start = bytes.baseAddress else {
+        return bytes.count == literal.utf8CodeUnitCount
+    }
+    return memcmp(start, literal.utf8Start, bytes.count) == 0
 }

@@ -92,18 +92,20 @@ package final class Head {
 
     /// Appends the field lines that `include` selects, byte for byte: neighbours in one piece. Leaves out hop-by-hop fields and those that a
     /// `Connection` field names (RFC 9110 7.6.1).
-    package func appendFields(to bytes: inout [UInt8], where include: (Field) -> Bool) {
-        var run = 0..<0
-        for field in fields where !field.name.isHopByHop && include(field) && !isNominatedHopByHop(field) {
-            let line = field.lineRange
-            if line.lowerBound == run.upperBound {
-                run = run.lowerBound..<line.upperBound
-            } else {
-                bytes.append(contentsOf: self.bytes[run])
-                run = line
+    package func appendFields(to output: OutputBuffer, where include: (Field) -> Bool) {
+        bytes.withUnsafeBytes { all in
+            var run = 0..<0
+            for field in fields where !field.name.isHopByHop && include(field) && !isNominatedHopByHop(field) {
+                let line = field.lineRange
+                if line.lowerBound == run.upperBound {
+                    run = run.lowerBound..<line.upperBound
+                } else {
+                    output.append(UnsafeRawBufferPointer(rebasing: all[run]))
+                    run = line
+                }
             }
+            output.append(UnsafeRawBufferPointer(rebasing: all[run]))
         }
-        bytes.append(contentsOf: self.bytes[run])
     }
 
     /// A `Connection` field names `field` as meant for this hop only (RFC 9110 7.6.1).

@@ -41,11 +41,11 @@ struct HeadParser {
         guard at > targetStart, at < lineEnd, all[at] == 32 else { throw .badRequestLine }
         head.targetRange = targetStart..<at
         let version = UnsafeRawBufferPointer(rebasing: all[(at + 1)..<lineEnd])
-        if version.elementsEqual("HTTP/1.1".utf8) {
+        if equal(version, "HTTP/1.1") {
             head.isVersion11 = true
-        } else if version.elementsEqual("HTTP/1.0".utf8) {
+        } else if equal(version, "HTTP/1.0") {
             head.isVersion11 = false
-        } else if version.starts(with: "HTTP/".utf8) {
+        } else if equal(.init(rebasing: version.prefix(5)), "HTTP/") {
             throw .unsupportedVersion
         } else {
             throw .badRequestLine
@@ -77,7 +77,7 @@ struct HeadParser {
     private func parseStatusLine() throws(HeadError) -> Int {
         let lineEnd = endOfLine(from: 0)
         let line = UnsafeRawBufferPointer(rebasing: all[0..<lineEnd])
-        guard line.count >= 12, line.starts(with: "HTTP/1.".utf8), line[7] == 48 || line[7] == 49, line[8] == 32,
+        guard line.count >= 12, equal(.init(rebasing: line[0..<7]), "HTTP/1."), line[7] == 48 || line[7] == 49, line[8] == 32,
             line.count == 12 || line[12] == 32
         else { throw .badStatusLine }
         head.isVersion11 = line[7] == 49
@@ -203,13 +203,31 @@ func endOfName(_ all: UnsafeRawBufferPointer, _ line: Range<Int>) -> Int? {
     var nameEnd = line.lowerBound
     while nameEnd < line.upperBound, isTokenCharacter(all[nameEnd]) { nameEnd += 1 }
     guard !line.isEmpty, nameEnd > line.lowerBound, nameEnd < line.upperBound, all[nameEnd] == UInt8(ascii: ":") else { return nil }
-    for index in (nameEnd + 1)..<line.upperBound where all[index] < 32 && all[index] != 9 || all[index] == 127 { return nil }
-    return nameEnd
+    return hasControls(all, (nameEnd + 1)..<line.upperBound) ? nil : nameEnd
 }
 
-/// RFC 9110 5.6.2.
-func isTokenCharacter(_ byte: UInt8) -> Bool { tokenCharacters[Int(byte)] }
-private let tokenCharacters: [Bool] = (0..<256).map { value in
-    let byte = UInt8(value)
-    return (byte | 0x20) &- 97 < 26 || byte &- 48 < 10 || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+/// Control characters other than a tab (RFC 9110 5.5). Eight bytes at a time: values are most of a head.
+private func hasControls(_ all: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101, highs = ones << 7
+    var at = range.lowerBound
+    while at + 8 <= range.upperBound {
+        let word = all.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+        // The high bit of each byte below 32, and of each that is 127. A borrow may set it for the byte after such a one too, and a tab is allowed:
+        // each byte is looked at then.
+        let delete = word ^ ones &* 127
+        if ((word &- ones &* 32) & ~word | (delete &- ones) & ~delete) & highs != 0, hasControl(all, at..<(at + 8)) { return true }
+        at += 8
+    }
+    return hasControl(all, at..<range.upperBound)
+}
+
+private func hasControl(_ all: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
+    for index in range where all[index] < 32 && all[index] != 9 || all[index] == 127 { return true }
+    return false
+}
+
+/// RFC 9110 5.6.2: letters, digits, and some of the other visible characters.
+func isTokenCharacter(_ byte: UInt8) -> Bool {
+    // One bit for each of the first 128 bytes; a table would have to be looked for in memory.
+    byte < 128 && (byte < 64 ? 0x03ff_6cfa_0000_0000 : 0x57ff_ffff_c7ff_fffe as UInt64) >> (byte & 63) & 1 == 1
 }

@@ -1,18 +1,15 @@
 import Glibc
 
 /// Gathers the bytes of a head as they come, and finds its end in one pass over them, however small the pieces are.
-package struct HeadReader {
+package struct HeadReader: ~Copyable {
     /// Bytes that have come and belong to no head yet. After a head: the start of its body, or the next message.
-    package var input: [UInt8] = []
+    package var input = InputBuffer()
     /// Bytes of `input` already searched for the end of the head.
     private var scanned = 0
     private let limits: HeadLimits
 
     /// - Parameter limits: past them `take` throws.
     package init(limits: HeadLimits) { self.limits = limits }
-
-    /// Frees the buffer, which has the capacity of the largest input so far. To be called when `input` is empty.
-    package mutating func releaseBuffer() { input = [] }
 
     /// Moves the next head out of `input` into `head`, and leaves what follows it.
     /// - Returns: false: more bytes are needed.
@@ -23,13 +20,8 @@ package struct HeadReader {
         }
         guard end <= limits.bytes else { throw .headTooLarge }
         head.removeAll()
-        if end == input.count {
-            swap(&head.bytes, &input)
-        } else {
-            // What follows is the larger part: it stays where it is, and the head does not keep its capacity.
-            head.bytes.append(contentsOf: input[..<end])
-            input.removeFirst(end)
-        }
+        head.bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: input.bytes.prefix(end)))
+        input.removeFirst(end)
         scanned = 0
         try HeadParser.parse(head, as: kind, maxFields: limits.fields)
         return true
@@ -38,25 +30,23 @@ package struct HeadReader {
     /// Drops an empty line before a request line, which some old clients send after a body (RFC 9112 2.2).
     package mutating func skipEmptyLine() {
         // Its carriage return may have come alone and been scanned already.
-        guard scanned <= 1, input.starts(with: [13, 10]) else { return }
+        let bytes = input.bytes
+        guard scanned <= 1, bytes.count >= 2, bytes[0] == 13, bytes[1] == 10 else { return }
         input.removeFirst(2)
         scanned = 0
     }
 
     /// The offset after the empty line; nil: it has not come. Every line feed before it must follow a carriage return.
     private mutating func endOfHead() throws(HeadError) -> Int? {
-        let (end, bare, upTo) = input.withUnsafeBytes { all -> (Int?, Bool, Int) in
-            var at = scanned
-            while at < all.count, let start = all.baseAddress, let found = memchr(start + at, 10, all.count - at) {
-                let index = start.distance(to: UnsafeRawPointer(found))
-                guard index > 0, all[index - 1] == 13 else { return (nil, true, index) }
-                if index == 1 || (index >= 3 && all[index - 2] == 10) { return (index + 1, false, index) }
-                at = index + 1
-            }
-            return (nil, false, all.count)
+        let all = input.bytes
+        var at = scanned
+        while at < all.count, let start = all.baseAddress, let found = memchr(start + at, 10, all.count - at) {
+            let index = start.distance(to: UnsafeRawPointer(found))
+            guard index > 0, all[index - 1] == 13 else { throw .bareLineFeed }
+            if index == 1 || (index >= 3 && all[index - 2] == 10) { return index + 1 }
+            at = index + 1
         }
-        scanned = upTo
-        if bare { throw .bareLineFeed }
-        return end
+        scanned = all.count
+        return nil
     }
 }

@@ -4,7 +4,16 @@ package enum Method: UInt8, Sendable, CaseIterable {
 
     /// - Parameter token: case-sensitive (RFC 9110 9.1).
     package init(_ token: UnsafeRawBufferPointer) {
-        self = Self.allCases.first { $0 != .other && token.elementsEqual($0.token.utf8Bytes) } ?? .other
+        let candidate: Method =
+            switch token.count {
+            case 3: token[0] == UInt8(ascii: "G") ? .get : .put
+            case 4: token[0] == UInt8(ascii: "H") ? .head : .post
+            case 5: .patch
+            case 6: .delete
+            case 7: .options
+            default: .other
+            }
+        self = candidate != .other && equal(token, candidate.token) ? candidate : .other
     }
 
     /// The method on the wire.

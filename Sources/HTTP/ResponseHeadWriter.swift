@@ -1,8 +1,5 @@
-/// Writes the head of a response: the status line, the fields, and the end of the head. Every response's head is written here.
-///
-/// Appends straight into one buffer and allocates nothing per field. Not copyable, so that the buffer has one owner: a second reference to it
-/// would make the next append copy the whole head.
-package struct ResponseHeadWriter: ~Copyable {
+/// Writes the head of a response into an output buffer: the status line, the fields, and the end of the head. Every response's head is written here.
+package struct ResponseHeadWriter {
     /// How the body is framed for this receiver (RFC 9112 6).
     package enum Framing: Sendable, Equatable {
         /// The response has no body, and says nothing of its length.
@@ -15,67 +12,65 @@ package struct ResponseHeadWriter: ~Copyable {
         case asCopied
     }
 
-    private var buffer: [UInt8]
-
-    /// Holds most heads: one allocation where no buffer is reused.
-    private static let initialCapacity = 512
+    private let output: OutputBuffer
 
     /// Begins with the status line.
-    /// - Parameter buffer: emptied; its capacity is reused.
-    package init(status: Int, into buffer: consuming [UInt8] = []) {
-        self.buffer = consume buffer
-        self.buffer.removeAll(keepingCapacity: true)
-        self.buffer.reserveCapacity(Self.initialCapacity)
-        self.buffer.appendStatusLine(status)
+    /// - Parameter output: what is in it is dropped.
+    package init(status: Int, into output: OutputBuffer) {
+        self.output = output
+        output.removeAll()
+        output.appendStatusLine(status)
     }
 
-    /// The head so far.
-    package var bytes: [UInt8] { buffer }
+    /// The caller makes sure that the value holds no line end.
+    package func field(_ name: StaticString, _ value: ArraySlice<UInt8>) { output.appendField(name, value) }
 
     /// The caller makes sure that the value holds no line end.
-    package mutating func field(_ name: StaticString, _ value: ArraySlice<UInt8>) { buffer.appendField(name, value) }
+    package func field(_ name: StaticString, _ value: [UInt8]) { output.appendField(name, value) }
 
     /// The caller makes sure that the value holds no line end.
-    package mutating func field(_ name: StaticString, _ value: [UInt8]) { buffer.appendField(name, value) }
-
-    /// The caller makes sure that the value holds no line end.
-    package mutating func field(_ name: StaticString, _ value: StaticString) { buffer.appendField(name, value) }
+    package func field(_ name: StaticString, _ value: StaticString) { output.appendField(name, value) }
 
     /// `name: value CRLF`.
-    package mutating func field(_ name: StaticString, decimal value: Int) { buffer.appendField(name, decimal: value) }
+    package func field(_ name: StaticString, decimal value: Int) { output.appendField(name, decimal: value) }
+
+    /// `name: value CRLF`, in 16 digits.
+    package func field(_ name: StaticString, hexadecimal value: UInt64) {
+        output.append(name)
+        output.append(": ")
+        output.append(hexadecimal: value)
+        output.append("\r\n")
+    }
 
     /// Writes one line for each. Control characters in values become blanks, so that a value cannot end its line early.
-    package mutating func fields(_ fields: [(String, String)]) {
+    package func fields(_ fields: [(String, String)]) {
         for (name, value) in fields {
-            buffer.append(contentsOf: name.utf8)
-            buffer.append(": ")
-            let start = buffer.count
-            buffer.append(contentsOf: value.utf8)
-            for index in start..<buffer.count where buffer[index] < 32 || buffer[index] == 127 { buffer[index] = 32 }
-            buffer.append("\r\n")
+            output.append(Array(name.utf8))
+            output.append(": ")
+            output.append(value.utf8.map { $0 < 32 || $0 == 127 ? 32 : $0 })
+            output.append("\r\n")
         }
     }
 
     /// Copies the end-to-end fields of a received head that `include` selects, byte for byte. Hop-by-hop fields are never copied
     /// (RFC 9110 7.6.1).
-    package mutating func fields(of head: Head, where include: (Head.Field) -> Bool) {
-        head.appendFields(to: &buffer, where: include)
-    }
+    package func fields(of head: Head, where include: (Head.Field) -> Bool) { head.appendFields(to: output, where: include) }
 
-    /// Writes the framing, `Date`, the connection's field and the empty line.
+    /// Writes the framing, `Date`, the connection's field and the empty line. A body may be appended to the output afterwards.
     /// - Parameters:
     ///   - date: the value of `Date`; nil: the field was copied or written before.
     ///   - connection: a whole line with its CRLF, as `Connection: close`, or empty.
-    /// - Returns: the whole head. It shares no storage, so a body can be appended without a copy.
-    package consuming func finish(_ framing: Framing, date: [UInt8]?, connection: StaticString) -> [UInt8] {
+    /// - Returns: bytes of the whole head.
+    @discardableResult
+    package func finish(_ framing: Framing, date: [UInt8]?, connection: StaticString) -> Int {
         switch framing {
         case .none, .untilClose, .asCopied: break
-        case .length(let count): buffer.appendField("Content-Length", decimal: count)
-        case .chunked: buffer.append("Transfer-Encoding: chunked\r\n")
+        case .length(let count): output.appendField("Content-Length", decimal: count)
+        case .chunked: output.append("Transfer-Encoding: chunked\r\n")
         }
-        if let date { buffer.appendField("Date", date) }
-        buffer.append(connection)
-        buffer.append("\r\n")
-        return buffer
+        if let date { output.appendField("Date", date) }
+        output.append(connection)
+        output.append("\r\n")
+        return output.count
     }
 }

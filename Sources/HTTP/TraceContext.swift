@@ -65,15 +65,13 @@ package struct TraceContext: Sendable, Equatable {
     private static let template: StaticString = "traceparent: 00-________________________________-________________-0_\r\n"
 
     /// The whole `traceparent` line, for a request upstream.
-    package func appendField(to bytes: inout [UInt8]) {
+    package func appendField(to output: OutputBuffer) {
         // In one piece: every request has it.
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.template.utf8CodeUnitCount) { line in
-            _ = line.initialize(from: Self.template.utf8Bytes)
-            writeHexadecimal(high, into: UnsafeMutableBufferPointer(rebasing: line[16..<32]))
-            writeHexadecimal(low, into: UnsafeMutableBufferPointer(rebasing: line[32..<48]))
-            writeHexadecimal(span, into: UnsafeMutableBufferPointer(rebasing: line[49..<65]))
-            line[67] = 48 + flags
-            bytes.append(contentsOf: UnsafeBufferPointer(line))
-        }
+        let line = output.extend(by: Self.template.utf8CodeUnitCount)
+        line.copyMemory(from: UnsafeRawBufferPointer(Self.template.utf8Bytes))
+        writeHexadecimal(high, into: UnsafeMutableRawBufferPointer(rebasing: line[16..<32]))
+        writeHexadecimal(low, into: UnsafeMutableRawBufferPointer(rebasing: line[32..<48]))
+        writeHexadecimal(span, into: UnsafeMutableRawBufferPointer(rebasing: line[49..<65]))
+        line[67] = 48 + flags
     }
 }

@@ -5,9 +5,12 @@ package import Transport
 package enum LastResponse {
     /// The whole response, with `Date`, `Content-Length` and `Connection: close`.
     package static func bytes(_ status: Int, fields: [(String, String)], body: [UInt8], on loop: EventLoop) -> [UInt8] {
-        var head = ResponseHeadWriter(status: status)
+        let output = loop.output
+        let head = ResponseHeadWriter(status: status, into: output)
         head.field("Date", loop.date.now())
         head.fields(fields)
-        return head.finish(.length(body.count), date: nil, connection: "Connection: close\r\n") + body
+        head.finish(.length(body.count), date: nil, connection: "Connection: close\r\n")
+        output.append(body)
+        return output.array
     }
 }

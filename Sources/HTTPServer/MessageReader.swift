@@ -44,10 +44,10 @@ package final class MessageReader {
     /// Bytes have come that belong to no head or body read so far.
     package var hasBufferedInput: Bool { !head.input.isEmpty }
     /// The first of them.
-    package var firstBufferedByte: UInt8? { head.input.first }
+    package var firstBufferedByte: UInt8? { head.input.bytes.first }
 
     /// Gives the buffer back. For a connection that becomes idle, with no input buffered.
-    package func releaseBuffer() { head.releaseBuffer() }
+    package func releaseBuffer() { head.input.trim(keeping: 0) }
 
     // MARK: The head
 
@@ -78,7 +78,7 @@ package final class MessageReader {
 
     private func buffer(_ scratch: UnsafeMutableRawBufferPointer, _ count: Int) {
         received += count
-        head.input.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch.prefix(count)))
+        head.input.append(UnsafeRawBufferPointer(rebasing: scratch.prefix(count)))
     }
 
     // MARK: The body
@@ -99,9 +99,12 @@ package final class MessageReader {
     package func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws -> BodyProgress {
         while !body.isDone {
             let target = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(body.remainingLength ?? buffer.count))
+            let isBuffered = !head.input.isEmpty
             let count: Int
-            if !head.input.isEmpty {
-                count = takeBuffered(into: target)
+            if isBuffered {
+                count = min(head.input.count, target.count)
+                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: head.input.bytes.prefix(count)))
+                head.input.removeFirst(count)
             } else {
                 switch try stream.tryRead(into: target) {
                 case .bytes(let some): count = some
@@ -115,18 +118,22 @@ package final class MessageReader {
             }
             let (payload, taken) = try body.decode(UnsafeMutableRawBufferPointer(rebasing: target.prefix(count)))
             bodyReceived += taken
-            if taken < count { head.input.insert(contentsOf: target[taken..<count], at: 0) }
+            if isBuffered {
+                head.input.restore(count - taken)
+                head.input.trim(keeping: Self.keptCapacity)
+            } else if taken < count {
+                head.input.append(UnsafeRawBufferPointer(rebasing: target[taken..<count]))
+            }
             if payload > 0 { return .payload(payload) }
         }
         return .end
     }
 
-    private func takeBuffered(into target: UnsafeMutableRawBufferPointer) -> Int {
-        let count = min(head.input.count, target.count)
-        head.input.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(count))) }
-        head.input.removeFirst(count)
-        if head.input.isEmpty, head.input.capacity > Self.keptCapacity { head.releaseBuffer() }
-        return count
+    /// The whole body, where all of it has come, in the form in which it is; nil: it has not, or it has framing within. Stays to be read. Valid
+    /// until the next call.
+    package var arrivedBody: UnsafeRawBufferPointer? {
+        guard let length = body.remainingLength, bodyReceived == 0, head.input.count >= length else { return nil }
+        return UnsafeRawBufferPointer(rebasing: head.input.bytes.prefix(length))
     }
 
     /// Reads the whole payload when it has at most `limit` bytes; nil when it has more, and the rest is then unread.

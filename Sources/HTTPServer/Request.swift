@@ -117,15 +117,22 @@ package final class Request {
 
     /// Sends a whole response. Adds `Date`, `Content-Length`, and `Connection` where needed; leaves out the body for HEAD.
     package func respond(_ status: Int, fields: [(String, String)] = [], body payload: [UInt8] = []) async throws {
-        try await begin(status, fields: fields, length: payload.count)
-        try await send(payload)
-        try await end()
+        let output = writeHead(status, fields: fields, length: payload.count)
+        // In one write with its head: each wakes the client.
+        if responseFraming != .none { output.append(payload) }
+        responseFraming = .none
+        try await send(output)
     }
 
     /// Sends the head of a response whose body follows by `send`.
     /// - Parameter length: of the body; nil: chunked, or to the connection's end for HTTP/1.0.
     package func begin(_ status: Int, fields: [(String, String)] = [], length: Int?) async throws {
-        var response = ResponseHeadWriter(status: status)
+        try await send(writeHead(status, fields: fields, length: length))
+    }
+
+    private func writeHead(_ status: Int, fields: [(String, String)], length: Int?) -> OutputBuffer {
+        let output = connection.stream.loop.output
+        let response = ResponseHeadWriter(status: status, into: output)
         // The sandbox sets its own Date.
         if !fields.contains(where: { $0.0 == "Date" }) { response.field("Date", connection.stream.loop.date.now()) }
         response.fields(fields)
@@ -142,9 +149,8 @@ package final class Request {
             closes = true
         }
         if head.method == .head { responseFraming = .none }
-        let bytes = response.finish(framing, date: nil, connection: connectionField())
-        startResponse(headCount: bytes.count)
-        try await write(bytes)
+        startResponse(headCount: response.finish(framing, date: nil, connection: connectionField()))
+        return output
     }
 
     /// A head of `headCount` bytes is about to be written to the stream, by `begin` or by somebody who writes the response there themselves.
@@ -160,24 +166,26 @@ package final class Request {
             guard piece.count <= rest else { preconditionFailure("a response body is longer than its Content-Length") }
             responseFraming = piece.count == rest ? .none : .length(rest - piece.count)
         }
-        guard responseFraming == .chunked else { return try await write(piece) }
-        var chunk: [UInt8] = []
-        chunk.appendChunkSize(piece.count)
-        chunk += piece
-        chunk.append("\r\n")
-        try await write(chunk)
+        let output = connection.stream.loop.output
+        output.removeAll()
+        let isChunked = responseFraming == .chunked
+        if isChunked { output.appendChunkSize(piece.count) }
+        output.append(piece)
+        if isChunked { output.append("\r\n") }
+        try await send(output)
     }
 
     /// Ends the response's body. To be called once, after the last `send`.
     package func end() async throws {
         if responseFraming == .chunked {
-            try await write(Array("0\r\n\r\n".utf8))
+            try await connection.stream.write(Array("0\r\n\r\n".utf8), timeout: connection.settings.stallTimeout)
             responseFraming = .none
         }
     }
 
-    private func write(_ bytes: [UInt8]) async throws {
-        try await connection.stream.write(bytes, timeout: connection.settings.stallTimeout)
+    private func send(_ output: OutputBuffer) async throws {
+        guard let rest = try connection.stream.begin(output.bytes) else { return }
+        try await connection.stream.write(rest, timeout: connection.settings.stallTimeout)
     }
 
     /// Resets the connection at once, so that the client cannot take what it has got for the whole.
@@ -186,15 +194,22 @@ package final class Request {
         connection.stream.reset()
     }
 
-    /// Makes the connection ready for the next request. false: the connection must be closed.
-    func finish() async -> Bool {
-        defer { if reader.isBodyDone { isOpen = false } }
-        guard !closes, responseFraming == .none, connection.stream.isOpen, !awaitsContinue,
-            reader.isBodyDone || !connection.isDraining
-        else {
-            return false
-        }
+    /// The response is complete, and another request may follow once the body of this one has been read.
+    var mayContinue: Bool {
+        !closes && responseFraming == .none && connection.stream.isOpen && !awaitsContinue
+            && (reader.isBodyDone || !connection.isDraining)
+    }
+
+    /// Ends the request.
+    /// - Returns: false: its body is still to be discarded.
+    func finish() -> Bool {
         isContinuePending = false  // after the final response, the client would take 100 for the next request's
+        if reader.isBodyDone { isOpen = false }
+        return !isOpen
+    }
+
+    /// Reads what is left of the body. false: it is too much, and the connection must be closed.
+    func discardBody() async -> Bool {
         var discarded = 0
         while !reader.isBodyDone {
             guard discarded <= Self.maxDiscardedBytes, let piece = try? await read(upTo: Self.maxDiscardedBytes) else {
@@ -202,6 +217,7 @@ package final class Request {
             }
             discarded += piece.count
         }
+        isOpen = false
         return true
     }
 }

@@ -83,35 +83,43 @@ package final class ServerConnection {
     /// Finishes the current request, dropping its unread body within bounds, and reads the head of the next. A malformed head gets an error
     /// response and ends the connection.
     package func next() async -> Next {
-        if let request, request.isOpen, await !request.finish() {
-            await close()
-            return .end
+        if let request, request.isOpen {
+            guard request.mayContinue else { return await end() }
+            if !request.finish(), await !request.discardBody() { return await end() }
         }
         do {
-            guard !isDraining, parkWake != .timedOut else {
-                await close()
-                return .end
-            }
-            if parkWake == nil, !reader.hasBufferedInput, !stream.hasPending, try await !hasArrived() {
-                request = nil
-                reader.releaseBuffer()
-                return .idle
+            guard !isDraining, parkWake != .timedOut else { return await end() }
+            if parkWake == nil, !reader.hasBufferedInput, !stream.hasPending {
+                switch await waitForRequest() {
+                case .ready: break
+                case .timedOut where settings.parkedTimeout > .zero:
+                    request = nil
+                    reader.releaseBuffer()
+                    return .idle
+                case .timedOut, .cancelled: return await end()
+                }
             }
             parkWake = nil
             let request = request ?? Request(self)
             self.request = request
-            guard try await readHead(into: request.head) else {
-                await close()
-                return .end
+            // Almost always the whole head has come, and nothing is waited for.
+            switch try tryReadHead(into: request.head) {
+            case .complete: break
+            case .end: return await end()
+            case .incomplete: guard try await finishHead(into: request.head) else { return await end() }
             }
             request.begin()
             hasHadRequest = true
             return .request(request)
         } catch {
             if let error = error as? HeadError { await reject(error) }
-            await close()
-            return .end
+            return await end()
         }
+    }
+
+    private func end() async -> Next {
+        await close()
+        return .end
     }
 
     /// Waits without a task after `next` has returned `idle`. `resume` is called once, on the loop: when bytes have come, when the idle time is
@@ -129,14 +137,15 @@ package final class ServerConnection {
         stream.watchReadable(timeout: settings.parkedTimeout)
     }
 
-    /// Waits for the first byte of a request for as long as an idle connection keeps its memory. false: none has come.
-    private func hasArrived() async throws -> Bool {
+    /// Waits for the first byte of a request for as long as an idle connection keeps its memory.
+    private func waitForRequest() async -> Wake {
         isIdle = true
-        defer { isIdle = false }
-        do { try await stream.waitUntilReadable(timeout: settings.heldTimeout) } catch let error as TransportError
-            where error.kind == .timedOut && settings.parkedTimeout > .zero
-        { return false }
-        return true
+        stream.waiter.reset()
+        stream.watchReadable(timeout: settings.heldTimeout)
+        let wake = await stream.waiter.wait()
+        stream.unwatch()
+        isIdle = false
+        return wake
     }
 
     /// Ends the connection after the current exchange: at once when it is idle.
@@ -163,35 +172,47 @@ package final class ServerConnection {
         stream.close()
     }
 
-    private func readHead(into head: Head) async throws -> Bool {
+    private enum HeadProgress { case complete, incomplete, end }
+
+    /// Reads a head from what is there.
+    private func tryReadHead(into head: Head) throws -> HeadProgress {
         if !reader.hasBufferedInput {
-            guard try await receive(timeout: settings.headTimeout) else { return false }
+            switch try reader.tryReceive(through: headBuffer) {
+            case .bytes: break
+            case .end: return .end
+            case .wantsRead, .wantsWrite: return .incomplete
+            }
             // A TLS handshake record begins with 22 (RFC 8446 5.1). No method does.
             if !stream.isTLS, reader.firstBufferedByte == 22 { throw HeadError.tlsRecord }
         }
         reader.skipEmptyLine()
-        // Pipelined requests are taken without a wait, as many as a client sends: other connections have their turn in between.
         stream.loop.spend()
-        if stream.loop.isTurnOver { await stream.loop.nextTurn() }
-        if try reader.tryTakeHead(head, as: .request) { return true }
+        // Pipelined requests are taken without a wait, as many as a client sends: other connections have their turn in between.
+        guard !stream.loop.isTurnOver else { return .incomplete }
+        return try reader.tryTakeHead(head, as: .request) ? .complete : .incomplete
+    }
+
+    /// Waits for the rest of a head. false: the stream has ended.
+    private func finishHead(into head: Head) async throws -> Bool {
         let deadline = ContinuousClock.now + settings.headTimeout
-        repeat {
+        if stream.loop.isTurnOver { await stream.loop.nextTurn() }
+        while true {
+            reader.skipEmptyLine()
+            if try reader.tryTakeHead(head, as: .request) { return true }
             let left = ContinuousClock.now.duration(to: deadline)
             guard left > .zero else { throw HeadError.timedOut }
             do {
-                guard try await receive(timeout: left) else { return false }
+                guard try await reader.receive(through: headBuffer, timeout: left) else { return false }
             } catch let error as TransportError where error.kind == .timedOut {
                 throw HeadError.timedOut
             }
-            reader.skipEmptyLine()
-        } while try !reader.tryTakeHead(head, as: .request)
-        return true
+            if !stream.isTLS, reader.firstBufferedByte == 22 { throw HeadError.tlsRecord }
+        }
     }
 
-    /// Reads more bytes. Never more at once than a head may have, so that a flood is refused before it is stored.
-    private func receive(timeout: Duration) async throws -> Bool {
-        let buffer = UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(settings.limits.bytes))
-        return try await reader.receive(through: buffer, timeout: timeout)
+    /// Never more is read at once than a head may have, so that a flood is refused before it is stored.
+    private var headBuffer: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(settings.limits.bytes))
     }
 
     private func reject(_ error: HeadError) async {

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Text in the syntax of what it is put into. Names of users may contain anything but a colon.
 enum Quoted {

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Rancher 1.x and 2.x.
 enum RancherRecipe: Recipe {

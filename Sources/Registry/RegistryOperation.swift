@@ -1,23 +1,45 @@
-/// What a request does, by its endpoint and method. The raw values are labels in metrics and in the access log.
-package enum RegistryOperation: String, Sendable, CaseIterable {
+/// What a request does, by its endpoint and method. The raw values are positions in `allCases`.
+package enum RegistryOperation: Int, Sendable, CaseIterable {
     /// The endpoints that have only one operation; HEAD of `/v2/` is `ping` too.
     case ping, catalog, tags
     /// On a manifest, by tag or digest.
-    case manifestGet = "manifest_get", manifestHead = "manifest_head", manifestPut = "manifest_put", manifestDelete =
-        "manifest_delete"
+    case manifestGet, manifestHead, manifestPut, manifestDelete
     /// On a blob.
-    case blobGet = "blob_get", blobHead = "blob_head", blobDelete = "blob_delete"
+    case blobGet, blobHead, blobDelete
     /// POST, PATCH and PUT of an upload.
-    case uploadStart = "upload_start", uploadChunk = "upload_chunk", uploadFinish = "upload_finish"
+    case uploadStart, uploadChunk, uploadFinish
     /// GET and DELETE of an upload session.
-    case uploadStatus = "upload_status", uploadCancel = "upload_cancel"
+    case uploadStatus, uploadCancel
     /// The list of manifests that refer to a subject.
     case referrers
     /// A request that was rejected before its operation was known.
     case other
 
+    /// Its name in metrics and in the access log.
+    package var label: StaticString {
+        switch self {
+        case .ping: "ping"
+        case .catalog: "catalog"
+        case .tags: "tags"
+        case .manifestGet: "manifest_get"
+        case .manifestHead: "manifest_head"
+        case .manifestPut: "manifest_put"
+        case .manifestDelete: "manifest_delete"
+        case .blobGet: "blob_get"
+        case .blobHead: "blob_head"
+        case .blobDelete: "blob_delete"
+        case .uploadStart: "upload_start"
+        case .uploadChunk: "upload_chunk"
+        case .uploadFinish: "upload_finish"
+        case .uploadStatus: "upload_status"
+        case .uploadCancel: "upload_cancel"
+        case .referrers: "referrers"
+        case .other: "other"
+        }
+    }
+
     /// The position in `allCases`, which counters are indexed by.
-    package var index: Int { Self.allCases.firstIndex(of: self) ?? Self.allCases.count - 1 }
+    package var index: Int { rawValue }
 
     /// The methods of an endpoint and their operations (distribution spec, "Endpoints"). Any other method is a 405.
     package static func all(of endpoint: Endpoint) -> [(method: StaticString, operation: RegistryOperation)] {

@@ -1,52 +1,70 @@
-/// Builds a log line: its fields in order, in any format. Whatever a value holds, the line stays one line, and a value cannot look like another
-/// field.
-package struct LogLine {
-    /// The line so far.
-    package private(set) var bytes: [UInt8]
-    private let format: LogFormat
+/// Builds log lines, one after the other in the same memory: the fields of each in order, in any format. Whatever a value holds, the line stays one
+/// line, and a value cannot look like another field.
+///
+/// Begins with `begin`, ends with `end`, and then goes to the sink.
+package struct LogLine: ~Copyable {
+    private var buffer = LineBuffer()
+    private var format = LogFormat.json
 
     /// Width of the level in text: the longest, `critical`, and a blank.
     private static let levelColumn = 9
 
-    /// Begins with time, level and message.
-    /// - Parameter buffer: empty; its capacity is reused.
-    package init(
-        _ format: LogFormat, level: StaticString, message: some Collection<UInt8>, clock: inout LogClock,
-        in buffer: consuming [UInt8] = []
-    ) {
-        bytes = buffer
+    /// Nothing is written until `begin`.
+    package init() {}
+
+    /// The line so far, valid until the next change.
+    var bytes: UnsafeBufferPointer<UInt8> { buffer.bytes }
+
+    /// Begins a line with time, level and message.
+    /// - Parameter message: one of ours, which needs no escapes.
+    package mutating func begin(_ format: LogFormat, level: StaticString, message: StaticString, clock: inout LogClock) {
+        begin(format, level, &clock)
+        buffer.append(message)
+        endMessage()
+    }
+
+    /// Begins a line with time, level and message.
+    /// - Parameter message: any text.
+    package mutating func begin(_ format: LogFormat, level: StaticString, text message: String, clock: inout LogClock) {
+        begin(format, level, &clock)
+        message.utf8.withBytes { EscapedText.append($0, to: &buffer) }
+        endMessage()
+    }
+
+    private mutating func begin(_ format: LogFormat, _ level: StaticString, _ clock: inout LogClock) {
+        buffer.removeAll()
         self.format = format
         switch format {
         case .json:
-            append("{\"time\":\"")
-            clock.append(to: &bytes)
-            append("\",\"level\":\"")
-            append(level)
-            append("\",\"message\":\"")
-            message.withBytes { appendEscaped($0) }
-            append("\"")
+            buffer.append("{\"time\":\"")
+            clock.append(to: &buffer)
+            buffer.append("\",\"level\":\"")
+            buffer.append(level)
+            buffer.append("\",\"message\":\"")
         case .text:
-            clock.append(to: &bytes)
-            append(" ")
-            append(level)
-            for _ in level.utf8CodeUnitCount..<Self.levelColumn { append(" ") }
-            message.withBytes { appendEscaped($0) }
+            clock.append(to: &buffer)
+            buffer.append(" ")
+            buffer.append(level)
+            for _ in level.utf8CodeUnitCount..<Self.levelColumn { buffer.append(" ") }
         case .terminal, .coloured:
-            LogClock.appendTimeOfDay(to: &bytes)
+            LogClock.appendTimeOfDay(to: &buffer)
             let mark = LevelMark(level)
             word(mark.text, mark.colour)
-            append(" ")
-            message.withBytes { appendEscaped($0) }
+            buffer.append(" ")
         }
     }
 
+    private mutating func endMessage() { if format == .json { buffer.append("\"") } }
+
     /// Begins a short line of a terminal, with the time alone.
-    /// - Parameter buffer: empty; its capacity is reused.
-    package init(onTerminal format: LogFormat, in buffer: consuming [UInt8] = []) {
-        bytes = buffer
+    package mutating func begin(onTerminal format: LogFormat) {
+        buffer.removeAll()
         self.format = format
-        LogClock.appendTimeOfDay(to: &bytes)
+        LogClock.appendTimeOfDay(to: &buffer)
     }
+
+    /// Ends the line, with its line feed.
+    package mutating func end() { buffer.append(format == .json ? "}\n" : "\n") }
 
     // MARK: Words of a terminal's line
 
@@ -54,32 +72,32 @@ package struct LogLine {
     /// - Parameter width: a shorter word is followed by blanks.
     package mutating func word(_ text: StaticString, _ colour: TerminalColour? = nil, width: Int = 0) {
         begin(colour)
-        append(text)
+        buffer.append(text)
         end(colour)
-        for _ in 0..<max(0, width - text.utf8CodeUnitCount) { append(" ") }
+        for _ in 0..<max(0, width - text.utf8CodeUnitCount) { buffer.append(" ") }
     }
 
     /// Text from outside, after a blank.
     package mutating func word(_ value: ArraySlice<UInt8>, _ colour: TerminalColour? = nil) {
         begin(colour)
-        value.withBytes { appendEscaped($0) }
+        value.withBytes { EscapedText.append($0, to: &buffer) }
         end(colour)
     }
 
     /// A number, after a blank.
     package mutating func word(_ value: Int, _ colour: TerminalColour? = nil) {
         begin(colour)
-        append(decimal: value, width: 1)
+        buffer.append(decimal: value)
         end(colour)
     }
 
     private mutating func begin(_ colour: TerminalColour?) {
-        append(" ")
-        if format == .coloured, let colour { append(colour.start) }
+        buffer.append(" ")
+        if format == .coloured, let colour { buffer.append(colour.start) }
     }
 
     private mutating func end(_ colour: TerminalColour?) {
-        if format == .coloured, colour != nil { append(TerminalColour.end) }
+        if format == .coloured, colour != nil { buffer.append(TerminalColour.end) }
     }
 
     // MARK: Fields
@@ -95,6 +113,12 @@ package struct LogLine {
     /// Text.
     package mutating func field(_ name: StaticString, _ value: String.UTF8View) { value.withBytes { field(name, $0) } }
 
+    /// Text: a word of ours, which needs no escapes.
+    package mutating func field(_ name: StaticString, _ value: StaticString) {
+        begin(name)
+        if format == .json { buffer.append("\"", value, "\"") } else { buffer.append(value) }
+    }
+
     /// Text.
     package mutating func field(_ name: StaticString, _ value: UnsafeBufferPointer<UInt8>) {
         begin(name)
@@ -103,27 +127,17 @@ package struct LogLine {
 
     /// In the text format, quoted only where it could be misread.
     private mutating func append(value: UnsafeBufferPointer<UInt8>) {
-        if format == .json || value.isEmpty
-            || value.contains(where: { $0 <= 32 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "=") || $0 >= 127 })
-        {
-            append("\"")
-            appendEscaped(value)
-            append("\"")
-        } else {
-            bytes.append(contentsOf: value)
-        }
-    }
-
-    /// Text.
-    package mutating func field(_ name: StaticString, _ value: StaticString) {
-        field(name, UnsafeBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
+        if format != .json, !value.isEmpty, EscapedText.appendPlain(value, .bare, to: &buffer) { return }
+        buffer.append(UInt8(ascii: "\""))
+        EscapedText.append(value, to: &buffer)
+        buffer.append(UInt8(ascii: "\""))
     }
 
     /// Text: the number in 16 hexadecimal digits.
     package mutating func field(_ name: StaticString, hexadecimal value: UInt64) {
         begin(name)
         appendQuote()
-        append(hexadecimal: value)
+        buffer.append(hexadecimal: value)
         appendQuote()
     }
 
@@ -131,23 +145,23 @@ package struct LogLine {
     package mutating func field(_ name: StaticString, hexadecimal high: UInt64, _ low: UInt64) {
         begin(name)
         appendQuote()
-        append(hexadecimal: high)
-        append(hexadecimal: low)
+        buffer.append(hexadecimal: high)
+        buffer.append(hexadecimal: low)
         appendQuote()
     }
 
     /// A number.
     package mutating func field(_ name: StaticString, _ value: Int) {
         begin(name)
-        append(decimal: value, width: 1)
+        buffer.append(decimal: value)
     }
 
     /// A number: seconds with six decimals.
     package mutating func field(_ name: StaticString, nanoseconds: Int) {
         begin(name)
-        append(decimal: nanoseconds / 1_000_000_000, width: 1)
-        append(".")
-        append(decimal: nanoseconds / 1000 % 1_000_000, width: 6)
+        buffer.append(decimal: nanoseconds / 1_000_000_000)
+        buffer.append(UInt8(ascii: "."))
+        buffer.append(decimal: nanoseconds / 1000 % 1_000_000, width: 6)
     }
 
     /// Text, with a name that is only known at run time.
@@ -160,74 +174,36 @@ package struct LogLine {
     /// - Parameter number: as JSON writes it (RFC 8259 6).
     package mutating func field(named name: String, number: some Collection<UInt8>) {
         begin(named: name)
-        bytes.append(contentsOf: number)
+        number.withBytes { buffer.append($0) }
     }
 
     /// `true` or `false`.
     package mutating func field(named name: String, _ flag: Bool) {
         begin(named: name)
-        append(flag ? "true" : "false")
-    }
-
-    /// The whole line, with its line feed.
-    package consuming func finished() -> [UInt8] {
-        append(format == .json ? "}\n" : "\n")
-        return bytes
+        buffer.append(flag ? "true" : "false")
     }
 
     private mutating func begin(named name: String) {
-        beginName()
-        name.utf8.withBytes { appendEscaped($0) }
-        endName()
-    }
-
-    private mutating func begin(_ name: StaticString) {
-        beginName()
-        append(name)
-        endName()
-    }
-
-    private mutating func beginName() { if format == .json { append(",\"") } else { begin(.dim) } }
-
-    private mutating func endName() {
-        append(format == .json ? "\":" : "=")
+        if format == .json { buffer.append(",\"") } else { begin(.dim) }
+        name.utf8.withBytes { EscapedText.append($0, to: &buffer) }
+        buffer.append(format == .json ? "\":" : "=")
         end(.dim)
     }
 
-    private mutating func append(_ literal: StaticString) {
-        bytes.append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+    private mutating func begin(_ name: StaticString) {
+        switch format {
+        case .json: buffer.append(",\"", name, "\":")
+        case .text: buffer.append(" ", name, "=")
+        case .terminal, .coloured:
+            begin(.dim)
+            buffer.append(name)
+            buffer.append("=")
+            end(.dim)
+        }
     }
 
     /// Around text that needs no escapes.
-    private mutating func appendQuote() { if format == .json { append("\"") } }
-
-    private mutating func append(hexadecimal value: UInt64) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { digits in
-            var rest = value
-            for at in (0..<16).reversed() {
-                let digit = UInt8(truncatingIfNeeded: rest) & 15
-                digits[at] = digit < 10 ? 48 + digit : 87 + digit
-                rest >>= 4
-            }
-            bytes.append(contentsOf: UnsafeBufferPointer(digits))
-        }
-    }
-
-    private mutating func append(decimal value: Int, width: Int) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-            var at = 20
-            var rest = value.magnitude
-            repeat {
-                at -= 1
-                digits[at] = UInt8(48 + rest % 10)
-                rest /= 10
-            } while rest > 0 || 20 - at < width
-            if value < 0 { bytes.append(UInt8(ascii: "-")) }
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[at...]))
-        }
-    }
-
-    private mutating func appendEscaped(_ value: UnsafeBufferPointer<UInt8>) { EscapedText.append(value, to: &bytes) }
+    private mutating func appendQuote() { if format == .json { buffer.append(UInt8(ascii: "\"")) } }
 }
 
 extension Collection<UInt8> {

@@ -10,32 +10,48 @@ package final class LogSink: Sendable {
     private struct Buffer {
         var bytes: [UInt8] = []
         var dropped = 0
-        var isWoken = false
+        /// The thread has been told that there are lines, and that there are many.
+        var isWoken = false, isHurried = false
+
+        /// - Returns: whether the thread is to be told.
+        mutating func append(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
+            guard bytes.count + line.count <= LogSink.maxBytes else {
+                dropped += 1
+                return false
+            }
+            bytes.append(contentsOf: line)
+            let isHurried = bytes.count > LogSink.gatheredBytes
+            guard !isWoken || isHurried != self.isHurried else { return false }
+            (isWoken, self.isHurried) = (true, isHurried)
+            return true
+        }
     }
 
     private let buffer = Mutex(Buffer())
     private let descriptor: Int32
-    /// Positions in `levels` and `formats`.
-    private let currentLevel: Atomic<Int>, currentFormat: Atomic<Int>
-    private static let levels = Logger.Level.allCases, formats = LogFormat.allCases
+    /// A position in `levels`, and a raw value.
+    private let currentLevel: Atomic<Int>, currentFormat: Atomic<UInt8>
+    private static let levels = Logger.Level.allCases
     /// `level` is `info` or lower. Apart, since each exchange asks.
     private let writesInfo: Atomic<Bool>
-    /// A pipe: holds one byte from when the thread is woken until it reads the buffer.
+    /// A pipe: holds a byte from when the thread is woken until it reads the buffer.
     private let wakeInput: Int32, wakeOutput: Int32
     private let isWriting = Atomic(false)
 
     /// Bytes of backlog. Past it lines are dropped and counted: a log that cannot be written must not use up the memory.
     private static let maxBytes = 1 << 20
-    /// How long lines are gathered before they are written, in microseconds.
-    private static let gatheringTime: UInt32 = 20_000
+    /// How long lines are gathered before they are written, in milliseconds.
+    private static let gatheringTime: Int32 = 20
+    /// Bytes that are written without waiting for more: several busy workers fill the backlog in less than that time.
+    private static let gatheredBytes = 256 << 10
 
     /// - Parameters:
     ///   - format: how lines are to be written, the sink's own too, which says how many lines were dropped.
     ///   - level: lines below it are not to be written.
     package init(descriptor: Int32 = STDERR_FILENO, format: LogFormat = .automatic, level: Logger.Level = .info) {
         self.descriptor = descriptor
-        currentLevel = Atomic(Self.position(of: level, in: Self.levels))
-        currentFormat = Atomic(Self.position(of: format, in: Self.formats))
+        currentLevel = Atomic(Self.position(of: level))
+        currentFormat = Atomic(format.rawValue)
         writesInfo = Atomic(level <= .info)
         var ends: [Int32] = [-1, -1]
         // Fails only without descriptors at start, before there is anything to serve.
@@ -56,41 +72,34 @@ package final class LogSink: Sendable {
         pthread_detach(thread)
     }
 
-    private static func position<Value: Equatable>(of value: Value, in all: [Value]) -> Int { all.firstIndex(of: value) ?? 0 }
+    private static func position(of level: Logger.Level) -> Int { levels.firstIndex(of: level) ?? 0 }
 
     /// Lines below it are not to be written. A change counts at once, in every thread.
     package var level: Logger.Level {
         get { Self.levels[currentLevel.load(ordering: .relaxed)] }
         set {
-            currentLevel.store(Self.position(of: newValue, in: Self.levels), ordering: .relaxed)
+            currentLevel.store(Self.position(of: newValue), ordering: .relaxed)
             writesInfo.store(newValue <= .info, ordering: .relaxed)
         }
     }
 
     /// How lines are to be written. A change counts at once, in every thread.
     package var format: LogFormat {
-        get { Self.formats[currentFormat.load(ordering: .relaxed)] }
-        set { currentFormat.store(Self.position(of: newValue, in: Self.formats), ordering: .relaxed) }
+        get { LogFormat(rawValue: currentFormat.load(ordering: .relaxed)) ?? .json }
+        set { currentFormat.store(newValue.rawValue, ordering: .relaxed) }
     }
 
     /// Whether `level` lets lines of `info` through, which access lines are.
     package var hasAccessLines: Bool { writesInfo.load(ordering: .relaxed) }
 
-    /// Adds a whole line, with its line feed. From any thread.
-    package func append(_ line: [UInt8]) {
-        let mustWake = buffer.withLock { buffer in
-            guard buffer.bytes.count + line.count <= Self.maxBytes else {
-                buffer.dropped += 1
-                return false
-            }
-            buffer.bytes += line
-            defer { buffer.isWoken = true }
-            return !buffer.isWoken
-        }
-        if mustWake {
-            var one: UInt8 = 1
-            _ = write(wakeOutput, &one, 1)
-        }
+    /// Adds a line that has ended. From any thread.
+    package func append(_ line: borrowing LogLine) { append(line.bytes) }
+
+    /// Adds whole lines, with their line feeds.
+    func append(_ line: UnsafeBufferPointer<UInt8>) {
+        guard buffer.withLock({ $0.append(line) }) else { return }
+        var one: UInt8 = 1
+        _ = write(wakeOutput, &one, 1)
     }
 
     /// Waits until all lines are written, for at most one second. For the end of the process.
@@ -103,26 +112,33 @@ package final class LogSink: Sendable {
 
     private func writeForever() {
         var taken: [UInt8] = []
-        var clock = LogClock()
+        var clock = LogClock(), line = LogLine()
         while true {
-            var woken: UInt8 = 0
-            _ = read(wakeInput, &woken, 1)
-            usleep(Self.gatheringTime)
+            waitForLines()
             isWriting.store(true, ordering: .releasing)
             let dropped = buffer.withLock { buffer in
                 swap(&taken, &buffer.bytes)
-                defer { (buffer.dropped, buffer.isWoken) = (0, false) }
+                defer { (buffer.dropped, buffer.isWoken, buffer.isHurried) = (0, false, false) }
                 return buffer.dropped
             }
             if dropped > 0 {
-                var line = LogLine(format, level: "warning", message: "log lines dropped".utf8, clock: &clock)
+                line.begin(format, level: "warning", message: "log lines dropped", clock: &clock)
                 line.field("count", dropped)
-                taken += line.finished()
+                line.end()
+                taken += line.bytes
             }
             writeAll(taken)
             taken.removeAll(keepingCapacity: true)
             isWriting.store(false, ordering: .releasing)
         }
+    }
+
+    /// Returns a moment after the first line has come, or when there are many.
+    private func waitForLines() {
+        var wakes: (UInt64, UInt64) = (0, 0)
+        _ = read(wakeInput, &wakes, MemoryLayout.size(ofValue: wakes))
+        var hurry = pollfd(fd: wakeInput, events: Int16(POLLIN), revents: 0)
+        _ = poll(&hurry, 1, Self.gatheringTime)
     }
 
     private func writeAll(_ bytes: [UInt8]) {
@@ -132,7 +148,7 @@ package final class LogSink: Sendable {
             if count > 0 {
                 done += count
             } else if errno == EAGAIN {
-                usleep(Self.gatheringTime)  // another process made the descriptor non-blocking
+                usleep(UInt32(Self.gatheringTime) * 1000)  // another process made the descriptor non-blocking
             } else if errno != EINTR {
                 return  // the reader is gone
             }

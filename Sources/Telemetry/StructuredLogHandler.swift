@@ -28,10 +28,12 @@ package struct StructuredLogHandler: LogHandler {
     /// Writes one line: the message, then the metadata by name. The event's own metadata replace the logger's.
     package func log(event: LogEvent) {
         var clock = LogClock()
-        var line = LogLine(sink.format, level: Self.name(of: event.level), message: event.message.description.utf8, clock: &clock)
+        var line = LogLine()
+        line.begin(sink.format, level: Self.name(of: event.level), text: event.message.description, clock: &clock)
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         for (key, value) in all.sorted(by: { $0.key < $1.key }) { Self.add(value, named: key, to: &line) }
-        sink.append(line.finished())
+        line.end()
+        sink.append(line)
         if event.level >= .warning { errors?.add(Self.error(event.message.description, all, event.level)) }
     }
 

@@ -19,6 +19,8 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     /// 256 KiB for all connections of the loop: filled and emptied between two awaits, it stays in the cache and keeps a connection's memory small.
     /// On the loop's thread only.
     package let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
+    /// What is written next, likewise: it holds nothing across an `await`. On the loop's thread only.
+    package let output = OutputBuffer()
     /// One for all TLS sessions of the loop, likewise.
     let records = RecordBatch()
     /// The `Date` of responses. On the loop's thread only.
@@ -33,6 +35,8 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     /// Work of the running task since it was resumed; see `spend`.
     private var spent = 0
     private var commonTimeouts: [(duration: Duration, interval: UnsafePointer<timeval>)] = []
+    /// When the current round of jobs began: for what need not be exact, without a call to the clock. On the loop's thread only.
+    package private(set) var roundStart = ContinuousClock.now
     /// On the loop's thread only.
     package private(set) lazy var resolver = Resolver(on: base)
 
@@ -100,6 +104,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
             for work in works { work() }
             // In rounds, not until the queue is empty: a job that queues itself again must not starve the sockets.
             swap(&ready, &running)
+            roundStart = .now
             for job in running {
                 spent = 0
                 if isPreferred {
@@ -120,21 +125,8 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     /// Runs the loop on its own thread.
     /// - Parameter name: for `top` and gdb; at most 15 characters.
     package func start(named name: String) {
-        // The thread owns the loop and its name from here.
-        let start = Unmanaged.passRetained(ThreadStart(loop: self, name: name)).toOpaque()
-        var thread = pthread_t()
-        let code = pthread_create(
-            &thread, nil,
-            { start in
-                // Never null: it is the argument passed below.
-                let start = Unmanaged<ThreadStart>.fromOpaque(start!).takeRetainedValue()
-                pthread_setname_np(pthread_self(), start.name)
-                start.loop.run()
-                return nil
-            }, start)
         // Fails only without memory at start, before there is anything to serve.
-        guard code == 0 else { fatalError("pthread_create failed: \(describe(errno: code))") }
-        pthread_detach(thread)
+        guard startThread(named: name, run) else { fatalError("no thread for \(name)") }
     }
 
     /// Ends `run()` after the current round. From any thread.
@@ -211,11 +203,6 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 private struct Remote {
     var jobs: [UnownedJob] = []
     var works: [@Sendable () -> Void] = []
-}
-
-private final class ThreadStart: Sendable {
-    let loop: EventLoop, name: String
-    init(loop: EventLoop, name: String) { (self.loop, self.name) = (loop, name) }
 }
 
 private final class TimerWork: Sendable {

@@ -1,24 +1,25 @@
 import Glibc
 
-/// The content of a small file; nil when it cannot be read or is longer than `limit` bytes. Never waits, since it is called on loops: what is read
-/// through a pipe must have been written before.
-package func readFile(_ path: String, limit: Int) -> [UInt8]? {
-    let file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+/// The content of a small file; nil when it cannot be read or is longer than `limit` bytes.
+/// - Parameter waits: for what is written into a pipe. Never on a loop: without it, what is read through a pipe must have been written before.
+package func readFile(_ path: String, limit: Int, waits: Bool = false) -> [UInt8]? {
+    let file = open(path, O_RDONLY | O_CLOEXEC | (waits ? 0 : O_NONBLOCK))
     guard file >= 0 else { return nil }
     defer { close(file) }
-    var hasFailed = false
-    let bytes = [UInt8](unsafeUninitializedCapacity: limit + 1) { buffer, count in
-        count = 0
-        while count <= limit {
-            let got = read(file, buffer.baseAddress.map { $0 + count }, limit + 1 - count)
-            if got == 0 { return }
-            if got > 0 {
-                count += got
-            } else if errno != EINTR {
-                hasFailed = true
-                return
-            }
+    var bytes: [UInt8] = []
+    while bytes.count <= limit {
+        // Most files need one piece; the limit may be far above what they have.
+        let room = min(limit + 1 - bytes.count, max(bytes.count, pieceBytes))
+        var got = 0
+        let piece = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
+            got = read(file, buffer.baseAddress, room)
+            count = max(got, 0)
         }
+        if got == 0 { return bytes }
+        guard got > 0 || errno == EINTR else { return nil }
+        bytes += piece
     }
-    return !hasFailed && bytes.count <= limit ? bytes : nil
+    return nil
 }
+
+private let pieceBytes = 16 << 10

@@ -1,3 +1,4 @@
+import CLibevent
 import Crypto
 import Glibc
 

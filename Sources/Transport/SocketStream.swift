@@ -124,6 +124,14 @@ package final class SocketStream {
         return done
     }
 
+    /// Writes without waiting what the socket takes.
+    /// - Returns: what is left for `write`, perhaps nothing but records that TLS holds; nil: all is on its way, as with almost every head.
+    package func begin(_ bytes: UnsafeRawBufferPointer) throws(TransportError) -> [UInt8]? {
+        let taken = try tryWrite(bytes)
+        if taken == bytes.count, !hasUnsent { return nil }
+        return [UInt8](UnsafeRawBufferPointer(rebasing: bytes[taken...]))
+    }
+
     /// Writes all of it. Waits while the peer is slow, and when other connections are to have their turn first.
     package func write(_ bytes: [UInt8], timeout: Duration?) async throws {
         if loop.isTurnOver { await loop.nextTurn() }

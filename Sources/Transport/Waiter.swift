@@ -11,19 +11,19 @@ package enum Wake: Sendable {
 /// Where a connection's task waits for the first of several events: its own socket, the upstream's, or its worker ending the connection.
 /// Confined to one loop.
 package final class Waiter {
-    private var continuation: UnsafeContinuation<Wake, Never>?
+    @usableFromInline var continuation: UnsafeContinuation<Wake, Never>?
     /// Waits instead of a task.
     private var resume: ((Wake) -> Void)?
     /// A wake that came while no task waited; the next wait returns it at once.
-    private var pending: Wake?
+    @usableFromInline var pending: Wake?
     /// Every wait ends at once.
-    private var isCancelled = false
+    @usableFromInline var isCancelled = false
 
     /// No task waits yet.
     package init() {}
 
     /// Waits until `wake` is called. One task at a time.
-    package func wait() async -> Wake {
+    @inlinable package func wait() async -> Wake {
         await withUnsafeContinuation { continuation in
             // Checked in here, where no other task can run in between: the call of `wait` itself may let others run first.
             if isCancelled {

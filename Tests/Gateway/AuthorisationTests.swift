@@ -43,8 +43,9 @@ struct AuthorisationTests {
     private static func head(_ operation: AuthorisationOracle.RegistryOperation, namespace: String?) throws -> Head {
         let query = [operation.query, namespace.map { "ns=" + $0 } ?? ""].filter { !$0.isEmpty }.joined(separator: "&")
         var reader = HeadReader(limits: HeadLimits())
-        reader.input = Array(
-            "\(operation.method) \(operation.path)\(query.isEmpty ? "" : "?" + query) HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
+        reader.input.append(
+            Array(
+                "\(operation.method) \(operation.path)\(query.isEmpty ? "" : "?" + query) HTTP/1.1\r\nHost: h\r\n\r\n".utf8))
         let head = Head()
         #expect(try reader.take(head, as: .request))
         return head

@@ -7,7 +7,7 @@ import Transport
 struct ProxiedClientTests {
     private func client(_ fields: [String]) throws -> ProxiedClient {
         var reader = HeadReader(limits: HeadLimits())
-        reader.input = Array("GET / HTTP/1.1\r\nHost: h\r\n\(fields.map { $0 + "\r\n" }.joined())\r\n".utf8)
+        reader.input.append(Array("GET / HTTP/1.1\r\nHost: h\r\n\(fields.map { $0 + "\r\n" }.joined())\r\n".utf8))
         let head = Head()
         #expect(try reader.take(head, as: .request))
         return ProxiedClient(head, trusted: [try #require(Network("10.0.0.0/8"))])

@@ -15,11 +15,11 @@ struct RequestHeadTests {
         let requestHead = RequestHead(
             try head(lines), method: method, target: bytes("/t"), range: range)
         let origin = Origin(host: "r", port: 443)
-        var registry: [UInt8] = [], storage: [UInt8] = []
-        requestHead.writeRegistryHead(into: &registry, to: origin, token: bytes("T"), trace: trace, length: length)
-        requestHead.writeStorageHead(into: &storage, to: origin)
-        func split(_ bytes: [UInt8]) -> [String] {
-            String(decoding: bytes, as: UTF8.self).components(separatedBy: "\r\n").dropLast(2)
+        let registry = OutputBuffer(), storage = OutputBuffer()
+        requestHead.writeRegistryHead(into: registry, to: origin, token: bytes("T"), trace: trace, length: length)
+        requestHead.writeStorageHead(into: storage, to: origin)
+        func split(_ output: OutputBuffer) -> [String] {
+            String(decoding: output.bytes, as: UTF8.self).components(separatedBy: "\r\n").dropLast(2)
         }
         return (split(registry), split(storage))
     }

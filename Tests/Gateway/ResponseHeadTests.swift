@@ -8,13 +8,14 @@ struct ResponseHeadTests {
     private static func client(_ lines: String..., status: Int, toVersion11: Bool = true) throws -> String {
         let upstream = try head(lines)
         let framing = ResponseFraming(upstream, status: status, toVersion11: toVersion11)
-        var writer = ResponseHeadWriter(status: status)
+        let output = OutputBuffer(), writer = ResponseHeadWriter(status: status, into: output)
         ResponseHead.registry(
             fields: [],
             Rewriting(origin: Origin(host: "r", port: 443), clientRepository: [], upstreamRepository: [], publicURL: [])
-        ).write(upstream, copiesLength: framing.framing == .asCopied, to: &writer)
+        ).write(upstream, copiesLength: framing.framing == .asCopied, to: writer)
         let date = upstream.value(of: .date) == nil ? bytes("now") : nil
-        return String(decoding: writer.finish(framing.framing, date: date, connection: ""), as: UTF8.self)
+        writer.finish(framing.framing, date: date, connection: "")
+        return String(decoding: output.bytes, as: UTF8.self)
     }
 
     private static let end = "Date: now\r\n\r\n"
@@ -47,9 +48,10 @@ struct ResponseHeadTests {
         let upstream = try head(
             "HTTP/1.1 206 Partial Content", "x-amz-request-id: r", "Server: AmazonS3", "Accept-Ranges: bytes", "ETag: e",
             "Content-Range: bytes 0-4/9", "Content-Length: 5", "Set-Cookie: c", "Location: https://bucket/")
-        var writer = ResponseHeadWriter(status: 206)
-        ResponseHead.storage(digest: bytes("sha256:x")).write(upstream, copiesLength: true, to: &writer)
-        let lines = String(decoding: writer.finish(.asCopied, date: nil, connection: ""), as: UTF8.self).split(separator: "\r\n")
+        let output = OutputBuffer(), writer = ResponseHeadWriter(status: 206, into: output)
+        ResponseHead.storage(digest: bytes("sha256:x")).write(upstream, copiesLength: true, to: writer)
+        writer.finish(.asCopied, date: nil, connection: "")
+        let lines = String(decoding: output.bytes, as: UTF8.self).split(separator: "\r\n")
         #expect(
             lines == [
                 "HTTP/1.1 206 Partial Content", "Accept-Ranges: bytes", "ETag: e", "Content-Range: bytes 0-4/9",
@@ -62,14 +64,15 @@ struct ResponseHeadTests {
         let upstream = try head(
             "HTTP/1.1 202 Accepted", "Location: https://r/v2/acme/a/blobs/uploads/u", "Range: 0-9", "WWW-Authenticate: Basic",
             "Link: <https://r/v2/acme/a/tags/list?n=1>; rel=\"next\"", "Docker-Upload-UUID: u")
-        var writer = ResponseHeadWriter(status: 202)
+        let output = OutputBuffer(), writer = ResponseHeadWriter(status: 202, into: output)
         ResponseHead.registry(
             fields: [ResponseField(.range, "Range", bytes("0-19"))],
             Rewriting(
                 origin: Origin(host: "r", port: 443), clientRepository: bytes("team/a"), upstreamRepository: bytes("acme/a"),
                 publicURL: [])
-        ).write(upstream, copiesLength: true, to: &writer)
-        let lines = String(decoding: writer.finish(.none, date: nil, connection: ""), as: UTF8.self).split(separator: "\r\n")
+        ).write(upstream, copiesLength: true, to: writer)
+        writer.finish(.none, date: nil, connection: "")
+        let lines = String(decoding: output.bytes, as: UTF8.self).split(separator: "\r\n")
         #expect(
             lines == [
                 "HTTP/1.1 202 Accepted", "Docker-Upload-UUID: u", "Range: 0-19", "Location: /v2/team/a/blobs/uploads/u",

@@ -10,16 +10,16 @@ struct TraceContextTests {
     private static func parsed(_ fields: String...) throws -> TraceContext? {
         var reader = HeadReader(limits: HeadLimits())
         let lines = ["GET / HTTP/1.1", "Host: h"] + fields
-        reader.input = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
+        reader.input.append(Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8))
         let head = Head()
         #expect(try reader.take(head, as: .request))
         return TraceContext(head, span: span)
     }
 
     private static func upstream(_ trace: TraceContext) -> String {
-        var bytes: [UInt8] = []
-        trace.appendField(to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
+        let output = OutputBuffer()
+        trace.appendField(to: output)
+        return String(decoding: output.bytes, as: UTF8.self)
     }
 
     @Test(

@@ -25,6 +25,14 @@ struct LayerTests {
         }
     }
 
+    /// The whole of Foundation contains ICU, whose data alone are 30 MB of the program.
+    @Test func `a target imports only FoundationEssentials of Foundation`() throws {
+        let others: Set<Substring> = ["Foundation", "FoundationNetworking", "FoundationXML", "FoundationInternationalization"]
+        for file in try Project.sources.get() {
+            #expect(others.isDisjoint(with: file.imports), "\(file.path)")
+        }
+    }
+
     @Test func `each dependency of a target in Package.swift is imported by one of its files`() throws {
         let files = try Project.sources.get() + Project.tests.get()
         let targets = try PackageTarget.all(in: Project.text("Package.swift"))

@@ -13,9 +13,11 @@ struct LogLineTests {
 
     static func line(_ format: LogFormat, level: StaticString = "info", _ fill: (inout LogLine) -> Void) -> String {
         var clock = LogClock()
-        var line = LogLine(format, level: level, message: "access".utf8, clock: &clock)
+        var line = LogLine()
+        line.begin(format, level: level, message: "access", clock: &clock)
         fill(&line)
-        return withoutTime(line.finished(), format)
+        line.end()
+        return withoutTime(Array(line.bytes), format)
     }
 
     @Test func `fields keep their order and type in both formats`() {
@@ -35,9 +37,11 @@ struct LogLineTests {
     /// A line of a terminal without the time of day.
     static func short(_ format: LogFormat, level: StaticString = "info", _ fill: (inout LogLine) -> Void) -> String {
         var clock = LogClock()
-        var line = LogLine(format, level: level, message: "no token".utf8, clock: &clock)
+        var line = LogLine()
+        line.begin(format, level: level, message: "no token", clock: &clock)
         fill(&line)
-        return String(decoding: line.finished().dropFirst("12:00:00".utf8.count), as: UTF8.self)
+        line.end()
+        return String(decoding: line.bytes.dropFirst("12:00:00".utf8.count), as: UTF8.self)
     }
 
     @Test func `a line for a terminal has a mark, the message and the fields, in colour if that is wanted`() {
@@ -113,8 +117,9 @@ struct LogLineTests {
     @Test func `a line's time is the current time as RFC 3339 in UTC`() throws {
         var clock = LogClock()
         for _ in 0..<3 {
-            var text: [UInt8] = []
-            clock.append(to: &text)
+            var line = LineBuffer()
+            clock.append(to: &line)
+            let text = Array(line.bytes)
             let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
             let time = try Date(String(decoding: text, as: UTF8.self), strategy: format)
             #expect(abs(time.timeIntervalSinceNow) < 2)

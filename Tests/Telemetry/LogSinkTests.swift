@@ -8,7 +8,7 @@ struct LogSinkTests {
     @Test func `lines are written whole and in order, all of them before flush returns`() {
         let pipe = TestPipe()
         let sink = LogSink(descriptor: pipe.input, format: .text)
-        for number in 0..<1000 { sink.append(Array("line \(number)\n".utf8)) }
+        for number in 0..<1000 { sink.append("line \(number)\n") }
         sink.flush()
         #expect(pipe.tryRead() == (0..<1000).map { "line \($0)\n" }.joined())
     }
@@ -16,7 +16,7 @@ struct LogSinkTests {
     @Test func `logging never blocks: beyond the backlog's bound lines are dropped, and their count is logged`() async throws {
         let pipe = TestPipe()
         let sink = LogSink(descriptor: pipe.input, format: .text)
-        let line = [UInt8](repeating: UInt8(ascii: "x"), count: 1023) + [10]
+        let line = String(repeating: "x", count: 1023) + "\n"
         let start = ContinuousClock.now
         for _ in 0..<4096 { sink.append(line) }
         sink.flush()
@@ -43,7 +43,7 @@ struct LogSinkTests {
         let sink = LogSink(descriptor: pipe.input, format: .text)
         let lines = (0..<4000).map { "line \($0) " + String(repeating: "x", count: 100) + "\n" }.joined()
         #expect(lines.utf8.count > 64 << 10 && lines.utf8.count < 1 << 20, "more than a pipe holds, less than the backlog's bound")
-        sink.append(Array(lines.utf8))
+        sink.append(lines)
         let start = ContinuousClock.now
         var text = ""
         while text.utf8.count < lines.utf8.count, ContinuousClock.now - start < .seconds(120) {
@@ -75,10 +75,15 @@ struct LogSinkTests {
     @Test func `flush gives up after about a second when nothing reads the pipe`() {
         let pipe = TestPipe()
         let sink = LogSink(descriptor: pipe.input, format: .text)
-        sink.append([UInt8](repeating: UInt8(ascii: "x"), count: 512 << 10))
+        sink.append(String(repeating: "x", count: 512 << 10))
         let start = ContinuousClock.now
         sink.flush()
         let taken = ContinuousClock.now - start
         #expect(taken > .milliseconds(500) && taken < .seconds(60))
     }
+}
+
+extension LogSink {
+    /// Whole lines, with their line feeds.
+    fileprivate func append(_ lines: String) { lines.utf8.withBytes { append($0) } }
 }

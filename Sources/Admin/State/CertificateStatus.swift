@@ -1,4 +1,4 @@
-package import Foundation
+package import FoundationEssentials
 
 /// The certificate of a listener.
 package struct CertificateStatus: Sendable, Encodable {

@@ -1,4 +1,4 @@
-package import Foundation
+package import FoundationEssentials
 
 /// The configuration in use, as far as an operator looks for it: no credentials, no users.
 package struct ConfigurationStatus: Sendable, Encodable {

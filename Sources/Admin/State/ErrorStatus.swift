@@ -1,4 +1,4 @@
-package import Foundation
+package import FoundationEssentials
 
 /// Something that failed a moment ago, and how to mend it. Contains no secret.
 package struct ErrorStatus: Sendable, Encodable {

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// The body of `/api/v1/status`.
 struct GatewayStatus: Encodable {

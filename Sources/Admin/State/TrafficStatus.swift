@@ -1,4 +1,4 @@
-package import Foundation
+package import FoundationEssentials
 
 /// What the gateway has served since its start, in all, and what it is serving now.
 package struct TrafficStatus: Sendable, Encodable {

@@ -1,4 +1,4 @@
-package import Foundation
+package import FoundationEssentials
 
 /// A large body on its way between a client and an upstream.
 package struct TransferStatus: Sendable, Encodable {

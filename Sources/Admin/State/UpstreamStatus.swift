@@ -1,4 +1,4 @@
-package import Foundation
+package import FoundationEssentials
 
 /// The state of an upstream, as the admin listener shows it. Contains no secret.
 package struct UpstreamStatus: Sendable, Encodable {

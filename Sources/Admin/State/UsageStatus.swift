@@ -1,4 +1,4 @@
-package import Foundation
+package import FoundationEssentials
 
 /// What a repository or a user has been used for since the start.
 package struct UsageStatus: Sendable, Encodable {

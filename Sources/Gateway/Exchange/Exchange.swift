@@ -16,10 +16,12 @@ struct Exchange {
     private let writer: ResponseWriter
 
     /// - Parameter snapshot: the configuration as last published.
-    init(_ request: Request, on services: WorkerServices, _ snapshot: ConfigurationSnapshot, listener: ListenerPolicy) {
-        (self.request, self.services, self.snapshot) = (request, services, snapshot)
+    init(
+        _ request: Request, record: ExchangeRecord, on services: WorkerServices, _ snapshot: ConfigurationSnapshot,
+        listener: ListenerPolicy
+    ) {
+        (self.request, self.record, self.services, self.snapshot) = (request, record, services, snapshot)
         downstream = Downstream(request, at: listener)
-        record = ExchangeRecord(request, trace: services.trace(of: request.head))
         if downstream.isProxied { record.setClient(downstream.client) }
         writer = ResponseWriter(
             ClientSide(request: request, stallTimeout: snapshot.timeouts.stall), record: record, worker: services.upstreams)
@@ -52,14 +54,12 @@ struct Exchange {
         case .tags: try await TagsHandler(try forwarder(request), lists: services.lists).handle()
         case .referrers(_, let digest): try await ReferrersHandler(try forwarder(request), digest: digest).handle()
         case .manifest(_, let reference):
-            var handler = ManifestHandler(try forwarder(request), reference: reference)
-            try await handler.handle()
+            try await ManifestHandler(try forwarder(request), reference: reference, digests: services.digests).handle()
         case .blob(_, let digest):
             var handler = BlobHandler(try forwarder(request), digest: digest, connectTo: snapshot.connectTo)
             try await handler.handle()
         case .uploads, .upload:
-            var handler = UploadHandler(try forwarder(request))
-            try await handler.handle()
+            try await UploadHandler(try forwarder(request)).handle()
         }
     }
 

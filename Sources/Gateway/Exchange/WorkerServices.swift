@@ -11,6 +11,7 @@ final class WorkerServices {
     let metrics: WorkerMetrics
     let authenticator: Authenticator
     let lists = RecentLists()
+    let digests = RecentDigests()
     private var snapshotReader: Published<ConfigurationSnapshot>.Reader
     private let accessLog: AccessLog
     private let usage: WorkerUsage
@@ -31,8 +32,19 @@ final class WorkerServices {
     /// The configuration as last published. Read once for each exchange.
     func snapshot() -> ConfigurationSnapshot { snapshotReader.read() }
 
+    /// The record of a request that begins.
+    /// - Parameter former: of the connection's exchange before, which is over; nil: there was none.
+    func record(of request: Request, reusing former: ExchangeRecord?) -> ExchangeRecord {
+        let connection = request.connection, trace = trace(of: request.head)
+        guard let former else {
+            return ExchangeRecord(connection.peer, connection.peerText, sentBefore: connection.stream.sent, trace: trace)
+        }
+        former.reset(connection.peer, connection.peerText, sentBefore: connection.stream.sent, trace: trace)
+        return former
+    }
+
     /// The trace that a request goes on with, or a new one. Its span is the request's id.
-    func trace(of head: Head) -> TraceContext {
+    private func trace(of head: Head) -> TraceContext {
         let span = requestIDs.next()
         return TraceContext(head, span: span) ?? TraceContext(high: traceIDs.high.next(), low: traceIDs.low.next(), span: span)
     }

@@ -1,4 +1,5 @@
 import HTTP
+import HTTP
 import HTTPServer
 import Transport
 
@@ -9,6 +10,7 @@ struct ClientSide {
 
     var stream: SocketStream { request.connection.stream }
     var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
+    var output: OutputBuffer { stream.loop.output }
 
     /// The next piece of the request's payload, of at most `count` bytes; empty at the end.
     func read(upTo count: Int) async throws -> [UInt8] {
@@ -23,6 +25,12 @@ struct ClientSide {
     /// Lets a client that waits for it send its body.
     func sendContinue() async throws {
         do { try await request.sendContinue() } catch { throw ConnectionFailure(.client, error) }
+    }
+
+    /// What the socket takes without a wait.
+    /// - Returns: as `SocketStream.begin`.
+    func begin(_ output: OutputBuffer) throws(ConnectionFailure) -> [UInt8]? {
+        do { return try stream.begin(output.bytes) } catch { throw ConnectionFailure(.client, error) }
     }
 
     /// All of it.

@@ -7,7 +7,7 @@ import Transport
 
 /// The upstream half of an exchange: sends the client's request with a valid token, again where the token or the connection was not good,
 /// and returns the response. The client does not see an expired token.
-struct Forwarder {
+final class Forwarder {
     let request: RegistryRequest
     let route: Route
     let downstream: Downstream
@@ -36,7 +36,7 @@ struct Forwarder {
     // MARK: The request
 
     /// Reads a body that has at most `limit` bytes before anything is sent: with it in hand, every rejection can be retried.
-    mutating func readBody(upTo limit: Int) async throws {
+    func readBody(upTo limit: Int) async throws {
         guard case .partial = body else { return }
         if case .length(let count) = head.framing, count > limit { return }
         var bytes: [UInt8] = []
@@ -50,19 +50,33 @@ struct Forwarder {
     /// Sends the request until the registry accepts its token.
     /// - Returns: any response but a rejection of the token.
     /// - Throws: `ConnectionFailure` when the connection breaks and the request cannot be sent again; `ErrorResponse`.
-    mutating func send(_ requestHead: RequestHead) async throws -> UpstreamResponse {
+    func send(_ requestHead: RequestHead) async throws -> UpstreamResponse {
         while policy.beginAttempt() {
             try client.checkNotAbandoned()
-            let token = try await registry.token(policy)
+            let token = if let token = registry.readyToken(policy) { token } else { try await registry.token(policy) }
             if needsProof, try await registry.isRejected(token) {
                 try rejectToken(token, .expired)
                 continue
             }
-            let lease = try await registry.connect(isNew: policy.needsNewConnection)
+            let lease =
+                if let idle = registry.idleConnection(policy) { idle } else {
+                    try await registry.connect(isNew: policy.needsNewConnection)
+                }
             let connection = lease.connection
             do {
-                try await write(requestHead, token, to: connection)
-                let (rejection, read) = try await rejection(of: token, method: requestHead.method, by: connection)
+                if let rest = try begin(requestHead, token, on: connection) {
+                    try await connection.write(rest, timeout: registry.timeouts.stall)
+                }
+                if body.isWhole { connection.finishRequest() } else { try await relayBody(to: connection) }
+                try await connection.readHead(
+                    toHead: requestHead.method == .head, scratch: client.scratch, timeout: registry.timeouts.response)
+                registry.countResponse(connection)
+                let judgement = judgement(of: connection.head, method: requestHead.method)
+                if case .no = judgement {
+                    registry.tokenAccepted()
+                    return UpstreamResponse(lease: lease, body: nil)
+                }
+                let (rejection, read) = try await rejection(of: token, judgement, by: connection)
                 guard let rejection else {
                     registry.tokenAccepted()
                     return UpstreamResponse(lease: lease, body: read)
@@ -89,7 +103,7 @@ struct Forwarder {
     }
 
     /// The next token must be a newer one. Ends the exchange where the request cannot be sent again.
-    private mutating func rejectToken(_ token: AuthorizationToken, _ reason: TokenRejection.Reason) throws {
+    private func rejectToken(_ token: AuthorizationToken, _ reason: TokenRejection.Reason) throws {
         registry.countReplay(ReplayReason(reason))
         let event = RetryPolicy.Event.tokenRejected(generation: token.generation, reason, canReplay: body.canReplay)
         guard policy.next(after: event) == .fail else { return }
@@ -99,38 +113,34 @@ struct Forwarder {
             .unavailable, "The registry's token was renewed in the middle of this upload; send it again.", retryAfter: 1)
     }
 
-    /// The request, its body included, and the response's head. The body ends early, without an error, when the upstream responds before it
-    /// has all.
-    private mutating func write(_ requestHead: RequestHead, _ token: AuthorizationToken, to connection: UpstreamConnection)
-        async throws
+    /// Starts the request: its head, and what is held of its body.
+    /// - Returns: what the socket did not take at once; nil: nothing.
+    private func begin(_ requestHead: RequestHead, _ token: AuthorizationToken, on connection: UpstreamConnection)
+        throws(ConnectionFailure)
+        -> [UInt8]?
     {
-        let isChunked = !body.isWhole && head.framing == .chunked
-        do {
-            var bytes = registry.worker.takeHeadBuffer()
-            // Not held while the body goes out.
-            defer { registry.worker.returnHeadBuffer(&bytes) }
-            requestHead.writeRegistryHead(
-                into: &bytes, to: route.upstream.origin, token: token.fieldValue, trace: record.trace, length: bodyLength)
-            let held = body.held
-            if !held.isEmpty {
-                if isChunked { bytes.appendChunkSize(held.count) }
-                bytes += held
-                if isChunked { bytes.append("\r\n") }
-            }
-            try await connection.write(bytes, timeout: registry.timeouts.stall)
+        let output = client.output
+        requestHead.writeRegistryHead(
+            into: output, to: route.upstream.origin, token: token.fieldValue, trace: record.trace, length: bodyLength)
+        let held = body.held
+        if !held.isEmpty {
+            if isChunked { output.appendChunkSize(held.count) }
+            output.append(held)
+            if isChunked { output.append("\r\n") }
         }
-        if body.isWhole {
-            connection.finishRequest()
-        } else {
-            // Only now: the upstream is connected, and the token good.
-            try await client.sendContinue()
-            body.releaseLarge()
-            try await Relay(client: client, upstream: connection, record: record, transfers: registry.worker.transfers).request(
-                chunked: isChunked, body: &body)
-        }
-        try await connection.readHead(
-            toHead: requestHead.method == .head, scratch: client.scratch, timeout: registry.timeouts.response)
-        registry.countResponse(connection)
+        return try connection.begin(output)
+    }
+
+    private var isChunked: Bool { !body.isWhole && head.framing == .chunked }
+
+    /// The rest of the request's body. It ends early, without an error, when the upstream responds before it has all.
+    private func relayBody(to connection: UpstreamConnection) async throws {
+        let isChunked = isChunked
+        // Only now: the upstream is connected, and the token good.
+        try await client.sendContinue()
+        body.releaseLarge()
+        try await Relay(client: client, upstream: connection, record: record, transfers: registry.worker.transfers).request(
+            chunked: isChunked, body: &body)
     }
 
     /// nil: chunked.
@@ -142,20 +152,24 @@ struct Forwarder {
         }
     }
 
+    /// What the response's head says of the token.
+    private func judgement(of head: Head, method: Method) -> TokenRejection {
+        // A body in a content coding cannot be read here: it is treated like none.
+        TokenRejection.judge(status: head.status, method: head.status < 400 || !head.isEncoded ? method : .head)
+    }
+
     /// Whether the response rejects the token, and the response's body where it had to be read to know.
     private func rejection(
-        of token: AuthorizationToken, method: Method, by connection: UpstreamConnection
+        of token: AuthorizationToken, _ judgement: TokenRejection, by connection: UpstreamConnection
     ) async throws -> (TokenRejection.Reason?, body: [UInt8]?) {
-        let head = connection.head
-        // A body in a content coding cannot be read here: it is treated like none.
-        switch TokenRejection.judge(status: head.status, method: head.isEncoded ? .head : method) {
+        switch judgement {
         case .no: return (nil, nil)
         case .yes(let reason): return (reason, nil)
         // The response is kept for the client: the registry is asked over another connection.
         case .unclear(let reason): return (try await registry.isRejected(token) ? reason : nil, nil)
         case .inBody:
             let body = try await registry.collect(connection)
-            switch TokenRejection.judge(status: head.status, body: body) {
+            switch TokenRejection.judge(status: connection.head.status, body: body) {
             case .yes(let reason): return (reason, body)
             case .unclear(let reason): return (try await registry.isRejected(token) ? reason : nil, body)
             case .no, .inBody: return (nil, body)
@@ -164,7 +178,7 @@ struct Forwarder {
     }
 
     /// Whether to ask for the rest of a blob whose transfer failed. Waits before it returns true.
-    mutating func resumes(after failure: ConnectionFailure, canResume: Bool) async -> Bool {
+    func resumes(after failure: ConnectionFailure, canResume: Bool) async -> Bool {
         guard failure.side == .upstream, !client.request.connection.isAbandoned,
             case .resume(let pause) = policy.next(
                 after: .transferFailed(isStall: failure.isStall, sent: writer.bodySent, canResume: canResume))
@@ -175,7 +189,7 @@ struct Forwarder {
     }
 
     /// Whether another URL of a blob is to be asked for.
-    mutating func renewsURL() -> Bool {
+    func renewsURL() -> Bool {
         guard case .retry(let reason) = policy.next(after: .urlExpired) else { return false }
         registry.countReplay(reason)
         return true
@@ -193,8 +207,12 @@ struct Forwarder {
     ) async throws {
         try rejectRedirect(response)
         if response.status >= 400, head.method != .head { throw error(try await failure(response)) }
+        let head = response.head
+        // Few responses have an address to rewrite.
+        let hasAddress = head.value(of: .location) != nil || head.value(of: .link) != nil
         try await writer.pass(
-            response.lease.connection, .registry(fields: fields, rewriting), status: status, body: body ?? response.body)
+            response.lease.connection, .registry(fields: fields, hasAddress ? rewriting : nil), status: status,
+            body: body ?? response.body)
     }
 
     /// An error of the upstream, its body whole. The connection is free afterwards.

@@ -65,14 +65,14 @@ struct Relay {
 
     /// Appends the response's first bytes, where they have come with its head: a small response then leaves in one write, and wakes its
     /// client once.
-    func appendReady(chunked: Bool, to bytes: inout [UInt8]) throws(ConnectionFailure) {
+    func appendReady(chunked: Bool, to output: OutputBuffer) throws(ConnectionFailure) {
         guard !upstream.isBodyDone else { return }
         let room = UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<Self.maxReady])
         if case .payload(let count) = try upstream.tryRead(into: room) {
-            bytes.append(contentsOf: Self.frame(count, in: scratch, chunked: chunked))
+            output.append(Self.frame(count, in: scratch, chunked: chunked))
         }
         // The end of the body was there too. Nobody reads on, so the last chunk is written here.
-        if chunked, upstream.isBodyDone { bytes.append("0\r\n\r\n") }
+        if chunked, upstream.isBodyDone { output.append("0\r\n\r\n") }
     }
 
     /// The next bytes for the client, framed, and whether they are the last. Waits only while there are none.

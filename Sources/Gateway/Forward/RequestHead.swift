@@ -29,19 +29,19 @@ struct RequestHead {
     ///   - token: the value of `Authorization`.
     ///   - trace: what the registry's part of the trace goes on from.
     ///   - length: bytes of the body; nil: chunked.
-    func writeRegistryHead(into bytes: inout [UInt8], to origin: Origin, token: [UInt8], trace: TraceContext, length: Int?) {
-        start(&bytes, origin)
-        bytes.append(Self.identity)
-        bytes.appendField("Authorization", token)
-        trace.appendField(to: &bytes)
+    func writeRegistryHead(into output: OutputBuffer, to origin: Origin, token: [UInt8], trace: TraceContext, length: Int?) {
+        start(output, origin)
+        output.append(Self.identity)
+        output.appendField("Authorization", token)
+        trace.appendField(to: output)
         if let length {
             if length > 0 || head.method == .post || head.method == .put || head.method == .patch {
-                bytes.appendField("Content-Length", decimal: length)
+                output.appendField("Content-Length", decimal: length)
             }
         } else {
-            bytes.append("Transfer-Encoding: chunked\r\n")
+            output.append("Transfer-Encoding: chunked\r\n")
         }
-        head.appendFields(to: &bytes) { field in
+        head.appendFields(to: output) { field in
             switch field.name {
             // The client's own login, and what a proxy before Berth said about the client.
             case .authorization, .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto: false
@@ -58,15 +58,15 @@ struct RequestHead {
             default: true
             }
         }
-        bytes.append("\r\n")
+        output.append("\r\n")
     }
 
     /// To where a redirect leads: only what chooses the bytes. Never a credential: S3 rejects a request with two (ECR 1.4). Not the trace either:
     /// storage and CDNs take no part in it, and need not learn which requests belong together.
-    func writeStorageHead(into bytes: inout [UInt8], to origin: Origin) {
-        start(&bytes, origin)
-        if isProbe { bytes.append(Self.identity) }
-        head.appendFields(to: &bytes) { field in
+    func writeStorageHead(into output: OutputBuffer, to origin: Origin) {
+        start(output, origin)
+        if isProbe { output.append(Self.identity) }
+        head.appendFields(to: output) { field in
             switch field.name {
             case .range: range == nil
             // The body is only relayed, in whatever coding the client takes; but the length that a probe asks for is the blob's own.
@@ -76,7 +76,7 @@ struct RequestHead {
             default: false
             }
         }
-        bytes.append("\r\n")
+        output.append("\r\n")
     }
 
     /// ECR takes larger chunks without their `Content-Range` only.
@@ -92,12 +92,13 @@ struct RequestHead {
     /// Without this field any coding would do (RFC 9110 12.5.3).
     private static let identity: StaticString = "Accept-Encoding: identity\r\n"
 
-    private func start(_ bytes: inout [UInt8], _ origin: Origin) {
-        bytes.append(method.token)
-        bytes.append(" ")
-        bytes.append(contentsOf: target)
-        bytes.append(" HTTP/1.1\r\n")
-        bytes.appendField("Host", origin.fieldValue)
-        if let range { bytes.append(contentsOf: "Range: bytes=\(range.lowerBound)-\(range.upperBound - 1)\r\n".utf8) }
+    private func start(_ output: OutputBuffer, _ origin: Origin) {
+        output.removeAll()
+        output.append(method.token)
+        output.append(" ")
+        output.append(target)
+        output.append(" HTTP/1.1\r\n")
+        output.appendField("Host", origin.fieldValue)
+        if let range { output.append(Array("Range: bytes=\(range.lowerBound)-\(range.upperBound - 1)\r\n".utf8)) }
     }
 }

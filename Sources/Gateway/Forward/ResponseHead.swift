@@ -15,22 +15,23 @@ struct ResponseField {
 
 /// What of the head of an upstream's response the client gets.
 enum ResponseHead {
-    /// From the registry: everything but what `Rewriting` changes, and with `fields` in the place of the upstream's.
-    case registry(fields: [ResponseField], Rewriting)
+    /// From the registry: everything but what `Rewriting` changes, and with `fields` in the place of the upstream's. Without a rewriting, addresses
+    /// are left out.
+    case registry(fields: [ResponseField], Rewriting?)
     /// From where a redirect led: what describes the bytes, and nothing that names the bucket or the request there.
     case storage(digest: [UInt8])
 
     /// Copies what passes of `head`, and adds what Berth says in its place.
     /// - Parameter copiesLength: `Content-Length` is the client's too.
-    func write(_ head: Head, copiesLength: Bool, to writer: inout ResponseHeadWriter) {
+    func write(_ head: Head, copiesLength: Bool, to writer: ResponseHeadWriter) {
         switch self {
-        case .registry(let fields, let rewriting): Self.registry(head, copiesLength, fields, rewriting, &writer)
-        case .storage(let digest): Self.storage(head, copiesLength, digest, &writer)
+        case .registry(let fields, let rewriting): Self.registry(head, copiesLength, fields, rewriting, writer)
+        case .storage(let digest): Self.storage(head, copiesLength, digest, writer)
         }
     }
 
     private static func registry(
-        _ head: Head, _ copiesLength: Bool, _ fields: [ResponseField], _ rewriting: Rewriting, _ writer: inout ResponseHeadWriter
+        _ head: Head, _ copiesLength: Bool, _ fields: [ResponseField], _ rewriting: Rewriting?, _ writer: ResponseHeadWriter
     ) {
         func isReplaced(_ name: FieldName) -> Bool { name != .other && fields.contains { $0.known == name } }
         writer.fields(of: head) { field in
@@ -41,6 +42,7 @@ enum ResponseHead {
             }
         }
         for field in fields { writer.field(field.name, field.value) }
+        guard let rewriting else { return }
         for field in head.fields where !isReplaced(field.name) {
             let value = head.bytes[field.valueRange]
             switch field.name {
@@ -51,7 +53,7 @@ enum ResponseHead {
         }
     }
 
-    private static func storage(_ head: Head, _ copiesLength: Bool, _ digest: [UInt8], _ writer: inout ResponseHeadWriter) {
+    private static func storage(_ head: Head, _ copiesLength: Bool, _ digest: [UInt8], _ writer: ResponseHeadWriter) {
         writer.fields(of: head) { field in
             switch field.name {
             case .contentLength: copiesLength

@@ -59,21 +59,17 @@ struct ResponseWriter {
             upstream.head, status: status, collected: body?.count, toVersion11: request.head.isVersion11)
         if framing.endsConnection || request.hasUnreadBody { request.closeAfterResponse() }
         record.status = status
-        var writer = ResponseHeadWriter(status: status, into: worker.takeHeadBuffer())
-        head.write(upstream.head, copiesLength: framing.framing == .asCopied, to: &writer)
-        writer.field("Berth-Request-Id", record.requestID)
+        let output = client.output
+        let writer = ResponseHeadWriter(status: status, into: output)
+        head.write(upstream.head, copiesLength: framing.framing == .asCopied, to: writer)
+        writer.field("Berth-Request-Id", hexadecimal: record.trace.span)
         // RFC 9110 6.6.1: a date is written where the upstream does not say one.
         let date = upstream.head.value(of: .date) == nil ? client.stream.loop.date.now() : nil
-        var bytes = writer.finish(framing.framing, date: date, connection: request.connectionField())
-        let relay = relay(upstream), isChunked = framing.framing == .chunked
-        let headCount = bytes.count
-        if let body { bytes += body } else { try relay.appendReady(chunked: isChunked, to: &bytes) }
+        let headCount = writer.finish(framing.framing, date: date, connection: request.connectionField())
+        let isChunked = framing.framing == .chunked
+        if let body { output.append(body) } else { try relay(upstream).appendReady(chunked: isChunked, to: output) }
         request.startResponse(headCount: headCount)
-        do {
-            // Not held while the body goes out, which may take hours.
-            defer { worker.returnHeadBuffer(&bytes) }
-            try await client.write(bytes)
-        }
+        if let rest = try client.begin(output) { try await client.write(rest) }
         if body == nil { try await passRest(of: upstream, chunked: isChunked) }
     }
 

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Registry
 
 /// An error of the upstream as the client gets it: registry JSON whatever it was, in the client's names, with what to do. ECR's own texts

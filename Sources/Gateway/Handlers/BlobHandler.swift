@@ -6,7 +6,7 @@ import Transport
 /// `/v2/<name>/blobs/<digest>`. The registry redirects to its storage; here the redirect is followed, or passed to clients that may follow
 /// it themselves, and a transfer that breaks goes on where it broke.
 struct BlobHandler {
-    private var forwarder: Forwarder
+    private let forwarder: Forwarder
     private let digest: Digest
     private let storage: BlobStorage
     private var progress = BlobProgress()

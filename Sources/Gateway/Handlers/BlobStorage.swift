@@ -25,16 +25,15 @@ struct BlobStorage {
 
     /// Sends the request and reads the response's head; once more on a new connection when an idle one turns out to be closed.
     private func fetch(_ location: BlobLocation, _ requestHead: RequestHead) async throws -> Lease {
-        var bytes = registry.worker.takeHeadBuffer()
-        defer { registry.worker.returnHeadBuffer(&bytes) }
-        RequestHead(requestHead.head, method: requestHead.method, target: location.target, range: requestHead.range)
-            .writeStorageHead(into: &bytes, to: location.origin)
+        let head = RequestHead(requestHead.head, method: requestHead.method, target: location.target, range: requestHead.range)
+        let output = registry.output
         var policy = RetryPolicy()
         while true {
             let lease = try await registry.connect(toStorage: location.origin, isNew: policy.needsNewConnection)
             let connection = lease.connection
             do {
-                try await connection.write(bytes, timeout: registry.timeouts.stall)
+                head.writeStorageHead(into: output, to: location.origin)
+                if let rest = try connection.begin(output) { try await connection.write(rest, timeout: registry.timeouts.stall) }
                 connection.finishRequest()
                 try await connection.readHead(toHead: false, scratch: registry.scratch, timeout: registry.timeouts.response)
                 return lease

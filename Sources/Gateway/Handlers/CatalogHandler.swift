@@ -1,6 +1,6 @@
 import AWS
 import Access
-import Foundation
+import FoundationEssentials
 import HTTP
 import Registry
 

@@ -1,12 +1,12 @@
 import AWS
-import Crypto
 import HTTP
 import Registry
 
 /// `/v2/<name>/manifests/<reference>`. ECR has no DELETE here and leaves fields out of its responses (ECR 1.3).
 struct ManifestHandler {
-    private var forwarder: Forwarder
+    private let forwarder: Forwarder
     private let reference: Reference
+    private let digests: RecentDigests
 
     /// Bytes: ECR's own limit (ECR 1.3).
     static let maxManifest = 4 << 20
@@ -14,9 +14,11 @@ struct ManifestHandler {
     /// attacker would make, pass without: the specification allows that.
     private static let maxToName = 256 << 10
 
-    init(_ forwarder: Forwarder, reference: Reference) { (self.forwarder, self.reference) = (forwarder, reference) }
+    init(_ forwarder: Forwarder, reference: Reference, digests: RecentDigests) {
+        (self.forwarder, self.reference, self.digests) = (forwarder, reference, digests)
+    }
 
-    mutating func handle() async throws {
+    func handle() async throws {
         switch forwarder.request.operation {
         case .manifestPut: try await put()
         case .manifestDelete: try await delete()
@@ -28,7 +30,7 @@ struct ManifestHandler {
 
     // MARK: GET and HEAD
 
-    private mutating func get() async throws {
+    private func get() async throws {
         let response = try await forwarder.send(requestHead)
         let head = response.head
         guard (200..<300).contains(head.status), forwarder.request.operation == .manifestGet,
@@ -42,21 +44,22 @@ struct ManifestHandler {
         case .digest(let named): digest = named.bytes
         case .tag:
             if body == nil, head.status == 200, !head.isEncoded, case .length(let count) = head.framing, count <= Self.maxToName {
-                body = try await forwarder.registry.collect(response.lease.connection, upTo: count)
+                // Most have come with their head.
+                if let arrived = response.lease.connection.arrivedBody {
+                    digest = digests.digest(of: arrived)
+                } else {
+                    body = try await forwarder.registry.collect(response.lease.connection, upTo: count)
+                }
             }
-            digest = body.map(Self.digest)
+            if let body { digest = body.withUnsafeBytes { digests.digest(of: $0) } }
         }
         let fields = digest.map { [ResponseField(.dockerContentDigest, "Docker-Content-Digest", $0)] } ?? []
         try await forwarder.pass(response, fields: fields, body: body)
     }
 
-    private static func digest(of bytes: [UInt8]) -> [UInt8] {
-        Array("sha256:".utf8) + Hexadecimal.bytes(of: SHA256.digest(of: bytes))
-    }
-
     // MARK: PUT
 
-    private mutating func put() async throws {
+    private func put() async throws {
         try await forwarder.readBody(upTo: Self.maxManifest)
         var creation = RepositoryCreation(forwarder)
         while true {
@@ -77,12 +80,12 @@ struct ManifestHandler {
 
     private var pushedDigest: [UInt8]? {
         guard case .whole(let bytes) = forwarder.body else { return nil }
-        return Self.digest(of: bytes)
+        return bytes.withUnsafeBytes { digests.digest(of: $0) }
     }
 
     // MARK: DELETE
 
-    private mutating func delete() async throws {
+    private func delete() async throws {
         let response = try await forwarder.send(requestHead)
         guard response.status >= 400 else { return try await forwarder.pass(response) }
         let failure = try await forwarder.failure(response)

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import HTTP
 import Registry
 
@@ -48,10 +48,14 @@ struct ReferrersHandler {
     }
 
     private static func filtered(_ list: [UInt8], by artifactType: String) throws -> [UInt8] {
-        guard var index = try? JSONSerialization.jsonObject(with: Data(list)) as? [String: Any],
-            let manifests = index["manifests"] as? [[String: Any]]
+        guard var index = try? JSONDecoder().decode([String: JSONValue].self, from: Data(list)),
+            case .array(let manifests)? = index["manifests"]
         else { throw ErrorResponse.badGateway("The upstream registry's list of referrers is not an index.", retryAfter: 1) }
-        index["manifests"] = manifests.filter { $0["artifactType"] as? String == artifactType }
-        return Array(try JSONSerialization.data(withJSONObject: index, options: [.sortedKeys, .withoutEscapingSlashes]))
+        index["manifests"] = .array(
+            manifests.filter { manifest in
+                guard case .object(let descriptor) = manifest else { return false }
+                return descriptor["artifactType"] == .string(artifactType)
+            })
+        return try ListPage.encoded(index)
     }
 }

@@ -4,7 +4,7 @@ import Registry
 /// `/v2/<name>/blobs/uploads/` and its sessions. ECR takes uploads, but does not tell how far one has come, reports a misplaced chunk only
 /// after all of it has been sent, and has no status, cancellation or single POST (ECR 1.5).
 struct UploadHandler {
-    private var forwarder: Forwarder
+    private let forwarder: Forwarder
     /// The `Content-Range` of a chunk; nil: it has none, or one that cannot be read.
     private let chunk: ChunkRange?
 
@@ -16,7 +16,7 @@ struct UploadHandler {
     private var request: RegistryRequest { forwarder.request }
     private var rewriting: Rewriting { forwarder.rewriting }
 
-    mutating func handle() async throws {
+    func handle() async throws {
         switch request.operation {
         case .uploadStart where request.isMonolithic && forwarder.head.framing != .none: try await pushWhole()
         case .uploadStart: try await start()
@@ -31,7 +31,7 @@ struct UploadHandler {
 
     // MARK: POST
 
-    private mutating func start() async throws {
+    private func start() async throws {
         var creation = RepositoryCreation(forwarder)
         while true {
             let response = try await forwarder.send(requestHead)
@@ -46,7 +46,7 @@ struct UploadHandler {
     }
 
     /// A blob that comes with the request (distribution spec, "Single POST"): its body goes into a session by PUT.
-    private mutating func pushWhole() async throws {
+    private func pushWhole() async throws {
         guard let digest = request.digest else { return }
         let session = try await openSession()
         let mark = session.contains(UInt8(ascii: "?")) ? "&" : "?"
@@ -76,7 +76,7 @@ struct UploadHandler {
 
     // MARK: PATCH and PUT
 
-    private mutating func append() async throws {
+    private func append() async throws {
         try checkChunk()
         let response = try await forwarder.send(requestHead)
         // ECR says 201 to a chunk where the specification says 202, and strict clients stop there (ECR 1.5).
@@ -84,7 +84,7 @@ struct UploadHandler {
         try await passSession(response, stateAfterChunk, status: status)
     }
 
-    private mutating func finish() async throws {
+    private func finish() async throws {
         try checkChunk()
         try await passCreated(try await forwarder.send(requestHead), request.digest)
     }
@@ -123,7 +123,7 @@ struct UploadHandler {
 
     // MARK: GET and DELETE of a session
 
-    private mutating func status() async throws {
+    private func status() async throws {
         let response = try await forwarder.send(requestHead)
         guard response.status >= 400, let upload = request.upload, case .upload(_, let session) = request.endpoint else {
             return try await passSession(response, request.upload)
@@ -134,7 +134,7 @@ struct UploadHandler {
         try await forwarder.writer.respond(204, fields: fields(of: upload) + [name])
     }
 
-    private mutating func cancel() async throws {
+    private func cancel() async throws {
         let response = try await forwarder.send(requestHead)
         guard response.status >= 400 else { return try await forwarder.pass(response) }
         let failure = try await forwarder.failure(response)

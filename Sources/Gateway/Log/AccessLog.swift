@@ -1,4 +1,5 @@
 import Access
+import Glibc
 import HTTP
 import Registry
 import Telemetry
@@ -11,7 +12,7 @@ final class AccessLog {
     /// Where failures go, whatever the level.
     private let errors: RecentErrors
     private var clock = LogClock()
-    private var buffer: [UInt8] = []
+    private var line = LogLine()
     private var rejections = RepeatedRejections()
 
     /// Bytes of a target that are logged: names and digests are shorter.
@@ -21,7 +22,7 @@ final class AccessLog {
     /// Bytes of a target that are searched for parameters to show: an attacker's may have thousands.
     private static let targetBytesLookedAt = 4 << 10
     /// Query parameters that are no secret. All others are left out: those of a presigned URL, or whatever a client sends.
-    private static let parametersShown = ["n", "last", "digest", "mount", "from", "ns", "artifactType"].map { Array($0.utf8) }
+    private static let parametersShown: [StaticString] = ["n", "last", "digest", "mount", "from", "ns", "artifactType"]
 
     init(_ sink: LogSink, errors: RecentErrors) { (self.sink, self.errors) = (sink, errors) }
 
@@ -35,15 +36,16 @@ final class AccessLog {
         }
         if record.status >= 400 || !record.isComplete { addFailure(record) }
         guard sink.hasAccessLines else { return }
-        guard !sink.format.isForTerminal else { return writeShort(record, of: head) }
-        var line = LogLine(sink.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
-        line.field("request_id", record.requestID)
+        let format = sink.format
+        guard !format.isForTerminal else { return writeShort(record, of: head, format) }
+        line.begin(format, level: "info", message: "access", clock: &clock)
+        line.field("request_id", hexadecimal: record.trace.span)
         line.field("client", record.clientText)
         if let user = record.user { line.field("user", user.utf8) }
         if let tried = record.triedUser { line.field("user_tried", tried.prefix(Self.maxTriedUserBytes)) }
         line.field("method", head.method.token)
-        line.field("path", Self.shown(head.target))
-        line.field("operation", record.operation.rawValue.utf8)
+        head.target.withUnsafeBufferPointer { target in Self.withShown(target) { line.field("path", $0) } }
+        line.field("operation", record.operation.label)
         line.field("status", record.status)
         line.field("received", record.received)
         line.field("sent", record.sent)
@@ -54,17 +56,17 @@ final class AccessLog {
         if let parent = record.trace.parent { line.field("parent_id", hexadecimal: parent) }
         line.field("end", record.end)
         if let reason = record.reason { line.field("reason", reason.utf8) }
-        finish(line)
+        finish()
     }
 
     private func addFailure(_ record: ExchangeRecord) {
         if let error = Failure.error(of: record) { errors.add(error) }
     }
 
-    private func writeShort(_ record: ExchangeRecord, of head: Head) {
-        var line = LogLine(onTerminal: sink.format, in: buffer)
+    private func writeShort(_ record: ExchangeRecord, of head: Head, _ format: LogFormat) {
+        line.begin(onTerminal: format)
         TerminalAccessLine(record: record, head: head).write(to: &line)
-        finish(line)
+        finish()
     }
 
     /// Logs a response to bytes that were no request, or to a connection that was turned away.
@@ -72,24 +74,24 @@ final class AccessLog {
         guard mayWrite(client, Array(client.host.utf8), .other, error.status, error.message) else { return }
         errors.add(Failure.error(of: error, end: end, requestID: requestID, client: client.host))
         guard sink.hasAccessLines else { return }
-        var line = LogLine(sink.format, level: "info", message: "access".utf8, clock: &clock, in: buffer)
+        line.begin(sink.format, level: "info", message: "access", clock: &clock)
         line.field("request_id", requestID)
         line.field("client", client.host.utf8)
-        line.field("operation", RegistryOperation.other.rawValue.utf8)
+        line.field("operation", RegistryOperation.other.label)
         line.field("status", error.status)
         line.field("end", end)
         line.field("reason", error.message.utf8)
-        finish(line)
+        finish()
     }
 
     func write(_ error: any Error, from client: SocketAddress) {
         guard mayWrite(client, Array(client.host.utf8), .other, 0, "\(error)") else { return }
         errors.add(Failure.error(ofHandshake: error, client: client.host))
         guard sink.hasAccessLines else { return }
-        var line = LogLine(sink.format, level: "info", message: "handshake failed".utf8, clock: &clock, in: buffer)
+        line.begin(sink.format, level: "info", message: "handshake failed", clock: &clock)
         line.field("client", client.host.utf8)
         line.field("reason", "\(error)".utf8)
-        finish(line)
+        finish()
     }
 
     private func mayWrite(
@@ -107,34 +109,54 @@ final class AccessLog {
         let (counted, others) = rejections.take(now: .now, all: all)
         guard sink.hasAccessLines else { return }
         for repeats in counted {
-            var line = LogLine(sink.format, level: "info", message: "rejections repeated".utf8, clock: &clock, in: buffer)
+            line.begin(sink.format, level: "info", message: "rejections repeated", clock: &clock)
             line.field("client", repeats.client)
-            line.field("operation", repeats.operation.rawValue.utf8)
+            line.field("operation", repeats.operation.label)
             line.field("status", repeats.status)
             line.field("reason", repeats.reason.utf8)
             line.field("count", repeats.count)
-            finish(line)
+            finish()
         }
         guard others > 0 else { return }
-        var line = LogLine(sink.format, level: "info", message: "rejections of many clients".utf8, clock: &clock, in: buffer)
+        line.begin(sink.format, level: "info", message: "rejections of many clients", clock: &clock)
         line.field("count", others)
-        finish(line)
+        finish()
     }
 
-    private func finish(_ line: consuming LogLine) {
-        buffer = line.finished()
-        sink.append(buffer)
-        buffer.removeAll(keepingCapacity: true)
+    private func finish() {
+        line.end()
+        sink.append(line)
     }
 
     /// A request target as it may be logged.
-    static func shown(_ target: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-        let target = target.prefix(targetBytesLookedAt)
-        guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return target.prefix(maxTargetBytes) }
-        let pairs = target[(mark + 1)...].split(separator: UInt8(ascii: "&")).filter { pair in
-            parametersShown.contains { pair.prefix { $0 != UInt8(ascii: "=") }.elementsEqual($0) }
+    static func shown(_ target: ArraySlice<UInt8>) -> [UInt8] {
+        target.withUnsafeBufferPointer { target in withShown(target) { Array($0) } }
+    }
+
+    /// Calls `body` with a request target as it may be logged: in place where nothing has to be left out.
+    private static func withShown<Result>(
+        _ target: UnsafeBufferPointer<UInt8>, _ body: (UnsafeBufferPointer<UInt8>) -> Result
+    ) -> Result {
+        let target = UnsafeBufferPointer(rebasing: target.prefix(targetBytesLookedAt))
+        guard let start = target.baseAddress, let found = memchr(start, Int32(UInt8(ascii: "?")), target.count) else {
+            return body(UnsafeBufferPointer(rebasing: target.prefix(maxTargetBytes)))
         }
-        guard !pairs.isEmpty else { return target[..<mark].prefix(maxTargetBytes) }
-        return (target[...mark] + pairs.joined(separator: [UInt8(ascii: "&")])).prefix(maxTargetBytes)
+        let mark = UnsafeRawPointer(start).distance(to: found)
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: target.count) { shown in
+            // The path, then a question mark or an ampersand before each parameter that may be shown.
+            var count = mark
+            _ = shown.update(fromContentsOf: target[..<mark])
+            for pair in target[(mark + 1)...].split(separator: UInt8(ascii: "&")) where isShown(pair) {
+                shown[count] = count == mark ? UInt8(ascii: "?") : UInt8(ascii: "&")
+                _ = UnsafeMutableBufferPointer(rebasing: shown[(count + 1)...]).update(fromContentsOf: pair)
+                count += 1 + pair.count
+            }
+            return body(UnsafeBufferPointer(rebasing: shown[..<min(count, maxTargetBytes)]))
+        }
+    }
+
+    private static func isShown(_ parameter: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
+        let name = parameter.prefix { $0 != UInt8(ascii: "=") }
+        return parametersShown.contains { name.elementsEqual($0.utf8Bytes) }
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import HTTP
 import HTTPServer
 import Registry
@@ -6,14 +7,18 @@ import Transport
 
 /// What an access line and the counters tell of one exchange. Everybody who takes part in the exchange writes to it; only `AccessLog` and
 /// the counters read it, after the exchange; only the request id is read before. State that decides something lives with its owner.
+///
+/// The exchanges of a connection use one, each after the other's end.
 final class ExchangeRecord {
-    /// 16 hexadecimal digits: the request's span in its trace.
-    let requestID: [UInt8]
-    let trace: TraceContext
+    /// The request's id is its span in the trace.
+    private(set) var trace: TraceContext
     /// The client's address, or the one that a trusted proxy named, and the same as text.
     private(set) var client: SocketAddress
     private(set) var clientText: [UInt8]
-    private let start = ContinuousClock.now
+    /// When the request's head was read, in nanoseconds of a clock that only goes forward.
+    private var start: Int
+    /// From the request's head to the exchange's end, in nanoseconds.
+    private(set) var nanoseconds = 0
 
     var operation = RegistryOperation.other
     /// The authenticated user's name; nil: the request was not authenticated.
@@ -34,7 +39,8 @@ final class ExchangeRecord {
     private(set) var received = 0, sent = 0
     /// The same of the bodies alone.
     private var bodyReceived = 0, bodySent = 0
-    private let sentBefore: Int
+    /// Bytes that the connection had sent before this exchange.
+    private var sentBefore: Int
     /// Requests that were sent to the upstream again, unseen by the client.
     var replays = 0
     /// How it ended: `complete`, or what broke it off.
@@ -44,17 +50,27 @@ final class ExchangeRecord {
     /// Why it failed, for the operator. The client does not see it.
     var reason: String?
 
-    convenience init(_ request: Request, trace: TraceContext) {
-        let connection = request.connection
-        self.init(connection.peer, connection.peerText, sentBefore: connection.stream.sent, trace: trace)
-    }
-
     /// - Parameter sentBefore: bytes that the connection has sent before this exchange.
     init(_ client: SocketAddress, _ clientText: [UInt8], sentBefore: Int, trace: TraceContext) {
         (self.client, self.clientText, self.sentBefore, self.trace) = (client, clientText, sentBefore, trace)
+        start = Self.now
+    }
+
+    /// Begins another exchange: everything is as in a new record.
+    func reset(_ client: SocketAddress, _ clientText: [UInt8], sentBefore: Int, trace: TraceContext) {
+        (self.client, self.clientText, self.sentBefore, self.trace) = (client, clientText, sentBefore, trace)
+        (start, nanoseconds) = (Self.now, 0)
+        (operation, user, triedUser, upstream, repository, transfer) = (.other, nil, nil, nil, nil, nil)
+        (upstreamStatus, status, replays) = (0, 0, 0)
+        (received, sent, bodyReceived, bodySent) = (0, 0, 0, 0)
+        (end, isComplete, reason) = ("complete", true, nil)
+    }
+
+    /// 16 hexadecimal digits.
+    var requestID: [UInt8] {
         var id: [UInt8] = []
         id.append(hexadecimal: trace.span)
-        requestID = id
+        return id
     }
 
     /// The connection's peer is a trusted proxy, which named this client.
@@ -68,6 +84,7 @@ final class ExchangeRecord {
         countBodies(received: request.bodyReceived, sent: request.responseBodySent ?? 0)
         received = request.head.bytes.count + bodyReceived
         sent = request.connection.stream.sent - sentBefore
+        nanoseconds = elapsed
     }
 
     /// Bytes of the bodies alone.
@@ -101,13 +118,16 @@ final class ExchangeRecord {
     func beginning(now: Double, total: Int?) -> TransferFigures {
         TransferFigures(
             id: String(decoding: requestID, as: UTF8.self), user: user ?? "", client: String(decoding: clientText, as: UTF8.self),
-            operation: operation.rawValue, repository: repository?.description ?? "", upstream: upstream ?? "",
-            started: now - Double(nanoseconds) / 1e9, total: total)
+            operation: "\(operation.label)", repository: repository?.description ?? "", upstream: upstream ?? "",
+            started: now - Double(elapsed) / 1e9, total: total)
     }
 
-    /// Since the request's head was read.
-    var nanoseconds: Int {
-        let (seconds, attoseconds) = (ContinuousClock.now - start).components
-        return Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)
+    /// Nanoseconds since the request's head was read.
+    private var elapsed: Int { Self.now - start }
+
+    private static var now: Int {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return time.tv_sec &* 1_000_000_000 &+ time.tv_nsec
     }
 }

@@ -11,7 +11,7 @@ enum Failure {
         error.isRejection = record.isRejection
         error.requestID = String(decoding: record.requestID, as: UTF8.self)
         error.client = String(decoding: record.clientText, as: UTF8.self)
-        error.operation = record.operation.rawValue
+        error.operation = "\(record.operation.label)"
         error.repository = record.repository?.description
         // The name of a failed login, as the access line cuts it.
         error.user =

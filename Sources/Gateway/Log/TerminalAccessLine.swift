@@ -9,7 +9,7 @@ struct TerminalAccessLine {
     func write(to line: inout LogLine) {
         if record.status > 0 { line.word(record.status, colour) } else { line.word("---", .red) }
         line.word(head.method.token, width: Self.methodColumn)
-        line.word(Self.shortened(AccessLog.shown(head.target))[...])
+        line.word(Self.shortened(AccessLog.shown(head.target)[...])[...])
         if let user = record.user {
             line.word(Array(user.utf8)[...], .cyan)
         } else if let tried = record.triedUser {

@@ -1,5 +1,5 @@
 import Access
-import Foundation
+import FoundationEssentials
 import HTTP
 
 /// The token service for clients that follow a bearer challenge. It gives a token for the login that is sent; without credentials, the

@@ -39,7 +39,7 @@ package final class DataPlane: Sendable {
         for number in 0..<count {
             let loop = EventLoop(isPreferred: true)
             let counters = WorkerMetrics(
-                operations: RegistryOperation.allCases.map(\.rawValue), loginFailures: LoginFailure.allCases.map(\.rawValue))
+                operations: RegistryOperation.allCases.map { "\($0.label)" }, loginFailures: LoginFailure.allCases.map(\.rawValue))
             let upstreamBytes = ByteTally()
             let pool = UpstreamPool(loop: loop, outbound: outbound, tally: upstreamBytes)
             let ownTransfers = WorkerTransfers()

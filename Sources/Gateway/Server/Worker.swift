@@ -75,14 +75,26 @@ package actor Worker: ConnectionHost {
     private func converse(on key: ObjectIdentifier) async {
         guard let accepted = connections[key] else { return }
         let connection = accepted.connection
+        var listener = accepted.listener
+        var snapshot: ConfigurationSnapshot?
+        var record: ExchangeRecord?
         while true {
             switch await connection.next() {
             case .request(let request):
-                let snapshot = services.snapshot()
-                let listener = snapshot.policy(continuing: accepted.listener)
-                // A reload has ended the listener since the request came: it is the connection's last.
-                if listener == nil { connection.drain() }
-                await Exchange(request, on: services, snapshot, listener: listener ?? accepted.listener).run()
+                let latest = services.snapshot()
+                if latest !== snapshot {
+                    snapshot = latest
+                    if let policy = latest.policy(continuing: accepted.listener) {
+                        listener = policy
+                    } else {
+                        // A reload has ended the listener since the request came: it is the connection's last.
+                        (listener, snapshot) = (accepted.listener, nil)
+                        connection.drain()
+                    }
+                }
+                let begun = services.record(of: request, reusing: record)
+                record = begun
+                await Exchange(request, record: begun, on: services, latest, listener: listener).run()
             case .idle:
                 return connection.park {
                     _ = Task(executorPreference: self.loop) { await self.converse(on: key) }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import HTTP
 import Transport
 
@@ -47,14 +47,15 @@ struct OutboundProxy: Sendable {
 
     /// Turns a connection to the proxy into one to `target`.
     func tunnel(_ stream: SocketStream, to target: Origin, timeout: Duration) async throws {
-        var bytes: [UInt8] = []
-        bytes.append("CONNECT ")
-        bytes += Array("\(target)".utf8)
-        bytes.append(" HTTP/1.1\r\n")
-        bytes.appendField("Host", Array("\(target)".utf8))
-        if let authorization { bytes.appendField("Proxy-Authorization", authorization) }
-        bytes.append("\r\n")
-        try await stream.write(bytes, timeout: timeout)
+        let output = stream.loop.output, authority = Array("\(target)".utf8)
+        output.removeAll()
+        output.append("CONNECT ")
+        output.append(authority)
+        output.append(" HTTP/1.1\r\n")
+        output.appendField("Host", authority)
+        if let authorization { output.appendField("Proxy-Authorization", authorization) }
+        output.append("\r\n")
+        if let rest = try stream.begin(output.bytes) { try await stream.write(rest, timeout: timeout) }
         var reader = HeadReader(limits: Self.limits)
         let head = Head(), deadline = ContinuousClock.now + timeout
         // 200 to CONNECT has no body, whatever its fields say (RFC 9112 6.3), and the TLS client speaks first.
@@ -65,7 +66,7 @@ struct OutboundProxy: Sendable {
             guard count > 0 else {
                 throw TransportError(.closed, call: "CONNECT", reason: "the proxy \(origin) closed the connection")
             }
-            reader.input += UnsafeRawBufferPointer(rebasing: scratch.prefix(count))
+            reader.input.append(UnsafeRawBufferPointer(rebasing: scratch.prefix(count)))
         }
         guard head.status == 200 else {
             throw TransportError(.refused, call: "CONNECT", reason: "the proxy \(origin) responded with status \(head.status)")

@@ -21,12 +21,19 @@ struct RegistryClient {
     private static let tokenWait = Duration.seconds(10)
 
     var scratch: UnsafeMutableRawBufferPointer { client.scratch }
+    var output: OutputBuffer { client.stream.loop.output }
 
     // MARK: Tokens and connections
 
-    /// A token newer than those that the policy has seen rejected.
+    /// A token newer than those that the policy has seen rejected; nil: it has to be waited for.
+    func readyToken(_ policy: RetryPolicy) -> AuthorizationToken? {
+        guard let token = worker.token(of: upstream), token.generation > policy.rejectedGeneration else { return nil }
+        return token
+    }
+
+    /// The same, with the wait.
     func token(_ policy: RetryPolicy) async throws -> AuthorizationToken {
-        if let token = worker.token(of: upstream), token.generation > policy.rejectedGeneration { return token }
+        if let token = readyToken(policy) { return token }
         guard let token = await upstream.keeper.token(newerThan: policy.rejectedGeneration, within: Self.tokenWait) else {
             throw ErrorResponse(
                 .unavailable,
@@ -34,6 +41,11 @@ struct RegistryClient {
                 retryAfter: 5)
         }
         return token
+    }
+
+    /// An idle connection to the registry; nil: there is none, or the policy wants a new one.
+    func idleConnection(_ policy: RetryPolicy) -> Lease? {
+        policy.needsNewConnection ? nil : worker.pool.leaseIdle(upstream.origin, waiter: client.stream.waiter)
     }
 
     /// A connection to the registry.
@@ -149,20 +161,20 @@ struct RegistryClient {
         _ method: Method, _ target: [UInt8], token: AuthorizationToken, accept: StaticString? = nil,
         on connection: UpstreamConnection
     ) async throws {
-        var bytes = worker.takeHeadBuffer()
-        defer { worker.returnHeadBuffer(&bytes) }
-        bytes.append(method.token)
-        bytes.append(" ")
-        bytes += target
-        bytes.append(" HTTP/1.1\r\n")
-        bytes.appendField("Host", upstream.origin.fieldValue)
-        bytes.append("Accept-Encoding: identity\r\n")
-        bytes.appendField("Authorization", token.fieldValue)
-        record.trace.appendField(to: &bytes)
-        if let accept { bytes.appendField("Accept", accept) }
-        if method == .post { bytes.append("Content-Length: 0\r\n") }
-        bytes.append("\r\n")
-        try await connection.write(bytes, timeout: timeouts.stall)
+        let output = output
+        output.removeAll()
+        output.append(method.token)
+        output.append(" ")
+        output.append(target)
+        output.append(" HTTP/1.1\r\n")
+        output.appendField("Host", upstream.origin.fieldValue)
+        output.append("Accept-Encoding: identity\r\n")
+        output.appendField("Authorization", token.fieldValue)
+        record.trace.appendField(to: output)
+        if let accept { output.appendField("Accept", accept) }
+        if method == .post { output.append("Content-Length: 0\r\n") }
+        output.append("\r\n")
+        if let rest = try connection.begin(output) { try await connection.write(rest, timeout: timeouts.stall) }
         connection.finishRequest()
         try await connection.readHead(toHead: false, scratch: scratch, timeout: timeouts.response)
         countResponse(connection)

@@ -31,7 +31,7 @@ struct TokenReaders {
     }
 
     private mutating func index(of upstream: Upstream) -> Int {
-        if let known = entries.firstIndex(where: { $0.upstream === upstream }) { return known }
+        for index in entries.indices where entries[index].upstream === upstream { return index }
         entries.append(Entry(upstream: upstream, reader: .init(upstream.keeper.current)))
         return entries.count - 1
     }

@@ -7,7 +7,8 @@ import Transport
 /// loop.
 final class UpstreamConnection {
     let stream: SocketStream
-    let origin: Origin
+    /// The connections to the same origin.
+    let group: ConnectionGroup
     /// What its certificate was checked against.
     let tls: TLSClient
     /// The response's head.
@@ -31,18 +32,17 @@ final class UpstreamConnection {
     /// Bytes read at once while a head is expected.
     private static let headRead = 16 << 10
 
-    private let openCount: OpenCount
+    /// Where the stream's events go while nobody uses the connection.
+    let idleWaiter = Waiter()
 
-    init(_ stream: SocketStream, origin: Origin, tls: TLSClient, counted openCount: OpenCount) {
-        self.openCount = openCount
-        openCount.value += 1
-        self.stream = stream
-        (self.origin, self.tls) = (origin, tls)
+    init(_ stream: SocketStream, in group: ConnectionGroup, tls: TLSClient) {
+        (self.stream, self.group, self.tls) = (stream, group, tls)
+        group.open += 1
         reader = MessageReader(
             stream, limits: Self.limits, truncation: "the upstream closed in the middle of its response")
     }
 
-    deinit { openCount.value -= 1 }
+    deinit { group.open -= 1 }
 
     /// A request begins: nothing of the last response counts any more.
     func begin() {
@@ -90,6 +90,12 @@ final class UpstreamConnection {
 
     // MARK: The request
 
+    /// What the socket takes without a wait.
+    /// - Returns: as `SocketStream.begin`.
+    func begin(_ output: OutputBuffer) throws(ConnectionFailure) -> [UInt8]? {
+        do { return try stream.begin(output.bytes) } catch { throw ConnectionFailure(.upstream, error) }
+    }
+
     /// All of it.
     func write(_ bytes: [UInt8], timeout: Duration) async throws {
         do { try await stream.write(bytes, timeout: timeout) } catch { throw ConnectionFailure(.upstream, error) }
@@ -132,11 +138,15 @@ final class UpstreamConnection {
 
     /// Waits for the response's head.
     func readHead(toHead: Bool, scratch: UnsafeMutableRawBufferPointer, timeout: Duration) async throws {
-        let deadline = ContinuousClock.now + timeout
+        let deadline = stream.loop.roundStart + timeout
+        // Right after the request nothing can be there: trying would cost a call for each request.
+        var hasWaited = !isHeadComplete && !reader.hasBufferedInput && !stream.hasPending
+        if hasWaited { try await waitUntilReadable(timeout: timeout) }
         while try !tryReadHead(toHead: toHead, scratch: scratch) {
-            guard ContinuousClock.now < deadline else {
+            guard !hasWaited || ContinuousClock.now < deadline else {
                 throw ConnectionFailure(.upstream, .timedOut, call: "recv", reason: "no response in \(timeout)")
             }
+            hasWaited = true
             try await waitUntilReadable(timeout: timeout)
         }
     }
@@ -153,6 +163,9 @@ final class UpstreamConnection {
     func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws(ConnectionFailure) -> BodyProgress {
         do { return try reader.tryRead(into: buffer) } catch { throw ConnectionFailure(.upstream, error) }
     }
+
+    /// The whole body, if it has come with the head. As `MessageReader.arrivedBody`.
+    var arrivedBody: UnsafeRawBufferPointer? { reader.arrivedBody }
 
     /// The whole body when it has at most `limit` bytes.
     /// - Returns: nil: it has more.

@@ -9,14 +9,15 @@ final class UpstreamPool {
     private let loop: EventLoop
     private var tls: TLSClient
     private var proxy: OutboundProxy?
-    private var idle: [Origin: [UpstreamConnection]] = [:]
+    private var groups: [Origin: ConnectionGroup] = [:]
+    /// The last group that was asked for: often the next one too, and then nothing is hashed.
+    private var recent: ConnectionGroup?
     private var addresses: [Origin: (found: [SocketAddress], at: ContinuousClock.Instant)] = [:]
-    /// Connections to each origin, idle or not.
-    private var open: [Origin: OpenCount] = [:]
     private let tally: ByteTally
 
-    /// Idle connections of one origin: a burst of a node pool's pulls leaves a few dozen.
-    private static let maxIdle = 64
+    /// Idle connections of one origin. As many as a large cluster's burst of pulls has at once: closing the surplus would cost a handshake for each
+    /// request of the next burst, ten times the request itself. `idleTime` ends what nobody uses.
+    private static let maxIdle = 1024
     /// Hosts remembered: a handful of registries and the buckets and CDNs behind them.
     private static let maxOrigins = 256
     /// ECR's own idle timeout is not documented (ECR 8); half a minute is below every load balancer's default.
@@ -32,8 +33,7 @@ final class UpstreamPool {
     func use(_ outbound: OutboundSettings) {
         guard outbound.tls !== tls else { return }
         (tls, proxy) = (outbound.tls, outbound.proxy)
-        for connection in idle.values.joined() { connection.stream.close() }
-        idle = [:]
+        for group in groups.values { group.closeIdle { _ in true } }
     }
 
     /// A connection ready for a request: an idle one, or a new one.
@@ -42,28 +42,36 @@ final class UpstreamPool {
     ///   - isNew: leaves the idle ones alone, after one of them turned out to be closed.
     /// - Throws: `TransportError`.
     func lease(_ origin: Origin, timeouts: Settings.Timeouts, waiter: Waiter, isNew: Bool = false) async throws -> Lease {
-        let connection =
-            if !isNew, let idle = takeIdle(origin, waiter) { idle } else {
-                try await connect(to: origin, timeouts: timeouts, waiter: waiter)
-            }
+        if !isNew, let idle = leaseIdle(origin, waiter: waiter) { return idle }
+        let connection = try await connect(to: origin, timeouts: timeouts, waiter: waiter)
         connection.begin()
         return Lease(connection, from: self)
     }
 
-    private func takeIdle(_ origin: Origin, _ waiter: Waiter) -> UpstreamConnection? {
-        while let connection = idle[origin]?.popLast() {
+    /// An idle connection; nil: there is none.
+    func leaseIdle(_ origin: Origin, waiter: Waiter) -> Lease? {
+        guard let group = group(of: origin) else { return nil }
+        while let connection = group.idle.popLast() {
             // Asked only here: in the middle of an exchange the event may fire once more before its bytes are read.
             guard connection.isReusable, !connection.stream.hasUnexpectedInput,
-                ContinuousClock.now - connection.idleSince < Self.idleTime
+                loop.roundStart - connection.idleSince < Self.idleTime
             else {
                 connection.stream.close()
                 continue
             }
             connection.stream.waiter = waiter
             connection.isReused = true
-            return connection
+            connection.begin()
+            return Lease(connection, from: self)
         }
         return nil
+    }
+
+    private func group(of origin: Origin) -> ConnectionGroup? {
+        if let recent, recent.origin == origin { return recent }
+        guard let group = groups[origin] else { return nil }
+        recent = group
+        return group
     }
 
     private func connect(to origin: Origin, timeouts: Settings.Timeouts, waiter: Waiter) async throws -> UpstreamConnection {
@@ -84,38 +92,42 @@ final class UpstreamPool {
             stream.close()
             throw TransportError(error.kind, call: error.call, reason: "\(origin.host): \(error.reason)")
         }
-        let count = open[origin] ?? OpenCount()
-        if open.count < Self.maxOrigins { open[origin] = count }
-        return UpstreamConnection(stream, origin: origin, tls: tls, counted: count)
+        let group = group(of: origin) ?? ConnectionGroup(origin)
+        if groups.count < Self.maxOrigins, groups[origin] == nil { groups[origin] = group }
+        return UpstreamConnection(stream, in: group, tls: tls)
     }
 
     /// Keeps a connection after its exchange, or closes it when it cannot be used again. `Lease` calls it, and nobody else.
     func takeBack(_ connection: UpstreamConnection) {
-        guard connection.isReusable, connection.tls === tls, idle[connection.origin, default: []].count < Self.maxIdle else {
+        let group = connection.group
+        guard connection.isReusable, connection.tls === tls, group.idle.count < Self.maxIdle, isKept(group) else {
             connection.stream.close()
             return
         }
-        connection.idleSince = ContinuousClock.now
-        connection.stream.waiter = Waiter()
+        connection.idleSince = loop.roundStart
+        connection.stream.waiter = connection.idleWaiter
         connection.stream.watchForClose()
-        idle[connection.origin, default: []].append(connection)
+        group.idle.append(connection)
     }
+
+    /// Past `maxOrigins`, an origin's connections are not kept.
+    private func isKept(_ group: ConnectionGroup) -> Bool { group === recent || groups[group.origin] === group }
 
     /// Closes connections that have been idle for too long. The worker calls it every few seconds.
     func sweep() {
         let now = ContinuousClock.now
-        for (origin, connections) in idle {
-            let stale = connections.prefix { now - $0.idleSince >= Self.idleTime || $0.stream.hasUnexpectedInput }
-            for connection in stale { connection.stream.close() }
-            idle[origin] = stale.count == connections.count ? nil : Array(connections.dropFirst(stale.count))
+        for (origin, group) in groups {
+            group.closeIdle { now - $0.idleSince >= Self.idleTime || $0.stream.hasUnexpectedInput }
+            if group.open == 0 { groups[origin] = nil }
         }
+        recent = nil
         addresses = addresses.filter { now - $0.value.at < Self.addressTime }
     }
 
     /// Connections to an origin: idle, and with an exchange on them.
     func connections(to origin: Origin) -> (idle: Int, active: Int) {
-        let idle = idle[origin]?.count ?? 0
-        return (idle, max((open[origin]?.value ?? 0) - idle, 0))
+        guard let group = groups[origin] else { return (0, 0) }
+        return (group.idle.count, max(group.open - group.idle.count, 0))
     }
 
     private static func publicAddresses(_ addresses: [SocketAddress], of origin: Origin) throws -> [SocketAddress] {
@@ -135,7 +147,18 @@ final class UpstreamPool {
     }
 }
 
-/// Counts the connections that hold it: each adds itself when it is made and subtracts itself when it is gone.
-final class OpenCount {
-    var value = 0
+/// The connections to one origin.
+final class ConnectionGroup {
+    let origin: Origin
+    /// The newest at the end.
+    var idle: [UpstreamConnection] = []
+    /// Idle or not: each connection adds itself when it is made and subtracts itself when it is gone.
+    var open = 0
+
+    init(_ origin: Origin) { self.origin = origin }
+
+    func closeIdle(where isStale: (UpstreamConnection) -> Bool) {
+        for connection in idle where isStale(connection) { connection.stream.close() }
+        idle.removeAll { !$0.stream.isOpen }
+    }
 }

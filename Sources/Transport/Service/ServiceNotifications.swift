@@ -1,3 +1,4 @@
+import CLibevent
 import Glibc
 
 /// Tells a service manager, as systemd with `Type=notify`, what the process does (sd_notify(3)). Confined to one loop.

@@ -1,3 +1,4 @@
+import CLibevent
 import Glibc
 
 /// The address of a Unix socket: a path, or `@name` in Linux's abstract namespace (unix(7)).

@@ -1,5 +1,5 @@
 import Configuration
-import Foundation
+import FoundationEssentials
 
 /// The result of `berth check`, step by step, as lines or as JSON. It holds no secrets.
 struct CheckReport: Encodable {

@@ -1,6 +1,6 @@
 import Configuration
 import Crypto
-import Foundation
+import FoundationEssentials
 import Transport
 
 /// Checks that the addresses can be listened on, the certificates are valid and passwords do not cross a network in plain text.
@@ -80,7 +80,7 @@ struct ListenerCheck {
 
     private func certificate(_ files: TLSFiles) -> Step {
         let end = Date(timeIntervalSince1970: TimeInterval(files.server.expiresAt))
-        let text = ISO8601DateFormatter().string(from: end)
+        let text = end.formatted(.iso8601)
         return Step(
             step: "certificate", outcome: end > Date() ? .ok : .failed,
             detail: end > Date()

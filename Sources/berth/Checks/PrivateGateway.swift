@@ -1,7 +1,7 @@
 import AWS
 import Configuration
 import Crypto
-import Foundation
+import FoundationEssentials
 import Gateway
 import Logging
 import Registry

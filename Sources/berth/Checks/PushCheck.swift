@@ -1,6 +1,6 @@
 import Configuration
 import Crypto
-import Foundation
+import FoundationEssentials
 import Registry
 import Synchronization
 import Transport
@@ -19,11 +19,8 @@ struct PushCheck {
 
     /// With milliseconds, so that no tag is there already: in a repository with immutable tags that would be an error.
     private let tag: String = {
-        let now = Date()
-        let formatter = DateFormatter()
-        (formatter.locale, formatter.timeZone) = (Locale(identifier: "en_US_POSIX"), TimeZone(identifier: "UTC"))
-        formatter.dateFormat = "yyyyMMdd-HHmmss-SSS"
-        return "berth-check-" + formatter.string(from: now)
+        let style = Date.ISO8601FormatStyle(dateSeparator: .omitted, timeSeparator: .omitted, includingFractionalSeconds: true)
+        return "berth-check-" + Date().formatted(style)
     }()
 
     private struct Failure: Error {

@@ -1,5 +1,5 @@
 import Configuration
-import Foundation
+import FoundationEssentials
 import Registry
 import Transport
 
@@ -125,7 +125,7 @@ struct RepositoryCheck {
             Step(
                 step: "blobs", outcome: .ok,
                 detail:
-                    "a byte of each of \(min(blobs.count, Self.maxBlobs)) read, of \(String(format: "%.1f", Double(size) / 1_048_576)) MiB in all\(way)"
+                    "a byte of each of \(min(blobs.count, Self.maxBlobs)) read, of \(withOneDecimal(Double(size) / 1_048_576)) MiB in all\(way)"
             ))
     }
 

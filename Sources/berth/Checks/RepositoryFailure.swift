@@ -1,6 +1,6 @@
 import Access
 import Configuration
-import Foundation
+import FoundationEssentials
 import Registry
 
 /// What a failed request of `check --repository` means, and how to mend it.

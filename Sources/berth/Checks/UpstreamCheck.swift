@@ -1,6 +1,6 @@
 import AWS
 import Configuration
-import Foundation
+import FoundationEssentials
 import Gateway
 import Registry
 import Transport
@@ -56,7 +56,7 @@ struct UpstreamCheck {
     private func credentials(_ keeper: CredentialKeeper, _ report: (Step) -> Void) async -> Bool {
         do {
             let found = try await keeper.credentials()
-            let end = found.expiration.map { ", until \(ISO8601DateFormatter().string(from: $0))" } ?? ""
+            let end = found.expiration.map { ", until \($0.formatted(.iso8601))" } ?? ""
             var step = Step(
                 step: "credentials", outcome: .ok, detail: "\(found.source), access key \(found.accessKeyID)\(end)",
                 notes: keeper.skippedSources.current.map { "not used: \($0)" })
@@ -104,8 +104,8 @@ struct UpstreamCheck {
     ) async -> FetchedToken? {
         do throws(AWSError) {
             let token = try await fetch()
-            let end = token.expiresAt.map { ISO8601DateFormatter().string(from: $0) }
-            let hours = token.expiresAt.map { String(format: " (%.1f h)", $0.timeIntervalSinceNow / 3600) } ?? ""
+            let end = token.expiresAt.map { $0.formatted(.iso8601) }
+            let hours = token.expiresAt.map { " (\(withOneDecimal($0.timeIntervalSinceNow / 3600)) h)" } ?? ""
             report(
                 Step(
                     step: "token", outcome: .ok, detail: "valid until \(end ?? "an unknown time")\(hours)",

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Configuration
-import Foundation
+import FoundationEssentials
 
 /// The options of commands that read the configuration.
 struct ConfigurationOptions: ParsableArguments {
@@ -25,6 +25,6 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// Reads the configuration. The caller reports the problems.
     func load() throws(ConfigurationProblems) -> Settings {
-        try SettingsFile.load(file: config, environment: ProcessInfo.processInfo.environment)
+        try SettingsFile.load(file: config, environment: ProcessEnvironment.variables)
     }
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Configuration
 import Crypto
-import Foundation
+import FoundationEssentials
 import Gateway
 import Glibc
 import Logging

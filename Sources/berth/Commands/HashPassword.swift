@@ -1,7 +1,7 @@
 import Access
 import ArgumentParser
 import Crypto
-import Foundation
+import Glibc
 
 struct HashPassword: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

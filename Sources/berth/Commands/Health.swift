@@ -1,6 +1,6 @@
 import ArgumentParser
 import Configuration
-import Foundation
+import FoundationEssentials
 import Transport
 
 /// For `HEALTHCHECK` and the like: runs every few seconds, so it reads nothing but one address and sends one request.
@@ -14,7 +14,7 @@ struct Health: AsyncParsableCommand {
         prepareProcess()
         let address: SocketAddress, problem: String?
         do throws(ConfigurationProblems) {
-            address = try AdminAddress.read(file: options.config, environment: ProcessInfo.processInfo.environment)
+            address = try AdminAddress.read(file: options.config, environment: ProcessEnvironment.variables)
             problem = nil
         } catch {
             // The file may be broken only now, in an editor, while the gateway runs on with what it read.

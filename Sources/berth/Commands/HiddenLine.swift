@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 
 /// Reads a line from the terminal without showing it.
@@ -23,11 +22,11 @@ enum HiddenLine {
         signal(SIGTSTP, SIG_IGN)
         // Before the prompt: what is typed when it appears must not be shown or lost.
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
-        FileHandle.standardError.write(Data(prompt.utf8))
+        writeToStandardError(prompt)
         defer {
             tcsetattr(STDIN_FILENO, TCSAFLUSH, &before)
             for number in endings + [SIGTSTP] { signal(number, SIG_DFL) }
-            FileHandle.standardError.write(Data("\n".utf8))
+            writeToStandardError("\n")
         }
         return readLine(strippingNewline: true)
     }

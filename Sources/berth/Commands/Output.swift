@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 import Telemetry
 
@@ -9,7 +8,18 @@ func show(_ line: String = "") {
 }
 
 /// Prints a line on standard error.
-func showError(_ line: String) { FileHandle.standardError.write(Data((line.withVisibleControls + "\n").utf8)) }
+func showError(_ line: String) { writeToStandardError(line.withVisibleControls + "\n") }
+
+func writeToStandardError(_ text: String) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        if count > 0 { rest = rest.dropFirst(count) } else if errno != EINTR { return }
+    }
+}
+
+/// `12.3`: rounded, for a person.
+func withOneDecimal(_ number: Double) -> String { "\((number * 10).rounded() / 10)" }
 
 /// Prints a line of a report: `ok`, `warn` or `FAIL`, in colour on a terminal, and a sentence.
 func show(_ outcome: CheckReport.Step.Outcome, _ sentence: String, indented: Bool = false) {
@@ -33,6 +43,9 @@ func show(_ step: CheckReport.Step) {
 }
 
 extension String {
+    /// With blanks at its end, for a table.
+    func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+
     /// With control characters and what changes the direction of text escaped, since text from servers and files must not move the cursor, colour
     /// what follows or hide it. Line feeds and tabs stay.
     var withVisibleControls: String {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Configuration
 import Crypto
-import Foundation
+import Glibc
 import Recipes
 
 struct RecipeCommand: AsyncParsableCommand {
@@ -38,7 +38,7 @@ struct RecipeCommand: AsyncParsableCommand {
         guard let name else {
             let width = RecipeBook.list.map(\.name.count).max() ?? 0
             for recipe in RecipeBook.list {
-                show(recipe.name.padding(toLength: width + 2, withPad: " ", startingAt: 0) + recipe.summary)
+                show(recipe.name.padded(to: width + 2) + recipe.summary)
             }
             show("\nberth recipe NAME prints one; --help lists the options.")
             return

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Crypto
-import Foundation
+import FoundationEssentials
 import Glibc
 import Logging
 import Sandbox
@@ -15,7 +15,7 @@ struct SandboxCommand: AsyncParsableCommand {
         discussion: "Quirks, for --quirk:\n" + Quirk.allCases.map(Self.line).joined(separator: "\n"))
 
     private static func line(of quirk: Quirk) -> String {
-        let name = quirk.rawValue.padding(toLength: 28, withPad: " ", startingAt: 0)
+        let name = quirk.rawValue.padded(to: 28)
         return "  \(name)\(quirk.isOnByDefault ? "on   " : "off  ")\(quirk.meaning)"
     }
 

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Configuration
 import Crypto
-import Foundation
+import FoundationEssentials
 import Logging
 import Telemetry
 import Transport
@@ -30,7 +30,7 @@ struct Serve: AsyncParsableCommand {
         if !allowCoreDumps { protectProcessMemory() }
         let launch: Launch
         do { launch = try Launch.serve(takingOver: takeOver) } catch {
-            FileHandle.standardError.write(Data("cannot start: \(error)\n".utf8))
+            writeToStandardError("cannot start: \(error)\n")
             throw takeOver ? ExitCode.unavailable : .configuration
         }
         prepareProcess()

@@ -2,7 +2,7 @@ import AWS
 import Admin
 import Configuration
 import Crypto
-import Foundation
+import FoundationEssentials
 import Gateway
 import HTTP
 import Logging

@@ -1,6 +1,6 @@
 import AWS
 import Configuration
-import Foundation
+import FoundationEssentials
 import Gateway
 import Logging
 import Telemetry

@@ -2,7 +2,7 @@ import AWS
 import Access
 import Configuration
 import Crypto
-import Foundation
+import FoundationEssentials
 import Gateway
 import Logging
 import Transport
@@ -81,5 +81,5 @@ extension Settings {
         for warning in warnings { log.warning("configuration", metadata: ["warning": "\(warning)"]) }
     }
 
-    var workerCount: Int { workers ?? ProcessInfo.processInfo.activeProcessorCount }
+    var workerCount: Int { workers ?? coreCount() }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// What a reload came to.
 struct ReloadOutcome: Sendable {

@@ -1,6 +1,6 @@
 import Admin
 import Configuration
-import Foundation
+import FoundationEssentials
 import Gateway
 import Glibc
 import Logging

@@ -1,5 +1,5 @@
 import Configuration
-import Foundation
+import FoundationEssentials
 import Gateway
 import Glibc
 import Logging
@@ -145,7 +145,7 @@ struct Launch: Sendable {
     private func prepareDirectory(of path: String) throws(StartError) {
         // The container ends with its first process, so it is replaced as a whole.
         guard getpid() != 1 else { throw StartError("this is the first process of a container") }
-        let directory = (path as NSString).deletingLastPathComponent
+        let directory = URL(filePath: path).deletingLastPathComponent().path
         guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
             throw StartError(
                 "\(directory) cannot be made: \(describe(errno: errno)); set RUNTIME_DIRECTORY to a directory of Berth's user")

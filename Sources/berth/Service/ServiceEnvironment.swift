@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Glibc
 import Transport
 
@@ -17,7 +17,7 @@ struct ServiceEnvironment: Sendable {
     /// once, before anything else is done: other threads may read the environment later.
     /// - Throws: sockets that no connection can be accepted from.
     static func take() throws(TakeOverError) -> ServiceEnvironment {
-        let variables = ProcessInfo.processInfo.environment
+        let variables = ProcessEnvironment.variables
         defer { for name in names { unsetenv(name) } }
         var taken = ServiceEnvironment()
         taken.notifySocket = variables["NOTIFY_SOCKET"].flatMap { $0.isEmpty ? nil : $0 }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Glibc
 import Logging
 import Transport
@@ -14,11 +14,11 @@ enum Successor {
     /// be for the manager to notice its end, and not of this process, which ends before it.
     static func start(_ service: ServiceEnvironment, log: Logger) {
         let own = CommandLine.arguments.dropFirst().filter { $0 != detach && $0 != takeOver }
-        let variables = ProcessInfo.processInfo.environment.merging(service.variables) { _, new in new }
+        let variables = ProcessEnvironment.variables.merging(service.variables) { _, new in new }
         do throws(StartError) {
             let process = try spawn(own + [takeOver, detach], variables)
             // waitpid(2) blocks, for the milliseconds that this process lives.
-            Thread.detachNewThread {
+            _ = startThread(named: "successor") {
                 var status: Int32 = 0
                 while waitpid(process, &status, 0) < 0, errno == EINTR {}
                 guard status != 0 else { return }
@@ -32,7 +32,7 @@ enum Successor {
     /// Starts the process proper from the one in between.
     static func startDetached() throws(StartError) {
         let own = CommandLine.arguments.dropFirst().filter { $0 != detach }
-        _ = try spawn(Array(own), ProcessInfo.processInfo.environment)
+        _ = try spawn(Array(own), ProcessEnvironment.variables)
     }
 
     /// Runs this program's file with other arguments.
