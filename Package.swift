@@ -89,7 +89,7 @@ let package = Package(
         tests(of: "HTTP"),
         tests(of: "Telemetry", imports: [logging]),
         tests(of: "HTTPServer", imports: ["HTTP", "Transport"]),
-        tests(of: "Registry"),
+        tests(of: "Registry", imports: ["HTTP"]),
         tests(of: "Configuration", imports: ["Access", "Registry", "Telemetry", "Transport", "Crypto", "HTTP", logging]),
         tests(
             of: "AWS", imports: ["Configuration", "Registry", "Transport", "Crypto", "TestSupport"],

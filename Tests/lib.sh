@@ -10,7 +10,9 @@ readonly TEST_PROGRAMS=(
     dpkg-shlibdeps:dpkg-dev lintian:lintian debootstrap:debootstrap unshare:util-linux mandoc:mandoc man:man-db bash:bash zsh:zsh fish:fish
 )
 # Programs that Tests/Benchmarks/run uses.
-readonly BENCHMARK_PROGRAMS=(nginx:nginx-light haproxy:haproxy wrk:wrk curl:curl openssl:openssl python3:python3)
+readonly BENCHMARK_PROGRAMS=(
+    nginx:nginx-light haproxy:haproxy valgrind:valgrind cc:gcc strip:binutils ss:iproute2 curl:curl openssl:openssl python3:python3
+)
 
 # pytest runs the acceptance tests. moto is an ECR API written independently of Berth. boto3 calls moto and the emulator. docker and oras are
 # clients. kubernetes-validate has Kubernetes' schemas, compose-spec reads compose files; kubectl is the official program, because the kustomize

@@ -17,21 +17,15 @@ package struct AccessRule: Sendable, Equatable {
         (self.repositories, self.actions, self.host, self.namespace) = (repositories, actions, host, namespace)
     }
 
-    func allows(anyOf wanted: [Action], on repository: Repository?, at place: Place) -> Bool {
-        covers(anyOf: wanted) && place.isWithin(host: host, namespace: namespace) && covers(repository)
-    }
-
-    private func covers(anyOf wanted: [Action]) -> Bool { wanted.contains(where: actions.contains) }
-
     private func covers(_ repository: Repository?) -> Bool {
         repositories.contains { glob in repository.map { glob.matches($0.bytes) } ?? true }
     }
 
     /// What keeps the rule from allowing this, for a person who asks why; empty: it allows it.
-    func mismatches(anyOf wanted: [Action], on repository: Repository?, at place: Place) -> [AccessDecision.Mismatch] {
+    func mismatches(anyOf wanted: ActionSet, on repository: Repository?, at place: Place) -> [AccessDecision.Mismatch] {
         var found: [AccessDecision.Mismatch] = []
         if !covers(repository) { found.append(.repository) }
-        if !covers(anyOf: wanted) { found.append(.action) }
+        if ActionSet(actions).isDisjoint(with: wanted) { found.append(.action) }
         if !place.isWithin(host: host, namespace: nil) { found.append(.host) }
         if !place.isWithin(host: nil, namespace: namespace) { found.append(.namespace) }
         return found

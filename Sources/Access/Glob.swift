@@ -63,6 +63,43 @@ package struct Glob: Sendable, Hashable, CustomStringConvertible {
         }.joined()
     }
 
+    /// What of a pattern can be looked up, so that not every pattern has to be tried on every name.
+    enum Shape {
+        /// It has no star: the name itself.
+        case name([UInt8])
+        /// A star at one end alone: what the name begins or ends with. The rest is any text, or one within a segment.
+        case beginning([UInt8], isWithinSegment: Bool), ending([UInt8], isWithinSegment: Bool)
+        /// The texts between its stars, of which there is at least one. The pattern has to be tried on names that have all of them.
+        case mixed([Piece])
+    }
+
+    /// A part of a pattern without stars, and where in a name it has to be.
+    struct Piece: Hashable {
+        enum Position { case beginning, middle, ending }
+        let text: [UInt8]
+        let position: Position
+    }
+
+    var shape: Shape {
+        var pieces: [Piece] = []
+        var text: [UInt8] = [], stars: [Part] = []
+        for part in parts {
+            if case .literal(let byte) = part {
+                text.append(byte)
+                continue
+            }
+            if !text.isEmpty { pieces.append(Piece(text: text, position: stars.isEmpty ? .beginning : .middle)) }
+            (text, stars) = ([], stars + [part])
+        }
+        guard let star = stars.first else { return .name(text) }
+        if !text.isEmpty { pieces.append(Piece(text: text, position: .ending)) }
+        guard stars.count == 1, pieces.count < 2 else { return .mixed(pieces) }
+        let isWithin = star == .withinSegment
+        guard let piece = pieces.first else { return .beginning([], isWithinSegment: isWithin) }
+        return piece.position == .beginning
+            ? .beginning(piece.text, isWithinSegment: isWithin) : .ending(piece.text, isWithinSegment: isWithin)
+    }
+
     /// Takes at most pattern times name steps, since a mismatch backtracks only to the last star of each kind: inside a segment to the last
     /// `*`, and past the segment's end to the last `**`, which can match all that an earlier star could.
     package func matches(_ name: [UInt8]) -> Bool {

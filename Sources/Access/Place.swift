@@ -4,8 +4,8 @@ package import HTTP
 /// same test: if a rule's were laxer than a route's, a rule for one host would open what a route serves at another.
 package struct Place: Sendable {
     /// As received, perhaps with a port; nil: an HTTP/1.0 request without `Host`.
-    private let host: ArraySlice<UInt8>?
-    private let namespace: [UInt8]?
+    let host: ArraySlice<UInt8>?
+    let namespace: [UInt8]?
 
     /// - Parameters:
     ///   - host: the value of `Host` or of a trusted proxy's `X-Forwarded-Host`; nil: there is none.

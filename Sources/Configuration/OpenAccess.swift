@@ -6,7 +6,16 @@ import Registry
 /// namespace it opens the private repositories too, and with one it opens whatever else routes serve there.
 struct OpenAccess {
     let rules: [AccessRule]
-    let routes: [Settings.Route]
+    let routes: RouteTable
+
+    /// Where a route leads, and what for.
+    private struct Destination: Hashable {
+        let prefix: [UInt8], upstream: String, upstreamPrefix: [UInt8]
+
+        init(_ route: Settings.Route) {
+            (prefix, upstream, upstreamPrefix) = (route.prefix, route.upstream, route.upstreamPrefix)
+        }
+    }
 
     /// The rules that open more than a mirror: the index of each, and a sentence about it.
     var findings: [(index: Int, sentence: String)] {
@@ -27,20 +36,21 @@ struct OpenAccess {
 
     /// A place that the rule covers, and a route there that serves something other than the routes with the rule's host or namespace do.
     private func stray(_ rule: AccessRule) -> (place: String, index: Int)? {
-        let hosts = rule.host.map { [$0] } ?? [nil] + routes.map(\.host)
-        let namespaces = rule.namespace.map { [$0] } ?? [nil] + routes.map(\.namespace)
-        let intended = routes.filter {
-            rule.host != nil && $0.host == rule.host || rule.namespace != nil && $0.namespace == rule.namespace
-        }
+        let routes = routes.routes
+        let hosts = rule.host.map { [$0] } ?? Self.different([nil] + routes.map(\.host))
+        let namespaces = rule.namespace.map { [$0] } ?? Self.different([nil] + routes.map(\.namespace))
+        let prefixes = Self.different(routes.map(\.prefix))
+        let intended = Set(
+            routes.filter {
+                rule.host != nil && $0.host == rule.host || rule.namespace != nil && $0.namespace == rule.namespace
+            }.map(Destination.init))
         for host in hosts {
             for namespace in namespaces {
-                for prefix in routes.map(\.prefix) {
-                    guard let index = winner(prefix, host, namespace) else { continue }
-                    let route = routes[index]
-                    let isIntended = intended.contains {
-                        ($0.prefix, $0.upstream, $0.upstreamPrefix) == (route.prefix, route.upstream, route.upstreamPrefix)
-                    }
-                    if !isIntended {
+                let place = Place(
+                    host: host.map { Array($0.description.utf8)[...] }, namespace: namespace.map { Array($0.description.utf8) })
+                for prefix in prefixes {
+                    guard let index = self.routes.index(of: prefix, at: place) else { continue }
+                    if !intended.contains(Destination(routes[index])) {
                         return ("\(host?.description ?? "any host")\(namespace.map { " with ns=\($0)" } ?? "")", index)
                     }
                 }
@@ -49,17 +59,8 @@ struct OpenAccess {
         return nil
     }
 
-    /// The route for names with this prefix, as the gateway chooses it: the longest prefix, then those with host and namespace, then the
-    /// file's order.
-    private func winner(_ prefix: [UInt8], _ host: HostName?, _ namespace: HostName?) -> Int? {
-        func weight(_ index: Int) -> (Int, Int, Int) {
-            let route = routes[index]
-            return (route.prefix.count, (route.host == nil ? 0 : 1) + (route.namespace == nil ? 0 : 1), -index)
-        }
-        return routes.indices.filter { index in
-            let route = routes[index]
-            return prefix.starts(with: route.prefix) && (route.host == nil || route.host == host)
-                && (route.namespace == nil || route.namespace == namespace)
-        }.max { weight($0) < weight($1) }
+    private static func different<Value: Hashable>(_ values: [Value]) -> [Value] {
+        var seen = Set<Value>()
+        return values.filter { seen.insert($0).inserted }
     }
 }

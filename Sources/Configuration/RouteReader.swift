@@ -1,3 +1,4 @@
+import HTTP
 import Registry
 
 /// Reads `routes`.
@@ -15,12 +16,15 @@ struct RouteReader {
 
     /// Of two routes for the same requests only the first would ever apply.
     private func checkRoutesDiffer(_ routes: [(section: Section, route: Settings.Route?)]) {
+        struct Condition: Hashable { let host: HostName?, namespace: HostName?, prefix: [UInt8] }
+        var first: [Condition: Int] = [:]
         for (index, (section, route)) in routes.enumerated() {
-            let first = routes[..<index].firstIndex { earlier in
-                guard let route, let earlier = earlier.route else { return false }
-                return (earlier.host, earlier.namespace, earlier.prefix) == (route.host, route.namespace, route.prefix)
+            guard let route else { continue }
+            let condition = Condition(host: route.host, namespace: route.namespace, prefix: route.prefix)
+            guard let first = first[condition] else {
+                first[condition] = index
+                continue
             }
-            guard let first else { continue }
             section.problem(
                 section.has("prefix") ? "prefix" : "upstream",
                 "this route never applies, since routes[\(first)] has the same host, namespace and prefix; remove one of them")

@@ -20,6 +20,10 @@ package struct Settings: Sendable {
     package var upstreams: [Upstream] = []
     /// Empty: every repository goes to the first upstream under its own name.
     package var routes: [Route] = []
+    /// Where every repository goes, by `routes` or without any.
+    package var routeTable: RouteTable {
+        RouteTable(routes.isEmpty ? upstreams.prefix(1).map { Route(upstream: $0.name) } : routes)
+    }
     /// With different names. Those of `users_file` come last.
     package var users: [User] = []
     /// What may be done without credentials; nil: nothing, and everybody must log in.

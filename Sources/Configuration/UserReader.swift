@@ -33,7 +33,7 @@ struct UserReader {
                 "access without a login; keys as in `users[].access[]`. Clients are then directed to a token service at `/token`, whose tokens live for 5 minutes. Behind a load balancer that terminates TLS, name it in `trusted_proxies` or set a `public_url`",
                 isLikeAnother: true)
             anonymous.finish()
-            let open = OpenAccess(rules: settings.anonymous ?? [], routes: settings.routes)
+            let open = OpenAccess(rules: settings.anonymous ?? [], routes: RouteTable(settings.routes))
             settings.warnings += open.findings.map { index, sentence in
                 ProblemList.line(anonymous.location(of: "access").item(index, line: nil), sentence)
             }

@@ -43,6 +43,9 @@ package struct HostName: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// What `HostTable` knows the host by.
+    var key: [UInt8] { bytes + (port.map { [0, UInt8($0 >> 8), UInt8($0 & 0xff)] } ?? []) }
+
     /// A name under that domain, but not the domain itself.
     package func isBelow(_ domain: HostName) -> Bool { name.count > domain.name.count && name.hasSuffix("." + domain.name) }
 

@@ -65,6 +65,12 @@ package enum PercentEncoding {
         return high << 4 | low
     }
 
+    /// The byte that the two digits of an escape stand for; nil when they are none.
+    package static func escapedByte(_ high: UInt8, _ low: UInt8) -> UInt8? {
+        guard let high = digitValue(high), let low = digitValue(low) else { return nil }
+        return high << 4 | low
+    }
+
     private static func isUnreserved(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"):

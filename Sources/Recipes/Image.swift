@@ -20,9 +20,9 @@ struct Image {
     )
         throws(RecipeError)
     {
-        let table = RouteTable(settings), place = address.place()
+        let table = ServedNames(settings), place = address.place()
         func isAllowed(_ repository: Repository, _ action: Action) -> Bool {
-            table.target(of: repository, at: place) != nil && principal.may(anyOf: [action], on: repository, at: place)
+            table.target(of: repository, at: place) != nil && principal.may(anyOf: ActionSet(action), on: repository, at: place)
         }
         let candidates = Self.candidates(rules, table)
         let found: (Repository, String)
@@ -58,7 +58,7 @@ struct Image {
     }
 
     /// Names that the rules' patterns match, and names below the routes' prefixes.
-    private static func candidates(_ rules: [AccessRule], _ table: RouteTable) -> [Repository] {
+    private static func candidates(_ rules: [AccessRule], _ table: ServedNames) -> [Repository] {
         let patterns = rules.flatMap(\.repositories).map { "\($0)" }
         let prefixes = table.prefixes
         let names =

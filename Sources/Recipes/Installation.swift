@@ -61,7 +61,7 @@ struct Installation {
         let wanted: [Action] = pushes ? [.push, .pull] : [.pull]
         // Whether there is any repository; which one is found later.
         func may(_ user: Settings.User, _ action: Action) -> Bool {
-            Principal(name: user.name, rules: user.access).may(anyOf: [action], on: nil, at: address.place())
+            Principal(name: user.name, rules: user.access).may(anyOf: ActionSet(action), on: nil, at: address.place())
         }
         let user = settings.users.first { user in wanted.allSatisfy { may(user, $0) } } ?? settings.users.first { may($0, .pull) }
         return user.map { (Principal(name: $0.name, rules: $0.access), $0.access) }

@@ -46,7 +46,7 @@ struct Mirror {
 
     /// Those of a configuration, in its order.
     static func all(in settings: Settings, at address: ClientAddress, user: Principal?, anonymous: Principal?) -> [Mirror] {
-        let table = RouteTable(settings)
+        let table = ServedNames(settings)
         var mirrors: [Mirror] = []
         for route in settings.routes {
             guard let namespace = route.namespace, !mirrors.contains(where: { $0.registry == namespace }) else { continue }
@@ -63,7 +63,7 @@ struct Mirror {
     }
 
     private init(
-        _ route: Settings.Route, of registry: HostName?, in table: RouteTable, at address: ClientAddress, user: Principal?,
+        _ route: Settings.Route, of registry: HostName?, in table: ServedNames, at address: ClientAddress, user: Principal?,
         anonymous: Principal?
     ) {
         let prefix = String(decoding: route.prefix, as: UTF8.self)

@@ -32,54 +32,68 @@ package enum Endpoint: Sendable, Hashable {
 
     /// - Parameter path: decoded.
     /// - Throws: the error response for a path that is not an endpoint, or whose name, reference, digest or session is invalid.
-    package init(path: [UInt8]) throws(RegistryError) {
-        guard path.starts(with: "/v2".utf8) else { throw .notAnEndpoint }
-        let rest = path.dropFirst(3)
-        guard rest.first == UInt8(ascii: "/") || rest.isEmpty else { throw .notAnEndpoint }
-        let segments = rest.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        if rest.count <= 1 {
-            self = .ping
-        } else if segments == [Array("_catalog".utf8)[...]] {
-            self = .catalog
-        } else {
-            self = try Self.inRepository(segments)
-        }
+    package init(path: [UInt8]) throws(RegistryError) { try self.init(path: path[...]) }
+
+    /// - Parameter path: decoded.
+    /// - Throws: the error response for a path that is not an endpoint, or whose name, reference, digest or session is invalid.
+    package init(path: ArraySlice<UInt8>) throws(RegistryError) {
+        self = try path.withUnsafeBufferPointer { path throws(RegistryError) in try Self.parse(RawText(path)) }
+    }
+
+    private static func parse(_ path: RawText) throws(RegistryError) -> Endpoint {
+        guard path.starts(with: "/v2"), path.count == 3 || path[3] == UInt8(ascii: "/") else { throw .notAnEndpoint }
+        guard path.count > 4 else { return .ping }
+        let rest = path.dropFirst(4)
+        return rest.equals("_catalog") ? .catalog : try inRepository(rest)
     }
 
     /// Repository names may have components such as `blobs` and `manifests`, so the path is read from its end.
-    private static func inRepository(_ segments: [ArraySlice<UInt8>]) throws(RegistryError) -> Endpoint {
-        func word(_ back: Int, _ text: StaticString) -> Bool {
-            segments.count > back
-                && segments[segments.count - 1 - back].elementsEqual(
-                    UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    /// - Parameter path: what follows `/v2/`.
+    private static func inRepository(_ path: RawText) throws(RegistryError) -> Endpoint {
+        let slash = UInt8(ascii: "/")
+        // The last two segments, and what is before them.
+        guard let lastSlash = path.lastPosition(of: slash), let middleSlash = path.prefix(lastSlash).lastPosition(of: slash) else {
+            throw .notAnEndpoint
         }
-        func name(_ last: Int) throws(RegistryError) -> Repository {
-            let joined = Array(segments.dropLast(last).joined(separator: [UInt8(ascii: "/")]))
-            guard let repository = Repository(joined) else { throw .badName }
-            return repository
-        }
-        guard let last = segments.last, segments.count >= 3 else { throw .notAnEndpoint }
-        if word(0, "list"), word(1, "tags") { return .tags(try name(2)) }
-        if word(1, "manifests") {
+        let last = path.dropFirst(lastSlash + 1), middle = path[(middleSlash + 1)..<lastSlash], before = path.prefix(middleSlash)
+        if middle.equals("manifests") {
             guard let reference = Reference(last) else { throw .badReference }
-            return .manifest(try name(2), reference)
+            return .manifest(try name(before), reference)
         }
-        if last.isEmpty ? word(1, "uploads") && word(2, "blobs") : word(0, "uploads") && word(1, "blobs") {
-            return .uploads(try name(last.isEmpty ? 3 : 2))
-        }
-        if word(1, "uploads"), word(2, "blobs") {
-            guard last.count <= maxSessionBytes, last.allSatisfy(isSessionCharacter) else { throw .badSession }
-            return .upload(try name(3), session: Array(last))
-        }
-        if word(1, "blobs") || word(1, "referrers") {
-            guard let digest = Digest(last) else { throw .badDigest }
-            return word(1, "blobs") ? .blob(try name(2), digest) : .referrers(try name(2), digest)
-        }
-        throw .notAnEndpoint
+        if middle.equals("tags"), last.equals("list") { return .tags(try name(before)) }
+        if middle.equals("blobs"), last.equals("uploads") { return .uploads(try name(before)) }
+        if middle.equals("uploads") { return try inUploads(before, last) }
+        let isBlob = middle.equals("blobs")
+        guard isBlob || middle.equals("referrers") else { throw .notAnEndpoint }
+        guard let digest = Digest(last) else { throw .badDigest }
+        let repository = try name(before)
+        return isBlob ? .blob(repository, digest) : .referrers(repository, digest)
+    }
+
+    /// - Parameters:
+    ///   - path: what is before `/uploads/`.
+    ///   - session: what follows it.
+    private static func inUploads(_ path: RawText, _ session: RawText) throws(RegistryError) -> Endpoint {
+        let lastSlash = path.lastPosition(of: UInt8(ascii: "/"))
+        guard path.dropFirst(lastSlash.map { $0 + 1 } ?? 0).equals("blobs") else { throw .notAnEndpoint }
+        guard session.count <= maxSessionBytes else { throw .badSession }
+        for at in 0..<session.count where !isSessionCharacter(session[at]) { throw .badSession }
+        let repository = try name(path.prefix(lastSlash ?? 0))
+        return session.isEmpty ? .uploads(repository) : .upload(repository, session: session.copied)
+    }
+
+    private static func name(_ text: RawText) throws(RegistryError) -> Repository {
+        guard let repository = Repository(text) else { throw .badName }
+        return repository
     }
 
     /// RFC 3986's unreserved characters and the padding of base64, which no parser takes for a delimiter.
     private static func isSessionCharacter(_ byte: UInt8) -> Bool {
-        (byte | 0x20) &- 97 < 26 || byte &- 48 < 10 || "-._~=".utf8.contains(byte)
+        switch byte {
+        case 97...122, 65...90, 48...57, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"),
+            UInt8(ascii: "="):
+            true
+        default: false
+        }
     }
 }

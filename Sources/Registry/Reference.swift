@@ -10,9 +10,15 @@ package enum Reference: Hashable, Sendable, CustomStringConvertible {
 
     /// Returns nil when the text is neither.
     package init?(_ bytes: ArraySlice<UInt8>) {
-        if let digest = Digest(bytes) {
+        let reference = bytes.withUnsafeBufferPointer { Reference(RawText($0)) }
+        guard let reference else { return nil }
+        self = reference
+    }
+
+    init?(_ text: RawText) {
+        if let digest = Digest(text) {
             self = .digest(digest)
-        } else if let tag = Tag(bytes) {
+        } else if let tag = Tag(text) {
             self = .tag(tag)
         } else {
             return nil

@@ -1,3 +1,5 @@
+package import HTTP
+
 /// What a request does, by its endpoint and method. The raw values are positions in `allCases`.
 package enum RegistryOperation: Int, Sendable, CaseIterable {
     /// The endpoints that have only one operation; HEAD of `/v2/` is `ping` too.
@@ -55,6 +57,29 @@ package enum RegistryOperation: Int, Sendable, CaseIterable {
         }
     }
 
+    /// As `all(of:)` has it; nil: the endpoint does not have this method.
+    package init?(_ endpoint: Endpoint, _ method: Method) {
+        switch (endpoint, method) {
+        case (.ping, .get), (.ping, .head): self = .ping
+        case (.catalog, .get): self = .catalog
+        case (.tags, .get): self = .tags
+        case (.manifest, .get): self = .manifestGet
+        case (.manifest, .head): self = .manifestHead
+        case (.manifest, .put): self = .manifestPut
+        case (.manifest, .delete): self = .manifestDelete
+        case (.blob, .get): self = .blobGet
+        case (.blob, .head): self = .blobHead
+        case (.blob, .delete): self = .blobDelete
+        case (.uploads, .post): self = .uploadStart
+        case (.upload, .patch): self = .uploadChunk
+        case (.upload, .put): self = .uploadFinish
+        case (.upload, .get): self = .uploadStatus
+        case (.upload, .delete): self = .uploadCancel
+        case (.referrers, .get): self = .referrers
+        default: return nil
+        }
+    }
+
     /// Completes the sentence "The user may not …".
     package var phrase: String {
         switch self {
@@ -68,7 +93,7 @@ package enum RegistryOperation: Int, Sendable, CaseIterable {
     }
 
     /// The actions of which any one must be allowed; empty when none is needed.
-    package var actions: [Action] {
+    package var actions: ActionSet {
         switch self {
         case .ping, .other: []
         case .catalog: [.list]

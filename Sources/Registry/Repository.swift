@@ -12,12 +12,18 @@ package struct Repository: Hashable, Sendable, CustomStringConvertible {
 
     /// Returns nil for any other text.
     package init?(_ bytes: ArraySlice<UInt8>) {
-        guard bytes.count <= Self.maxBytes, Self.isName(bytes) else { return nil }
-        self.bytes = Array(bytes)
+        let repository = bytes.withUnsafeBufferPointer { Repository(RawText($0)) }
+        guard let repository else { return nil }
+        self = repository
     }
 
     /// Returns nil for any other text.
     package init?(_ string: String) { self.init(Array(string.utf8)) }
+
+    init?(_ text: RawText) {
+        guard text.count <= Self.maxBytes, Self.isName(text) else { return nil }
+        bytes = text.copied
+    }
 
     /// The name with `other` in place of `prefix`; nil when it does not start with `prefix`, or when the result is not a valid name.
     package func replacing(prefix: [UInt8], with other: [UInt8]) -> Repository? {
@@ -30,11 +36,15 @@ package struct Repository: Hashable, Sendable, CustomStringConvertible {
 
     private enum Last { case start, letter, dot, underscore, underscores, dash }
 
-    private static func isName(_ bytes: some Collection<UInt8>) -> Bool {
+    private static func isName(_ text: RawText) -> Bool {
         var last = Last.start
-        for byte in bytes {
+        for at in 0..<text.count {
+            let byte = text[at]
+            if byte &- 97 < 26 || byte &- 48 < 10 {
+                last = .letter
+                continue
+            }
             switch (byte, last) {
-            case (97...122, _), (48...57, _): last = .letter
             case (UInt8(ascii: "."), .letter): last = .dot
             case (UInt8(ascii: "_"), .letter): last = .underscore
             case (UInt8(ascii: "_"), .underscore): last = .underscores

@@ -8,9 +8,18 @@ package struct Tag: Hashable, Sendable, CustomStringConvertible {
 
     /// Returns nil for any other text.
     package init?(_ bytes: ArraySlice<UInt8>) {
-        guard let first = bytes.first, bytes.count <= 128, Self.isWord(first) else { return nil }
-        guard bytes.allSatisfy({ Self.isWord($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }) else { return nil }
-        self.bytes = Array(bytes)
+        let tag = bytes.withUnsafeBufferPointer { Tag(RawText($0)) }
+        guard let tag else { return nil }
+        self = tag
+    }
+
+    init?(_ text: RawText) {
+        guard (1...128).contains(text.count), Self.isWord(text[0]) else { return nil }
+        for at in 1..<text.count {
+            let byte = text[at]
+            guard Self.isWord(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-") else { return nil }
+        }
+        bytes = text.copied
     }
 
     private static func isWord(_ byte: UInt8) -> Bool { (byte | 0x20) &- 97 < 26 || byte &- 48 < 10 || byte == UInt8(ascii: "_") }

@@ -78,7 +78,17 @@ package final class Usage: Sendable {
     }
 }
 
-/// One worker's part of the usage: the common request costs one hash and no lock. Confined to its loop.
+/// Where a connection's last request was counted. The next is most often for the same user and repository, and needs no look-up.
+package struct LastUsage {
+    fileprivate var repository: [UInt8] = [], user = ""
+    /// nil: there was no request, or it has no row.
+    fileprivate var counters: UsageCounters?
+
+    /// There was no request yet.
+    package init() {}
+}
+
+/// One worker's part of the usage: a request costs one hash at most, and no lock. Confined to its loop.
 package final class WorkerUsage {
     private let usage: Usage
     private var known: [Usage.Key: UsageCounters] = [:]
@@ -99,23 +109,21 @@ package final class WorkerUsage {
     ///   - isPush: a manifest was written.
     ///   - received: bytes of a blob or a manifest, from the client.
     ///   - sent: the same to the client.
+    ///   - last: of the connection.
     package func count(
         repository: [UInt8], user: String, isSuccess: Bool, isPull: Bool = false, isPush: Bool = false, received: Int = 0,
-        sent: Int = 0
+        sent: Int = 0, last: inout LastUsage
     ) {
         let use = Use(
             repository: repository, user: user, isSuccess: isSuccess, isPull: isPull, isPush: isPush, received: received, sent: sent
         )
-        counters(for: use).count(use)
-    }
-
-    private func counters(for use: Use) -> UsageCounters {
         // Names that the upstream has not confirmed take no row: anybody who may pull could make them up.
-        let isOfRepository = !use.repository.isEmpty && (use.isSuccess || use.movedBytes)
-        guard isOfRepository else { return counters(ofUser: use.user) }
-        let key = Usage.Key(repository: use.repository, user: use.user)
-        if let found = known[key] ?? adopt(key, mayAdd: use.isSuccess) { return found }
-        return use.isSuccess ? rest : counters(ofUser: use.user)
+        let row = !repository.isEmpty && (isSuccess || use.movedBytes) ? repository : []
+        if let counters = last.counters, last.user == user, last.repository == row { return counters.count(use) }
+        let key = Usage.Key(repository: row, user: user)
+        let found = known[key] ?? adopt(key, mayAdd: row.isEmpty || isSuccess)
+        if let found { (last.repository, last.user, last.counters) = (row, user, found) }
+        (found ?? (row.isEmpty || isSuccess ? rest : counters(ofUser: user))).count(use)
     }
 
     private func counters(ofUser user: String) -> UsageCounters {

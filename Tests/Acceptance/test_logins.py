@@ -79,6 +79,39 @@ def test_the_same_wrong_password_locks_nobody_out(sandbox: Sandbox, start_gatewa
     assert request(gateway.plain, "GET", "/v2/", authorization=basic("other", PASSWORD)).status == 200
 
 
+def test_a_connection_that_stays_open_gets_what_each_request_may_also_after_reloads(sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    """A connection remembers its last login. It must not count for other credentials, or after the user has changed."""
+    one, other = user("one", "team-a/**"), user("other", "team-b/**", password="other")
+    gateway = start_gateway(sandbox, users=[one, other])
+    right, foreign, wrong = basic("one", PASSWORD), basic("other", "other"), basic("one", "wrong horse battery staple!!")
+    assert len(right) == len(wrong)
+    with Connection(gateway.plain) as connection:
+
+        def status(authorization: str | None, repository: str = "team-a/app") -> int:
+            return connection.request("GET", f"/v2/{repository}/manifests/v1", authorization=authorization).status
+
+        def reload(*users: dict[str, object]) -> None:
+            gateway.write(gateway.configuration | {"users": list(users)})
+            assert request(gateway.admin, "POST", "/api/v1/reload", {"Content-Length": "0"}).status == 200
+
+        def answers() -> list[int]:
+            # Each right login twice: the second time, it is the one that the connection remembers.
+            return [status(each) for each in (right, right, wrong, None, foreign, foreign, right, right)]
+
+        assert answers() == [404, 404, 401, 401, 403, 403, 404, 404]
+        assert status(foreign, "team-b/app") == 404
+        assert status(right) == 404
+        reload(user("one", "team-c/**"), other)
+        assert status(right) == 403, "the rules have changed"
+        reload(one, other)
+        assert status(right) == 404
+        reload(user("one", "team-a/**", password="another"), other)
+        assert status(right) == 401, "the password has changed"
+        assert status(basic("one", "another")) == 404
+        reload(other)
+        assert status(basic("one", "another")) == 401, "the user is gone"
+
+
 def test_guesses_at_one_user_throttle_only_that_user(sandbox: Sandbox, start_gateway: StartGateway) -> None:
     gateway = start_gateway(sandbox, users=[user("ci", "**"), user("other", "**")])
     guesses = [request(gateway.plain, "GET", "/v2/", authorization=basic("ci", f"guess {number}")) for number in range(11)]

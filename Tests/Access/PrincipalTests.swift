@@ -38,11 +38,11 @@ struct PrincipalTests {
         let principal = Principal(name: "a", rules: Self.rules)
         let repository = try #require(Repository(name))
         let place = Place(host: host.map { Array($0.utf8)[...] }, namespace: namespace.map { Array($0.utf8) })
-        #expect(principal.decision(anyOf: [action], on: repository, at: place) == decision)
+        #expect(principal.decision(anyOf: ActionSet(action), on: repository, at: place) == decision)
         if case .allowed = decision {
-            #expect(principal.may(anyOf: [action], on: repository, at: place))
+            #expect(principal.may(anyOf: ActionSet(action), on: repository, at: place))
         } else {
-            #expect(!principal.may(anyOf: [action], on: repository, at: place))
+            #expect(!principal.may(anyOf: ActionSet(action), on: repository, at: place))
         }
     }
 

@@ -1,6 +1,6 @@
-"""Measures the CPU time of each proxy for a GiB and for a small request, in turn within one run, and prints a table.
+"""Compares Berth with tuned nginx, HAProxy and a C program that does the least, in turn within one run; prints a table with verdicts.
 
-Machines are noisy: compare ratios. The order of the proxies changes in every round, and the table has medians.
+Machines are noisy: compare ratios. The order of the proxies changes in every round, ratios are of one round, and the table has medians.
 """
 
 from __future__ import annotations
@@ -8,146 +8,124 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import statistics
+import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
 from pathlib import Path
 
-from harness.address import Address
-from harness.gateway import Gateway
-from harness.processes import only_group, run
-from harness.tls import Authority
-from harness.wire import basic
-from proxies import Berth, Proxy, cpu_seconds, start_haproxy, start_nginx
-from upstream import BLOB, GIB, MANIFEST, UPLOAD, Upstream
+import curves
+import instructions
+import machine
+import report
+from bars import BARS
+from effort import Effort
+from fleet import BERTH, Fleet
+from results import Result, table
+from rows import ROWS, Row
+from upstream import GIB
 
-CONNECTIONS = 32
-LOAD_THREADS = 2
-AUTHORIZATION = f"Authorization: {basic(Gateway.username, Gateway.password)}"
-
-
-@dataclass(frozen=True)
-class Measure:
-    title: str
-    unit: str
-    scale: float
-    amount: Callable[[Proxy], float]  # does the work and returns its amount: GiB, or requests
+FULL = Effort(rounds=7, seconds=2, blob=GIB, connections=1000, stalled=200)
+QUICK = Effort(rounds=3, seconds=0.6, blob=GIB // 4, connections=500, stalled=50)
+CURVE_ROUNDS = 3
+OUTPUT = machine.REPOSITORY / ".build" / "benchmarks"
+QUICK_TOLERANCE = 1.5  # machines are shared
 
 
-def curl(address: Address, target: str, *options: str | Path) -> None:
-    trust = ["--cacert", str(address.ca)] if address.ca else []
-    argv = ["curl", "--silent", "--show-error", "--fail", "--http1.1", "-H", AUTHORIZATION, *trust, *options]
-    run(*argv, "--output", "/dev/null", address.url + target)
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
-def pull(address: Address, size: int) -> float:
-    curl(address, BLOB)
-    return size / GIB
+def measure(fleet: Fleet, effort: Effort, rows: list[Row], names: list[str], is_quick: bool) -> list[Result]:
+    results = [[Result(line, BARS.get(line.key)) for line in row.lines] for row in rows]
+    for number in range(effort.rounds):
+        for row, lines in zip(rows, results, strict=True):
+            is_short = is_quick and row.steady
+            if number and (row.once or is_short):
+                continue
+            started = time.monotonic()
+            chosen = [name for name in names if name != row.without and (name in fleet.programs or not is_short)] + [*row.also]
+            turn = number % len(chosen)
+            for result, values in zip(lines, row.measure(fleet, effort, chosen[turn:] + chosen[:turn]), strict=True):
+                result.rounds.append(values)
+                shown = ", ".join(f"{name} {value:.4g}" for name, value in sorted(values.items()))
+                say(f"round {number + 1} of {effort.rounds}: {result.line.key}: {shown} ({time.monotonic() - started:.1f} s)")
+    return [result for lines in results for result in lines]
 
 
-def push(address: Address, blob: Path, size: int) -> float:
-    curl(address, UPLOAD, "-H", "Expect:", "--upload-file", blob)
-    return size / GIB
-
-
-def small_requests(address: Address, seconds: int) -> float:
-    options = [f"-c{CONNECTIONS}", f"-t{LOAD_THREADS}", f"-d{seconds}s", "-H", AUTHORIZATION]
-    said = run("wrk", *options, address.url + MANIFEST)
-    assert "Non-2xx" not in said and "Socket errors" not in said, said
-    return float(only_group(r"(\d+) requests in", said))
-
-
-def measures(upstream: Upstream, directory: Path, seconds: int) -> list[Measure]:
-    size, blob = upstream.size, directory / "blob"
-    return [
-        Measure("pull, plain client", "CPU s/GiB", 1, lambda proxy: pull(proxy.plain, size)),
-        Measure("pull, TLS client", "CPU s/GiB", 1, lambda proxy: pull(proxy.tls, size)),
-        Measure("push, plain client", "CPU s/GiB", 1, lambda proxy: push(proxy.plain, blob, size)),
-        Measure("push, TLS client", "CPU s/GiB", 1, lambda proxy: push(proxy.tls, blob, size)),
-        Measure("small, plain client", "CPU µs/request", 1e6, lambda proxy: small_requests(proxy.plain, seconds)),
-        Measure("small, TLS client", "CPU µs/request", 1e6, lambda proxy: small_requests(proxy.tls, seconds)),
-    ]
-
-
-def cost(measure: Measure, proxy: Proxy) -> float:
-    before = cpu_seconds(proxy)
-    amount = measure.amount(proxy)
-    return (cpu_seconds(proxy) - before) * measure.scale / amount
-
-
-Results = dict[str, dict[str, list[float]]]  # by measure and proxy
-
-
-def compare(proxies: list[Proxy], todo: list[Measure], rounds: int) -> Results:
-    results: Results = {measure.title: {proxy.name: [] for proxy in proxies} for measure in todo}
-    for number in range(rounds + 1):
-        turn = number % len(proxies)
-        for measure in todo:
-            for proxy in proxies[turn:] + proxies[:turn]:
-                figure = cost(measure, proxy)
-                if number:  # the first round warms up
-                    results[measure.title][proxy.name].append(figure)
-    return results
-
-
-def row(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def figure(values: list[float]) -> str:
-    digits = 2 if statistics.median(values) < 10 else 1
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
-
-
-def table(results: Results, todo: list[Measure], names: list[str]) -> str:
-    peers = [name for name in names if name != "berth"]
-    header = ["median (range)", "unit", *names, *(f"berth / {peer}" for peer in peers)]
-    lines = [row(header), row(["---"] * len(header))]
-    for measure in todo:
-        values = results[measure.title]
-        # The ratio of each round, because a disturbance of the machine affects both proxies of a round.
-        ratios = [
-            statistics.median(ours / theirs for ours, theirs in zip(values["berth"], values[peer], strict=True)) for peer in peers
-        ]
-        figures = [figure(values[name]) for name in names]
-        lines.append(row([measure.title, measure.unit, *figures, *(f"{ratio:.2f}" for ratio in ratios)]))
-    return "\n".join(lines)
+def chosen_rows(only: list[str], is_quick: bool) -> list[Row]:
+    unknown = [word for word in only if not any(row.matches(word) for row in ROWS)]
+    if unknown:
+        keys = ", ".join(line.key for row in ROWS for line in row.lines)
+        sys.exit(f"no such row: {', '.join(unknown)}; rows: {keys}")
+    return [row for row in ROWS if (any(map(row.matches, only)) if only else row.quick or not is_quick)]
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=4, help="of small requests, each time")
-    parser.add_argument("--gib", type=float, default=1, help="size of the blob")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="two minutes; exits with 1 if a figure is past 1.5 times its bar")
+    parser.add_argument("--only", action="append", default=[], metavar="ROW", help="rows whose key contains ROW; may be repeated")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=float, help="of small requests, for each figure")
+    parser.add_argument(
+        "--against", action="append", default=[], type=Path, metavar="PROGRAM", help="another build of Berth to compare with"
+    )
+    parser.add_argument(
+        "--instructions", action="store_true", help="only count instructions; exits with 1 if they are 5%% more than recorded"
+    )
+    parser.add_argument("--record-instructions", action="store_true", help="write the counted instructions into instructions.json")
+    parser.add_argument("--plots", action="store_true", help="draw the curves also with --only or --quick")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="directory of results.json and the plots")
+    parser.add_argument("--no-peers", action="store_true", help="builds of Berth only")
     return parser.parse_args()
+
+
+def builds(options: argparse.Namespace) -> dict[str, Path]:
+    programs = {BERTH: Path(os.environ["BERTH"]).resolve()}
+    for number, path in enumerate(options.against, 1):
+        programs["other" if len(options.against) == 1 else f"other{number}"] = path.resolve()
+    return programs
 
 
 def main() -> None:
     options = arguments()
+    effort = QUICK if options.quick else FULL
+    effort = Effort(
+        **(vars(effort) | {key: value for key in ("rounds", "seconds") if (value := getattr(options, key)) is not None})
+    )
     directory = Path(tempfile.mkdtemp(prefix="berth-bench-"))
-    running: list[Proxy | Upstream] = []
+    fleet = None
     try:
-        authority = Authority(directory)
-        ca = authority.certificate
-        certificate = authority.issue("proxy", "IP:127.0.0.1")
-        upstream = Upstream(directory, authority, options.gib)
-        running.append(upstream)
-        proxies: list[Proxy] = []
-        for start in (
-            lambda: Berth(Path(os.environ["BERTH"]), directory, upstream, certificate, ca),
-            lambda: start_nginx(directory, upstream, certificate, ca),
-            lambda: start_haproxy(directory, upstream, certificate, ca),
-        ):
-            proxies.append(start())
-            running.append(proxies[-1])
-        todo = measures(upstream, directory, options.seconds)
-        results = compare(proxies, todo, options.rounds)
-        print(table(results, todo, [proxy.name for proxy in proxies]))
+        fleet = Fleet(directory, builds(options))
+        if options.record_instructions:
+            instructions.record(fleet)
+        elif options.instructions:
+            sys.exit(0 if instructions.check(fleet) else 1)
+        else:
+            compare(fleet, effort, options)
     finally:
-        for program in reversed(running):
-            program.stop()
+        if fleet:
+            fleet.stop()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def compare(fleet: Fleet, effort: Effort, options: argparse.Namespace) -> None:
+    names = list(fleet.programs) if options.no_peers else fleet.names
+    described = machine.description(fleet.programs[BERTH])
+    results = measure(fleet, effort, chosen_rows(options.only, options.quick), names, options.quick)
+    drawn: dict[str, curves.Curves] = {}
+    options.output.mkdir(parents=True, exist_ok=True)
+    if options.plots or not (options.only or options.quick):
+        drawn = {
+            "concurrency": curves.against_concurrency(fleet, names, CURVE_ROUNDS),
+            "size": curves.against_size(fleet, names, CURVE_ROUNDS),
+        }
+        for file in curves.draw(options.output, **drawn):
+            say(f"wrote {file}")
+    say(f"wrote {report.write(options.output, report.as_json(results, described, drawn))}")
+    print(report.machine_text(described), table(results), sep="\n\n")
+    past = [result.line.key for result in results if result.bar and result.compared() and not result.met(QUICK_TOLERANCE)]
+    if options.quick and past:
+        sys.exit(f"past {QUICK_TOLERANCE} times the bar: {', '.join(past)}")
 
 
 if __name__ == "__main__":

@@ -1,56 +1,72 @@
-"""The upstream of all proxies: nginx over TLS with a large blob and a manifest, a sink for uploads, and an ECR API for Berth."""
+"""The upstream of all proxies: nginx over TLS with blobs, a manifest, the storage that blobs are redirected to, a sink for uploads; an ECR API."""
 
 from __future__ import annotations
 
 import base64
 import json
 import os
-import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from harness.address import Address, free_port
+from harness.address import Address
 from harness.processes import Program
 from harness.tls import Authority
+from ports import free_port
+from process_figures import with_children
+from sink import Sink
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 REGISTRY_HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+STORAGE_HOST = f"prod-{REGION}-starport-layer-bucket.s3.{REGION}.amazonaws.com"
 TOKEN = base64.b64encode(b"AWS:" + b"x" * 2000).decode()  # the size of ECR's tokens (ECR 2.1)
+QUERY = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=" + "0" * 64
 REPOSITORY = "bench/app"
-DIGEST = "sha256:" + "0" * 64
-BLOB = f"/v2/{REPOSITORY}/blobs/{DIGEST}"
 MANIFEST = f"/v2/{REPOSITORY}/manifests/v1"
-UPLOAD = f"/v2/{REPOSITORY}/blobs/uploads/6f3c1d1e-0000-4000-8000-000000000000?digest={DIGEST}"
 MANIFEST_SIZE = 2_700
+UPLOAD = f"/v2/{REPOSITORY}/blobs/uploads/6f3c1d1e-0000-4000-8000-000000000000?digest=sha256:{'0' * 64}"
 GIB = 1 << 30
 
 NGINX = """\
-worker_processes 1;
+worker_processes auto;
 daemon off;
 user root; # else the workers of a root master are nobody, who may not enter the directory
 pid {directory}/upstream.pid;
-error_log stderr warn;
-events {{ worker_connections 1024; }}
+error_log stderr error;
+events {{ worker_connections 8192; }}
 http {{
     access_log off;
-    keepalive_requests 1000000;
+    keepalive_requests 100000000;
+    keepalive_timeout 600s;
     client_max_body_size 0;
+    large_client_header_buffers 8 64k;
+    client_body_buffer_size 256k;
+    open_file_cache max=100;
+    server_names_hash_bucket_size 128;
+    output_buffers 4 256k;
     {temporary}
+    root {directory}/files;
+    ssl_certificate {certificate.certificate};
+    ssl_certificate_key {certificate.key};
+    ssl_session_cache shared:upstream:1m;
     server {{
-        listen {authority} ssl;
-        ssl_certificate {certificate};
-        ssl_certificate_key {key};
+        listen {authority} ssl reuseport;
         location = /v2/ {{ return 200 "{{}}"; }}
-        location {manifest} {{ default_type application/vnd.oci.image.manifest.v1+json; alias {directory}/manifest; }}
-        location {blob} {{ default_type application/octet-stream; output_buffers 4 256k; alias {directory}/blob; }}
+        location ~ /manifests/ {{ default_type application/vnd.oci.image.manifest.v1+json; try_files /manifest =404; }}
+        location ~ /blobs/sha256:f(\\d+)$ {{ return 307 https://{storage}/0$1?{query}; }}
+        location ~ /blobs/sha256:(\\d+)$ {{ default_type application/octet-stream; try_files /$1 =404; }}
         location ~ /blobs/uploads/ {{
             proxy_pass http://unix:{directory}/sink.sock;
             proxy_http_version 1.1;
             proxy_request_buffering off;
         }}
+    }}
+    server {{
+        listen {authority} ssl;
+        server_name {storage};
+        location / {{ default_type application/octet-stream; }}
     }}
 }}
 """
@@ -60,34 +76,6 @@ def nginx_temporary(directory: Path) -> str:
     """nginx requires five directories that it can write to, even if it never does."""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     return " ".join(f"{kind}_temp_path {directory}/{kind};" for kind in kinds)
-
-
-class Sink(threading.Thread):
-    """Reads and discards uploads; responds 201. It is in this process for all proxies alike."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(daemon=True)
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(path))
-        self.listener.listen()
-
-    def run(self) -> None:
-        while True:
-            connection, _ = self.listener.accept()
-            threading.Thread(target=self._swallow, args=(connection,), daemon=True).start()
-
-    def _swallow(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rb", buffering=0) as stream:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += stream.read(1 << 16) or b"\r\n\r\n"
-            head, _, body = head.partition(b"\r\n\r\n")
-            length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
-            buffer = bytearray(1 << 20)
-            left = length - len(body)
-            while left > 0 and (count := connection.recv_into(buffer)):
-                left -= count
-            connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
 class TokenResponse(BaseHTTPRequestHandler):
@@ -108,24 +96,22 @@ class TokenResponse(BaseHTTPRequestHandler):
 
 
 class Upstream:
-    def __init__(self, directory: Path, authority: Authority, gib: float) -> None:
+    def __init__(self, directory: Path, authority: Authority) -> None:
         self.address = Address("127.0.0.1", free_port(), authority.certificate)
-        self.size = int(gib * GIB)
-        with (directory / "blob").open("wb") as blob:
-            blob.truncate(self.size)  # sparse: takes no space on disk
-        (directory / "manifest").write_bytes(os.urandom(MANIFEST_SIZE // 2).hex().encode())
-        certificate = authority.issue("upstream", f"DNS:{REGISTRY_HOST}")
+        self.files = directory / "files"
+        self.files.mkdir()
+        (self.files / "manifest").write_bytes(os.urandom(MANIFEST_SIZE // 2).hex().encode())
         Sink(directory / "sink.sock").start()
+        self.certificate = authority.issue("upstream", f"DNS:{REGISTRY_HOST},DNS:{STORAGE_HOST}")
         configuration = directory / "upstream.conf"
         configuration.write_text(
             NGINX.format(
                 directory=directory,
                 temporary=nginx_temporary(directory),
                 authority=self.address.authority,
-                certificate=certificate.certificate,
-                key=certificate.key,
-                manifest=MANIFEST,
-                blob=BLOB,
+                certificate=self.certificate,
+                storage=STORAGE_HOST,
+                query=QUERY,
             )
         )
         self.program = Program("upstream", ["nginx", "-c", configuration, "-p", directory], directory)
@@ -136,6 +122,21 @@ class Upstream:
     @property
     def api_url(self) -> str:
         return f"http://127.0.0.1:{self.api.server_port}"
+
+    def blob(self, size: int, redirected: bool = False) -> str:
+        """The target of a blob of this size, which the registry serves itself or redirects to its storage."""
+        name = f"{size:064d}"
+        with (self.files / name).open("wb") as file:
+            file.truncate(size)  # sparse: takes no space on disk
+        return f"/v2/{REPOSITORY}/blobs/sha256:{'f' + name[1:] if redirected else name}"
+
+    def file(self, size: int) -> Path:
+        """What a client uploads."""
+        self.blob(size)
+        return self.files / f"{size:064d}"
+
+    def pids(self) -> list[int]:
+        return with_children(self.program.pid)
 
     def stop(self) -> None:
         self.api.shutdown()

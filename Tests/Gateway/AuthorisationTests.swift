@@ -62,7 +62,7 @@ struct AuthorisationTests {
 
     @Test func `each decision is the oracle's, for random endpoints, principals, repositories and places`() throws {
         var random = SystemRandomNumberGenerator()
-        let upstreams = ["one": try upstream("one"), "two": try upstream("two")]
+        let upstreams = [try upstream("one"), try upstream("two")]
         var cases = 0, allowed = 0, mounts = 0, differences = 0
         for _ in 0..<Self.rounds {
             let rules = (0..<4).map { count in (0..<count).map { _ in Self.rule(&random) } }
@@ -76,13 +76,13 @@ struct AuthorisationTests {
                     })
             }
             let rows = (0..<Int.random(in: 1...5, using: &random)).map { _ in Self.row(&random) }
-            let router = Router(
-                try rows.map {
-                    Router.Row(
-                        host: $0.host.flatMap { HostName($0) }, namespace: $0.namespace.flatMap { HostName($0) },
-                        prefix: Array($0.prefix.utf8), upstream: try #require(upstreams[$0.upstream]),
-                        upstreamPrefix: Array($0.upstreamPrefix.utf8))
-                })
+            let router = try Router(
+                RouteTable(
+                    rows.map {
+                        Settings.Route(
+                            host: $0.host.flatMap { HostName($0) }, namespace: $0.namespace.flatMap { HostName($0) },
+                            prefix: Array($0.prefix.utf8), upstream: $0.upstream, upstreamPrefix: Array($0.upstreamPrefix.utf8))
+                    }), upstreams: upstreams)
             for repository in Self.repositories {
                 let sources = (0..<3).compactMap { _ in Self.repositories.randomElement(using: &random) }
                 for operation in AuthorisationOracle.operations(repository, mountedFrom: sources) {

@@ -29,7 +29,7 @@ struct ConfigurationSnapshotTests {
             """
         let settings = try SettingsFile.parse(text, file: "berth.yaml", environment: [:])
         let users = UserDirectory(generation: 1, users: [], anonymous: nil)
-        return try ConfigurationSnapshot(settings, upstreams: [], users: users, replacing: former)
+        return try ConfigurationSnapshot(settings, upstreams: [upstream("main")], users: users, replacing: former)
     }
 
     @Test func `a listener keeps its number whatever is added or removed before it, and no number is used twice`() throws {

@@ -23,12 +23,28 @@ struct ExchangeRecordTests {
     /// How the exchange counts; nil: not at all.
     private static func counted(_ record: ExchangeRecord) -> UsageRow? {
         let usage = Usage(), worker = WorkerUsage(usage)
-        record.count(in: worker)
+        var last = LastUsage()
+        record.count(in: worker, last: &last)
         return usage.report().rows.first
     }
 
     @Test func `the request's id is its span`() throws {
         #expect(try record(.ping, 200).requestID == bytes("feed000000000001"))
+    }
+
+    @Test func `a record that is used again is as new`() throws {
+        let client = try #require(SocketAddress(host: "192.0.2.2", port: 6)), trace = TraceContext(high: 3, low: 4, span: 5)
+        func fields(_ record: ExchangeRecord) -> [String] {
+            Mirror(reflecting: record).children.filter { $0.label != "start" }.map { "\($0)" }
+        }
+        let used = try record(.blobGet, 206)
+        (used.triedUser, used.reason, used.replays, used.end) = (bytes("x"), "y", 3, "client_gone")
+        used.transfer = WorkerTransfers().begin(used.beginning(now: 0, total: 1))
+        used.countBodies(received: 5, sent: 9)
+        let new = ExchangeRecord(client, bytes("192.0.2.2"), sentBefore: 7, trace: trace)
+        #expect(fields(used) != fields(new))
+        used.reset(client, bytes("192.0.2.2"), sentBefore: 7, trace: trace)
+        #expect(fields(used) == fields(new) && fields(new).count > 15)
     }
 
     @Test(

@@ -3,27 +3,27 @@ import HTTP
 import Registry
 import Testing
 
+@testable import Configuration
 @testable import Gateway
 
 struct RouterTests {
-    private let one: Upstream, two: Upstream
     private let router: Router
 
     init() throws {
-        let (one, two) = (try upstream("one"), try upstream("two"))
-        func row(_ host: String?, _ namespace: String?, _ prefix: String, _ upstream: Upstream, _ upstreamPrefix: String? = nil)
-            -> Router.Row
+        func route(_ host: String?, _ namespace: String?, _ prefix: String, _ upstream: String, _ upstreamPrefix: String? = nil)
+            -> Settings.Route
         {
-            Router.Row(
+            Settings.Route(
                 host: host.flatMap { HostName($0) }, namespace: namespace.flatMap { HostName($0) }, prefix: bytes(prefix),
                 upstream: upstream, upstreamPrefix: bytes(upstreamPrefix ?? prefix))
         }
-        (self.one, self.two) = (one, two)
-        router = Router([
-            row(nil, nil, "team/", one, "acme/team/"), row(nil, nil, "team/app/", two),
-            row("hub.example.com", nil, "", two, "hub/"),
-            row(nil, "docker.io", "", one, "dockerhub/"), row(nil, nil, "long/", one, String(repeating: "x", count: 250) + "/"),
-        ])
+        router = try Router(
+            RouteTable([
+                route(nil, nil, "team/", "one", "acme/team/"), route(nil, nil, "team/app/", "two"),
+                route("hub.example.com", nil, "", "two", "hub/"),
+                route(nil, "docker.io", "", "one", "dockerhub/"),
+                route(nil, nil, "long/", "one", String(repeating: "x", count: 250) + "/"),
+            ]), upstreams: [upstream("one"), upstream("two")])
     }
 
     private func place(_ host: String = "h", _ namespace: String? = nil) -> Place {

@@ -1,3 +1,4 @@
+import HTTP
 import Testing
 
 @testable import Registry
@@ -20,6 +21,16 @@ struct EndpointTests {
     @Test func `the catalog is an endpoint outside of repositories`() throws {
         let catalog = try Self.endpoint("/v2/_catalog")
         #expect(catalog == .catalog && catalog.repository == nil)
+    }
+
+    @Test func `an operation is found by its endpoint and method`() throws {
+        for row in RegistryOperationTests.table {
+            let endpoint = try Self.endpoint(row.path)
+            for method in Method.allCases {
+                let expected = RegistryOperation.all(of: endpoint).first { "\($0.method)" == "\(method.token)" }?.operation
+                #expect(RegistryOperation(endpoint, method) == expected)
+            }
+        }
     }
 
     @Test(arguments: names)

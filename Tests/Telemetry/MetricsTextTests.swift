@@ -43,9 +43,10 @@ struct MetricsTextTests {
         main.throttled()
         let usage = Usage()
         let worker = WorkerUsage(usage)
-        worker.count(repository: Array("team/app".utf8), user: "ci", isSuccess: true, isPull: true, sent: 70)
-        worker.count(repository: Array("other".utf8), user: "ci", isSuccess: true, isPush: true, received: 80)
-        worker.count(repository: [], user: "dev", isSuccess: true)
+        var last = LastUsage()
+        worker.count(repository: Array("team/app".utf8), user: "ci", isSuccess: true, isPull: true, sent: 70, last: &last)
+        worker.count(repository: Array("other".utf8), user: "ci", isSuccess: true, isPush: true, received: 80, last: &last)
+        worker.count(repository: [], user: "dev", isSuccess: true, last: &last)
         var reload = ReloadFigures(lastSuccess: 1_764_000_000)
         reload.wasSuccessful = false
         let tokens = [
@@ -188,8 +189,9 @@ struct MetricsTextTests {
     @Test func `repositories beyond a thousand are one series, also where one has its name`() {
         let usage = Usage()
         let worker = WorkerUsage(usage)
+        var last = LastUsage()
         for name in ["other"] + (0..<1100).map({ "r\($0)" }) {
-            worker.count(repository: Array(name.utf8), user: "u\(name)", isSuccess: true)
+            worker.count(repository: Array(name.utf8), user: "u\(name)", isSuccess: true, last: &last)
         }
         let lines = Self.render([], usage: usage.report())
         for (metric, others) in [("berth_repository_pulls_total", 0), ("berth_user_requests_total", 101)] {

@@ -8,9 +8,10 @@ struct UsageTests {
         _ worker: WorkerUsage, _ repository: String, _ user: String = "ci", isSuccess: Bool = true, pull: Bool = false,
         push: Bool = false, received: Int = 0, sent: Int = 0
     ) {
+        var last = LastUsage()
         worker.count(
             repository: Array(repository.utf8), user: user, isSuccess: isSuccess, isPull: pull, isPush: push, received: received,
-            sent: sent)
+            sent: sent, last: &last)
     }
 
     private static func row(_ report: UsageReport, _ repository: String?, _ user: String = "ci") -> UsageFigures? {
@@ -43,6 +44,30 @@ struct UsageTests {
         #expect(report.byUser().map(\.name) == ["ci", "dev"])
         #expect(report.byUser().map(\.figures.requests) == [4, 2])
         #expect(report.rest == UsageFigures())
+    }
+
+    @Test func `a connection's requests count each where they belong, whatever its request before was`() {
+        var requests: [(repository: String, user: String, isSuccess: Bool, received: Int)] = []
+        for _ in 0..<3_000 {
+            let repository = ["", "a", "b", "c", "d", "e"].randomElement() ?? "", user = ["ci", "dev"].randomElement() ?? ""
+            requests += Array(
+                repeating: (repository, user, Int.random(in: 0...3) > 0, Int.random(in: 0...1)), count: .random(in: 1...2))
+        }
+        let (one, two) = (Usage(maxRows: 7), Usage(maxRows: 7))
+        let (remembering, forgetting) = (WorkerUsage(one), WorkerUsage(two))
+        var last = LastUsage()
+        for request in requests {
+            remembering.count(
+                repository: Array(request.repository.utf8), user: request.user, isSuccess: request.isSuccess,
+                received: request.received, last: &last)
+            Self.count(forgetting, request.repository, request.user, isSuccess: request.isSuccess, received: request.received)
+        }
+        func figures(_ usage: Usage) -> [String] {
+            let report = usage.report()
+            return report.rows.map { "\($0.repository ?? "-") \($0.user) \($0.figures.requests) \($0.figures.receivedFromClient)" }
+                + ["\(report.rest.requests) \(report.rest.receivedFromClient)"]
+        }
+        #expect(figures(one) == figures(two))
     }
 
     @Test func `names that only failed requests have take no row`() {

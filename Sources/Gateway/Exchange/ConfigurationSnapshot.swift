@@ -43,7 +43,7 @@ package final class ConfigurationSnapshot: Sendable {
         }
         (removed, nextListener) = (pairing.ending.map { old[$0] }, next)
         (self.upstreams, self.users) = (upstreams, users)
-        router = Router(try Self.rows(of: settings, upstreams))
+        router = try Router(settings.routeTable, upstreams: upstreams)
         connectTo = settings.connectTo
         timeouts = settings.timeouts
         limits = settings.limits.fitted(toDescriptors: Descriptors.limit)
@@ -64,24 +64,6 @@ package final class ConfigurationSnapshot: Sendable {
             return listener === accepted || listener.admission == accepted.admission ? listener : nil
         }
         return nil
-    }
-
-    /// Without routes, every repository goes to the first upstream under its own name.
-    private static func rows(of settings: Settings, _ upstreams: [Upstream]) throws(ConfigurationProblems) -> [Router.Row] {
-        guard !settings.routes.isEmpty else {
-            return upstreams.prefix(1).map { Router.Row(host: nil, namespace: nil, prefix: [], upstream: $0, upstreamPrefix: []) }
-        }
-        return try settings.routes.map { route throws(ConfigurationProblems) in
-            // Not left out: a row with a shorter prefix would send its repositories to another account.
-            guard let upstream = upstreams.first(where: { $0.name == route.upstream }) else {
-                throw ConfigurationProblems(lines: [
-                    "routes: no upstream is named '\(route.upstream)'; name one of upstreams"
-                ])
-            }
-            return Router.Row(
-                host: route.host, namespace: route.namespace, prefix: route.prefix, upstream: upstream,
-                upstreamPrefix: route.upstreamPrefix)
-        }
     }
 
     /// Where requests for a repository go: the upstream, and the repository's name there; nil: there is no route.

@@ -14,14 +14,17 @@ struct Exchange {
     private let downstream: Downstream
     private let record: ExchangeRecord
     private let writer: ResponseWriter
+    private let last: LastRequest
 
-    /// - Parameter snapshot: the configuration as last published.
+    /// - Parameters:
+    ///   - snapshot: the configuration as last published.
+    ///   - last: of the request's connection.
     init(
-        _ request: Request, record: ExchangeRecord, on services: WorkerServices, _ snapshot: ConfigurationSnapshot,
-        listener: ListenerPolicy
+        _ request: Request, from downstream: Downstream, record: ExchangeRecord, on services: WorkerServices,
+        _ snapshot: ConfigurationSnapshot, last: LastRequest
     ) {
-        (self.request, self.record, self.services, self.snapshot) = (request, record, services, snapshot)
-        downstream = Downstream(request, at: listener)
+        (self.request, self.downstream, self.record, self.last) = (request, downstream, record, last)
+        (self.services, self.snapshot) = (services, snapshot)
         if downstream.isProxied { record.setClient(downstream.client) }
         writer = ResponseWriter(
             ClientSide(request: request, stallTimeout: snapshot.timeouts.stall), record: record, worker: services.upstreams)
@@ -32,7 +35,7 @@ struct Exchange {
         do { try await handle() } catch { await end(with: error) }
         services.metrics.exchangesInFlight(add: -1)
         record.countBytes(of: request)
-        services.finish(record, of: request.head)
+        services.finish(record, of: request.head, last: last)
     }
 
     // MARK: The life of a request
@@ -99,9 +102,13 @@ struct Exchange {
     /// - Parameter challenge: for a client whose login fails.
     private func authenticate(_ challenge: @autoclosure () -> Challenge) async throws -> Principal {
         let field = request.head.value(of: .authorization)
+        if let principal = services.authenticator.principal(like: last, field, in: snapshot.users) {
+            record.user = principal.name
+            return principal
+        }
         let failure: LoginFailure
         var retryAfter: Int?
-        switch await services.authenticator.login(field, from: downstream.client, in: snapshot.users) {
+        switch await services.authenticator.login(field, from: downstream.client, in: snapshot.users, last: last) {
         case .principal(let principal):
             record.user = principal.name
             return principal

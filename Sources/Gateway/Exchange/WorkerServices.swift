@@ -59,11 +59,12 @@ final class WorkerServices {
     // MARK: Counters and log
 
     /// Counts and logs an exchange that is over.
-    func finish(_ record: ExchangeRecord, of head: Head) {
+    /// - Parameter last: of its connection.
+    func finish(_ record: ExchangeRecord, of head: Head, last: LastRequest) {
         metrics.request(
             operation: record.operation.index, status: record.status, seconds: Double(record.nanoseconds) / 1e9)
         if let transfer = record.transfer { upstreams.transfers.end(transfer) }
-        record.count(in: usage)
+        record.count(in: usage, last: &last.usage)
         accessLog.write(record, of: head)
     }
 

@@ -34,8 +34,9 @@ struct CatalogHandler {
         return await offLoop { [found, router, principal, place = request.place] in
             var names = Set<String>()
             for (upstream, repositories) in found {
+                let reverse = Router.Reverse(rows.filter { $0.upstream === upstream })
                 for there in repositories.lazy.compactMap({ Repository($0) }) {
-                    for row in rows where row.upstream === upstream {
+                    for row in reverse.rows(for: there) {
                         guard let here = there.replacing(prefix: row.upstreamPrefix, with: row.prefix),
                             principal.may(anyOf: [.list], on: here, at: place),
                             // It leads there, and not by a longer prefix to another place.

@@ -94,7 +94,8 @@ final class ExchangeRecord {
     var isRejection: Bool { status >= 400 && upstream == nil }
 
     /// Counts the exchange in the usage, once it is over, if it was authenticated.
-    func count(in usage: WorkerUsage) {
+    /// - Parameter last: of the connection.
+    func count(in usage: WorkerUsage, last: inout LastUsage) {
         guard let user else { return }
         // Names that the registry did not confirm would fill the table.
         let isSuccess = status > 0 && status < 400 && upstreamStatus > 0 && upstreamStatus < 400
@@ -110,7 +111,7 @@ final class ExchangeRecord {
         }
         usage.count(
             repository: repository?.bytes ?? [], user: user, isSuccess: isSuccess, isPull: isPull, isPush: isPush,
-            received: received, sent: sent)
+            received: received, sent: sent, last: &last)
     }
 
     /// What the admin listener shows of a large body on its way.

@@ -6,35 +6,48 @@ import Transport
 /// Tells who sends a request. A worker's own, over the logins that all workers share. Confined to its loop.
 final class Authenticator {
     private let logins: Logins
-    /// Credentials that this worker has seen proven: the common request costs one HMAC and a look-up.
+    /// Credentials that this worker has seen proven: a connection's first request costs one HMAC and a look-up.
     private let verified = LoginCache()
 
     init(_ logins: Logins) { self.logins = logins }
 
-    /// - Parameter field: the value of `Authorization`; nil: the request has none.
-    func login(_ field: ArraySlice<UInt8>?, from client: SocketAddress, in users: UserDirectory) async -> Login {
+    /// The principal of a request with the credentials of the connection's request before; nil: `login` tells.
+    func principal(like last: LastRequest, _ field: ArraySlice<UInt8>?, in users: UserDirectory) -> Principal? {
+        field.flatMap { last.login.principal(of: $0, generation: users.generation, now: .now) }
+    }
+
+    /// - Parameters:
+    ///   - field: the value of `Authorization`; nil: the request has none.
+    ///   - last: of the connection; remembers the credentials if they are right.
+    func login(_ field: ArraySlice<UInt8>?, from client: SocketAddress, in users: UserDirectory, last: LastRequest) async -> Login {
         guard let field else { return Self.anonymous(in: users) }
         guard !field.isOversizedBearer else { return .invalid(.invalidToken) }
         let now = ContinuousClock.now
-        if let principal = verified.lookup(field, generation: users.generation, now: now) { return .principal(principal) }
-        if field.isBearer { return login(withToken: field, in: users, now: now) }
+        if let entry = verified.lookup(field, generation: users.generation, now: now) {
+            last.login.remember(field, of: entry)
+            return .principal(entry.principal)
+        }
+        if field.isBearer { return login(withToken: field, in: users, last: last, now: now) }
         if field.count < Self.maxEmptyLogin, BasicCredentials(field: field)?.isEmpty == true { return Self.anonymous(in: users) }
         // Passwords are hashed on other threads: it takes tens of milliseconds.
         let login = await logins.verify(field, from: client, in: users)
         if case .principal(let principal) = login {
-            verified.insert(principal, for: field, generation: users.generation, now: now)
+            last.login.remember(field, of: verified.insert(principal, for: field, generation: users.generation, now: now))
         }
         return login
     }
 
     private static func anonymous(in users: UserDirectory) -> Login { users.anonymous.map { .principal($0) } ?? .missing }
 
-    private func login(withToken field: ArraySlice<UInt8>, in users: UserDirectory, now: ContinuousClock.Instant) -> Login {
+    private func login(
+        withToken field: ArraySlice<UInt8>, in users: UserDirectory, last: LastRequest, now: ContinuousClock.Instant
+    ) -> Login {
         let clock = TokenService.now
         guard let (principal, end) = users.login(withToken: field, now: clock) else { return .invalid(.invalidToken) }
         // Remembered no longer than the token is valid.
-        verified.insert(
+        let entry = verified.insert(
             principal, for: field, generation: users.generation, now: now, lifetime: .seconds(Double(end) - clock))
+        last.login.remember(field, of: entry)
         return .principal(principal)
     }
 

@@ -2,8 +2,8 @@ import HTTP
 import HTTPServer
 import Transport
 
-/// The client of an exchange, and the address under which it reached this gateway.
-struct Downstream {
+/// The client of an exchange, and the address under which it reached this gateway. A class, since the requests of a connection mostly have the same.
+final class Downstream {
     /// The connection's peer, or the client that a trusted proxy names.
     let client: SocketAddress
     /// The host that the client addressed, perhaps with a port; nil: an HTTP/1.0 client that named none.
@@ -13,14 +13,29 @@ struct Downstream {
     let publicURL: [UInt8]
     /// The client's address comes from a trusted proxy.
     let isProxied: Bool
+    private let listener: ListenerPolicy
+    /// The peer is a trusted proxy, which says something else with each request.
+    private let isOfProxy: Bool
 
-    init(_ request: Request, at listener: ListenerPolicy) {
+    private init(_ request: Request, at listener: ListenerPolicy) {
         let peer = request.connection.peer
-        let proxied = listener.trusts(peer) ? ProxiedClient(request.head, trusted: listener.trustedProxies) : nil
+        isOfProxy = listener.trusts(peer)
+        let proxied = isOfProxy ? ProxiedClient(request.head, trusted: listener.trustedProxies) : nil
         client = proxied?.address ?? peer
         isProxied = proxied?.address != nil
-        host = proxied?.host ?? request.head.value(of: .host)
+        // A copy: it outlives the request, whose head is reused.
+        host = (proxied?.host ?? request.head.value(of: .host)).map { Array($0)[...] }
         isHTTPS = proxied?.isHTTPS ?? (listener.tls != nil)
         publicURL = listener.publicURL
+        self.listener = listener
+    }
+
+    /// The client of a request.
+    /// - Parameter former: of the connection's request before; nil: there was none.
+    static func of(_ request: Request, at listener: ListenerPolicy, reusing former: Downstream?) -> Downstream {
+        guard let former, former.listener === listener, !former.isOfProxy, former.host == request.head.value(of: .host) else {
+            return Downstream(request, at: listener)
+        }
+        return former
     }
 }

@@ -2,8 +2,9 @@ import Access
 import HTTP
 import Registry
 
-/// A request as the registry API reads it: parsed once, and passed on as this.
-struct RegistryRequest {
+/// A request as the registry API reads it: parsed once, and passed on as this. A class, since every step of an exchange gets it, and a copy of
+/// what it holds costs a dozen counts of references.
+final class RegistryRequest: Sendable {
     let target: RequestTarget
     let endpoint: Endpoint
     let operation: RegistryOperation
@@ -12,7 +13,7 @@ struct RegistryRequest {
     /// The blob's digest, of the end of an upload or of a single POST.
     let digest: Digest?
     /// The blob to mount and the repository that has it; nil: none is asked for, or it cannot be mounted, and a session opens instead.
-    private(set) var mount: (digest: Digest, source: Repository)?
+    let mount: (digest: Digest, source: Repository)?
     /// How far the upload session has come, as its `Location` told the client; nil: no session, or the client has lost it.
     let upload: UploadState?
     /// `n`: how many names a list may have; nil: no bound.
@@ -26,11 +27,13 @@ struct RegistryRequest {
     /// - Parameter host: as `Downstream.host`.
     /// - Throws: `ErrorResponse`, with the specification's status and code. A path that is no endpoint is never forwarded.
     init(_ head: Head, host: ArraySlice<UInt8>?) throws(ErrorResponse) {
+        let target: RequestTarget, endpoint: Endpoint
         do { target = try RequestTarget(head.target, serverParameter: UploadState.parameter) } catch {
             throw ErrorResponse(.nameInvalid, error.description)
         }
         do { endpoint = try Endpoint(path: target.path) } catch { throw ErrorResponse(error) }
-        operation = try Self.operation(head, endpoint)
+        let operation = try Self.operation(head, endpoint)
+        (self.target, self.endpoint, self.operation) = (target, endpoint, operation)
         count = try Self.count(target, operation)
         namespace = target.parameter("ns")
         place = Place(host: host, namespace: namespace)
@@ -46,17 +49,22 @@ struct RegistryRequest {
         try checkAlgorithm()
     }
 
+    /// Without its mount.
+    private init(withoutMount other: RegistryRequest) {
+        (target, endpoint, operation, place) = (other.target, other.endpoint, other.operation, other.place)
+        (digest, mount, upload, count, namespace) = (other.digest, nil, other.upload, other.count, other.namespace)
+    }
+
     private static func operation(_ head: Head, _ endpoint: Endpoint) throws(ErrorResponse) -> RegistryOperation {
-        let operations = RegistryOperation.all(of: endpoint)
-        guard let known = operations.first(where: { $0.method.utf8Bytes.elementsEqual(head.method.token.utf8Bytes) }) else {
-            let allowed = operations.map { "\($0.method)" }.joined(separator: ", ")
+        guard let operation = RegistryOperation(endpoint, head.method) else {
+            let allowed = RegistryOperation.all(of: endpoint).map { "\($0.method)" }.joined(separator: ", ")
             throw ErrorResponse(.unsupported, "The methods here are \(allowed).", allow: allowed)
         }
         // RFC 9110 9.3.1: content in these has no meaning, and two readers of one connection could disagree about it.
-        guard head.framing == .none || [.post, .put, .patch].contains(head.method) else {
+        guard head.framing == .none || head.method == .post || head.method == .put || head.method == .patch else {
             throw ErrorResponse(.unsupported, "A request with this method has no body here.", status: 400)
         }
-        return known.operation
+        return operation
     }
 
     private static func digest(_ target: RequestTarget, isRequired: Bool) throws(ErrorResponse) -> Digest? {
@@ -72,7 +80,9 @@ struct RegistryRequest {
 
     /// A number that no `Int` holds is as good as no bound.
     private static func count(_ target: RequestTarget, _ operation: RegistryOperation) throws(ErrorResponse) -> Int? {
-        guard [.catalog, .tags, .referrers].contains(operation), let text = target.parameter("n") else { return nil }
+        guard operation == .catalog || operation == .tags || operation == .referrers, let text = target.parameter("n") else {
+            return nil
+        }
         guard !text.isEmpty, text.allSatisfy({ $0 &- 48 < 10 }) else {
             throw ErrorResponse(.unsupported, "The parameter n must be a number.", status: 400)
         }
@@ -80,21 +90,19 @@ struct RegistryRequest {
     }
 
     private static func mount(_ target: RequestTarget) -> (Digest, Repository)? {
-        guard let digest = target.parameter("mount").flatMap({ Digest($0) }), !isForeign(digest),
+        guard let digest = target.parameter("mount").flatMap({ Digest($0) }), !digest.isSHA512,
             let source = target.parameter("from").flatMap({ Repository($0) })
         else { return nil }
         return (digest, source)
     }
 
     /// ECR names content by sha256 only (ECR 1.3).
-    private static func isForeign(_ digest: Digest?) -> Bool { digest?.bytes.starts(with: "sha512:".utf8) ?? false }
-
     private func checkAlgorithm() throws(ErrorResponse) {
         let sentence = "ECR knows sha256 digests alone; push this with one."
-        if Self.isForeign(digest) { throw ErrorResponse(.digestInvalid, sentence) }
+        if digest?.isSHA512 == true { throw ErrorResponse(.digestInvalid, sentence) }
         switch endpoint {
-        case .blob(_, let digest) where Self.isForeign(digest): throw ErrorResponse(.blobUnknown, sentence)
-        case .manifest(_, .digest(let digest)) where Self.isForeign(digest):
+        case .blob(_, let digest) where digest.isSHA512: throw ErrorResponse(.blobUnknown, sentence)
+        case .manifest(_, .digest(let digest)) where digest.isSHA512:
             throw ErrorResponse(operation == .manifestPut ? .digestInvalid : .manifestUnknown, sentence)
         default: break
         }
@@ -110,9 +118,7 @@ struct RegistryRequest {
     /// source's name.
     func withMountAllowed(to principal: Principal) -> RegistryRequest {
         guard let source = mount?.source, !principal.may(anyOf: [.pull], on: source, at: place) else { return self }
-        var request = self
-        request.mount = nil
-        return request
+        return RegistryRequest(withoutMount: self)
     }
 }
 

@@ -25,6 +25,7 @@ package actor Worker: ConnectionHost {
     private struct Accepted {
         let connection: ServerConnection
         let listener: ListenerPolicy
+        let last = LastRequest()
     }
 
     init(loop: EventLoop, services: sending WorkerServices, limits: ConnectionLimits, upstreamBytes: ByteTally) {
@@ -77,7 +78,8 @@ package actor Worker: ConnectionHost {
         let connection = accepted.connection
         var listener = accepted.listener
         var snapshot: ConfigurationSnapshot?
-        var record: ExchangeRecord?
+        // Of the connection's last exchange, for the next.
+        var record: ExchangeRecord?, downstream: Downstream?
         while true {
             switch await connection.next() {
             case .request(let request):
@@ -92,9 +94,10 @@ package actor Worker: ConnectionHost {
                         connection.drain()
                     }
                 }
+                let client = Downstream.of(request, at: listener, reusing: downstream)
                 let begun = services.record(of: request, reusing: record)
-                record = begun
-                await Exchange(request, record: begun, on: services, latest, listener: listener).run()
+                (record, downstream) = (begun, client)
+                await Exchange(request, from: client, record: begun, on: services, latest, last: accepted.last).run()
             case .idle:
                 return connection.park {
                     _ = Task(executorPreference: self.loop) { await self.converse(on: key) }

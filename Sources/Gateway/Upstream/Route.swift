@@ -24,8 +24,10 @@ struct Route {
             request.namespace != nil || request.isMonolithic || request.count != nil
             || request.target.parameter(UploadState.parameter) != nil
         guard isRenamed || isMount || hasOwnParameter else { return Array(asSent) }
-        var target = request.target.path
-        if isRenamed { target = Array("/v2/".utf8) + upstreamRepository.bytes + target.dropFirst(4 + repository.bytes.count) }
+        let path = request.target.path
+        let target =
+            isRenamed
+            ? Array("/v2/".utf8) + upstreamRepository.bytes + path.dropFirst(4 + repository.bytes.count) : Array(path)
         let query = query(of: request, isMount: isMount)
         return query.isEmpty ? target : target + [UInt8(ascii: "?")] + query
     }

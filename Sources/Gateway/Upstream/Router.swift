@@ -1,4 +1,5 @@
 import Access
+import Configuration
 import HTTP
 import Registry
 
@@ -6,30 +7,55 @@ import Registry
 /// never an address to dial.
 struct Router: Sendable {
     struct Row: Sendable {
-        /// The host that the client must have addressed; nil: any.
-        let host: HostName?
-        /// The registry that the client must mean (`ns`); nil: any, and none.
-        let namespace: HostName?
-        /// What the repository's name must begin with.
-        let prefix: [UInt8]
+        /// What the repository's name must begin with, and what that becomes at the upstream.
+        let prefix: [UInt8], upstreamPrefix: [UInt8]
         let upstream: Upstream
-        /// What the prefix becomes there.
-        let upstreamPrefix: [UInt8]
     }
 
-    /// The longest prefix decides, then whether host and namespace are named; the file's order between equals.
-    private let rows: [Row]
+    /// Rows of one upstream, the other way round: which lead to a name there.
+    struct Reverse {
+        private let trie: ByteTrie
+        /// Those with the same prefix at the upstream.
+        private let groups: [[Row]]
 
-    init(_ rows: [Row]) {
-        func weight(_ row: Row) -> (Int, Int) { (row.prefix.count, (row.host == nil ? 0 : 1) + (row.namespace == nil ? 0 : 1)) }
-        self.rows = rows.enumerated().sorted { left, right in
-            let (a, b) = (weight(left.element), weight(right.element))
-            return a == b ? left.offset < right.offset : a > b
-        }.map(\.element)
+        init(_ rows: [Row]) {
+            let groups = Dictionary(grouping: rows, by: \.upstreamPrefix)
+            self.groups = Array(groups.values)
+            trie = ByteTrie(groups.keys.enumerated().map { ($0.element, $0.offset) })
+        }
+
+        /// The rows with whose prefix at the upstream this name begins.
+        func rows(for there: Repository) -> [Row] {
+            there.bytes.withUnsafeBufferPointer { name in
+                var walk = ByteTrie.Walk(), found: [Row] = []
+                while case let number = trie.next(&walk, in: name), number >= 0 { found += groups[Int(number)] }
+                return found
+            }
+        }
+    }
+
+    private let table: RouteTable
+    /// By position in the table.
+    private let upstreams: [Upstream]
+
+    /// - Throws: a route names an upstream that does not exist.
+    init(_ table: RouteTable, upstreams: [Upstream]) throws(ConfigurationProblems) {
+        self.table = table
+        self.upstreams = try table.routes.map { route throws(ConfigurationProblems) in
+            // Not left out: a row with a shorter prefix would send its repositories to another account.
+            guard let upstream = upstreams.first(where: { $0.name == route.upstream }) else {
+                throw ConfigurationProblems(lines: ["routes: no upstream is named '\(route.upstream)'; name one of upstreams"])
+            }
+            return upstream
+        }
     }
 
     /// The rows that apply to clients at a place.
-    func rows(at place: Place) -> [Row] { rows.filter { place.isWithin(host: $0.host, namespace: $0.namespace) } }
+    func rows(at place: Place) -> [Row] {
+        table.indices(at: place).map {
+            Row(prefix: table.routes[$0].prefix, upstreamPrefix: table.routes[$0].upstreamPrefix, upstream: upstreams[$0])
+        }
+    }
 
     /// The route of a request for a repository; nil: there is none.
     func route(_ request: RegistryRequest) -> Route? {
@@ -46,15 +72,10 @@ struct Router: Sendable {
 
     /// The route of a repository for clients at a place; nil: there is none.
     func route(at place: Place, repository: Repository) -> Route? {
-        for row in rows where repository.bytes.starts(with: row.prefix) && place.isWithin(host: row.host, namespace: row.namespace)
-        {
-            guard row.prefix != row.upstreamPrefix else {
-                return Route(upstream: row.upstream, repository: repository, upstreamRepository: repository)
-            }
-            // The row decides even where the name becomes too long: another row would lead to another repository.
-            guard let renamed = repository.replacing(prefix: row.prefix, with: row.upstreamPrefix) else { return nil }
-            return Route(upstream: row.upstream, repository: repository, upstreamRepository: renamed)
-        }
-        return nil
+        // The row decides even where the name becomes too long: another row would lead to another repository.
+        guard let index = table.index(of: repository.bytes, at: place),
+            let there = table.name(of: repository, byRouteAt: index)
+        else { return nil }
+        return Route(upstream: upstreams[index], repository: repository, upstreamRepository: there)
     }
 }

@@ -35,7 +35,7 @@ struct AccessCheck {
         let users = plan.snapshot.users
         let isAnonymous = users.principal(named: user) == nil && user == users.anonymous?.name
         guard let principal = users.principal(named: user) ?? (isAnonymous ? users.anonymous : nil) else { return nil }
-        let decision = principal.decision(anyOf: [action], on: repository, at: place)
+        let decision = principal.decision(anyOf: ActionSet(action), on: repository, at: place)
         let index: Int?, misses: [AccessDecision.Mismatch]
         switch decision {
         case .allowed(let rule): (index, misses) = (rule, [])
@@ -43,7 +43,7 @@ struct AccessCheck {
         }
         var finding = Finding(
             user: user, action: action.rawValue, repository: repository.description,
-            allowed: principal.may(anyOf: [action], on: repository, at: place))
+            allowed: principal.may(anyOf: ActionSet(action), on: repository, at: place))
         finding.misses = misses.map(\.rawValue)
         if let index {
             let rules = isAnonymous ? settings.anonymous : settings.users.first { $0.name == user }?.access

@@ -56,7 +56,13 @@ struct GatewayPlan: Sendable {
         {
             return running.snapshot.users
         }
-        let users = settings.users.map { ($0.credential, Principal(name: $0.name, rules: $0.access)) }
+        // Those of `users_file` share one list, which is compiled once.
+        var shared: (rules: [AccessRule], table: AccessTable)?
+        let users = settings.users.map { user in
+            let table = shared.flatMap { $0.rules == user.access ? $0.table : nil } ?? AccessTable(user.access)
+            shared = (user.access, table)
+            return (user.credential, Principal(name: user.name, access: table))
+        }
         let anonymous = settings.anonymous.map { Principal(name: "anonymous", rules: $0) }
         return UserDirectory(
             generation: (running?.snapshot.users.generation ?? 0) + 1, users: users, anonymous: anonymous,

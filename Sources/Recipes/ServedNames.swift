@@ -3,29 +3,16 @@ import Configuration
 import HTTP
 import Registry
 
-/// Where the configuration's routes lead, as the gateway's router decides it: the longest prefix, then the number of conditions, then the file's
-/// order. The router itself leads to upstreams with their credentials and tokens, which a recipe does without.
-struct RouteTable {
-    private struct Row {
-        var host: HostName?
-        var namespace: HostName?
-        var prefix: [UInt8] = []
-        let upstream: String
-        var upstreamPrefix: [UInt8] = []
-    }
-    private let routes: [Row]
+/// What recipes ask of the configuration's routes. The gateway's router leads to upstreams with their credentials and tokens, which a recipe does
+/// without.
+struct ServedNames {
+    private let table: RouteTable
+    /// The deciding ones first.
+    private let routes: [Settings.Route]
 
     init(_ settings: Settings) {
-        var all = settings.routes.map {
-            Row(host: $0.host, namespace: $0.namespace, prefix: $0.prefix, upstream: $0.upstream, upstreamPrefix: $0.upstreamPrefix)
-        }
-        // Without routes, every repository goes to the first upstream under its own name.
-        if all.isEmpty { all = settings.upstreams.prefix(1).map { Row(upstream: $0.name) } }
-        func weight(_ row: Row) -> (Int, Int) { (row.prefix.count, (row.host == nil ? 0 : 1) + (row.namespace == nil ? 0 : 1)) }
-        routes = all.enumerated().sorted { left, right in
-            let (a, b) = (weight(left.element), weight(right.element))
-            return a == b ? left.offset < right.offset : a > b
-        }.map(\.element)
+        table = settings.routeTable
+        routes = table.indices.map { [table] in table.routes[$0] }
     }
 
     /// What the routes' names begin with.
@@ -36,11 +23,8 @@ struct RouteTable {
 
     /// The upstream of a repository for clients at a place, and the repository's name there; nil: no route leads anywhere.
     func target(of repository: Repository, at place: Place) -> (upstream: String, repository: Repository)? {
-        let route = routes.first {
-            repository.bytes.starts(with: $0.prefix) && place.isWithin(host: $0.host, namespace: $0.namespace)
-        }
-        guard let route, let there = repository.replacing(prefix: route.prefix, with: route.upstreamPrefix) else { return nil }
-        return (route.upstream, there)
+        guard let index = table.index(of: repository.bytes, at: place) else { return nil }
+        return table.name(of: repository, byRouteAt: index).map { (table.routes[index].upstream, $0) }
     }
 
     /// What clients at a place put before a name so that it leads to an upstream's repositories with a prefix; nil: no route leads there.

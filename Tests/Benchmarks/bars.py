@@ -1,0 +1,52 @@
+"""The bars of all rows, by the row's key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Bar:
+    limit: float
+    peers: tuple[str, ...] = ()  # the limit is of the ratio to the best of these; without: of the value in the row's unit
+    is_minimum: bool = False
+
+
+BEST = ("nginx", "haproxy")
+
+BARS = {
+    "get-plain": Bar(1.0, BEST),
+    "get-tls": Bar(1.0, BEST),
+    "head-plain": Bar(1.0, BEST),
+    "head-tls": Bar(1.0, BEST),
+    "log-get-plain": Bar(1.0, BEST),
+    "log-get-tls": Bar(1.0, BEST),
+    "log-head-plain": Bar(1.0, BEST),
+    "log-head-tls": Bar(1.0, BEST),
+    "p99-get-plain": Bar(1.0, BEST),
+    "p99-get-tls": Bar(1.0, BEST),
+    "p99-head-plain": Bar(1.0, BEST),
+    "p99-head-tls": Bar(1.0, BEST),
+    "pull-plain": Bar(1.0, (*BEST, "floor")),
+    "pull-tls": Bar(0.95, BEST),
+    "push-sized-plain": Bar(0.90, BEST),
+    "push-sized-tls": Bar(0.90, BEST),
+    "push-chunked-plain": Bar(0.90, BEST),
+    "push-chunked-tls": Bar(0.90, BEST),
+    "redirect-plain": Bar(0.95, ("nginx",)),
+    "redirect-tls": Bar(0.95, ("nginx",)),
+    "idle-plain": Bar(4),  # KiB
+    "idle-tls": Bar(12),
+    "stalled-plain": Bar(96),
+    "stalled-tls": Bar(96),
+    "stalled-plain-after": Bar(4),  # KiB of each pull that are not given back
+    "stalled-tls-after": Bar(4),
+    "allocations-get-plain": Bar(10),
+    "allocations-get-tls": Bar(10),
+    "allocations-head-plain": Bar(10),
+    "allocations-head-tls": Bar(10),
+    "private-idle": Bar(8),  # MiB
+    "program-size": Bar(45),  # MB
+    "two-workers": Bar(1.8, is_minimum=True),
+    "large-configuration": Bar(1.03),
+}

@@ -1,0 +1,156 @@
+"""All rows: what is measured, in which unit, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from allocations import allocations
+from effort import Effort
+from fleet import FLOOR, Fleet
+from instructions import instruction_lines
+from latency import latency
+from line import Line
+from memory import idle_connection, private_idle, program_size, stalled_pull
+from results import Round
+from scaling import large_configuration, two_workers
+from small import logged_cost, small_cost
+from transfer import pull_cost, push_cost
+
+# One round of the named proxies in this order: what each line of the row shows.
+Measure = Callable[[Fleet, Effort, list[str]], list[Round]]
+
+
+@dataclass(frozen=True)
+class Row:
+    lines: tuple[Line, ...]
+    measure: Measure
+    also: tuple[str, ...] = ()  # proxies that take part in this row only
+    without: str = ""  # a proxy that cannot do it
+    quick: bool = True  # part of --quick
+    steady: bool = False  # needs no second round and no other proxy for a verdict: --quick has one round, of Berth only
+    once: bool = False  # does not vary: one round
+
+    def matches(self, word: str) -> bool:
+        return any(word in line.key for line in self.lines)
+
+
+def row(key: str, title: str, unit: str, measure: Callable[[Fleet, Effort, list[str]], Round], **options: Any) -> Row:
+    """A row with one line."""
+    return Row((Line(key, title, unit),), lambda *arguments: [measure(*arguments)], **options)
+
+
+KINDS = [(method, tls) for method in ("GET", "HEAD") for tls in (False, True)]
+
+
+def _client(tls: bool) -> str:
+    return "tls" if tls else "plain"
+
+
+def _small() -> list[Row]:
+    unit = "CPU µs/request"
+    rows = []
+    for method, tls in KINDS:
+        key = f"{method.lower()}-{_client(tls)}"
+        rows.append(row(key, f"manifest {method}, {_client(tls)} client", unit, small_cost(method, tls)))
+    for method, tls in KINDS:
+        key = f"log-{method.lower()}-{_client(tls)}"
+        rows.append(
+            row(
+                key,
+                f"manifest {method}, {_client(tls)} client, access log on",
+                unit,
+                logged_cost(method, tls),
+                quick=method == "GET",
+            )
+        )
+    return rows
+
+
+def _transfers() -> list[Row]:
+    unit = "CPU s/GiB"
+    rows = []
+    for tls in (False, True):
+        client = _client(tls)
+        rows.append(row(f"pull-{client}", f"pull, {client} client", unit, pull_cost(tls), also=(FLOOR,)))
+    for chunked in (False, True):
+        for tls in (False, True):
+            client, framing = _client(tls), "chunked" if chunked else "sized"
+            rows.append(row(f"push-{framing}-{client}", f"push, {framing}, {client} client", unit, push_cost(tls, chunked)))
+    for tls in (False, True):
+        client = _client(tls)
+        rows.append(
+            row(
+                f"redirect-{client}",
+                f"pull, redirect followed, {client} client",
+                unit,
+                pull_cost(tls, redirected=True),
+                without="haproxy",
+            )
+        )
+    return rows
+
+
+def _latencies() -> list[Row]:
+    rows = []
+    for method, tls in KINDS:
+        name, what = f"{method.lower()}-{_client(tls)}", f"manifest {method}, {_client(tls)} client"
+        lines = tuple(
+            Line(f"{percentile}-{name}", f"{what}, {percentile} at half the saturation rate", "µs") for percentile in ("p50", "p99")
+        )
+        rows.append(Row(lines, latency(method, tls), quick=False))  # another program's turn on the CPU is longer than a request
+    return rows
+
+
+def _memory() -> list[Row]:
+    rows = []
+    for tls in (False, True):
+        client = _client(tls)
+        rows.append(
+            row(f"idle-{client}", f"idle connection, {client}, after a head of 31 KiB", "KiB", idle_connection(tls), steady=True)
+        )
+    for tls in (False, True):
+        key, title = f"stalled-{_client(tls)}", f"stalled pull, {_client(tls)} client"
+        lines = (
+            Line(key, title, "KiB"),
+            Line(f"{key}-kernel", f"{title}: kernel's buffers", "KiB"),
+            Line(f"{key}-after", f"{title}: kept after its end", "KiB"),
+        )
+        rows.append(Row(lines, stalled_pull(tls), steady=True))
+    rows.append(row("private-idle", "private memory at rest", "MiB", private_idle, steady=True))
+    rows.append(row("program-size", "program without symbols", "MB", program_size, once=True))
+    return rows
+
+
+def _allocations() -> list[Row]:
+    rows = []
+    for method, tls in KINDS:
+        key = f"allocations-{method.lower()}-{_client(tls)}"
+        rows.append(
+            row(
+                key,
+                f"allocations, manifest {method}, {_client(tls)} client",
+                "a request",
+                allocations(method, tls),
+                once=True,
+                steady=True,
+            )
+        )
+    counted = "instructions outside libcrypto", "instructions in libcrypto", "retains", "releases"
+    lines = tuple(Line(what.replace(" ", "-"), f"{what}, manifest GET, plain client", "a request") for what in counted)
+    rows.append(Row(lines, instruction_lines, quick=False, once=True))
+    return rows
+
+
+LARGE_CONFIGURATION = "10,000 repositories in rules, 1,000 routes, 1,000 users against ten each"
+
+ROWS: list[Row] = [
+    *_small(),
+    *_latencies(),
+    *_transfers(),
+    *_memory(),
+    *_allocations(),
+    row("two-workers", "two workers against one", "times", two_workers, steady=True),
+    row("large-configuration", LARGE_CONFIGURATION, "times", large_configuration, steady=True),
+]
