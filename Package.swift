@@ -34,7 +34,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
-        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
         // A dependency of swift-subprocess, listed to pin its version.
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
@@ -45,6 +44,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         // From the ground up.
         layer("HTTP"),
@@ -57,7 +57,7 @@ let package = Package(
         layer(
             "Configuration",
             imports: [
-                "Access", "Registry", "Telemetry", "Transport", "Crypto", "HTTP", logging, .product(name: "Yams", package: "Yams"),
+                "Access", "Registry", "Telemetry", "Transport", "Crypto", "HTTP", logging, "CYAML",
             ]),
         layer(
             "AWS",
@@ -106,7 +106,7 @@ let package = Package(
         tests(of: "Recipes", imports: ["Access", "Configuration", "Registry", "Crypto", "HTTP"]),
         .testTarget(
             name: "ProjectTests",
-            dependencies: ["Access", "Configuration", "Registry", "Crypto", .product(name: "Yams", package: "Yams")],
+            dependencies: ["Access", "Configuration", "Registry", "Crypto"],
             path: "Tests/Project",
             swiftSettings: settings),
     ],

@@ -4,7 +4,7 @@ import Registry
 /// The patterns of rules for one kind of place, compiled at load: which rule is the first to allow an action on a repository takes time in the
 /// order of the name's length, however many patterns there are. Patterns with a star in their middle, or with several, are tried one by one where
 /// the name has the part of them that fewest others have.
-struct GlobTable: Sendable {
+final class GlobTable: Sendable {
     /// The first rule that allows each action; `none`: no rule does.
     typealias Verdict = SIMD4<Int32>
 

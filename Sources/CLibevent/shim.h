@@ -20,8 +20,12 @@ static inline int berth_accept(int listener, struct sockaddr_storage *peer) {
 extern int pthread_setname_np(pthread_t, const char *);
 extern int sched_getaffinity(pid_t, size_t, cpu_set_t *);
 
-// <malloc.h> is not in Swift's Glibc module.
-extern int malloc_trim(size_t);
+// <malloc.h> is not in Swift's Glibc module. The bytes in use of all arenas, and of mappings of their own.
+#include <malloc.h>
+static inline size_t berth_allocated(void) {
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
 
 // struct ucred is only declared with _GNU_SOURCE. Who is at the other end of a Unix socket; -1: errno says why.
 static inline int berth_peer(int socket, pid_t *process, uid_t *user) {

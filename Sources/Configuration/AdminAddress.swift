@@ -1,6 +1,5 @@
 import FoundationEssentials
 package import Transport
-import Yams
 
 /// Finds the address of the admin listener and reads nothing else of the configuration: no certificate and no password file, so that a health
 /// check may run as a user who cannot read those, and costs little.
@@ -25,15 +24,12 @@ package enum AdminAddress {
         let problems = ProblemList(file: file)
         var settings = Settings()
         do throws(Document.Problem) {
-            let node = try Document.compose(text) ?? [:]
+            let node = try Document.compose(text) ?? .emptyMapping
             // Only problems on the way to the address are collected here.
             let root = Section(node, at: KeyLocation(file: file, line: 1, key: ""), problems: problems, environment: environment)
             ListenerReader(root: root).readAdminAddress(into: &settings)
         } catch {
-            switch error {
-            case .notYAML(let line, let what):
-                problems.add(KeyLocation(file: file, line: line, key: ""), "this is not YAML: \(what)")
-            }
+            problems.add(KeyLocation(file: file, line: error.line, key: ""), "this is not YAML: \(error.reason)")
         }
         try problems.check()
         return settings.admin

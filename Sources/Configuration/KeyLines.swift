@@ -1,8 +1,6 @@
-import Yams
-
 /// Finds the lines of keys in a configuration's text, for messages about it after it was read. Parses the text again, since they are rare.
 struct KeyLines {
-    private let root: Node?
+    private let root: YAMLNode?
 
     init(_ text: String) { root = try? Document.compose(text) }
 
@@ -19,10 +17,10 @@ struct KeyLines {
             if let index = Int(step), let items = node?.sequence {
                 guard items.indices.contains(index) else { return (line, false) }
                 node = items[index]
-                line = items[index].mark?.line ?? line
+                line = items[index].line
             } else if let (found, value) = node?.mapping?.first(where: { $0.key.string == String(step) }) {
                 node = value
-                line = found.mark?.line ?? line
+                line = found.line
             } else {
                 return (line, false)
             }

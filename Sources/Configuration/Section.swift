@@ -1,5 +1,3 @@
-import Yams
-
 /// A mapping of the configuration file. Readers ask for each key by its name, and say what it means; `finish` then reports the keys that nobody
 /// asked for. For a `ConfigurationReference`, a section has every key, without a value, and writes down what it is asked for.
 final class Section {
@@ -7,13 +5,13 @@ final class Section {
     private let reference: ConfigurationReference?
     private let problems: ProblemList
     private let environment: [String: String]
-    private var entries: [String: (line: Int, value: Node)] = [:]
+    private var entries: [String: (line: Int, value: YAMLNode)] = [:]
     private var known: Set<String> = []
     /// The values that `string` has read, with variables replaced.
     private var texts: [String: String] = [:]
 
     /// Reports a node that is not a mapping, and then has no keys.
-    init(_ node: Node, at location: KeyLocation, problems: ProblemList, environment: [String: String]) {
+    init(_ node: YAMLNode, at location: KeyLocation, problems: ProblemList, environment: [String: String]) {
         (self.location, self.problems, self.environment, reference) = (location, problems, environment, nil)
         guard let mapping = node.mapping else {
             problems.add(location, "this is not a mapping; write key: value")
@@ -21,12 +19,8 @@ final class Section {
         }
         for (key, value) in mapping {
             let name = key.string ?? ""
-            let line = key.mark?.line ?? location.line
-            guard let repeated = Document.repeatedKey(name) else {
-                entries[name] = (line, value)
-                continue
-            }
-            problems.add(location.inside(repeated, line: line), "this key is here more than once; keep one")
+            guard let earlier = entries.updateValue((key.line, value), forKey: name) else { continue }
+            problems.add(location.inside(name, line: earlier.line), "this key is here more than once; keep one")
         }
     }
 
@@ -47,16 +41,16 @@ final class Section {
     func problem(_ key: String, _ problem: String) { problems.add(location(of: key), problem) }
 
     /// The value in quotes as the file has it: a variable's value may be secret.
-    func quoted(_ key: String) -> String { "'\(entries[key]?.value.scalar?.string ?? "")'" }
+    func quoted(_ key: String) -> String { "'\(entries[key]?.value.string ?? "")'" }
 
     /// A value that `string` has read. Unlike `string`, this reports no problems again.
     func readText(_ key: String) -> String? { texts[key] }
 
     /// Reports a key without a value: it would count as absent, and `tls:` without its lines as plain HTTP.
-    private func node(_ key: String) -> Node? {
+    private func node(_ key: String) -> YAMLNode? {
         known.insert(key)
         guard let node = entries[key]?.value else { return nil }
-        guard node.null == nil else {
+        guard !node.isNull else {
             problem(key, "there is no value; write one, or remove the key")
             return nil
         }
@@ -84,8 +78,8 @@ final class Section {
         return text
     }
 
-    private func string(_ node: Node, at location: KeyLocation) -> String? {
-        guard let text = node.scalar?.string else {
+    private func string(_ node: YAMLNode, at location: KeyLocation) -> String? {
+        guard let text = node.string else {
             problems.add(location, "this is a list or a mapping; write one value")
             return nil
         }
@@ -190,16 +184,16 @@ final class Section {
     ) -> [Value]? {
         describe(key, meaning, standard: standard)
         let values = list(key, like: "[a, b]")?.enumerated().map { index, item -> Value? in
-            let location = location(of: key).item(index, line: item.mark?.line)
+            let location = location(of: key).item(index, line: item.line)
             guard let text = string(item, at: location) else { return nil }
             if let value = parse(text) { return value }
-            problems.add(location, "'\(item.scalar?.string ?? "")' \(problem(text))")
+            problems.add(location, "'\(item.string ?? "")' \(problem(text))")
             return nil
         }
         return values.flatMap { $0.contains { $0 == nil } ? nil : $0.compactMap { $0 } }
     }
 
-    private func list(_ key: String, like example: String) -> Node.Sequence? {
+    private func list(_ key: String, like example: String) -> [YAMLNode]? {
         guard let node = node(key) else { return nil }
         if node.sequence == nil { problem(key, "this is not a list; write \(example)") }
         return node.sequence
@@ -230,7 +224,7 @@ final class Section {
         return node(key).map { section(of: $0, key) }
     }
 
-    private func section(of node: Node, _ key: String) -> Section {
+    private func section(of node: YAMLNode, _ key: String) -> Section {
         Section(node, at: location(of: key), problems: problems, environment: environment)
     }
 
@@ -242,7 +236,7 @@ final class Section {
             return isLikeAnother ? [] : [Section(describing: reference, key: location(of: key).key + "[]", problems: problems)]
         }
         return list(key, like: "- key: value")?.enumerated().map { index, item in
-            Section(item, at: location(of: key).item(index, line: item.mark?.line), problems: problems, environment: environment)
+            Section(item, at: location(of: key).item(index, line: item.line), problems: problems, environment: environment)
         }
     }
 }

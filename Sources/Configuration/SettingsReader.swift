@@ -1,7 +1,6 @@
 import Crypto
 import Logging
 import Telemetry
-import Yams
 
 /// Reads a configuration file into `Settings`. It continues after a problem, so that all problems are reported at once.
 struct SettingsReader {
@@ -30,15 +29,12 @@ struct SettingsReader {
         }
         do throws(Document.Problem) {
             // Required keys are also missing from an empty file.
-            let node = try Document.compose(text) ?? [:]
+            let node = try Document.compose(text) ?? .emptyMapping
             let root = Section(node, at: KeyLocation(file: file, line: 1, key: ""), problems: problems, environment: environment)
             fill(&settings, from: root)
             root.finish()
         } catch {
-            switch error {
-            case .notYAML(let line, let what):
-                problems.add(KeyLocation(file: file, line: line, key: ""), "this is not YAML: \(what)")
-            }
+            problems.add(KeyLocation(file: file, line: error.line, key: ""), "this is not YAML: \(error.reason)")
         }
         try problems.check()
         (settings.text, settings.files) = (Secret(text), problems.files.all)

@@ -13,6 +13,7 @@ package final class TLSClient: @unchecked Sendable {
         guard let context = SSL_CTX_new(TLS_client_method()) else { throw .taken(after: "SSL_CTX_new") }
         self.context = context
         berth_tls12_at_least(context)
+        berth_prefer_aes128(context)
         berth_read_ahead(context)
         berth_non_blocking_modes(context)
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)

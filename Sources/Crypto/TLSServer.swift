@@ -19,6 +19,7 @@ package final class TLSServer: @unchecked Sendable {
         guard let context = SSL_CTX_new(TLS_server_method()) else { throw .taken(after: "SSL_CTX_new") }
         self.context = context
         berth_tls12_at_least(context)
+        berth_prefer_aes128(context)
         berth_read_ahead(context)
         berth_non_blocking_modes(context)
         berth_count_messages(context)

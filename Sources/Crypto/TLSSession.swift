@@ -10,6 +10,16 @@ package enum IOProgress {
     case wantsRead, wantsWrite
 }
 
+/// How much a TLS session takes off its socket at once.
+package enum ReadAhead {
+    /// What the next record needs, in two calls: between two records the session keeps no buffer.
+    case nothing
+    /// About one record, with one call for each.
+    case record
+    /// Several records, for which the session keeps 64 KiB: for a stream of many bytes whose receiver is fast.
+    case far
+}
+
 /// One TLS connection over a non-blocking socket, which it does not own. Confined to one loop.
 ///
 /// `ERR_clear_error()` comes before every call whose result is examined with `SSL_get_error`: the error queue belongs to the thread, and a client
@@ -84,9 +94,12 @@ package final class TLSSession {
         }
     }
 
-    /// Sets how much one recv() takes off the socket at most: four records, or about one. Takes effect when the bytes read ahead have been used up,
-    /// since OpenSSL frees the buffer then.
-    package func setReadAhead(far: Bool) { SSL_set_default_read_buffer_len(ssl, far ? Self.farReadAhead : 0) }
+    /// Sets how much one recv() takes off the socket at most. The size takes effect when the bytes read ahead have been used up, since OpenSSL frees
+    /// the buffer then.
+    package func setReadAhead(_ readAhead: ReadAhead) {
+        SSL_set_read_ahead(ssl, readAhead == .nothing ? 0 : 1)
+        SSL_set_default_read_buffer_len(ssl, readAhead == .far ? Self.farReadAhead : 0)
+    }
 
     /// Bytes: four whole records of 16 KiB as TLS 1.2 sends them with AES-GCM (13 bytes before and 16 after), and the 3 bytes that OpenSSL leaves before
     /// the first. A record that is cut costs another recv().
@@ -106,6 +119,8 @@ package final class TLSSession {
         guard let start = buffer.baseAddress else { return .bytes(0) }
         var got = 0
         for _ in 0..<Self.maxRecordsPerRead where got < buffer.count {
+            // A record is not cut: OpenSSL would keep the rest of it, and 17 KiB for that, for as long as the reader waits for something else.
+            if got > 0, buffer.count - got < Self.recordBytes, SSL_pending(ssl) == 0 { break }
             ERR_clear_error()
             let count = SSL_read(ssl, start + got, Int32(clamping: buffer.count - got))
             // Checked also when payload has come with them.
@@ -159,7 +174,12 @@ package final class TLSSession {
 
     private func seal(_ start: UnsafeRawPointer, _ count: Int) -> (done: Int, code: Int32) {
         var done = 0
+        // Each call seals one record. OpenSSL keeps its buffer from one to the next, and frees it after the last.
+        let isSeveral = count > Self.recordBytes
+        if isSeveral { berth_release_buffers(ssl, false) }
+        defer { if isSeveral { berth_release_buffers(ssl, true) } }
         while done < count {
+            if isSeveral, count - done <= Self.recordBytes { berth_release_buffers(ssl, true) }
             ERR_clear_error()
             let sealed = SSL_write(ssl, start + done, Int32(clamping: count - done))
             guard sealed > 0 else { return (done, SSL_get_error(ssl, sealed)) }

@@ -111,7 +111,8 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
 func equalIgnoringCase(_ bytes: UnsafeRawBufferPointer, _ lowercased: StaticString) -> Bool {
     let expected = lowercased.utf8Bytes
     guard bytes.count == expected.count else { return false }
-    for index in 0..<bytes.count where lower(bytes[index]) != expected[index] { return false }
+    // Letters, and characters that stay what they are: no control character may come here, which would become one of these.
+    for index in 0..<bytes.count where bytes[index] | 0x20 != expected[index] { return false }
     return true
 }
 

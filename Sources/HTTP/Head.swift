@@ -70,6 +70,12 @@ package final class Head {
         return nil
     }
 
+    /// Whether a field is there.
+    package func has(_ name: FieldName) -> Bool {
+        for field in fields where field.name == name { return true }
+        return false
+    }
+
     /// The body is in a content coding (RFC 9110 8.4): digests and lengths of the content do not apply to its bytes.
     package var isEncoded: Bool {
         fields.contains { field in

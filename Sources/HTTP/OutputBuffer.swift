@@ -171,6 +171,8 @@ func writeHexadecimal(_ value: UInt64, into digits: UnsafeMutableRawBufferPointe
 
 /// Bytes to leave free before a payload for its chunk header: `FFFFFFFF CRLF`.
 package let chunkHeaderRoom = 10
+/// Bytes around the payload of a chunk: its header, and the CRLF after it.
+package let chunkFraming = chunkHeaderRoom + 2
 
 /// Writes a chunk's size line so that it ends where the payload starts.
 /// - Parameters:

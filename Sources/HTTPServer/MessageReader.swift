@@ -26,9 +26,9 @@ package final class MessageReader {
     /// Bytes of the body since `beginBody`, with its framing, and none beyond it.
     package private(set) var bodyReceived = 0
 
-    /// Bytes of buffered input for which an emptied buffer is kept. The first bytes of a body come with its head, and may be followed by hours of
-    /// waiting.
-    private static let keptCapacity = 8 << 10
+    /// Bytes for which an emptied buffer is kept until the next message. Larger ones are rare, and would lie between the small objects of many
+    /// connections: the allocator could then give none of their pages back.
+    package static let keptCapacity = 8 << 10
 
     /// - Parameters:
     ///   - limits: the bounds of a head.
@@ -48,6 +48,9 @@ package final class MessageReader {
 
     /// Gives the buffer back. For a connection that becomes idle, with no input buffered.
     package func releaseBuffer() { head.input.trim(keeping: 0) }
+
+    /// Gives a large buffer back that has nothing in it.
+    package func releaseLargeBuffer() { head.input.trim(keeping: Self.keptCapacity) }
 
     // MARK: The head
 

@@ -31,11 +31,16 @@ package final class ServerConnection {
 
     private let rejection: Rejection?
     let reader: MessageReader
-    /// nil while the connection is idle.
+    /// nil while the connection has been idle for a while.
     private var request: Request?
     private var isIdle = false
     /// What ended the last `park`; nil: the connection was not parked.
     private var parkWake: Wake?
+    /// Goes on with a parked connection: called once after each `park`, on the loop, when bytes have come, when the idle time is over, or when the
+    /// connection is to end. The next call of `next` tells which. To be set before the first `park`.
+    package var resume: () -> Void = {}
+    /// `unparked`, made once: a wait for the next request allocates nothing. Unowned: the connection owns the stream and its waiter.
+    private lazy var onWake: (Wake) -> Void = { [unowned self] wake in unparked(by: wake) }
 
     /// - Parameters:
     ///   - tally: what the connection's bytes are counted in.
@@ -62,20 +67,24 @@ package final class ServerConnection {
     /// What comes next on a connection.
     package enum Next {
         case request(Request)
-        /// No request for a while: the buffers have been freed. To be followed by `park`.
+        /// No byte of another request is there yet. To be followed by `park`.
         case idle
         /// The connection is closed.
         case end
     }
 
     /// Reads the head of the next request; nil when the connection is over. Keeps the task while the connection is idle: for hosts of few
-    /// connections. Others use `next`.
+    /// connections. Others use `next` and `resume`.
     package func nextRequest() async -> Request? {
         while true {
             switch await next() {
             case .request(let request): return request
             case .end: return nil
-            case .idle: await withUnsafeContinuation { continuation in park { continuation.resume() } }
+            case .idle:
+                await withUnsafeContinuation { continuation in
+                    resume = { continuation.resume() }
+                    park()
+                }
             }
         }
     }
@@ -86,19 +95,12 @@ package final class ServerConnection {
         if let request, request.isOpen {
             guard request.mayContinue else { return await end() }
             if !request.finish(), await !request.discardBody() { return await end() }
+            if request.head.bytes.capacity > MessageReader.keptCapacity { self.request = nil }
+            reader.releaseLargeBuffer()
         }
         do {
             guard !isDraining, parkWake != .timedOut else { return await end() }
-            if parkWake == nil, !reader.hasBufferedInput, !stream.hasPending {
-                switch await waitForRequest() {
-                case .ready: break
-                case .timedOut where settings.parkedTimeout > .zero:
-                    request = nil
-                    reader.releaseBuffer()
-                    return .idle
-                case .timedOut, .cancelled: return await end()
-                }
-            }
+            if parkWake == nil, !reader.hasBufferedInput, !stream.hasPending { return .idle }
             parkWake = nil
             let request = request ?? Request(self)
             self.request = request
@@ -122,30 +124,29 @@ package final class ServerConnection {
         return .end
     }
 
-    /// Waits without a task after `next` has returned `idle`. `resume` is called once, on the loop: when bytes have come, when the idle time is
-    /// over, or when the connection is to end. The next call of `next` tells which.
-    package func park(_ resume: @escaping () -> Void) {
+    /// Waits without a task after `next` has returned `idle`, and then calls `resume`.
+    package func park() {
         guard !isDraining else { return resume() }
         isIdle = true
-        stream.waiter.reset()
-        stream.waiter.onNextWake { [unowned self] wake in  // the connection owns the stream and its waiter
-            isIdle = false
-            parkWake = wake
-            stream.unwatch()
-            resume()
-        }
-        stream.watchReadable(timeout: settings.parkedTimeout)
+        watch(for: request == nil ? settings.idleTimeout : settings.heldTimeout)
     }
 
-    /// Waits for the first byte of a request for as long as an idle connection keeps its memory.
-    private func waitForRequest() async -> Wake {
-        isIdle = true
+    private func watch(for timeout: Duration) {
         stream.waiter.reset()
-        stream.watchReadable(timeout: settings.heldTimeout)
-        let wake = await stream.waiter.wait()
-        stream.unwatch()
+        stream.waiter.onNextWake(onWake)
+        stream.watchReadable(timeout: timeout)
+    }
+
+    private func unparked(by wake: Wake) {
+        if wake == .timedOut, request != nil, settings.parkedTimeout > .zero {
+            request = nil
+            reader.releaseBuffer()
+            return watch(for: settings.parkedTimeout)
+        }
         isIdle = false
-        return wake
+        parkWake = wake
+        stream.unwatch()
+        resume()
     }
 
     /// Ends the connection after the current exchange: at once when it is idle.

@@ -16,11 +16,11 @@ package struct ServerSettings: Sendable {
     /// The defaults of the configuration file.
     package init() {}
 
-    /// How long an idle connection keeps its buffers and its task: most clients that send another request do so sooner.
+    /// How long an idle connection keeps its buffers: most clients that send another request do so sooner.
     var heldTimeout: Duration { min(idleTimeout, .seconds(1)) }
-    /// The rest of the idle time, without buffers and task.
+    /// The rest of the idle time, without buffers.
     var parkedTimeout: Duration { idleTimeout - heldTimeout }
 
     /// The durations that every connection of a loop waits with, for `EventLoop.keepTimeouts`.
-    package var timeouts: [Duration] { [heldTimeout, parkedTimeout, stallTimeout] }
+    package var timeouts: [Duration] { [idleTimeout, heldTimeout, parkedTimeout, stallTimeout] }
 }

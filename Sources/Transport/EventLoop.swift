@@ -16,9 +16,9 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     private var running: [UnownedJob] = []
     /// Tasks that wait for the next round, so that the sockets have their turn.
     private var yielded: [UnsafeContinuation<Void, Never>] = []
-    /// 256 KiB for all connections of the loop: filled and emptied between two awaits, it stays in the cache and keeps a connection's memory small.
-    /// On the loop's thread only.
-    package let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
+    /// For all connections of the loop: filled and emptied between two awaits, it stays in the cache and keeps a connection's memory small. Holds 16
+    /// TLS records and what frames a chunk of them. On the loop's thread only.
+    package let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: (256 << 10) + chunkFraming, alignment: 4096)
     /// What is written next, likewise: it holds nothing across an `await`. On the loop's thread only.
     package let output = OutputBuffer()
     /// One for all TLS sessions of the loop, likewise.

@@ -4,43 +4,34 @@ import Glibc
 /// Returns the pages of freed memory to the system. The allocator keeps pages between pieces in use, so after a flood of connections the process
 /// would stay as large as it was at its peak.
 package struct FreedMemory {
-    /// Resident pages after memory was last returned, and the fewest of any such time.
-    private var residentAfter = 0, fewest = Int.max
-    private var callsSince = 0
+    /// Bytes of resident memory that were not in use after memory was last returned, or the fewest since: what cannot be returned.
+    private var remaining = 0
 
     /// Growth, in bytes, that justifies a walk through the allocator's free lists.
-    private static let growth = 4 << 20
-    /// Calls until a process that is still large is looked at again: its memory may have been in use when the last walk came, in the middle of a
-    /// flood.
-    private static let callsUntilNext = 6
+    private static let growth = 1 << 20
+    /// The same as a share of what is in use: a large process does not walk for a little.
+    private static let growthShare = 32
 
-    /// Measures growth from 0.
+    /// Nothing has been returned yet.
     package init() {}
 
-    /// Returns memory if the process has grown, or is still large some calls later. To be called now and then, off the loops: after a flood it holds
-    /// the allocator's locks for milliseconds.
+    /// Returns memory if much more of it is resident than in use. To be called now and then, off the loops: after a flood it holds the allocator's
+    /// locks for milliseconds.
     package mutating func giveBack() {
-        let resident = Self.residentPages()
-        callsSince += 1
-        guard hasGrown(resident, since: residentAfter) || callsSince >= Self.callsUntilNext && hasGrown(resident, since: fewest)
-        else {
-            // After shrinking by itself, growth counts from the smaller size.
-            residentAfter = min(residentAfter, resident)
+        let inUse = Int(berth_allocated())
+        let unused = Self.residentBytes() - inUse
+        guard unused - remaining > max(Self.growth, inUse / Self.growthShare) else {
+            remaining = min(remaining, unused)
             return
         }
         malloc_trim(0)
-        residentAfter = Self.residentPages()
-        (fewest, callsSince) = (min(fewest, residentAfter), 0)
+        remaining = Self.residentBytes() - Int(berth_allocated())
     }
 
-    private func hasGrown(_ resident: Int, since before: Int) -> Bool {
-        before < .max && (resident - before) * sysconf(Int32(_SC_PAGESIZE)) > Self.growth
-    }
-
-    /// The second number of statm (proc(5)).
-    private static func residentPages() -> Int {
-        readFile("/proc/self/statm", limit: 256).flatMap { text in
-            String(decoding: text, as: UTF8.self).split(separator: " ").dropFirst().first.flatMap { Int($0) }
-        } ?? 0
+    /// Memory that is not of files: the second number of statm less the third (proc(5)).
+    private static func residentBytes() -> Int {
+        guard let text = readFile("/proc/self/statm", limit: 256) else { return 0 }
+        let pages = String(decoding: text, as: UTF8.self).split(separator: " ").prefix(3).compactMap { Int($0) }
+        return pages.count == 3 ? (pages[1] - pages[2]) * sysconf(Int32(_SC_PAGESIZE)) : 0
     }
 }

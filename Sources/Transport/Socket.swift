@@ -43,16 +43,19 @@ struct Socket {
         }
     }
 
-    /// Bytes that the socket certainly takes without making us wait: what its buffer may grow to, half of which the kernel keeps for its own
-    /// records (socket(7), SO_SNDBUF), less what the peer has not acknowledged (tcp(7), SIOCOUTQ).
-    var roomToSend: Int {
-        var size: Int32 = 0, queued: Int32 = 0
-        var length = socklen_t(MemoryLayout<Int32>.size)
-        guard getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length) == 0,
-            ioctl(descriptor, UInt(TIOCOUTQ), &queued) == 0
-        else { return 0 }
-        return Int(size) / 2 - Int(queued)
+    var sendBuffer: SendBuffer {
+        // SK_MEMINFO_SNDBUF and SK_MEMINFO_WMEM_QUEUED of linux/sock_diag.h.
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 9) { info in
+            var length = socklen_t(9 * MemoryLayout<UInt32>.size)
+            guard getsockopt(descriptor, SOL_SOCKET, Self.memoryInfo, info.baseAddress, &length) == 0, length >= 24 else {
+                return SendBuffer(size: 0, queued: 0)
+            }
+            return SendBuffer(size: Int(info[3]), queued: Int(info[5]))
+        }
     }
+
+    /// SO_MEMINFO, which Glibc does not define.
+    private static let memoryInfo: Int32 = 55
 
     /// Has close(2) reset the connection.
     func resetOnClose() {

@@ -63,9 +63,9 @@ package final class SocketStream {
 
     // MARK: Reading
 
-    /// Lets TLS take several records off the socket at once, for which it keeps 64 KiB: for a stream of many bytes whose receiver is fast.
-    package var readsFarAhead = false {
-        didSet { if readsFarAhead != oldValue { tls?.setReadAhead(far: readsFarAhead) } }
+    /// How much TLS takes off the socket at once.
+    package var readAhead = ReadAhead.record {
+        didSet { if readAhead != oldValue { tls?.setReadAhead(readAhead) } }
     }
 
     /// Bytes lie decrypted or read ahead, which the socket does not show: read before waiting.
@@ -100,8 +100,8 @@ package final class SocketStream {
 
     // MARK: Writing
 
-    /// Bytes that the socket certainly takes without making us wait.
-    package var roomToSend: Int { socket.roomToSend }
+    /// How full the socket is.
+    package var sendBuffer: SendBuffer { socket.sendBuffer }
 
     /// TLS has taken bytes that the socket has not: wait until it is writable, then write on, with an empty buffer if there is nothing more.
     package var hasUnsent: Bool { tls?.hasUnsent ?? false }

@@ -188,3 +188,9 @@ def test_a_compressed_list_is_an_error(scripted: Scripted, target: str) -> None:
     got = get(gateway, f"/v2/{REPOSITORY}/{target}", "Accept-Encoding: gzip")
     assert (got.status, got.code) == (502, "UNAVAILABLE")
     assert b"Accept-Encoding: identity" in server.heard
+
+
+def test_the_cheaper_of_the_cipher_suites_that_a_client_offers_is_chosen(gateway: Gateway) -> None:
+    with Connection(gateway.tls) as connection:
+        name, _, _ = connection.socket.cipher()
+    assert name == "TLS_AES_128_GCM_SHA256", "the client's own order begins with AES-256"

@@ -75,8 +75,8 @@ def test_receivers_that_do_not_read_cost_little_memory(sandbox: Sandbox, start_g
             connection.send_head("GET", target, {"Authorization": GOOD})
             assert connection.receive_final_head().status == 200
         grown = settled(gateway) - before
-        # The promised 96 KiB, and a third more for the allocator's overhead.
-        assert grown / count < 128, f"{grown / count:.0f} KiB for each"
+        # Nothing is read for them: what is left is a TLS session with the upstream, the exchange's stack, and the allocator's overhead.
+        assert grown / count < 96, f"{grown / count:.0f} KiB for each"
     wait_until(lambda: gateway.resident_kib() - before < grown / 2, "freed memory", 60)
 
 
@@ -90,8 +90,8 @@ def test_an_idle_connection_frees_the_memory_of_its_request(sandbox: Sandbox, st
         for _ in range(count):
             connection = held.enter_context(Connection(address))
             assert connection.request("GET", "/v2/", {"X-Filler": "a" * 31_000}, authorization=GOOD).status == 200
-        # The head alone took 31 KiB. OpenSSL needs 14 KiB for a TLS connection.
-        bound = 16 if listener == "plain" else 30
+        # The head alone took 31 KiB, and the task that served it 20. OpenSSL needs 14 KiB for a TLS connection.
+        bound = 6 if listener == "plain" else 20
         wait_until(lambda: (gateway.resident_kib() - before) / count < bound, f"less than {bound} KiB each", 30)
 
 

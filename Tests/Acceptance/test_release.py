@@ -130,7 +130,7 @@ def test_the_tarball_has_what_belongs_below_usr_local(tree: Path) -> None:
 def test_the_package_depends_on_the_libraries_that_the_program_loads(release: Release) -> None:
     depends = {entry.split()[0] for entry in release.field("Depends").split(", ")}
     assert {"adduser", "ca-certificates"} <= depends
-    for library in ("libc6", "libcurl4", "libevent-2.1-7", "libssl3", "libcrypt1"):
+    for library in ("libc6", "libcurl4", "libevent-2.1-7", "libssl3", "libcrypt1", "libyaml-0-2"):
         assert any(name.startswith(library) for name in depends), depends
     assert run("dpkg-deb", "--info", release.package, "conffiles").split() == ["/etc/berth/berth.yaml", "/etc/berth/environment"]
 

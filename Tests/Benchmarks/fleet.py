@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Fleet:
         self.names = [*programs, *PEERS]
         self.load = self.native.program("load")
         self._running: dict[tuple[str, bool], Proxy] = {}
-        self._started = 0
+        self._numbers = count()
 
     def get(self, name: str, access_log: bool = False) -> Proxy:
         """A proxy that all rows share."""
@@ -57,8 +58,7 @@ class Fleet:
             proxy.stop()
 
     def _start(self, name: str, configure: Configure | None = None, **changes: Any) -> Proxy:
-        self._started += 1
-        directory = self.directory / f"{self._started}-{name}"
+        directory = self.directory / f"{next(self._numbers)}-{name}"
         directory.mkdir()
         around = replace(self.around, directory=directory, **changes)
         if name in self.programs:

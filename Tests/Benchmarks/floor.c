@@ -22,7 +22,7 @@ static char buffer[BUFFER_SIZE];
 static SSL *upstream;
 static SSL_CTX *upstream_context;
 static const char *host, *token;
-static int upstream_port, send_size = READ_AHEAD;
+static int upstream_port;
 
 static void check(int is_good, const char *what) {
     if (is_good) return;
@@ -85,7 +85,7 @@ static int exchange(int client, SSL *tls) {
             int count = SSL_read(upstream, buffer + filled, BUFFER_SIZE - 1 - filled);
             check(count > 0, "read from the upstream");
             filled += count;
-        } while (filled < send_size && SSL_has_pending(upstream) && (left < 0 || filled < left));
+        } while (filled < READ_AHEAD && SSL_has_pending(upstream) && (left < 0 || filled < left));
         buffer[filled] = 0;
         if (left < 0) {
             char *end = strstr(buffer, "\r\n\r\n"), *size = strcasestr(buffer, "\r\ncontent-length:");
@@ -101,6 +101,7 @@ static int exchange(int client, SSL *tls) {
 static void serve(int listener, SSL_CTX *context) {
     int client = accept(listener, NULL, NULL);
     setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    connect_upstream();
     SSL *tls = NULL;
     if (context) {
         tls = SSL_new(context);
@@ -116,11 +117,12 @@ static void serve(int listener, SSL_CTX *context) {
         while (exchange(client, NULL)) {}
     }
     close(client);
+    close(SSL_get_fd(upstream));
+    SSL_free(upstream);
 }
 
 int main(int argc, char **argv) {
     check(argc == 9, "floor PLAIN_PORT TLS_PORT CERTIFICATE KEY UPSTREAM_PORT CA HOST TOKEN");
-    if (getenv("SEND")) send_size = atoi(getenv("SEND"));
     signal(SIGPIPE, SIG_IGN);
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     check(SSL_CTX_use_certificate_chain_file(context, argv[3]) == 1, "certificate");
@@ -133,7 +135,6 @@ int main(int argc, char **argv) {
     SSL_CTX_set_verify(upstream_context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_read_ahead(upstream_context, 1);
     SSL_CTX_set_default_read_buffer_len(upstream_context, READ_AHEAD);
-    connect_upstream();
     struct pollfd listeners[] = {{.fd = listen_at(atoi(argv[1])), .events = POLLIN}, {.fd = listen_at(atoi(argv[2])), .events = POLLIN}};
     for (;;) {
         poll(listeners, 2, -1);

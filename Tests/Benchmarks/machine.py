@@ -21,6 +21,10 @@ VERSIONS = {
 }
 
 
+def version(program: str) -> str:
+    return _version(*VERSIONS[program])
+
+
 def _version(*argv: str) -> str:
     try:
         said = attempt(*argv)
@@ -35,7 +39,7 @@ def _processor() -> str:
     return found[1] if found else platform.machine()
 
 
-def _system() -> str:
+def system() -> str:
     found = re.search(r'^PRETTY_NAME="(.*)"$', Path("/etc/os-release").read_text(), re.MULTILINE)
     return found[1] if found else platform.system()
 
@@ -51,6 +55,6 @@ def description(program: Path) -> dict[str, str | float]:
         "processor": _processor(),
         "memory_gib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30,
         "kernel": platform.release(),
-        "system": _system(),
+        "system": system(),
         **{name: _version(*argv) for name, argv in VERSIONS.items()},
     }

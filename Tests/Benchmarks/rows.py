@@ -32,8 +32,9 @@ class Row:
     steady: bool = False  # needs no second round and no other proxy for a verdict: --quick has one round, of Berth only
     once: bool = False  # does not vary: one round
 
-    def matches(self, word: str) -> bool:
-        return any(word in line.key for line in self.lines)
+    @property
+    def keys(self) -> list[str]:
+        return [line.key for line in self.lines]
 
 
 def row(key: str, title: str, unit: str, measure: Callable[[Fleet, Effort, list[str]], Round], **options: Any) -> Row:
@@ -104,20 +105,15 @@ def _latencies() -> list[Row]:
 
 
 def _memory() -> list[Row]:
-    rows = []
-    for tls in (False, True):
-        client = _client(tls)
-        rows.append(
-            row(f"idle-{client}", f"idle connection, {client}, after a head of 31 KiB", "KiB", idle_connection(tls), steady=True)
-        )
-    for tls in (False, True):
-        key, title = f"stalled-{_client(tls)}", f"stalled pull, {_client(tls)} client"
-        lines = (
-            Line(key, title, "KiB"),
-            Line(f"{key}-kernel", f"{title}: kernel's buffers", "KiB"),
-            Line(f"{key}-after", f"{title}: kept after its end", "KiB"),
-        )
-        rows.append(Row(lines, stalled_pull(tls), steady=True))
+    clients = [_client(tls) for tls in (False, True)]
+    idle = [Line(f"idle-{client}", f"idle connection, {client}, after a head of 31 KiB", "KiB") for client in clients]
+    parts = {"": "", "-kernel": ": kernel's buffers", "-after": ": kept after its end"}
+    stalled = [
+        Line(f"stalled-{client}{key}", f"stalled pull, {client} client{words}", "KiB")
+        for client in clients
+        for key, words in parts.items()
+    ]
+    rows = [Row(tuple(idle), idle_connection, steady=True), Row(tuple(stalled), stalled_pull, steady=True)]
     rows.append(row("private-idle", "private memory at rest", "MiB", private_idle, steady=True))
     rows.append(row("program-size", "program without symbols", "MB", program_size, once=True))
     return rows

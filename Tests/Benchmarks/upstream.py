@@ -126,8 +126,9 @@ class Upstream:
     def blob(self, size: int, redirected: bool = False) -> str:
         """The target of a blob of this size, which the registry serves itself or redirects to its storage."""
         name = f"{size:064d}"
-        with (self.files / name).open("wb") as file:
-            file.truncate(size)  # sparse: takes no space on disk
+        if not (self.files / name).exists():
+            with (self.files / name).open("wb") as file:
+                file.truncate(size)  # sparse: takes no space on disk
         return f"/v2/{REPOSITORY}/blobs/sha256:{'f' + name[1:] if redirected else name}"
 
     def file(self, size: int) -> Path:

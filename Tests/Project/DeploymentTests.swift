@@ -19,7 +19,7 @@ struct DeploymentTests {
         let image = try Self.text("deploy/image/Dockerfile"), setup = try Self.text("deploy/lib/setup.sh")
         #expect(image.contains("RUN deploy/build "))
         let libraries = try #require(setup.firstMatch(of: #/C_LIBRARIES=\((.*)\)/#)?.1).split(separator: " ")
-        #expect(libraries.count == 4)
+        #expect(libraries.count == 5)
         for library in libraries { #expect(image.contains("\(library.split(separator: ":")[1]) "), "\(library)") }
     }
 

@@ -2,7 +2,6 @@ import Access
 import Crypto
 import Foundation
 import Testing
-import Yams
 
 @testable import Configuration
 
@@ -42,7 +41,7 @@ struct ExampleTests {
     }
 
     @Test func `the compose file's environment is a configuration`() throws {
-        let document = try #require(try Yams.load(yaml: Project.text("deploy/compose/compose.yaml")) as? [String: Any])
+        let document = try #require(try Project.yaml("deploy/compose/compose.yaml"))
         let service = try #require((document["services"] as? [String: [String: Any]])?["berth"])
         var environment = try #require(service["environment"] as? [String: String])
         // What a person exports, and the defaults of the rest.

@@ -8,7 +8,7 @@ struct LayerTests {
         "Gateway", "Admin", "Recipes", "berth",
     ]
     private static let owners: [Substring: Substring] = [
-        "CLibevent": "Transport", "COpenSSL": "Crypto", "CCurl": "Transport", "CCrypt": "Access",
+        "CLibevent": "Transport", "COpenSSL": "Crypto", "CCurl": "Transport", "CCrypt": "Access", "CYAML": "Configuration",
     ]
     /// The Gateway's, from the top down.
     private static let folders: [Substring] = ["Server", "Exchange", "Handlers", "Forward", "Upstream", "Request", "Log"]

@@ -1,11 +1,10 @@
 import Registry
 import Testing
-import Yams
 
 /// `openapi.yaml` and the code.
 struct OpenAPITests {
     private static func paths() throws -> [String: [String: Any]] {
-        let document = try #require(try Yams.load(yaml: Project.text("openapi.yaml")) as? [String: Any])
+        let document = try #require(try Project.yaml("openapi.yaml"))
         return try #require(document["paths"] as? [String: [String: Any]])
     }
 

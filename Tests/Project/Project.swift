@@ -1,11 +1,25 @@
 import Foundation
 
+@testable import Configuration
+
 /// The repository that these tests are in.
 enum Project {
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     /// - Parameter path: from the root, like all paths here.
     static func text(_ path: String) throws -> String { try String(contentsOf: root.appending(path: path), encoding: .utf8) }
+
+    /// A YAML file's mappings, lists and texts; nil: it is no mapping.
+    static func yaml(_ path: String) throws -> [String: Any]? {
+        func value(_ node: YAMLNode) -> Any {
+            switch node.content {
+            case .scalar(let text): text
+            case .sequence(let items): items.map(value)
+            case .mapping(let pairs): Dictionary(pairs.map { ($0.key.string ?? "", value($0.value)) }) { $1 }
+            }
+        }
+        return try Document.compose(text(path)).map(value) as? [String: Any]
+    }
 
     static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: root.appending(path: path).path) }
 

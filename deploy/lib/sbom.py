@@ -26,6 +26,7 @@ SWIFT_LICENCE = "Apache-2.0 WITH Swift-exception"
 LIBRARY_LICENCES = {
     "ld": "LGPL-2.1-or-later", "libc": "LGPL-2.1-or-later", "libm": "LGPL-2.1-or-later", "libcrypt": "LGPL-2.1-or-later",
     "libcrypto": "Apache-2.0", "libssl": "Apache-2.0", "libcurl": "curl", "libevent": "BSD-3-Clause",
+    "libyaml": "MIT",
     "libgcc_s": "GPL-3.0-or-later WITH GCC-exception-3.1", "libstdc++": "GPL-3.0-or-later WITH GCC-exception-3.1",
 }  # fmt: skip
 
@@ -83,7 +84,7 @@ def swift_runtime(version: str) -> Package:
     return package(
         "swift", "swift-runtime", version, SWIFT_LICENCE, f"git+https://github.com/swiftlang/swift@swift-{version}-RELEASE",
         "Organization: swift.org",
-        comment="Linked statically: standard library, Concurrency, Dispatch, Foundation with ICU (Unicode-3.0). Version of the toolchain.",
+        comment="Linked statically: standard library, Concurrency, Dispatch, FoundationEssentials. Version of the toolchain.",
     )  # fmt: skip
 
 

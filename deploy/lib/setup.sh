@@ -5,7 +5,7 @@ readonly SWIFT_MINIMUM=6.2
 readonly EX_UNAVAILABLE=69 # sysexits.h: something that the program needs is missing
 
 # The C libraries, as pkg-config module:Debian package. A test compares this list with deploy/image/Dockerfile.
-readonly C_LIBRARIES=(libevent:libevent-dev libcurl:libcurl4-openssl-dev openssl:libssl-dev libcrypt:libcrypt-dev)
+readonly C_LIBRARIES=(libevent:libevent-dev libcurl:libcurl4-openssl-dev openssl:libssl-dev libcrypt:libcrypt-dev yaml-0.1:libyaml-dev)
 
 # The packages that Swift needs besides its toolchain, from its instructions (https://www.swift.org/install/linux/).
 readonly SWIFT_ON_DEBIAN_12=(
@@ -128,7 +128,7 @@ missing_swift_packages() {
 swift_works() { swift --version 2>&1 && swift build --version 2>&1 && swift_compiles 2>&1; }
 
 swift_compiles() {
-    echo 'import Foundation; print(URL(filePath: "/").path)' >"$TMPDIR/main.swift"
+    echo 'import FoundationEssentials; print(URL(filePath: "/").path)' >"$TMPDIR/main.swift"
     swiftc -suppress-warnings -static-stdlib "$TMPDIR/main.swift" -o "$TMPDIR/main" && "$TMPDIR/main"
 }
 

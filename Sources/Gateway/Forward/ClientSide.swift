@@ -38,6 +38,11 @@ struct ClientSide {
         do { try await stream.write(bytes, timeout: stallTimeout) } catch { throw ConnectionFailure(.client, error) }
     }
 
+    /// Waits until the socket takes bytes again.
+    func waitUntilWritable() async throws {
+        do { try await stream.waitUntilWritable(timeout: stallTimeout) } catch { throw ConnectionFailure(.client, error) }
+    }
+
     /// What the socket takes without a wait.
     func tryWrite(_ bytes: UnsafeRawBufferPointer) throws(ConnectionFailure) -> Int {
         do { return try stream.tryWrite(bytes) } catch { throw ConnectionFailure(.client, error) }

@@ -209,7 +209,7 @@ final class Forwarder {
         if response.status >= 400, head.method != .head { throw error(try await failure(response)) }
         let head = response.head
         // Few responses have an address to rewrite.
-        let hasAddress = head.value(of: .location) != nil || head.value(of: .link) != nil
+        let hasAddress = head.has(.location) || head.has(.link)
         try await writer.pass(
             response.lease.connection, .registry(fields: fields, hasAddress ? rewriting : nil), status: status,
             body: body ?? response.body)

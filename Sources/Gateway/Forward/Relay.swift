@@ -6,30 +6,38 @@ import Telemetry
 import Transport
 
 /// Moves bodies between a client and an upstream with backpressure: what one read gave is written before the next read, and only what the
-/// receiver does not take at once is copied. A slow receiver costs the memory of one small read.
+/// receiver does not take at once is copied. A client that does not read costs no buffer: nothing is read for it.
 struct Relay {
     let client: ClientSide
     let upstream: UpstreamConnection
     let record: ExchangeRecord
     let transfers: WorkerTransfers
 
-    /// Bytes read for a client whose socket is full: all that is kept of a response while the client does not read.
+    /// Bytes of a response that move at once: as many TLS records as are read ahead. They stay in a core's fastest cache between the decryption and
+    /// the kernel's copy. A request moves in pieces of up to the whole scratch buffer instead: its sender and its receiver are woken less often, which
+    /// counts for more there.
+    private static let responsePiece = 64 << 10
+    /// Bytes read for a receiver that has less room, although the kernel calls it writable: its buffer is small.
     private static let slowRead = 16 << 10
-    /// The same of a request. An upload's receiver is often full for a moment only, and no TLS buffer of an upstream's records is held beside
-    /// it: with 16 KiB a push costs an eighth more.
-    private static let slowUploadRead = 32 << 10
+    /// Bytes that TLS reads ahead of a read at most. Below so much room it reads nothing ahead: the client may be about to stop, and what is read
+    /// ahead would be kept until it goes on.
+    private static let readAhead = 64 << 10
     /// Bytes of a response that leave with its head. They are copied once more; manifests and configurations are smaller, layers larger.
-    private static let maxReady = 16 << 10
+    private static let maxReady = (16 << 10) + chunkFraming
 
     private var scratch: UnsafeMutableRawBufferPointer { client.scratch }
 
     /// What may be read next: as much as the receiver's socket has room for, so that no more than `slowRead` is left to keep when it stops.
-    /// TLS reads far ahead only while there is room for another read after this one, which then uses up what was read ahead.
-    private func room(from sender: SocketStream, to receiver: SocketStream, slowRead: Int) -> UnsafeMutableRawBufferPointer {
-        let space = receiver.roomToSend
-        let size = min(max(space, slowRead), scratch.count)
-        sender.readsFarAhead = space >= 2 * scratch.count
-        return UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(size - 2)])
+    /// TLS reads far ahead only while there is room for that too, after this read.
+    /// - Parameters:
+    ///   - piece: bytes at most.
+    ///   - room: bytes that the receiver's socket takes at least.
+    private func target(
+        _ piece: Int, for room: Int, from sender: SocketStream, slowReadAhead: ReadAhead
+    ) -> UnsafeMutableRawBufferPointer {
+        let size = min(max(room, Self.slowRead), piece)
+        sender.readAhead = room >= size + Self.readAhead ? .far : room >= Self.readAhead ? .record : slowReadAhead
+        return UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(chunkHeaderRoom + size)])
     }
 
     /// Says how far a large body has come. A small one is not shown.
@@ -50,9 +58,22 @@ struct Relay {
     /// The upstream's response to the client, to its end.
     func response(chunked: Bool) async throws {
         let loop = client.stream.loop
+        var room = 0
         while true {
             if loop.isTurnOver { await loop.nextTurn() }
-            let (frame, isEnd) = try await nextFrame(chunked: chunked)
+            // The kernel is asked for the room only when its last answer may not be enough for another piece.
+            if room < Self.responsePiece + Self.readAhead {
+                let buffer = client.stream.sendBuffer
+                room = buffer.room
+                // Nothing is held for a client that does not read. Where the kernel calls the socket writable the wait would end at once. To wait
+                // while there is more room, as a push does, made pulls cost up to half as much again.
+                if room < Self.slowRead, !buffer.isWritable {
+                    try await client.waitUntilWritable()
+                    continue
+                }
+            }
+            let (frame, isEnd) = try await nextFrame(room, chunked: chunked)
+            room -= frame.count
             advance(to: client.request.responseBodySent ?? 0, remaining: upstream.remainingLength.map { $0 + frame.count })
             // No await between the read above and this write: the scratch buffer is the loop's.
             let taken = try client.tryWrite(frame)
@@ -67,7 +88,7 @@ struct Relay {
     /// client once.
     func appendReady(chunked: Bool, to output: OutputBuffer) throws(ConnectionFailure) {
         guard !upstream.isBodyDone else { return }
-        let room = UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<Self.maxReady])
+        let room = UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(Self.maxReady - 2)])
         if case .payload(let count) = try upstream.tryRead(into: room) {
             output.append(Self.frame(count, in: scratch, chunked: chunked))
         }
@@ -76,10 +97,11 @@ struct Relay {
     }
 
     /// The next bytes for the client, framed, and whether they are the last. Waits only while there are none.
-    private func nextFrame(chunked: Bool) async throws -> (UnsafeRawBufferPointer, isEnd: Bool) {
-        let room = room(from: upstream.stream, to: client.stream, slowRead: Self.slowRead)
+    /// - Parameter room: bytes that the client's socket takes at least.
+    private func nextFrame(_ room: Int, chunked: Bool) async throws -> (UnsafeRawBufferPointer, isEnd: Bool) {
+        let target = target(Self.responsePiece, for: room, from: upstream.stream, slowReadAhead: .nothing)
         while true {
-            switch try upstream.tryRead(into: room) {
+            switch try upstream.tryRead(into: target) {
             case .payload(let count):
                 let isEnd = upstream.isBodyDone && !chunked
                 return (Self.frame(count, in: scratch, chunked: chunked), isEnd)
@@ -109,14 +131,22 @@ struct Relay {
     /// - Parameter body: takes what comes, for a replay.
     func request(chunked: Bool, body: inout ReplayBody) async throws {
         let loop = client.stream.loop
+        let piece = scratch.count - chunkFraming
+        var room = 0
         while true {
             if loop.isTurnOver { await loop.nextTurn() }
-            let room = room(from: client.stream, to: upstream.stream, slowRead: Self.slowUploadRead)
-            switch try client.tryRead(into: room) {
+            if room < piece + Self.readAhead {
+                // Many small reads for a receiver that is slow for a moment cost more than a wait.
+                if !upstream.stream.sendBuffer.isWritable, try await !waitForUpstream() { return }
+                room = upstream.stream.sendBuffer.room
+            }
+            let target = target(piece, for: room, from: client.stream, slowReadAhead: .record)
+            switch try client.tryRead(into: target) {
             case .payload(let count):
-                body.append(UnsafeRawBufferPointer(rebasing: room.prefix(count)))
+                body.append(UnsafeRawBufferPointer(rebasing: target.prefix(count)))
                 advance(to: client.request.bodyReceived, remaining: client.request.bodyRemaining)
                 let frame = Self.frame(count, in: scratch, chunked: chunked)
+                room -= frame.count
                 let taken: Int
                 do { taken = try upstream.tryWrite(frame) } catch {
                     // An upstream that rejects a body responds and closes; its response says more than the broken pipe.
@@ -160,15 +190,21 @@ struct Relay {
                 throw error
             }
             if done == bytes.count, !upstream.stream.hasUnsent { return true }
-            guard try !hasResponded else { return false }
-            let waiter = upstream.stream.waiter
-            waiter.reset()
-            upstream.stream.watchWritable(timeout: client.stallTimeout)
-            upstream.stream.watchReadable(timeout: nil)
-            let wake = await waiter.wait()
-            upstream.stream.unwatch()
-            try check(wake, .upstream)
+            guard try await waitForUpstream() else { return false }
         }
+    }
+
+    /// Waits until the upstream takes bytes again. false: it has responded.
+    private func waitForUpstream() async throws -> Bool {
+        guard try !hasResponded else { return false }
+        let waiter = upstream.stream.waiter
+        waiter.reset()
+        upstream.stream.watchWritable(timeout: client.stallTimeout)
+        upstream.stream.watchReadable(timeout: nil)
+        let wake = await waiter.wait()
+        upstream.stream.unwatch()
+        try check(wake, .upstream)
+        return true
     }
 
     private var hasResponded: Bool {

@@ -64,7 +64,7 @@ struct ResponseWriter {
         head.write(upstream.head, copiesLength: framing.framing == .asCopied, to: writer)
         writer.field("Berth-Request-Id", hexadecimal: record.trace.span)
         // RFC 9110 6.6.1: a date is written where the upstream does not say one.
-        let date = upstream.head.value(of: .date) == nil ? client.stream.loop.date.now() : nil
+        let date = !upstream.head.has(.date) ? client.stream.loop.date.now() : nil
         let headCount = writer.finish(framing.framing, date: date, connection: request.connectionField())
         let isChunked = framing.framing == .chunked
         if let body { output.append(body) } else { try relay(upstream).appendReady(chunked: isChunked, to: output) }

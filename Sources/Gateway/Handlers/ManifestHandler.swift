@@ -34,7 +34,7 @@ struct ManifestHandler {
         let response = try await forwarder.send(requestHead)
         let head = response.head
         guard (200..<300).contains(head.status), forwarder.request.operation == .manifestGet,
-            head.value(of: .dockerContentDigest) == nil
+            !head.has(.dockerContentDigest)
         else {
             return try await forwarder.pass(response)
         }

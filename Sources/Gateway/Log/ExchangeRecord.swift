@@ -101,12 +101,14 @@ final class ExchangeRecord {
         let isSuccess = status > 0 && status < 400 && upstreamStatus > 0 && upstreamStatus < 400
         var isPull = false, isPush = false, received = 0, sent = 0
         switch operation {
-        case .manifestGet, .blobGet:
-            isPull = operation == .manifestGet && status == 200
+        case .manifestGet:
+            isPull = status == 200
             if isSuccess { sent = bodySent }
-        case .manifestPut, .uploadStart, .uploadChunk, .uploadFinish:
-            isPush = operation == .manifestPut && status == 201
+        case .blobGet: if isSuccess { sent = bodySent }
+        case .manifestPut:
+            isPush = status == 201
             received = bodyReceived
+        case .uploadStart, .uploadChunk, .uploadFinish: received = bodyReceived
         default: break
         }
         usage.count(

@@ -6,6 +6,8 @@ import Telemetry
 final class LastRequest {
     /// Whose it was.
     var login = LastLogin()
+    /// Where it came from; nil: there was no request.
+    var downstream: Downstream?
     /// Where it was counted.
     var usage = LastUsage()
 }

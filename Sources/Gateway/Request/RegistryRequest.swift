@@ -61,10 +61,10 @@ final class RegistryRequest: Sendable {
             throw ErrorResponse(.unsupported, "The methods here are \(allowed).", allow: allowed)
         }
         // RFC 9110 9.3.1: content in these has no meaning, and two readers of one connection could disagree about it.
-        guard head.framing == .none || head.method == .post || head.method == .put || head.method == .patch else {
-            throw ErrorResponse(.unsupported, "A request with this method has no body here.", status: 400)
+        switch (head.framing, head.method) {
+        case (.none, _), (_, .post), (_, .put), (_, .patch): return operation
+        default: throw ErrorResponse(.unsupported, "A request with this method has no body here.", status: 400)
         }
-        return operation
     }
 
     private static func digest(_ target: RequestTarget, isRequired: Bool) throws(ErrorResponse) -> Digest? {
@@ -80,9 +80,12 @@ final class RegistryRequest: Sendable {
 
     /// A number that no `Int` holds is as good as no bound.
     private static func count(_ target: RequestTarget, _ operation: RegistryOperation) throws(ErrorResponse) -> Int? {
-        guard operation == .catalog || operation == .tags || operation == .referrers, let text = target.parameter("n") else {
-            return nil
+        // Here and above a `switch`: `==` on an enumeration of another module with raw values compares these by their witnesses.
+        switch operation {
+        case .catalog, .tags, .referrers: break
+        default: return nil
         }
+        guard let text = target.parameter("n") else { return nil }
         guard !text.isEmpty, text.allSatisfy({ $0 &- 48 < 10 }) else {
             throw ErrorResponse(.unsupported, "The parameter n must be a number.", status: 400)
         }

@@ -16,23 +16,33 @@ package actor Worker: ConnectionHost {
     private let services: WorkerServices
     private let limits: ConnectionLimits
     private var connections: [ObjectIdentifier: Accepted] = [:]
+    private var tasks = SpareTasks()
     private var isDraining = false
     /// While draining: connections get one more response each, which says that it is the last.
     private var isRetiring = false
     private var drained: [CheckedContinuation<Void, Never>] = []
 
-    /// A connection and the listener that accepted it, as it was then.
-    private struct Accepted {
+    /// A connection, and what is known of it from its last exchange.
+    private final class Accepted {
         let connection: ServerConnection
+        /// The listener that accepted it, as it was then.
         let listener: ListenerPolicy
         let last = LastRequest()
+        /// The listener as it was at the last exchange, and the configuration that says so.
+        var policy: ListenerPolicy, snapshot: ConfigurationSnapshot?
+        /// Of the last exchange.
+        var downstream: Downstream?
+
+        init(_ connection: ServerConnection, at listener: ListenerPolicy) {
+            (self.connection, self.listener, policy) = (connection, listener, listener)
+        }
     }
 
     init(loop: EventLoop, services: sending WorkerServices, limits: ConnectionLimits, upstreamBytes: ByteTally) {
         (self.loop, self.services, self.limits, self.upstreamBytes) = (loop, services, limits, upstreamBytes)
     }
 
-    /// Serves a connection until it ends or is idle; when an idle one goes on, a new task continues with it.
+    /// Serves a connection until it ends or is idle.
     package func serve(_ socket: AcceptedSocket) async {
         let snapshot = services.snapshot()
         // Listeners are removed when they accept no more, and their last connections are served.
@@ -47,12 +57,27 @@ package actor Worker: ConnectionHost {
             services.reject(error, from: connection.peer, on: connection.stream.loop)
         }
         let key = ObjectIdentifier(connection)
-        connections[key] = Accepted(connection: connection, listener: listener)
+        connections[key] = Accepted(connection, at: listener)
         services.metrics.connections(add: 1)
-        if await secure(connection, listener.tls) {
-            await converse(on: key)
-        } else {
-            end(connection)
+        guard await secure(connection, listener.tls) else { return end(connection) }
+        connection.resume = { self.resume(key) }
+        var record: ExchangeRecord?
+        await converse(on: key, reusing: &record)
+    }
+
+    /// Goes on with an idle connection: in a task that waits for one, or in a new task.
+    private func resume(_ key: ObjectIdentifier) {
+        if !tasks.resume(with: key) { _ = Task(executorPreference: loop) { await self.serveIdle(from: key) } }
+    }
+
+    /// Serves one connection after the other, each until it ends or is idle again: as many of these tasks are kept as connections were active at the
+    /// same time, however many there are.
+    private func serveIdle(from first: ObjectIdentifier) async {
+        var next: ObjectIdentifier? = first
+        var record: ExchangeRecord?
+        while let key = next {
+            await converse(on: key, reusing: &record)
+            next = isDraining ? nil : await withUnsafeContinuation { tasks.append($0) }
         }
     }
 
@@ -72,36 +97,30 @@ package actor Worker: ConnectionHost {
         }
     }
 
-    /// Serves exchange after exchange. An idle connection has no task: a new one continues with it.
-    private func converse(on key: ObjectIdentifier) async {
+    /// Serves exchange after exchange, until the connection ends or is idle. An idle connection has no task.
+    /// - Parameter record: of the task's last exchange.
+    private func converse(on key: ObjectIdentifier, reusing record: inout ExchangeRecord?) async {
         guard let accepted = connections[key] else { return }
         let connection = accepted.connection
-        var listener = accepted.listener
-        var snapshot: ConfigurationSnapshot?
-        // Of the connection's last exchange, for the next.
-        var record: ExchangeRecord?, downstream: Downstream?
         while true {
             switch await connection.next() {
             case .request(let request):
                 let latest = services.snapshot()
-                if latest !== snapshot {
-                    snapshot = latest
+                if latest !== accepted.snapshot {
+                    accepted.snapshot = latest
                     if let policy = latest.policy(continuing: accepted.listener) {
-                        listener = policy
+                        accepted.policy = policy
                     } else {
                         // A reload has ended the listener since the request came: it is the connection's last.
-                        (listener, snapshot) = (accepted.listener, nil)
+                        (accepted.policy, accepted.snapshot) = (accepted.listener, nil)
                         connection.drain()
                     }
                 }
-                let client = Downstream.of(request, at: listener, reusing: downstream)
+                let client = Downstream.of(request, at: accepted.policy, reusing: accepted.downstream)
                 let begun = services.record(of: request, reusing: record)
-                (record, downstream) = (begun, client)
+                (record, accepted.downstream) = (begun, client)
                 await Exchange(request, from: client, record: begun, on: services, latest, last: accepted.last).run()
-            case .idle:
-                return connection.park {
-                    _ = Task(executorPreference: self.loop) { await self.converse(on: key) }
-                }
+            case .idle: return connection.park()
             case .end: return end(connection)
             }
         }
@@ -140,7 +159,10 @@ package actor Worker: ConnectionHost {
     /// others after their exchange, and new ones after their first.
     func adopt(_ snapshot: ConfigurationSnapshot, _ outbound: OutboundSettings) {
         services.upstreams.pool.use(outbound)
-        for accepted in connections.values where accepted.connection.hasHadRequest {
+        for accepted in connections.values {
+            // An idle connection must not keep the former configuration.
+            accepted.snapshot = nil
+            guard accepted.connection.hasHadRequest else { continue }
             if snapshot.policy(continuing: accepted.listener) == nil { accepted.connection.drain() }
         }
     }
@@ -182,13 +204,15 @@ package actor Worker: ConnectionHost {
         services.writeRepeatedRejections(all: true)
         for waiting in drained { waiting.resume() }
         drained = []
+        tasks.endAll()
     }
 
-    /// Closes connections that have been idle for too long and publishes levels, until the drain.
+    /// Closes upstream connections that have been idle for too long, ends tasks that nobody needs, and publishes levels, until the drain.
     func keepSweeping(every interval: Duration) async {
         while !isDraining {
             await loop.sleep(for: interval)
             services.sweep()
+            tasks.endUnused()
         }
     }
 }
