@@ -1,6 +1,6 @@
 import Crypto
 
-/// Recently verified credentials, by a keyed hash of the `Authorization` field: most requests cost one HMAC, and no password stays in memory.
+/// Recently verified credentials, by a keyed hash of the `Authorization` field: a look-up costs one HMAC, and no password stays in it.
 /// Each worker has its own. When an entry expires, `ProvenLogins` still knows the credentials, so that they are not hashed again.
 package final class LoginCache {
     private struct Key: Hashable {

@@ -9,6 +9,7 @@ enum Document {
 
     /// nil: the document is empty.
     static func compose(_ text: String) throws(Problem) -> YAMLNode? {
+        try YAMLParser.checkDepth(text)
         let parser = try YAMLParser(text)
         guard let root = try parser.document() else { return nil }
         // Whatever is in a second one would be ignored.

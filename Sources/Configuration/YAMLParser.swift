@@ -19,6 +19,28 @@ struct YAMLParser: ~Copyable {
         text.deallocate()
     }
 
+    static let maxDepth = 64
+
+    static func tooDeep(_ line: Int) -> Document.Problem { Document.Problem(line: line, reason: "it is nested too deeply") }
+
+    /// Reads a text to its end, or until it is nested too deeply: then libyaml's time for what follows grows with the square of the depth.
+    static func checkDepth(_ text: String) throws(Document.Problem) {
+        let parser = try YAMLParser(text), event = UnsafeMutablePointer<yaml_event_t>.allocate(capacity: 1)
+        defer { event.deallocate() }
+        var depth = 0
+        while yaml_parser_parse(parser.parser, event) == 1 {
+            defer { yaml_event_delete(event) }
+            switch event.pointee.type {
+            case YAML_STREAM_END_EVENT: return
+            case YAML_SEQUENCE_START_EVENT, YAML_MAPPING_START_EVENT: depth += 1
+            case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT: depth -= 1
+            default: break
+            }
+            guard depth <= maxDepth else { throw tooDeep(Int(event.pointee.start_mark.line) + 1) }
+        }
+        throw parser.problem
+    }
+
     /// The root of the next document; nil: there are no more.
     func document() throws(Document.Problem) -> YAMLNode? {
         let document = UnsafeMutablePointer<yaml_document_t>.allocate(capacity: 1)
@@ -43,46 +65,59 @@ struct YAMLParser: ~Copyable {
 private struct YAMLDocumentNodes {
     private let document: UnsafeMutablePointer<yaml_document_t>
     /// By index: with aliases, a short text can name the same node billions of times.
-    private var copies: [yaml_node_item_t: YAMLNode] = [:]
+    private var copies: [yaml_node_item_t: Copy] = [:]
 
-    private static let maxDepth = 64
+    private struct Copy {
+        let node: YAMLNode
+        /// Levels below it.
+        let height: Int
+    }
 
     init(_ document: UnsafeMutablePointer<yaml_document_t>) { self.document = document }
 
     /// - Parameter index: counts from 1. That of an alias is its anchor's.
-    mutating func node(_ index: yaml_node_item_t, depth: Int = 0) throws(Document.Problem) -> YAMLNode {
-        if let copy = copies[index] { return copy }
+    mutating func node(_ index: yaml_node_item_t) throws(Document.Problem) -> YAMLNode { try copy(index, depth: 0).node }
+
+    private mutating func copy(_ index: yaml_node_item_t, depth: Int) throws(Document.Problem) -> Copy {
         // Not null: the index is libyaml's own.
         let node = yaml_document_get_node(document, index)!.pointee
         let line = Int(node.start_mark.line) + 1
+        let known = copies[index]
         // By an alias, a node may even contain itself.
-        guard depth < Self.maxDepth else { throw Document.Problem(line: line, reason: "it is nested too deeply") }
-        let copy = YAMLNode(content: try content(of: node, depth), line: line, isNull: Self.isNull(node))
-        copies[index] = copy
-        return copy
-    }
-
-    private mutating func content(of node: yaml_node_t, _ depth: Int) throws(Document.Problem) -> YAMLNode.Content {
+        guard depth + (known?.height ?? 0) < YAMLParser.maxDepth else { throw YAMLParser.tooDeep(line) }
+        if let known { return known }
+        var below = 0
+        let content: YAMLNode.Content
         switch node.type {
         case YAML_SEQUENCE_NODE:
             var items: [YAMLNode] = []
             var next = node.data.sequence.items.start
             while let item = next, item != node.data.sequence.items.top {
-                items.append(try self.node(item.pointee, depth: depth + 1))
+                items.append(try part(item.pointee, depth, &below))
                 next = item + 1
             }
-            return .sequence(items)
+            content = .sequence(items)
         case YAML_MAPPING_NODE:
             var pairs: [(key: YAMLNode, value: YAMLNode)] = []
             var next = node.data.mapping.pairs.start
             while let pair = next, pair != node.data.mapping.pairs.top {
-                let key = try self.node(pair.pointee.key, depth: depth + 1)
-                pairs.append((key, try self.node(pair.pointee.value, depth: depth + 1)))
+                let key = try part(pair.pointee.key, depth, &below)
+                pairs.append((key, try part(pair.pointee.value, depth, &below)))
                 next = pair + 1
             }
-            return .mapping(pairs)
-        default: return .scalar(Self.text(node))
+            content = .mapping(pairs)
+        default: content = .scalar(Self.text(node))
         }
+        let copy = Copy(node: YAMLNode(content: content, line: line, isNull: Self.isNull(node)), height: below)
+        copies[index] = copy
+        return copy
+    }
+
+    /// - Parameter below: levels below the whole, of which this is a part.
+    private mutating func part(_ index: yaml_node_item_t, _ depth: Int, _ below: inout Int) throws(Document.Problem) -> YAMLNode {
+        let part = try copy(index, depth: depth + 1)
+        below = max(below, part.height + 1)
+        return part.node
     }
 
     private static func text(_ scalar: yaml_node_t) -> String {

@@ -201,14 +201,21 @@ package final class ServerConnection {
             reader.skipEmptyLine()
             if try reader.tryTakeHead(head, as: .request) { return true }
             let left = ContinuousClock.now.duration(to: deadline)
-            guard left > .zero else { throw HeadError.timedOut }
+            guard left > .zero else { return try headTimedOut() }
             do {
                 guard try await reader.receive(through: headBuffer, timeout: left) else { return false }
             } catch let error as TransportError where error.kind == .timedOut {
-                throw HeadError.timedOut
+                return try headTimedOut()
             }
             if !stream.isTLS, reader.firstBufferedByte == 22 { throw HeadError.tlsRecord }
         }
+    }
+
+    /// A client that has sent a part of a request is told. One that has not, but a TLS record without payload, would take that for the response to its
+    /// next request: its connection is closed.
+    private func headTimedOut() throws(HeadError) -> Bool {
+        guard reader.hasBufferedInput else { return false }
+        throw .timedOut
     }
 
     /// Never more is read at once than a head may have, so that a flood is refused before it is stored.

@@ -137,6 +137,8 @@ package final class LogSink: Sendable {
     private func waitForLines() {
         var wakes: (UInt64, UInt64) = (0, 0)
         _ = read(wakeInput, &wakes, MemoryLayout.size(ofValue: wakes))
+        // The wake for many lines may have come with the first one's, during the last write.
+        guard !buffer.withLock({ $0.isHurried }) else { return }
         var hurry = pollfd(fd: wakeInput, events: Int16(POLLIN), revents: 0)
         _ = poll(&hurry, 1, Self.gatheringTime)
     }

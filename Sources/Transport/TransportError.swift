@@ -23,6 +23,8 @@ package struct TransportError: Error, CustomStringConvertible {
         case unresolved
         /// A handshake or a record failed.
         case tls
+        /// The process, or the system, has no descriptor left.
+        case noDescriptor
         /// Any other failed system call.
         case system
     }
@@ -43,6 +45,7 @@ package struct TransportError: Error, CustomStringConvertible {
             case ECONNRESET, EPIPE, ENOTCONN: .closed
             case ETIMEDOUT: .timedOut
             case ECONNREFUSED, EHOSTUNREACH, ENETUNREACH: .refused
+            case EMFILE, ENFILE: .noDescriptor
             default: .system
             }
         self.init(kind, call: call, reason: describe(errno: code))

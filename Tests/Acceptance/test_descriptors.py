@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 from conftest import StartGateway
 from harness.address import Address
 from harness.gateway import PASSWORD, Gateway
+from harness.images import blob_image, digest_of
 from harness.processes import wait_until
+from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
 from harness.wire import Connection, basic, request
 
@@ -17,13 +20,18 @@ GOOD = basic("ci", PASSWORD)
 FEW = 1024
 
 
+def limited(berth: Path, directory: Path, option: str) -> Path:
+    """The program with a limit of descriptors, as an option of ulimit."""
+    script = directory / "berth"
+    script.write_text(f'#!/bin/sh\nulimit {option}\nexec "{berth}" "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
 def test_a_client_with_idle_connections_leaves_room_for_others(
     berth: Path, own_directory: Path, sandbox: Sandbox, start_gateway: StartGateway
 ) -> None:
-    limited = own_directory / "berth"
-    limited.write_text(f'#!/bin/sh\nulimit -n {FEW}\nexec "{berth}" "$@"\n')
-    limited.chmod(0o755)
-    gateway = start_gateway(sandbox, program=limited)
+    gateway = start_gateway(sandbox, program=limited(berth, own_directory, f"-n {FEW}"))
     gateway.wait_until_ready()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     with ExitStack() as held:
@@ -38,10 +46,7 @@ def test_a_client_with_idle_connections_leaves_room_for_others(
 
 
 def test_the_soft_limit_is_raised_to_the_hard_limit(berth: Path, own_directory: Path, sandbox: Sandbox, start_gateway: StartGateway) -> None:
-    limited = own_directory / "berth"
-    limited.write_text(f'#!/bin/sh\nulimit -Sn {FEW}\nexec "{berth}" "$@"\n')
-    limited.chmod(0o755)
-    gateway = start_gateway(sandbox, program=limited)
+    gateway = start_gateway(sandbox, program=limited(berth, own_directory, f"-Sn {FEW}"))
     soft, hard = resource.prlimit(gateway.program.pid, resource.RLIMIT_NOFILE)
     assert soft == hard > FEW
 
@@ -62,6 +67,34 @@ def test_a_shortage_of_descriptors_is_logged_and_passes(sandbox: Sandbox, start_
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
     assert request(gateway.plain, "GET", "/v2/", authorization=GOOD).status == 200
     assert logged(gateway) == 1, "logged once in a while, not for each connection"
+
+
+def test_an_exchange_gets_the_descriptor_of_an_idle_connection(
+    berth: Path, own_directory: Path, own_sandbox: Sandbox, start_gateway: StartGateway
+) -> None:
+    """After a burst, idle connections to the registry have descriptors that the connections to the storage need."""
+    gateway = start_gateway(own_sandbox, program=limited(berth, own_directory, "-n 256"), workers=1)
+    gateway.wait_until_ready()
+    own_sandbox.create_repositories("team/app")
+    image = blob_image(os.urandom(4 << 20))
+    with RegistryClient(gateway.plain, "ci", PASSWORD) as client:
+        client.push_image("team/app", "v1", image)
+    count = 90
+    own_sandbox.add_fault(
+        where="registry", match={"method": "GET", "path_prefix": "/v2/team/app/manifests"}, kind="stall", seconds=2, times=count)
+    with ExitStack() as held:
+        clients = [
+            held.enter_context(Connection(gateway.plain, receive_buffer=8192, source=f"127.0.0.{2 + number % 4}"))
+            for number in range(count)
+        ]
+        for target in ("/v2/team/app/manifests/v1", f"/v2/team/app/blobs/{digest_of(image.layers[0])}"):
+            for each in clients:
+                each.send_head("GET", target, {"Authorization": GOOD})
+            heads = [each.receive_final_head() for each in clients]
+            assert [head.status for head in heads] == [200] * count
+            if "manifests" in target:
+                for each, head in zip(clients, heads, strict=True):
+                    b"".join(each.body(head))
 
 
 def turned_away(gateway: Gateway) -> int:

@@ -125,12 +125,15 @@ int main(int argc, char **argv) {
     check(argc == 9, "floor PLAIN_PORT TLS_PORT CERTIFICATE KEY UPSTREAM_PORT CA HOST TOKEN");
     signal(SIGPIPE, SIG_IGN);
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    // As the proxies.
+    SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256");
     check(SSL_CTX_use_certificate_chain_file(context, argv[3]) == 1, "certificate");
     check(SSL_CTX_use_PrivateKey_file(context, argv[4], SSL_FILETYPE_PEM) == 1, "key");
     upstream_port = atoi(argv[5]);
     host = argv[7];
     token = argv[8];
     upstream_context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_ciphersuites(upstream_context, "TLS_AES_128_GCM_SHA256");
     check(SSL_CTX_load_verify_file(upstream_context, argv[6]) == 1, "authority");
     SSL_CTX_set_verify(upstream_context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_read_ahead(upstream_context, 1);

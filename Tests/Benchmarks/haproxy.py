@@ -14,6 +14,9 @@ global
     tune.bufsize 65536
     tune.maxrewrite 8192
     tune.ssl.default-dh-param 2048
+    # As Berth prefers: 3 to 5% cheaper than the default.
+    ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256
+    ssl-default-server-ciphersuites TLS_AES_128_GCM_SHA256
 defaults
     mode http
     {log}

@@ -28,6 +28,8 @@ http {{
     ssl_certificate_key {certificate.key};
     ssl_session_cache shared:clients:10m;
     ssl_buffer_size 16k;
+    ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256; # as Berth prefers: 3 to 5% cheaper than the default
+    proxy_ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
     proxy_http_version 1.1;
     proxy_request_buffering off;
     proxy_max_temp_file_size 0;

@@ -29,6 +29,12 @@ struct DocumentTests {
 
     @Test(arguments: [
         ("a: &a [*a]", 1, "it is nested too deeply"),
+        // Each line is nested less deeply than is allowed.
+        (
+            "a: &a [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\nb: [[[[[[[[[[[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]]]]]]]]]]",
+            1, "it is nested too deeply"
+        ),
+        (String(repeating: "[", count: 400_000), 1, "it is nested too deeply"),
         ("\n" + String(repeating: "[", count: 100) + String(repeating: "]", count: 100), 2, "it is nested too deeply"),
         ("a: *b", 1, "found undefined alias"), ("a: 1\nb", 3, "could not find expected ':'"),
         ("a: \u{1}", 0, "control characters are not allowed"),

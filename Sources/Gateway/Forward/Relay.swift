@@ -19,6 +19,9 @@ struct Relay {
     private static let responsePiece = 64 << 10
     /// Bytes read for a receiver that has less room, although the kernel calls it writable: its buffer is small.
     private static let slowRead = 16 << 10
+    /// A receiver that has room, but calls itself full, is given this time to take more. It may not read at all for a while, and what fits its buffer
+    /// is to be on its way then.
+    private static let patience = Duration.milliseconds(100)
     /// Bytes that TLS reads ahead of a read at most. Below so much room it reads nothing ahead: the client may be about to stop, and what is read
     /// ahead would be kept until it goes on.
     private static let readAhead = 64 << 10
@@ -136,9 +139,14 @@ struct Relay {
         while true {
             if loop.isTurnOver { await loop.nextTurn() }
             if room < piece + Self.readAhead {
-                // Many small reads for a receiver that is slow for a moment cost more than a wait.
-                if !upstream.stream.sendBuffer.isWritable, try await !waitForUpstream() { return }
-                room = upstream.stream.sendBuffer.room
+                var buffer = upstream.stream.sendBuffer
+                // Many small reads for a receiver that is slow for a moment cost more than a wait. After the body's end there is nothing to wait for but
+                // the response, which has a timeout of its own.
+                if !buffer.isWritable, client.request.hasUnreadBody {
+                    guard try await waitForUpstream(atMost: buffer.room < Self.slowRead ? nil : Self.patience) else { return }
+                    buffer = upstream.stream.sendBuffer
+                }
+                room = buffer.room
             }
             let target = target(piece, for: room, from: client.stream, slowReadAhead: .record)
             switch try client.tryRead(into: target) {
@@ -195,15 +203,16 @@ struct Relay {
     }
 
     /// Waits until the upstream takes bytes again. false: it has responded.
-    private func waitForUpstream() async throws -> Bool {
+    /// - Parameter patience: how long, where the upstream can take some already; nil: until it has stalled.
+    private func waitForUpstream(atMost patience: Duration? = nil) async throws -> Bool {
         guard try !hasResponded else { return false }
         let waiter = upstream.stream.waiter
         waiter.reset()
-        upstream.stream.watchWritable(timeout: client.stallTimeout)
+        upstream.stream.watchWritable(timeout: patience ?? client.stallTimeout)
         upstream.stream.watchReadable(timeout: nil)
         let wake = await waiter.wait()
         upstream.stream.unwatch()
-        try check(wake, .upstream)
+        if wake != .timedOut || patience == nil { try check(wake, .upstream) }
         return true
     }
 

@@ -6,8 +6,9 @@ import Telemetry
 final class LastRequest {
     /// Whose it was.
     var login = LastLogin()
-    /// Where it came from; nil: there was no request.
-    var downstream: Downstream?
     /// Where it was counted.
     var usage = LastUsage()
+
+    /// Erases the login's password.
+    func forgetLogin() { login = LastLogin() }
 }

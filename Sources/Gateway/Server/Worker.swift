@@ -160,8 +160,9 @@ package actor Worker: ConnectionHost {
     func adopt(_ snapshot: ConfigurationSnapshot, _ outbound: OutboundSettings) {
         services.upstreams.pool.use(outbound)
         for accepted in connections.values {
-            // An idle connection must not keep the former configuration.
+            // An idle connection must not keep the former configuration, nor a password that may count no more.
             accepted.snapshot = nil
+            accepted.last.forgetLogin()
             guard accepted.connection.hasHadRequest else { continue }
             if snapshot.policy(continuing: accepted.listener) == nil { accepted.connection.drain() }
         }

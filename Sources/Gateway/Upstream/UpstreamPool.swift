@@ -16,8 +16,8 @@ final class UpstreamPool {
     private let tally: ByteTally
 
     /// Idle connections of one origin. As many as a large cluster's burst of pulls has at once: closing the surplus would cost a handshake for each
-    /// request of the next burst, ten times the request itself. `idleTime` ends what nobody uses.
-    private static let maxIdle = 1024
+    /// request of the next burst, ten times the request itself. `idleTime` ends what nobody uses. Fewer where descriptors are few.
+    private static let maxIdle = min(1024, max(64, Descriptors.limit / 64))
     /// Hosts remembered: a handful of registries and the buckets and CDNs behind them.
     private static let maxOrigins = 256
     /// ECR's own idle timeout is not documented (ECR 8); half a minute is below every load balancer's default.
@@ -80,8 +80,7 @@ final class UpstreamPool {
         var addresses = try await resolve(proxy?.origin ?? origin)
         // The addresses that are checked are those that are dialled: resolving again could give others. A proxy resolves the name itself.
         if origin.isPublicOnly, proxy == nil { addresses = try Self.publicAddresses(addresses, of: origin) }
-        let stream = try await Connector.connect(
-            to: addresses, on: loop, waiter: waiter, timeout: timeouts.connect, tally: tally)
+        let stream = try await dial(addresses, timeouts, waiter)
         do {
             try await proxy?.tunnel(stream, to: origin, timeout: timeouts.tlsHandshake)
             try await stream.connectTLS(tls, name: origin.host, timeout: timeouts.tlsHandshake)
@@ -95,6 +94,26 @@ final class UpstreamPool {
         let group = group(of: origin) ?? ConnectionGroup(origin)
         if groups.count < Self.maxOrigins, groups[origin] == nil { groups[origin] = group }
         return UpstreamConnection(stream, in: group, tls: tls)
+    }
+
+    private func dial(_ addresses: [SocketAddress], _ timeouts: Settings.Timeouts, _ waiter: Waiter) async throws -> SocketStream {
+        while true {
+            do {
+                return try await Connector.connect(
+                    to: addresses, on: loop, waiter: waiter, timeout: timeouts.connect, tally: tally)
+            } catch let error as TransportError where error.kind == .noDescriptor {
+                // An exchange needs the descriptor more than an idle connection does.
+                guard closeOldestIdle() else { throw error }
+            }
+        }
+    }
+
+    /// Closes the connection that has been idle for longest. false: none is idle.
+    private func closeOldestIdle() -> Bool {
+        let idle = groups.values.filter { !$0.idle.isEmpty }
+        guard let group = idle.min(by: { $0.idle[0].idleSince < $1.idle[0].idleSince }) else { return false }
+        group.idle.removeFirst().stream.close()
+        return true
     }
 
     /// Keeps a connection after its exchange, or closes it when it cannot be used again. `Lease` calls it, and nobody else.

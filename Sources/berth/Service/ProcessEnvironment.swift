@@ -6,10 +6,13 @@ enum ProcessEnvironment {
         var variables: [String: String] = [:]
         var next = environ
         while let entry = next.pointee {
-            let parts = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(
-                String.init)
-            // The first of a name counts, as for getenv(3).
-            if parts.count == 2, variables[parts[0]] == nil { variables[parts[0]] = parts[1] }
+            // By bytes: as characters, an equals sign and a combining accent after it are one.
+            if let sign = strchr(entry, Int32(UInt8(ascii: "="))) {
+                let bytes = UnsafeRawBufferPointer(start: entry, count: entry.distance(to: sign))
+                let name = String(decoding: bytes, as: UTF8.self)
+                // The first of a name counts, as for getenv(3).
+                if variables[name] == nil { variables[name] = String(cString: sign + 1) }
+            }
             next += 1
         }
         return variables
