@@ -78,7 +78,8 @@ let package = Package(
         .executableTarget(
             name: "berth",
             dependencies: [
-                "Gateway", "Admin", "Recipes", "Sandbox", "Access", "AWS", "Configuration", "Registry", "Telemetry", "Transport", "Crypto",
+                "Gateway", "Admin", "Recipes", "Sandbox", "Access", "AWS", "Configuration", "Registry", "Telemetry", "Transport",
+                "Crypto",
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -86,10 +87,10 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: settings),
         tests(of: "Crypto"),
         tests(of: "Transport", imports: ["Crypto", "TestSupport"], resources: [.copy("HTTPClient/http-client-peer.py")]),
-        tests(of: "HTTP"),
+        tests(of: "HTTP", imports: ["TestSupport"]),
         tests(of: "Telemetry", imports: [logging]),
         tests(of: "HTTPServer", imports: ["HTTP", "Transport"]),
-        tests(of: "Registry", imports: ["HTTP"]),
+        tests(of: "Registry", imports: ["HTTP", "TestSupport"]),
         tests(of: "Configuration", imports: ["Access", "Registry", "Telemetry", "Transport", "Crypto", "HTTP", logging]),
         tests(
             of: "AWS", imports: ["Configuration", "Registry", "Transport", "Crypto", "TestSupport"],
@@ -97,11 +98,13 @@ let package = Package(
                 .copy("sigv4-vectors.json"), .copy("sigv4-oracle.py"), .copy("moto-peer.py"), .copy("endpoint-oracle.py"),
                 .copy("shared-file-oracle.py"), .copy("profile-oracle.py"),
             ]),
-        tests(of: "Access", imports: ["Registry", "Transport", "Crypto", "HTTP"]),
+        tests(of: "Access", imports: ["Registry", "Transport", "Crypto", "HTTP", "TestSupport"]),
         tests(
             of: "Sandbox", imports: ["Transport", "Crypto", "TestSupport", logging],
             resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),
-        tests(of: "Gateway", imports: ["AWS", "Access", "Configuration", "Registry", "HTTP", "Transport", "Crypto", logging]),
+        tests(
+            of: "Gateway",
+            imports: ["AWS", "Access", "Configuration", "Registry", "HTTP", "Transport", "Crypto", "TestSupport", logging]),
         tests(of: "Admin", imports: ["HTTPServer", "Transport"]),
         tests(of: "Recipes", imports: ["Access", "Configuration", "Registry", "Crypto", "HTTP"]),
         .testTarget(

@@ -146,9 +146,6 @@ package final class OutputBuffer {
 }
 
 extension Array<UInt8> {
-    /// The literal's bytes.
-    package mutating func append(_ literal: StaticString) { append(contentsOf: literal.utf8Bytes) }
-
     /// In 16 hexadecimal digits, in lower case.
     package mutating func append(hexadecimal value: UInt64) {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { digits in

@@ -1,5 +1,6 @@
 import HTTP
 import Registry
+import TestSupport
 import Testing
 
 @testable import Access
@@ -90,20 +91,5 @@ struct AccessTableTests {
             let other = try #require(Repository(name + "-x"))
             #expect(apart.first(allowing: .pull, on: other, at: place) == (number % 4 == 0 || number % 4 == 2 ? nil : number))
         }
-    }
-}
-
-/// Random numbers that are the same in each run (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

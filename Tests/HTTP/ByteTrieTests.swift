@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import HTTP
@@ -49,20 +50,5 @@ struct ByteTrieTests {
     @Test func `strings that begin with each other may be as long as they like`() {
         let strings = (0..<3_000).map { (bytes: [UInt8](repeating: 97, count: $0), number: $0) }
         #expect(Self.lookUp(ByteTrie(strings), [UInt8](repeating: 97, count: 5_000)).longest == 2_999)
-    }
-}
-
-/// Random numbers that are the same in each run (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,21 +1,10 @@
+import TestSupport
 import Testing
 
 @testable import Registry
 
 /// Compares the reader of request targets with a second one on many targets: valid ones, and valid ones with a few bytes changed.
 struct TargetPropertyTests {
-    /// SplitMix64: the same targets each time.
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var mixed = (state ^ (state >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-            return mixed ^ (mixed >> 31)
-        }
-    }
-
     private static let sha256 = "sha256:" + String(repeating: "0a", count: 32)
     private static let sha512 = "sha512:" + String(repeating: "f9", count: 64)
     private static let names = [
@@ -32,7 +21,7 @@ struct TargetPropertyTests {
     ]
     private static let bytes = Array("/%?&=;#.-_~:+\\ azAZ09fgs2e5\u{7f}\u{0}".utf8) + [0x80, 0xff]
 
-    private static func target(_ generator: inout Generator) -> [UInt8] {
+    private static func target(_ generator: inout Seeded) -> [UInt8] {
         let name = names.randomElement(using: &generator) ?? "", end = ends.randomElement(using: &generator) ?? ""
         let path = ["/v2/\(name)/\(end)", "/v2/\(name)/\(end)", "/v2/\(name)/\(end)", "/v2/", "/v2/_catalog", "/v2", "/"]
         var target = Array(((path.randomElement(using: &generator) ?? "") + (queries.randomElement(using: &generator) ?? "")).utf8)
@@ -97,7 +86,7 @@ struct TargetPropertyTests {
     }
 
     @Test(arguments: 1...8) func `two readers find the same in any target`(seed: Int) {
-        var generator = Generator(state: UInt64(seed)), differences = 0
+        var generator = Seeded(UInt64(seed)), differences = 0
         for _ in 0..<12_500 where differences < 3 {
             let target = Self.target(&generator)
             let (found, expected) = (Self.description(target), TargetOracle.description(of: target, serverParameter: "_own"))
@@ -109,7 +98,7 @@ struct TargetPropertyTests {
     }
 
     @Test func `the generated targets cover endpoints and problems`() {
-        var generator = Generator(state: 0), kinds: [String: Int] = [:]
+        var generator = Seeded(0), kinds: [String: Int] = [:]
         for _ in 0..<5000 {
             let description = Self.description(Self.target(&generator))
             kinds[
