@@ -14,6 +14,21 @@ static inline int berth_accept(int listener, struct sockaddr_storage *peer) {
     return accept4(listener, (struct sockaddr *)peer, &size, 04000 /* SOCK_NONBLOCK */ | 02000000 /* SOCK_CLOEXEC */);
 }
 
+// Has the kernel drop each SYN without ACK that reaches a listening TCP socket (socket(7), bpf(4); 13: the octet with the flags, RFC 9293 3.1), or not
+// any more. -1: errno says why.
+#include <linux/filter.h>
+static inline int berth_drop_syn(int listener, int drops) {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+    };
+    struct sock_fprog program = {sizeof code / sizeof *code, code};
+    return setsockopt(listener, SOL_SOCKET, drops ? SO_ATTACH_FILTER : SO_DETACH_FILTER, &program, sizeof program);
+}
+
 // Only declared with _GNU_SOURCE, which Swift's Glibc module does not define.
 #include <pthread.h>
 #include <sched.h>

@@ -77,6 +77,7 @@ package final class Listener: @unchecked Sendable {
 
     private func start() {
         guard event == nil, let socket else { return }
+        socket.goOn()
         let this = Unmanaged.passRetained(self).toOpaque()
         event = event_new(
             loop.base, socket.descriptor, Int16(EV_READ | EV_PERSIST),
@@ -125,17 +126,24 @@ package final class Listener: @unchecked Sendable {
     /// Stops accepting, and gives up the socket. From any thread.
     package func stop() { loop.execute { [self] in end() } }
 
-    /// Accepts the connections that wait, and then stops: unlike with `stop`, they are not reset with the socket. The loop must run. From any thread.
+    /// Accepts the connections that wait or are being made, and then stops: unlike with `stop`, they are not reset with the socket. New ones are made
+    /// only when the socket is closed. The loop must run. From any thread.
     package func finish() async {
         await withCheckedContinuation { continuation in
             loop.execute { [self] in
-                // More than the kernel keeps, and an end to it while clients still come.
-                for _ in 0...(ListeningSocket.backlog / Int32(Self.maxAcceptsPerRound)) where !accept() { break }
-                end()
-                continuation.resume()
+                loop.after(socket?.holdBack() == true ? Self.handshakeTime : .zero) { [self] in
+                    // More than the kernel keeps, and an end to it while clients still come.
+                    for _ in 0...(ListeningSocket.backlog / Int32(Self.maxAcceptsPerRound)) where !accept() { break }
+                    end()
+                    continuation.resume()
+                }
             }
         }
     }
+
+    /// For the last packet of handshakes that have begun: more than a round trip to most clients, and less than the second after which those that were
+    /// held back ask again.
+    private static let handshakeTime = Duration.milliseconds(250)
 
     private func end() {
         defer { socket = nil }

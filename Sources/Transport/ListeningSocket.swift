@@ -60,6 +60,13 @@ package final class ListeningSocket: Sendable {
     /// Another socket of this user may listen on the address besides this one, and take a share of its connections.
     package var allowsOthers: Bool { Self.option(SO_REUSEPORT, of: descriptor) == 1 }
 
+    /// Has the kernel leave requests for new connections (SYN) unanswered: clients ask again a second later, when another socket may have the address.
+    /// Handshakes that have begun go on. false: not possible, or not wanted for a socket of the service manager's, which keeps it for later.
+    func holdBack() -> Bool { allowsOthers && berth_drop_syn(descriptor, 1) == 0 }
+
+    /// Undoes `holdBack`, also that of another process that has the socket.
+    func goOn() { _ = berth_drop_syn(descriptor, 0) }
+
     /// Throws when the address cannot be listened on now. Leaves nothing behind.
     package static func checkFree(_ wanted: SocketAddress) throws(TransportError) {
         let probe = socket(wanted.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)

@@ -95,7 +95,9 @@ def test_each_process_is_taken_over_by_the_next(gateway: Gateway, take_over: Tak
     image = pushed(gateway)
     running = gateway
     for workers in (1, 4, 3):
+        # At once: a process that says that it listens offers its sockets.
         successor = take_over(running, environment={"RUNTIME_DIRECTORY": str(runtime(gateway))}, workers=workers)
+        assert lines(successor, "taken over")[0]["process"] == str(running.program.pid), successor.program.err
         assert running.program.wait() == 0
         for _ in range(3 * workers):  # the kernel spreads the connections over all sockets
             pulled(successor, image)

@@ -56,6 +56,7 @@ package actor Worker: ConnectionHost {
             [services] error, connection in
             services.reject(error, from: connection.peer, on: connection.stream.loop)
         }
+        if isRetiring { connection.retire() }
         let key = ObjectIdentifier(connection)
         connections[key] = Accepted(connection, at: listener)
         services.metrics.connections(add: 1)

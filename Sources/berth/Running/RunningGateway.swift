@@ -58,10 +58,11 @@ struct RunningGateway {
         dataPlane.start()
         admin.start()
         try await launch.replacePredecessor(log: log.logger)
+        // Before anybody is told that this process serves: the next one would find nothing to take over.
+        let offer = launch.offer(of: control, dataPlane, admin, service, log: log.logger) { continuation.yield(.handedOver) }
         for address in ListeningAddress.all(of: plan, dataPlane, admin) { address.write(to: log.logger) }
         await service.ready(on: dataPlane.addresses)
         Task { await service.keepAlive([loop] + dataPlane.loops) }
-        let offer = launch.offer(of: control, dataPlane, admin, service, log: log.logger) { continuation.yield(.handedOver) }
         return RunningGateway(
             control: control, dataPlane: dataPlane, admin: admin, service: service, offer: offer, launch: launch, events: events,
             log: log)
@@ -77,7 +78,8 @@ struct RunningGateway {
         let within = await control.drainTime
         log.logger.notice("draining", metadata: ["within": "\(within)"])
         await service.stopping(within: within)
-        await offer?.close(because: "the gateway is draining")
+        // After a take-over it stays until the new process offers its sockets at the same path: who comes in between is told to try again.
+        if !isTakenOver { await offer?.close(because: "the gateway is draining") }
         await control.beginDrain()
         let second = Task { await endAtSignal(control, isTakenOver: isTakenOver) }
         // The new process has the admin listener too.
@@ -85,6 +87,7 @@ struct RunningGateway {
         await dataPlane.drain(within: within, grace: isTakenOver ? Self.lastRequestGrace : .zero)
         second.cancel()
         await admin.stop()
+        await offer?.close(because: "the gateway has ended")
         log.logger.notice("stopped")
     }
 
