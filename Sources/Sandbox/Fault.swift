@@ -31,9 +31,11 @@ struct Fault: Codable {
     var seconds: Double?
     /// How many requests it affects; 1 when absent, negative for all.
     var times: Int?
+    /// The part of the requests that match which it affects, from 0 to 1, in an order that is the same each time; all when absent.
+    var share: Double?
 
     enum CodingKeys: String, CodingKey {
-        case `where`, match, kind, status, seconds, times
+        case `where`, match, kind, status, seconds, times, share
         case afterBytes = "after_bytes"
     }
 

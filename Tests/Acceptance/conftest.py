@@ -55,8 +55,18 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         matrix.note(*cell, {"passed": OK, "failed": FAILED, "skipped": SKIPPED}[report.outcome])
 
 
+REPORTED: list[str] = []
+
+
+def report_line(line: str) -> None:
+    """A figure that a test found, for the end of the run."""
+    REPORTED.append(line)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Prints the matrix, and how many cases of the hostile suite passed, by class."""
+    """Prints the matrix, figures that tests reported, and how many cases of the hostile suite passed, by class."""
+    for line in REPORTED:
+        terminalreporter.write_line(line)
     passed = Counter(found[1] for report in terminalreporter.getreports("passed") if (found := HOSTILE_CASE.search(report.nodeid)))
     if passed:
         terminalreporter.write_line(f"hostile: {passed.total()} cases passed: {', '.join(f'{name} {count}' for name, count in passed.items())}")

@@ -83,9 +83,10 @@ final class ControlEndpoint {
         case (.post, "/faults"):
             let fault = try JSON.decode(Fault.self, from: body)
             guard fault.where != .control else { throw BadRequest(message: "where: registry, api, s3 or metadata") }
-            guard (fault.afterBytes ?? 0) >= 0, (100...599).contains(fault.status ?? 500), (0...86400).contains(fault.seconds ?? 0)
+            guard (fault.afterBytes ?? 0) >= 0, (100...599).contains(fault.status ?? 500), (0...86400).contains(fault.seconds ?? 0),
+                (0...1).contains(fault.share ?? 1)
             else {
-                throw BadRequest(message: "after_bytes: not negative; status: 100 to 599; seconds: 0 to 86400")
+                throw BadRequest(message: "after_bytes: not negative; status: 100 to 599; seconds: 0 to 86400; share: 0 to 1")
             }
             guard faults.add(fault) else { throw BadRequest(message: "at most \(Faults.maxPending) faults wait at once") }
             return faults.pending
