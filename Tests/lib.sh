@@ -5,7 +5,7 @@ readonly TEST_PROGRAMS=(
     curl:curl openssl:openssl htpasswd:apache2-utils python3:python3
     docker:docker.io dockerd:docker.io containerd:containerd ctr:containerd runc:runc skopeo:skopeo buildah:buildah podman:podman
     docker-registry:docker-registry promtool:prometheus prometheus:prometheus chromium:chromium chromedriver:chromium-driver
-    jq:jq kubectl:kubernetes-client
+    jq:jq kubectl:kubernetes-client cc:gcc ip:iproute2
     # The package: what makes, checks and installs it, and the shells that complete its commands.
     dpkg-shlibdeps:dpkg-dev lintian:lintian debootstrap:debootstrap unshare:util-linux mandoc:mandoc man:man-db bash:bash zsh:zsh fish:fish
 )

@@ -18,7 +18,9 @@ final class Faults {
 
     /// The first fault that matches this request; counts it down.
     func take(for service: Service, method: Method, path: String) -> Fault? {
-        guard let index = pending.firstIndex(where: { $0.matches(service, method: method, path: path) && isChosen($0) }) else { return nil }
+        guard let index = pending.firstIndex(where: { $0.matches(service, method: method, path: path) && isChosen($0) }) else {
+            return nil
+        }
         let fault = pending[index]
         let times = (fault.times ?? 1) - 1
         if times == 0 { pending.remove(at: index) } else { pending[index].times = max(times, -1) }

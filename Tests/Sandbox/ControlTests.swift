@@ -42,7 +42,8 @@ struct ControlTests {
 
     @Test(arguments: [
         "{}", "{\"where\":\"moon\",\"kind\":\"reset\"}", "{\"where\":\"control\",\"kind\":\"reset\"}",
-        "{\"where\":\"api\",\"kind\":\"status\",\"status\":99}", "{\"where\":\"api\",\"kind\":\"reset\",\"after_bytes\":-1}",
+        "{\"where\":\"api\",\"kind\":\"reset\",\"share\":1.5}", "{\"where\":\"api\",\"kind\":\"status\",\"status\":99}",
+        "{\"where\":\"api\",\"kind\":\"reset\",\"after_bytes\":-1}",
     ])
     func `an invalid fault is rejected`(fault: String) async throws {
         try await TestSandbox.run { box in
@@ -64,6 +65,22 @@ struct ControlTests {
             for _ in 0..<3 { #expect(try await box.registry("GET", "/v2/").code == "TOOMANYREQUESTS") }
             try await box.control("DELETE", "/faults")
             #expect(try await box.registry("GET", "/v2/").status == 200)
+        }
+    }
+
+    @Test func `a fault with a share hits that part of the requests, the same ones each time`() async throws {
+        try await RegistryUploadTests.run { box in
+            var runs: [[Int]] = []
+            for _ in 0..<2 {
+                try await box.control(
+                    "POST", "/faults", "{\"where\":\"registry\",\"kind\":\"status\",\"status\":503,\"times\":-1,\"share\":0.25}")
+                var statuses: [Int] = []
+                for _ in 0..<80 { statuses.append(try await box.registry("GET", "/v2/").status) }
+                runs.append(statuses)
+                try await box.control("DELETE", "/faults")
+            }
+            #expect((8...35).contains(runs[0].count { $0 == 503 }))
+            #expect(runs[0] == runs[1])
         }
     }
 
