@@ -47,52 +47,67 @@ final class Forwarder {
         body = client.request.hasUnreadBody ? .partial(bytes) : .whole(bytes)
     }
 
-    /// Sends the request until the registry accepts its token.
+    /// Sends the request, and again where the policy says so.
     /// - Returns: any response but a rejection of the token.
     /// - Throws: `ConnectionFailure` when the connection breaks and the request cannot be sent again; `ErrorResponse`.
     func send(_ requestHead: RequestHead) async throws -> UpstreamResponse {
         while policy.beginAttempt() {
             try client.checkNotAbandoned()
-            let token = if let token = registry.readyToken(policy) { token } else { try await registry.token(policy) }
-            if needsProof, try await registry.isRejected(token) {
-                try rejectToken(token, .expired)
-                continue
-            }
-            let lease =
-                if let idle = registry.idleConnection(policy) { idle } else {
-                    try await registry.connect(isNew: policy.needsNewConnection)
-                }
-            let connection = lease.connection
-            do {
-                if let rest = try begin(requestHead, token, on: connection) {
-                    try await connection.write(rest, timeout: registry.timeouts.stall)
-                }
-                if body.isWhole { connection.finishRequest() } else { try await relayBody(to: connection) }
-                try await connection.readHead(
-                    toHead: requestHead.method == .head, scratch: client.scratch, timeout: registry.timeouts.response)
-                registry.countResponse(connection)
-                let judgement = judgement(of: connection.head, method: requestHead.method)
-                if case .no = judgement {
-                    registry.tokenAccepted()
-                    return UpstreamResponse(lease: lease, body: nil)
-                }
-                let (rejection, read) = try await rejection(of: token, judgement, by: connection)
-                guard let rejection else {
-                    registry.tokenAccepted()
-                    return UpstreamResponse(lease: lease, body: read)
-                }
-                if read == nil { await registry.discardBody(of: connection) }
-                try rejectToken(token, rejection)
-            } catch let failure as ConnectionFailure {
-                // RFC 9110 9.2.2; a POST that opens a session twice leaves one unused.
-                let canReplay = body.canReplay && (head.method.isIdempotent || head.method == .post)
-                guard !writer.hasStarted, policy.next(after: connection.event(of: failure, canReplay: canReplay)) != .fail else {
-                    throw failure
-                }
+            switch try await attempt(requestHead) {
+            case .response(let response): return response
+            case .tokenRejected(let generation, let reason): try rejectToken(generation, reason)
+            case .failed(let event, let failure):
+                guard !writer.hasStarted, policy.next(after: event) != .fail else { throw failure }
                 registry.countReplay(.staleConnection)
             }
         }
         throw RegistryClient.keepsRejecting
+    }
+
+    /// What one attempt came to.
+    private enum Outcome: ~Copyable {
+        /// The registry accepted the token.
+        case response(UpstreamResponse)
+        case tokenRejected(generation: Int, TokenRejection.Reason)
+        /// The connection broke.
+        case failed(RetryPolicy.Event, ConnectionFailure)
+    }
+
+    /// Sends the request once, from the token to the response's head.
+    /// - Throws: what no other attempt would change.
+    private func attempt(_ requestHead: RequestHead) async throws -> Outcome {
+        let token = if let token = registry.readyToken(policy) { token } else { try await registry.token(policy) }
+        if needsProof, try await registry.isRejected(token) { return .tokenRejected(generation: token.generation, .expired) }
+        let lease =
+            if let idle = registry.idleConnection(policy) { idle } else {
+                try await registry.connect(isNew: policy.needsNewConnection)
+            }
+        let connection = lease.connection
+        do {
+            if let rest = try begin(requestHead, token, on: connection) {
+                try await connection.write(rest, timeout: registry.timeouts.stall)
+            }
+            if body.isWhole { connection.finishRequest() } else { try await relayBody(to: connection) }
+            try await connection.readHead(
+                toHead: requestHead.method == .head, scratch: client.scratch, timeout: registry.timeouts.response)
+            registry.countResponse(connection)
+            let judgement = TokenCheck.judgement(of: connection.head, method: requestHead.method)
+            if case .no = judgement {
+                registry.tokenAccepted()
+                return .response(UpstreamResponse(lease: lease, body: nil))
+            }
+            let (rejection, read) = try await TokenCheck(registry: registry, token: token).rejection(judgement, by: connection)
+            guard let rejection else {
+                registry.tokenAccepted()
+                return .response(UpstreamResponse(lease: lease, body: read))
+            }
+            if read == nil { await registry.discardBody(of: connection) }
+            return .tokenRejected(generation: token.generation, rejection)
+        } catch let failure as ConnectionFailure {
+            // RFC 9110 9.2.2; a POST that opens a session twice leaves one unused.
+            let canReplay = body.canReplay && (head.method.isIdempotent || head.method == .post)
+            return .failed(connection.event(of: failure, canReplay: canReplay), failure)
+        }
     }
 
     /// An upload whose body is not held cannot be sent twice, so its token is verified first, unless the upstream has just accepted it.
@@ -103,9 +118,9 @@ final class Forwarder {
     }
 
     /// The next token must be a newer one. Ends the exchange where the request cannot be sent again.
-    private func rejectToken(_ token: AuthorizationToken, _ reason: TokenRejection.Reason) throws {
+    private func rejectToken(_ generation: Int, _ reason: TokenRejection.Reason) throws {
         registry.countReplay(ReplayReason(reason))
-        let event = RetryPolicy.Event.tokenRejected(generation: token.generation, reason, canReplay: body.canReplay)
+        let event = RetryPolicy.Event.tokenRejected(generation: generation, reason, canReplay: body.canReplay)
         guard policy.next(after: event) == .fail else { return }
         client.request.closeAfterResponse()
         // Clients try again after 503, and not after ECR's 403 (ECR 6).
@@ -149,31 +164,6 @@ final class Forwarder {
         case .length(let count): count
         case .chunked: body.isWhole ? body.taken : nil
         case .none, .untilClose: 0
-        }
-    }
-
-    /// What the response's head says of the token.
-    private func judgement(of head: Head, method: Method) -> TokenRejection {
-        // A body in a content coding cannot be read here: it is treated like none.
-        TokenRejection.judge(status: head.status, method: head.status < 400 || !head.isEncoded ? method : .head)
-    }
-
-    /// Whether the response rejects the token, and the response's body where it had to be read to know.
-    private func rejection(
-        of token: AuthorizationToken, _ judgement: TokenRejection, by connection: UpstreamConnection
-    ) async throws -> (TokenRejection.Reason?, body: [UInt8]?) {
-        switch judgement {
-        case .no: return (nil, nil)
-        case .yes(let reason): return (reason, nil)
-        // The response is kept for the client: the registry is asked over another connection.
-        case .unclear(let reason): return (try await registry.isRejected(token) ? reason : nil, nil)
-        case .inBody:
-            let body = try await registry.collect(connection)
-            switch TokenRejection.judge(status: connection.head.status, body: body) {
-            case .yes(let reason): return (reason, body)
-            case .unclear(let reason): return (try await registry.isRejected(token) ? reason : nil, body)
-            case .no, .inBody: return (nil, body)
-            }
         }
     }
 
