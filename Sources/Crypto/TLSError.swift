@@ -8,10 +8,12 @@ package struct TLSError: Error, CustomStringConvertible {
     package let reason: String
     /// The file that could not be used; nil: no file was involved.
     package let file: String?
+    /// The peer's certificate is not accepted.
+    package let isUntrusted: Bool
 
     /// An error that is not in OpenSSL's queue.
-    package init(call: StaticString, reason: String, file: String? = nil) {
-        (self.call, self.reason, self.file) = (call, reason, file)
+    package init(call: StaticString, reason: String, file: String? = nil, isUntrusted: Bool = false) {
+        (self.call, self.reason, self.file, self.isUntrusted) = (call, reason, file, isUntrusted)
     }
 
     /// Takes the first of the thread's queued errors and empties the queue. The queue belongs to the thread: an error left in it would be taken for the

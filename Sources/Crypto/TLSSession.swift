@@ -88,7 +88,7 @@ package final class TLSSession {
             if verified != Int(X509_V_OK) {
                 ERR_clear_error()
                 let reason = X509_verify_cert_error_string(verified).map { String(cString: $0) } ?? "not verified"
-                throw TLSError(call: "SSL_do_handshake", reason: "the peer's certificate: \(reason)")
+                throw TLSError(call: "SSL_do_handshake", reason: "the peer's certificate: \(reason)", isUntrusted: true)
             }
             throw .taken(after: "SSL_do_handshake")
         }

@@ -73,6 +73,9 @@ package final class UpstreamMetrics: Sendable {
     /// Over all workers: one more than there are buckets.
     var secondsByBucket: [Int] { (0..<(Self.width - 1)).map { sum(seconds, $0, of: Self.width) } }
 
+    /// Of all workers, since the upstream was made.
+    package var responseCount: Int { secondsByBucket.reduce(0, +) }
+
     var secondsSum: Double { Double(sum(seconds, Self.width - 1, of: Self.width)) / 1e6 }
 
     private func sum(_ table: CounterTable, _ column: Int, of width: Int) -> Int {

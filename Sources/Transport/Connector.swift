@@ -7,14 +7,20 @@ package enum Connector {
     /// - Parameters:
     ///   - waiter: where the new stream waits.
     ///   - timeout: for each address.
+    ///   - deadline: for all of them; nil: none.
     /// - Throws: `TransportError` with the last address and its reason; of kind `.unresolved` when there is no address.
     package static func connect(
-        to addresses: [SocketAddress], on loop: EventLoop, waiter: Waiter, timeout: Duration, tally: ByteTally? = nil
+        to addresses: [SocketAddress], on loop: EventLoop, waiter: Waiter, timeout: Duration,
+        deadline: ContinuousClock.Instant? = nil,
+        tally: ByteTally? = nil
     ) async throws -> SocketStream {
         var failure = TransportError(.unresolved, call: "connect", reason: "no address to connect to")
-        for address in addresses {
+        for (number, address) in addresses.enumerated() {
+            let left = deadline.map { ContinuousClock.now.duration(to: $0) } ?? timeout
+            if number > 0, left <= .zero { break }
             do {
-                return try await connect(to: address, on: loop, waiter: waiter, timeout: timeout, tally: tally)
+                return try await connect(
+                    to: address, on: loop, waiter: waiter, timeout: max(.zero, min(timeout, left)), tally: tally)
             } catch let error as TransportError {
                 failure = TransportError(error.kind, call: error.call, reason: "\(address): \(error.reason)")
                 if error.kind == .cancelled { break }

@@ -8,7 +8,9 @@ final class Readiness {
     private let loop: EventLoop
     private let readEvent: OpaquePointer
     private let writeEvent: OpaquePointer
-    private var reader: Waiter?, writer: Waiter?
+    /// While there is a pause.
+    private var closeEvent: OpaquePointer?
+    private var reader: Waiter?, writer: Waiter?, pauser: Waiter?
     private(set) var isClosed = false
     /// Where this socket's waits happen. A task that serves two sockets gives both the same one.
     var waiter = Waiter()
@@ -113,6 +115,37 @@ final class Readiness {
         try await finishWait("write")
     }
 
+    /// Waits for `duration`, unless the peer closes before, also behind bytes that were not read.
+    func pause(for duration: Duration) async throws {
+        guard !isClosed else { throw TransportError.connectionClosed("wait") }
+        waiter.reset()
+        pauser = waiter
+        closeEvent = event_new(
+            loop.base, event_get_fd(readEvent), Int16(EV_CLOSED),
+            { _, what, this in
+                guard let this else { return }
+                let readiness = Unmanaged<Readiness>.fromOpaque(this).takeUnretainedValue()
+                readiness.pauser?.wake(what & Int16(EV_CLOSED) != 0 ? .ready : .timedOut)
+                readiness.pauser = nil
+            }, Unmanaged.passUnretained(self).toOpaque())
+        var interval = timeval(duration)
+        event_add(closeEvent, &interval)
+        let wake = await waiter.wait()
+        endPause()
+        switch wake {
+        case .timedOut: return
+        case .ready: throw TransportError(.closed, call: "wait", reason: "the peer closed")
+        case .cancelled: throw TransportError(.cancelled, call: "wait", reason: "the exchange is over")
+        }
+    }
+
+    private func endPause() {
+        pauser = nil
+        guard let closeEvent else { return }
+        event_free(closeEvent)
+        self.closeEvent = nil
+    }
+
     private func finishWait(_ call: StaticString) async throws {
         let wake = await waiter.wait()
         unwatch()
@@ -130,7 +163,9 @@ final class Readiness {
         isClosed = true
         event_free(readEvent)
         event_free(writeEvent)
-        defer { (reader, writer) = (nil, nil) }
-        return reader ?? writer
+        let waiting = reader ?? writer ?? pauser
+        (reader, writer) = (nil, nil)
+        endPause()
+        return waiting
     }
 }

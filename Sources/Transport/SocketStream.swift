@@ -58,6 +58,10 @@ package final class SocketStream {
     /// - Throws: as `waitUntilReadable`.
     package func waitUntilWritable(timeout: Duration?) async throws { try await readiness.waitUntilWritable(timeout: timeout) }
 
+    /// Waits for `duration`. What comes meanwhile stays unread.
+    /// - Throws: `TransportError` of kind `.closed` when the peer closes meanwhile, `.cancelled` when the connection is closed.
+    package func pause(for duration: Duration) async throws { try await readiness.pause(for: duration) }
+
     /// Bytes have come that were not read yet, below TLS.
     package var hasArrivedInput: Bool { isOpen && socket.hasInput }
 

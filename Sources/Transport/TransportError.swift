@@ -23,6 +23,10 @@ package struct TransportError: Error, CustomStringConvertible {
         case unresolved
         /// A handshake or a record failed.
         case tls
+        /// The peer's certificate is not accepted.
+        case untrusted
+        /// The address must not be connected to.
+        case forbidden
         /// The process, or the system, has no descriptor left.
         case noDescriptor
         /// Any other failed system call.
@@ -56,7 +60,7 @@ package struct TransportError: Error, CustomStringConvertible {
         TransportError(.cancelled, call: call, reason: "the connection has been closed")
     }
 
-    init(_ error: TLSError) { self.init(.tls, call: error.call, reason: error.reason) }
+    init(_ error: TLSError) { self.init(error.isUntrusted ? .untrusted : .tls, call: error.call, reason: error.reason) }
 
     /// `recv: Connection reset by peer`.
     package var description: String { "\(call): \(reason)" }

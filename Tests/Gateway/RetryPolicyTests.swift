@@ -1,90 +1,173 @@
+import HTTP
 import Testing
 
 @testable import Gateway
 
 struct RetryPolicyTests {
-    private static func failed(
-        _ side: ConnectionFailure.Side = .upstream, isStall: Bool = false, isReused: Bool = true, hasReceivedBytes: Bool = false,
-        canReplay: Bool = true
-    ) -> RetryPolicy.Event {
-        .connectionFailed(side, isStall: isStall, isReused: isReused, hasReceivedBytes: hasReceivedBytes, canReplay: canReplay)
+    private static let start = ContinuousClock.now
+
+    /// What the policy says after so many milliseconds, with the longest pause.
+    private static func next(
+        _ policy: inout RetryPolicy, after event: RetryPolicy.Event, at milliseconds: Int = 0, random: Double = 1
+    ) -> RetryPolicy.Decision {
+        policy.next(after: event, at: start + .milliseconds(milliseconds), random: random)
     }
 
-    @Test(
-        arguments: [
-            (failed(), true), (failed(.client), false), (failed(isStall: true), false), (failed(isReused: false), false),
-            (failed(hasReceivedBytes: true), false), (failed(canReplay: false), false),
-        ])
-    func `only a reused connection that fails before any response is stale`(event: RetryPolicy.Event, retries: Bool) {
-        var policy = RetryPolicy()
-        #expect(policy.next(after: event) == (retries ? .retry(.staleConnection) : .fail))
-        #expect(policy.needsNewConnection == retries, "the other idle connections may be closed too")
+    private static func status(_ status: Int, retryAfter: Int? = nil) -> RetryPolicy.Event {
+        .failed(.status(status, retryAfter: retryAfter), canRepeat: true)
+    }
+
+    @Test func `a closed idle connection costs no pause, and the next attempt takes a new connection`() {
+        var policy = RetryPolicy(from: Self.start)
+        #expect(Self.next(&policy, after: .failed(.stale, canRepeat: true)) == .retry(.staleConnection, after: .zero))
+        #expect(policy.needsNewConnection, "the other idle connections may be closed too")
+    }
+
+    @Test(arguments: [
+        (AttemptFault.unreachable(isPermanent: false), ReplayReason.unreachable), (.broken, .brokenConnection),
+        (.stalled, .stalled),
+        (.status(500, retryAfter: nil), .serverError), (.status(429, retryAfter: nil), .throttled),
+    ])
+    func `after a fault the request is sent again after a random share of a pause that doubles`(
+        fault: AttemptFault, reason: ReplayReason
+    ) {
+        var policy = RetryPolicy(from: Self.start)
+        for longest in [100, 200, 400, 800, 1600, 2000, 2000] {
+            var copy = policy
+            #expect(Self.next(&copy, after: .failed(fault, canRepeat: true), random: 0) == .retry(reason, after: .zero))
+            let pause = Self.next(&policy, after: .failed(fault, canRepeat: true), random: 0.5)
+            #expect(pause == .retry(reason, after: .milliseconds(longest / 2)))
+        }
+    }
+
+    @Test func `nothing is sent again that would do harm, or that cannot succeed`() {
+        var policy = RetryPolicy(from: Self.start)
+        #expect(Self.next(&policy, after: .failed(.broken, canRepeat: false)) == .fail)
+        #expect(Self.next(&policy, after: .failed(.unreachable(isPermanent: true), canRepeat: true)) == .fail)
+    }
+
+    @Test func `attempts end ten seconds after the first`() {
+        var policy = RetryPolicy(from: Self.start)
+        #expect(Self.next(&policy, after: Self.status(503), at: 9_800) != .fail)
+        #expect(Self.next(&policy, after: Self.status(503), at: 9_900) == .fail, "the pause would end after them")
+        #expect(policy.left(at: Self.start + .seconds(11)) == .zero)
+    }
+
+    @Test func `Retry-After is kept, and ends the attempts when it is longer than what is left`() {
+        var policy = RetryPolicy(from: Self.start)
+        #expect(
+            Self.next(&policy, after: Self.status(503, retryAfter: 3), random: 0) == .retry(.serverError, after: .seconds(3)))
+        #expect(Self.next(&policy, after: Self.status(503, retryAfter: 3), at: 8_000, random: 0) == .fail)
+        #expect(Self.next(&policy, after: Self.status(429, retryAfter: .max), random: 0) == .fail)
+    }
+
+    @Test func `a read that gets no response is sent again after three seconds, and then has the rest of the time`() {
+        var policy = RetryPolicy(from: Self.start)
+        #expect(policy.stallLimit(at: Self.start) == .seconds(3))
+        _ = Self.next(&policy, after: .failed(.stalled, canRepeat: true), at: 3_000)
+        #expect(policy.stallLimit(at: Self.start + .seconds(3)) == .seconds(7))
+    }
+
+    @Test func `a TLS handshake leaves time for another one`() {
+        let policy = RetryPolicy(from: Self.start)
+        #expect(policy.handshakeLimit(at: Self.start) == .seconds(5))
+        #expect(policy.handshakeLimit(at: Self.start + .seconds(5)) == .seconds(5))
     }
 
     @Test(arguments: [
         (TokenRejection.Reason.expired, ReplayReason.tokenExpired), (.invalid, .tokenInvalid), (.unauthorized, .unauthorized),
     ])
     func `after a rejected token, a newer one is required`(reason: TokenRejection.Reason, replay: ReplayReason) {
-        var policy = RetryPolicy()
-        #expect(policy.next(after: .tokenRejected(generation: 3, reason, canReplay: true)) == .retry(replay))
-        #expect(policy.rejectedGeneration == 3)
-        #expect(policy.next(after: .tokenRejected(generation: 2, reason, canReplay: true)) == .retry(replay))
+        var policy = RetryPolicy(from: Self.start)
+        let next = { Self.next(&policy, after: .tokenRejected(generation: $0, reason, canReplay: true)) }
+        #expect(next(3) == .retry(replay, after: .zero))
+        #expect(next(2) == .retry(replay, after: .zero))
         #expect(policy.rejectedGeneration == 3, "an older token does not count")
     }
 
     @Test func `a request whose body is not held is not sent again with another token`() {
-        var policy = RetryPolicy()
-        #expect(policy.next(after: .tokenRejected(generation: 1, .expired, canReplay: false)) == .fail)
+        var policy = RetryPolicy(from: Self.start)
+        #expect(Self.next(&policy, after: .tokenRejected(generation: 1, .expired, canReplay: false)) == .fail)
     }
 
-    @Test func `the number of attempts is bounded`() {
-        var policy = RetryPolicy(maxAttempts: 3)
-        #expect((0..<5).map { _ in policy.beginAttempt() } == [true, true, true, false, false])
+    @Test func `a registry that rejects every token is asked five times`() {
+        var policy = RetryPolicy(from: Self.start)
+        let decisions = (1...5).map { Self.next(&policy, after: .tokenRejected(generation: $0, .expired, canReplay: true)) }
+        #expect(decisions.map { $0 == .fail } == [false, false, false, false, true])
     }
 
-    @Test(
-        arguments: [
-            (false, nil, false, true), (true, nil, false, false), (false, 0, true, true), (true, 0, true, true),
-            (false, 0, false, false),
-        ] as [(Bool, Int?, Bool, Bool)])
-    func `a transfer resumes when its rest is known, and before the response unless it stalled`(
-        isStall: Bool, sent: Int?, canResume: Bool, resumes: Bool
-    ) {
-        var policy = RetryPolicy()
-        let next = policy.next(after: .transferFailed(isStall: isStall, sent: sent, canResume: canResume))
+    @Test(arguments: [(nil, false, true), (0, true, true), (0, false, false)] as [(Int?, Bool, Bool)])
+    func `a transfer resumes when its rest is known`(sent: Int?, canResume: Bool, resumes: Bool) {
+        var policy = RetryPolicy(from: Self.start)
+        let next = Self.next(&policy, after: .transferFailed(sent: sent, canResume: canResume))
         #expect(next == (resumes ? .resume(after: .zero) : .fail))
     }
 
     @Test func `the pause doubles with each break without progress, and the breaks are bounded`() {
-        var policy = RetryPolicy()
+        var policy = RetryPolicy(from: Self.start)
         let pauses: [Duration] = [.zero, .milliseconds(200), .milliseconds(400), .milliseconds(800)]
         for (number, pause) in pauses.enumerated() {
-            let event = RetryPolicy.Event.transferFailed(isStall: false, sent: number, canResume: true)
-            #expect(policy.next(after: event) == .resume(after: pause))
+            #expect(Self.next(&policy, after: .transferFailed(sent: number, canResume: true)) == .resume(after: pause))
         }
-        #expect(policy.next(after: .transferFailed(isStall: false, sent: 4, canResume: true)) == .fail)
+        #expect(Self.next(&policy, after: .transferFailed(sent: 4, canResume: true)) == .fail)
     }
 
     @Test func `progress between two breaks resets their count`() {
-        var policy = RetryPolicy()
+        var policy = RetryPolicy(from: Self.start)
         for number in 0..<100 {
             let sent = number * RetryPolicy.minProgress
-            #expect(
-                policy.next(after: .transferFailed(isStall: true, sent: sent, canResume: true)) == .resume(after: .zero))
+            #expect(Self.next(&policy, after: .transferFailed(sent: sent, canResume: true)) == .resume(after: .zero))
         }
     }
 
-    @Test func `a resumed transfer has all its attempts again, on a new connection`() {
-        var policy = RetryPolicy(maxAttempts: 2)
-        while policy.beginAttempt() {}
-        _ = policy.next(after: .transferFailed(isStall: false, sent: 1, canResume: true))
-        #expect(policy.beginAttempt() && policy.needsNewConnection)
+    @Test func `a resumed transfer has all its time again, on a new connection`() {
+        var policy = RetryPolicy(from: Self.start)
+        #expect(Self.next(&policy, after: Self.status(503), at: 11_000) == .fail)
+        _ = Self.next(&policy, after: .transferFailed(sent: 1, canResume: true), at: 11_000)
+        #expect(policy.needsNewConnection)
+        #expect(Self.next(&policy, after: Self.status(503), at: 20_000) != .fail)
     }
 
     @Test func `a blob's URL is renewed at most three times`() {
-        var policy = RetryPolicy()
-        for _ in 0..<3 { #expect(policy.next(after: .urlExpired) == .retry(.expiredURL)) }
-        #expect(policy.next(after: .urlExpired) == .fail)
+        var policy = RetryPolicy(from: Self.start)
+        for _ in 0..<3 { #expect(Self.next(&policy, after: .urlExpired) == .retry(.expiredURL, after: .zero)) }
+        #expect(Self.next(&policy, after: .urlExpired) == .fail)
+    }
+}
+
+struct AttemptFaultTests {
+    @Test(arguments: [(429, true), (500, true), (502, true), (503, true), (504, true), (501, false), (404, false), (200, false)])
+    func `these statuses are faults of the upstream`(status: Int, isFault: Bool) {
+        #expect((AttemptFault(status: status, retryAfter: nil) != nil) == isFault)
+    }
+}
+
+struct RepetitionTests {
+    private static let sent = ReplayBody.whole([1]), unsent = ReplayBody.partial([]), gone = ReplayBody.overflowed(taken: 70_000)
+    private static let closed = AttemptFault.stale, busy = AttemptFault.status(503, retryAfter: nil)
+    private static let failed = AttemptFault.status(500, retryAfter: nil)
+
+    @Test(
+        arguments: [
+            // A read, and a POST that opens an upload: always.
+            (Method.get, BodyFraming.none, .none, .broken, true), (.head, .none, .none, failed, true),
+            (.post, .length(0), unsent, .stalled, true),
+            // A manifest, or the end of an upload, whose body is held: always.
+            (.put, .length(1), sent, .broken, true), (.put, .length(1), sent, failed, true),
+            (.put, .length(70_000), gone, busy, false),
+            // A chunk: as long as nothing of it was sent, or the registry says that it has not taken it.
+            (.patch, .chunked, unsent, .broken, true), (.patch, .chunked, sent, .broken, false),
+            (.patch, .chunked, sent, closed, false),
+            (.patch, .chunked, sent, failed, false), (.patch, .chunked, .partial([1]), busy, true),
+            (.patch, .chunked, gone, busy, false),
+            (.patch, .chunked, .partial([1]), .unreachable(isPermanent: false), true),
+            // A deletion: it may have been done.
+            (.delete, .none, .none, .broken, false), (.delete, .none, .none, closed, true), (.delete, .none, .none, busy, true),
+        ] as [(Method, BodyFraming, ReplayBody, AttemptFault, Bool)])
+    func `a request is sent again only while nothing of it can have been taken, or twice is the same as once`(
+        method: Method, framing: BodyFraming, body: ReplayBody, fault: AttemptFault, isAllowed: Bool
+    ) {
+        #expect(Repetition(method, framing).allows(after: fault, body) == isAllowed)
     }
 }
 

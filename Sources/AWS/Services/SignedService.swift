@@ -14,7 +14,7 @@ struct SignedService: Sendable {
     var now: @Sendable () -> Date = { Date() }
     var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     let clock = ClockOffset()
-    let budget = RetryBudget()
+    let quota = RetryQuota()
 
     typealias Fields = [(name: String, value: String)]
 
@@ -43,7 +43,7 @@ struct SignedService: Sendable {
             do throws(HTTPClientError) {
                 let response = try await httpClient.call(request)
                 guard response.status != 200 else {
-                    budget.giveBack(lastCost)
+                    quota.giveBack(lastCost)
                     return response.body
                 }
                 failed = error(operation, response, used)
@@ -61,8 +61,8 @@ struct SignedService: Sendable {
                 await identity.discard(used)
                 continue
             }
-            let cost = failed.isTimeout ? RetryBudget.timeoutCost : RetryBudget.failureCost
-            guard failed.isTransient, let delay = backoff.delay(after: attempt, random: .random(in: 0..<1)), budget.take(cost)
+            let cost = failed.isTimeout ? RetryQuota.timeoutCost : RetryQuota.failureCost
+            guard failed.isTransient, let delay = backoff.delay(after: attempt, random: .random(in: 0..<1)), quota.take(cost)
             else {
                 throw failed
             }

@@ -159,11 +159,13 @@ struct Exchange {
     private func end(after failure: ConnectionFailure) async {
         record.reason = "\(failure.cause)"
         record.end =
-            switch (failure.side, failure.isStall) {
-            case (.client, true): "client_stalled"
-            case (.client, false): "client_gone"
-            case (.upstream, true): "upstream_stalled"
-            case (.upstream, false): "upstream_failed"
+            switch (failure.side, failure.unreachable, failure.isStall) {
+            case (.client, _, true): "client_stalled"
+            case (.client, _, false): "client_gone"
+            case (.upstream, .registry, _): "upstream_unreachable"
+            case (.upstream, .storage, _): "storage_unreachable"
+            case (.upstream, nil, true): "upstream_stalled"
+            case (.upstream, nil, false): "upstream_failed"
             }
         if !writer.hasStarted { request.closeAfterResponse() }
         switch failure.side {
@@ -171,6 +173,11 @@ struct Exchange {
             // A body that is not HTTP gets a response; there is nobody to respond to otherwise.
             guard let error = failure.cause as? HeadError else { return abort() }
             await respond(with: ErrorResponse(.sizeInvalid, "\(error.reason)", status: error.status))
+        case .upstream where failure.unreachable != nil:
+            let name = failure.unreachable == .registry ? "upstream registry" : "blob's storage"
+            await respond(
+                with: ErrorResponse(
+                    .unavailable, "The \(name) cannot be reached.", status: failure.isStall ? 504 : 502, retryAfter: 5))
         case .upstream where failure.isStall:
             await respond(
                 with: ErrorResponse(

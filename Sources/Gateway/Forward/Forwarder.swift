@@ -15,13 +15,16 @@ final class Forwarder {
     let writer: ResponseWriter
     /// The body of the client's request.
     private(set) var body: ReplayBody
-    private(set) var policy = RetryPolicy()
+    private(set) var policy: RetryPolicy
+    /// The request was sent again although the registry may have taken it before.
+    private(set) var mayHaveBeenTaken = false
 
     init(
         _ request: RegistryRequest, route: Route, downstream: Downstream, registry: RegistryClient, writer: ResponseWriter
     ) {
         (self.request, self.route, self.downstream, self.registry, self.writer) = (request, route, downstream, registry, writer)
         body = writer.client.request.head.framing == .none ? .none : .partial([])
+        policy = RetryPolicy(from: writer.client.stream.loop.roundStart)
     }
 
     var client: ClientSide { writer.client }
@@ -48,20 +51,32 @@ final class Forwarder {
     }
 
     /// Sends the request, and again where the policy says so.
+    /// - Parameter collected: bytes of a successful response's body that are read before this returns, so that the request can be sent again also when it
+    ///   breaks off; nil: none. A body that has come with the head stays on the connection.
     /// - Returns: any response but a rejection of the token.
     /// - Throws: `ConnectionFailure` when the connection breaks and the request cannot be sent again; `ErrorResponse`.
-    func send(_ requestHead: RequestHead) async throws -> UpstreamResponse {
-        while policy.beginAttempt() {
+    func send(_ requestHead: RequestHead, collecting collected: Int? = nil) async throws -> UpstreamResponse {
+        let repetition = Repetition(requestHead.method, head.framing)
+        while true {
             try client.checkNotAbandoned()
-            switch try await attempt(requestHead) {
-            case .response(let response): return response
+            switch try await attempt(requestHead, repetition, collecting: collected) {
+            case .response(let response):
+                guard let fault = response.fault, try await repeats(after: fault, repetition) else { return response }
+                await registry.discardBody(of: response.lease.connection)
             case .tokenRejected(let generation, let reason): try rejectToken(generation, reason)
-            case .failed(let event, let failure):
-                guard !writer.hasStarted, policy.next(after: event) != .fail else { throw failure }
-                registry.countReplay(.staleConnection)
+            case .again(let pause): try await registry.retries.pause(for: pause)
+            case .failed(let fault, let failure):
+                guard try await repeats(after: fault, repetition) else { throw failure }
             }
         }
-        throw RegistryClient.keepsRejecting
+    }
+
+    private func repeats(after fault: AttemptFault, _ repetition: Repetition) async throws -> Bool {
+        guard try await registry.retries.repeats(&policy, after: fault, canRepeat: repetition.allows(after: fault, body)) else {
+            return false
+        }
+        if repetition == .idempotent, !fault.saysNotTaken, fault != .stale { mayHaveBeenTaken = true }
+        return true
     }
 
     /// What one attempt came to.
@@ -69,32 +84,53 @@ final class Forwarder {
         /// The registry accepted the token.
         case response(UpstreamResponse)
         case tokenRejected(generation: Int, TokenRejection.Reason)
-        /// The connection broke.
-        case failed(RetryPolicy.Event, ConnectionFailure)
+        /// The request is to be sent again.
+        case again(after: Duration)
+        case failed(AttemptFault, ConnectionFailure)
     }
 
     /// Sends the request once, from the token to the response's head.
     /// - Throws: what no other attempt would change.
-    private func attempt(_ requestHead: RequestHead) async throws -> Outcome {
-        let token = if let token = registry.readyToken(policy) { token } else { try await registry.token(policy) }
-        if needsProof, try await registry.isRejected(token) { return .tokenRejected(generation: token.generation, .expired) }
-        let lease =
-            if let idle = registry.idleConnection(policy) { idle } else {
-                try await registry.connect(isNew: policy.needsNewConnection)
+    private func attempt(_ requestHead: RequestHead, _ repetition: Repetition, collecting collected: Int?) async throws -> Outcome {
+        let token =
+            if let token = registry.readyToken(policy) { needsProof ? await registry.lasting(token) : token } else {
+                try await registry.token(policy)
             }
+        let lease: Lease
+        do {
+            if needsProof, try await registry.isRejected(token) {
+                return .tokenRejected(generation: token.generation, .expired)
+            }
+            lease = if let idle = registry.idleConnection(policy) { idle } else { try await registry.connect(policy) }
+        } catch let failure as ConnectionFailure {
+            // Nothing of this request has been sent.
+            guard failure.side == .upstream else { throw failure }
+            return .failed(.unreachable(isPermanent: failure.isPermanent), failure)
+        }
         let connection = lease.connection
         do {
-            if let rest = try begin(requestHead, token, on: connection) {
+            let sender = RequestSender(client: client, registry: registry)
+            if let rest = try sender.begin(requestHead, token, body, on: connection) {
                 try await connection.write(rest, timeout: registry.timeouts.stall)
             }
-            if body.isWhole { connection.finishRequest() } else { try await relayBody(to: connection) }
-            try await connection.readHead(
-                toHead: requestHead.method == .head, scratch: client.scratch, timeout: registry.timeouts.response)
+            if body.isWhole { connection.finishRequest() } else { try await sender.relay(&body, to: connection) }
+            let isHead = requestHead.method == .head
+            if repetition == .harmless {
+                if let pause = try await registry.retries.awaitHead(of: connection, toHead: isHead, &policy) {
+                    return .again(after: pause)
+                }
+            } else {
+                try await connection.readHead(toHead: isHead, scratch: client.scratch, timeout: registry.timeouts.response)
+            }
             registry.countResponse(connection)
             let judgement = TokenCheck.judgement(of: connection.head, method: requestHead.method)
             if case .no = judgement {
                 registry.tokenAccepted()
-                return .response(UpstreamResponse(lease: lease, body: nil))
+                let body =
+                    if let collected { try await CollectedBody.read(connection, upTo: collected, by: registry, policy) } else {
+                        nil as [UInt8]?
+                    }
+                return .response(UpstreamResponse(lease: lease, body: body))
             }
             let (rejection, read) = try await TokenCheck(registry: registry, token: token).rejection(judgement, by: connection)
             guard let rejection else {
@@ -104,9 +140,8 @@ final class Forwarder {
             if read == nil { await registry.discardBody(of: connection) }
             return .tokenRejected(generation: token.generation, rejection)
         } catch let failure as ConnectionFailure {
-            // RFC 9110 9.2.2; a POST that opens a session twice leaves one unused.
-            let canReplay = body.canReplay && (head.method.isIdempotent || head.method == .post)
-            return .failed(connection.event(of: failure, canReplay: canReplay), failure)
+            guard failure.side == .upstream else { throw failure }
+            return .failed(connection.fault(failure), failure)
         }
     }
 
@@ -119,71 +154,25 @@ final class Forwarder {
 
     /// The next token must be a newer one. Ends the exchange where the request cannot be sent again.
     private func rejectToken(_ generation: Int, _ reason: TokenRejection.Reason) throws {
-        registry.countReplay(ReplayReason(reason))
         let event = RetryPolicy.Event.tokenRejected(generation: generation, reason, canReplay: body.canReplay)
-        guard policy.next(after: event) == .fail else { return }
+        guard registry.retries.next(&policy, after: event) == .fail else { return }
+        guard !body.canReplay else { throw RegistryClient.keepsRejecting }
         client.request.closeAfterResponse()
         // Clients try again after 503, and not after ECR's 403 (ECR 6).
         throw ErrorResponse(
             .unavailable, "The registry's token was renewed in the middle of this upload; send it again.", retryAfter: 1)
     }
 
-    /// Starts the request: its head, and what is held of its body.
-    /// - Returns: what the socket did not take at once; nil: nothing.
-    private func begin(_ requestHead: RequestHead, _ token: AuthorizationToken, on connection: UpstreamConnection)
-        throws(ConnectionFailure)
-        -> [UInt8]?
-    {
-        let output = client.output
-        requestHead.writeRegistryHead(
-            into: output, to: route.upstream.origin, token: token.fieldValue, trace: record.trace, length: bodyLength)
-        let held = body.held
-        if !held.isEmpty {
-            if isChunked { output.appendChunkSize(held.count) }
-            output.append(held)
-            if isChunked { output.append("\r\n") }
-        }
-        return try connection.begin(output)
-    }
-
-    private var isChunked: Bool { !body.isWhole && head.framing == .chunked }
-
-    /// The rest of the request's body. It ends early, without an error, when the upstream responds before it has all.
-    private func relayBody(to connection: UpstreamConnection) async throws {
-        let isChunked = isChunked
-        // Only now: the upstream is connected, and the token good.
-        try await client.sendContinue()
-        body.releaseLarge()
-        try await Relay(client: client, upstream: connection, record: record, transfers: registry.worker.transfers).request(
-            chunked: isChunked, body: &body)
-    }
-
-    /// nil: chunked.
-    private var bodyLength: Int? {
-        switch head.framing {
-        case .length(let count): count
-        case .chunked: body.isWhole ? body.taken : nil
-        case .none, .untilClose: 0
-        }
-    }
-
     /// Whether to ask for the rest of a blob whose transfer failed. Waits before it returns true.
-    func resumes(after failure: ConnectionFailure, canResume: Bool) async -> Bool {
-        guard failure.side == .upstream, !client.request.connection.isAbandoned,
-            case .resume(let pause) = policy.next(
-                after: .transferFailed(isStall: failure.isStall, sent: writer.bodySent, canResume: canResume))
-        else { return false }
-        await client.stream.loop.sleep(for: pause)
-        registry.countReplay(.resumed)
+    func resumes(canResume: Bool) async throws -> Bool {
+        let event = RetryPolicy.Event.transferFailed(sent: writer.bodySent, canResume: canResume)
+        guard case .resume(let pause) = registry.retries.next(&policy, after: event) else { return false }
+        try await registry.retries.pause(for: pause)
         return true
     }
 
     /// Whether another URL of a blob is to be asked for.
-    func renewsURL() -> Bool {
-        guard case .retry(let reason) = policy.next(after: .urlExpired) else { return false }
-        registry.countReplay(reason)
-        return true
-    }
+    func renewsURL() -> Bool { registry.retries.next(&policy, after: .urlExpired) != .fail }
 
     // MARK: The response
 
@@ -200,6 +189,11 @@ final class Forwarder {
         let head = response.head
         // Few responses have an address to rewrite.
         let hasAddress = head.has(.location) || head.has(.link)
+        var fields = fields
+        // An error of HEAD: the others do not come here.
+        if response.status >= 429, response.fault != nil, !head.has(.retryAfter) {
+            fields.append(ResponseField(.retryAfter, "Retry-After", [UInt8(ascii: "1")]))
+        }
         try await writer.pass(
             response.lease.connection, .registry(fields: fields, hasAddress ? rewriting : nil), status: status,
             body: body ?? response.body)
@@ -208,7 +202,8 @@ final class Forwarder {
     /// An error of the upstream, its body whole. The connection is free afterwards.
     func failure(_ response: consuming UpstreamResponse) async throws -> UpstreamError {
         let connection = response.lease.connection
-        let body = if let read = response.body { read } else { try await registry.collect(connection) }
+        // The status says enough where the body breaks off.
+        let body = if let read = response.body { read } else { (try? await registry.collect(connection)) ?? [] }
         let contentRange = connection.head.value(of: .contentRange).map { String(decoding: $0, as: UTF8.self) }
         return UpstreamError(
             status: response.status, body: body, retryAfter: connection.retryAfter, contentRange: contentRange)

@@ -10,6 +10,8 @@ struct BlobHandler {
     private let digest: Digest
     private let storage: BlobStorage
     private var progress = BlobProgress()
+    /// The response, or the rest of it, is on its way to the client: what breaks now can be resumed.
+    private var isPassing = false
 
     init(_ forwarder: Forwarder, digest: Digest, connectTo: ConnectTo) {
         (self.forwarder, self.digest) = (forwarder, digest)
@@ -32,10 +34,13 @@ struct BlobHandler {
     private mutating func get() async throws {
         while true {
             do {
+                isPassing = false
                 if try await deliver() { return }
-            } catch let failure as ConnectionFailure {
+            } catch let failure as ConnectionFailure
+                where failure.side == .upstream && (isPassing || writer.hasStarted)
+            {
                 let remaining = progress.remaining(after: writer.bodySent)
-                guard await forwarder.resumes(after: failure, canResume: remaining?.isEmpty == false) else { throw failure }
+                guard try await forwarder.resumes(canResume: remaining?.isEmpty == false) else { throw failure }
             }
         }
     }
@@ -58,12 +63,13 @@ struct BlobHandler {
             return true
         }
         progress.begin(response.head)
+        isPassing = true
         try await forwarder.pass(response)
         return true
     }
 
     private mutating func deliver(from location: BlobLocation, _ requestHead: RequestHead) async throws -> Bool {
-        let lease = try await storage.open(location, requestHead)
+        let lease = try await storage.open(location, requestHead, from: forwarder.policy.start)
         let connection = lease.connection
         let status = connection.head.status
         if BlobStorage.isURLRejected(status), forwarder.renewsURL() { return false }
@@ -71,6 +77,7 @@ struct BlobHandler {
             try await resume(connection, of: "blob's storage")
         } else if [200, 206, 304].contains(status) {
             progress.begin(connection.head)
+            isPassing = true
             try await writer.pass(connection, .storage(digest: digest.bytes))
         } else {
             throw try await storage.error(connection)
@@ -126,7 +133,7 @@ struct BlobHandler {
             return true
         }
         await release(response)
-        let lease = try await storage.open(location, probe)
+        let lease = try await storage.open(location, probe, from: forwarder.policy.start)
         let connection = lease.connection
         let status = connection.head.status
         if BlobStorage.isURLRejected(status), forwarder.renewsURL() { return false }

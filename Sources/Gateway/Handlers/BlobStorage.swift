@@ -8,10 +8,11 @@ struct BlobStorage {
     let connectTo: ConnectTo
 
     /// The response of the storage, redirects followed.
-    func open(_ first: BlobLocation, _ requestHead: RequestHead) async throws -> Lease {
+    /// - Parameter start: when the time for all attempts began.
+    func open(_ first: BlobLocation, _ requestHead: RequestHead, from start: ContinuousClock.Instant) async throws -> Lease {
         var location = first
         for _ in 0..<BlobLocation.maxHops {
-            let lease = try await fetch(location, requestHead)
+            let lease = try await fetch(location, requestHead, from: start)
             guard Self.isRedirect(lease.connection.head.status) else { return lease }
             location = try await next(lease.connection)
         }
@@ -23,23 +24,51 @@ struct BlobStorage {
     /// An expired URL gets 403 AccessDenied, or 400 ExpiredToken when the registry's own session ended first (ECR 1.4).
     static func isURLRejected(_ status: Int) -> Bool { status == 400 || status == 403 }
 
-    /// Sends the request and reads the response's head; once more on a new connection when an idle one turns out to be closed.
-    private func fetch(_ location: BlobLocation, _ requestHead: RequestHead) async throws -> Lease {
+    /// Sends the request, and again where the policy says so, and reads the response's head.
+    private func fetch(_ location: BlobLocation, _ requestHead: RequestHead, from start: ContinuousClock.Instant) async throws
+        -> Lease
+    {
         let head = RequestHead(requestHead.head, method: requestHead.method, target: location.target, range: requestHead.range)
-        let output = registry.output
-        var policy = RetryPolicy()
+        var policy = RetryPolicy(from: start)
         while true {
-            let lease = try await registry.connect(toStorage: location.origin, isNew: policy.needsNewConnection)
-            let connection = lease.connection
-            do {
-                head.writeStorageHead(into: output, to: location.origin)
-                if let rest = try connection.begin(output) { try await connection.write(rest, timeout: registry.timeouts.stall) }
-                connection.finishRequest()
-                try await connection.readHead(toHead: false, scratch: registry.scratch, timeout: registry.timeouts.response)
-                return lease
-            } catch let failure as ConnectionFailure {
-                guard policy.next(after: connection.event(of: failure)) != .fail else { throw failure }
+            switch try await attempt(location, head, &policy) {
+            case .response(let lease):
+                let connection = lease.connection
+                guard let fault = AttemptFault(status: connection.head.status, retryAfter: connection.retryAfter),
+                    try await registry.retries.repeats(&policy, after: fault)
+                else { return lease }
+                await registry.discardBody(of: connection)
+            case .again(let pause): try await registry.retries.pause(for: pause)
+            case .failed(let fault, let failure):
+                guard try await registry.retries.repeats(&policy, after: fault) else { throw failure }
             }
+        }
+    }
+
+    private enum Outcome: ~Copyable {
+        case response(Lease)
+        case again(after: Duration)
+        case failed(AttemptFault, ConnectionFailure)
+    }
+
+    private func attempt(_ location: BlobLocation, _ head: RequestHead, _ policy: inout RetryPolicy) async throws -> Outcome {
+        let lease: Lease
+        do { lease = try await registry.connect(toStorage: location.origin, policy) } catch let failure as ConnectionFailure {
+            guard failure.side == .upstream else { throw failure }
+            return .failed(.unreachable(isPermanent: failure.isPermanent), failure)
+        }
+        let connection = lease.connection, output = registry.output
+        do {
+            head.writeStorageHead(into: output, to: location.origin)
+            if let rest = try connection.begin(output) { try await connection.write(rest, timeout: registry.timeouts.stall) }
+            connection.finishRequest()
+            if let pause = try await registry.retries.awaitHead(of: connection, toHead: false, &policy) {
+                return .again(after: pause)
+            }
+            return .response(lease)
+        } catch let failure as ConnectionFailure {
+            guard failure.side == .upstream else { throw failure }
+            return .failed(connection.fault(failure), failure)
         }
     }
 
@@ -59,7 +88,7 @@ struct BlobStorage {
         case 412:
             ErrorResponse(.unsupported, "The blob does not meet the request's condition.", status: 412)
         case 416: RangeNotSatisfiable.blob(try await contentRange(connection))
-        case 500, 503: ErrorResponse(.unavailable, "The blob's storage is busy; try again.", status: 503, retryAfter: 1)
+        case 429, 500...: ErrorResponse(.unavailable, "The blob's storage is busy; try again.", status: 503, retryAfter: 1)
         default: .badGateway("The blob's storage rejected the request with status \(connection.head.status).")
         }
     }

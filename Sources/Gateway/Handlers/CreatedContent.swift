@@ -16,4 +16,10 @@ enum CreatedContent {
             ResponseField(.dockerContentDigest, "Docker-Content-Digest", digest),
         ]
     }
+
+    /// Responds for content that turned out to be there: its first request was taken, and the response lost.
+    static func respond(_ kind: StaticString, _ digest: [UInt8], by forwarder: Forwarder) async throws {
+        let fields = fields(kind, digest, in: forwarder.route.repository, Head(), forwarder.rewriting)
+        try await forwarder.writer.respond(201, fields: fields.map(\.pair) + [("Docker-Distribution-Api-Version", "registry/2.0")])
+    }
 }

@@ -10,7 +10,7 @@ struct ManifestHandler {
 
     /// Bytes: ECR's own limit (ECR 1.3).
     static let maxManifest = 4 << 20
-    /// Bytes of a manifest that is read whole to compute its digest. It is held while the client takes it, so larger ones, which only an
+    /// Bytes of a manifest that is read whole, to compute its digest and to ask again if it breaks off. It is held while the client takes it, so larger ones, which only an
     /// attacker would make, pass without: the specification allows that.
     private static let maxToName = 256 << 10
 
@@ -31,30 +31,26 @@ struct ManifestHandler {
     // MARK: GET and HEAD
 
     private func get() async throws {
-        let response = try await forwarder.send(requestHead)
+        let isGet = forwarder.request.operation == .manifestGet
+        let response = try await forwarder.send(requestHead, collecting: isGet ? Self.maxToName : nil)
         let head = response.head
-        guard (200..<300).contains(head.status), forwarder.request.operation == .manifestGet,
-            !head.has(.dockerContentDigest)
-        else {
+        guard (200..<300).contains(head.status), isGet, !head.has(.dockerContentDigest) else {
             return try await forwarder.pass(response)
         }
-        var body = response.body
         var digest: [UInt8]?
         switch reference {
         case .digest(let named): digest = named.bytes
-        case .tag:
-            if body == nil, head.status == 200, !head.isEncoded, case .length(let count) = head.framing, count <= Self.maxToName {
+        case .tag where head.status == 200 && !head.isEncoded:
+            if let body = response.body {
+                digest = body.withUnsafeBytes { digests.digest(of: $0) }
+            } else if let arrived = response.lease.connection.arrivedBody, arrived.count <= Self.maxToName {
                 // Most have come with their head.
-                if let arrived = response.lease.connection.arrivedBody {
-                    digest = digests.digest(of: arrived)
-                } else {
-                    body = try await forwarder.registry.collect(response.lease.connection, upTo: count)
-                }
+                digest = digests.digest(of: arrived)
             }
-            if let body { digest = body.withUnsafeBytes { digests.digest(of: $0) } }
+        case .tag: break
         }
         let fields = digest.map { [ResponseField(.dockerContentDigest, "Docker-Content-Digest", $0)] } ?? []
-        try await forwarder.pass(response, fields: fields, body: body)
+        try await forwarder.pass(response, fields: fields)
     }
 
     // MARK: PUT
@@ -70,12 +66,21 @@ struct ManifestHandler {
                 continue
             }
             let head = response.head
+            if head.status >= 400, forwarder.mayHaveBeenTaken, let pushedDigest, try await isPushed(pushedDigest) {
+                return try await CreatedContent.respond("manifests", pushedDigest, by: forwarder)
+            }
             let digest = head.value(of: .dockerContentDigest).map(Array.init) ?? pushedDigest
             guard (200..<300).contains(head.status), let digest else { return try await forwarder.pass(response) }
             let fields = CreatedContent.fields(
                 "manifests", digest, in: forwarder.route.repository, head, forwarder.rewriting)
             return try await forwarder.pass(response, fields: fields)
         }
+    }
+
+    /// The first attempt had been taken after all: a tag that cannot be changed names this manifest already.
+    private func isPushed(_ digest: [UInt8]) async throws -> Bool {
+        let found = try await forwarder.registry.send(.head, forwarder.target, upTo: 0)
+        return found.status == 200 && found.digest == digest
     }
 
     private var pushedDigest: [UInt8]? {

@@ -24,7 +24,7 @@ struct RepositoryCreation {
             registry.record.reason = "\(error)"
             return false
         }
-        registry.countReplay(.repositoryCreated)
+        registry.retries.count(.repositoryCreated)
         return true
     }
 }

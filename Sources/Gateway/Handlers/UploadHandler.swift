@@ -86,7 +86,18 @@ struct UploadHandler {
 
     private func finish() async throws {
         try checkChunk()
-        try await passCreated(try await forwarder.send(requestHead), request.digest)
+        let response = try await forwarder.send(requestHead)
+        // The session is gone: it ended with the first attempt, whose response was lost, or broke with it.
+        if response.status >= 400, forwarder.mayHaveBeenTaken, let digest = request.digest {
+            if try await isStored(digest) { return try await CreatedContent.respond("blobs", digest.bytes, by: forwarder) }
+            throw ErrorResponse(.unavailable, "The upload broke off; start it again.", retryAfter: 1)
+        }
+        try await passCreated(response, request.digest)
+    }
+
+    private func isStored(_ digest: Digest) async throws -> Bool {
+        let path = "/v2/\(forwarder.route.upstreamRepository)/blobs/\(digest)"
+        return try await forwarder.registry.send(.head, Array(path.utf8), upTo: 0).status == 200
     }
 
     /// After the chunk that the upstream has just accepted; nil: not known.

@@ -1,5 +1,6 @@
 import AWS
 import Configuration
+import FoundationEssentials
 import HTTP
 import HTTPServer
 import Registry
@@ -15,12 +16,18 @@ struct RegistryClient {
     /// The client's connection. Waits for the upstream use its waiter, so that closing it ends them.
     let client: ServerConnection
 
-    /// Of a request of Berth's own: a stale connection and a rejected token, each with room for one more.
-    private static let maxAttempts = 4
     /// How long a request waits for a token when there is none, or for a newer one.
     private static let tokenWait = Duration.seconds(10)
 
+    /// Seconds that a token is to last when a large upload begins.
+    private static let uploadTime: TimeInterval = 300
+    /// How long such an upload waits for a token that does.
+    private static let renewalWait = Duration.seconds(2)
+    /// How long the rest of a body that nobody needs may fail to come: then a new connection is cheaper.
+    private static let discardTime = Duration.seconds(1)
+
     var scratch: UnsafeMutableRawBufferPointer { client.scratch }
+    var retries: Retries { Retries(upstream: upstream, timeouts: timeouts, record: record, client: client) }
     var output: OutputBuffer { client.stream.loop.output }
 
     // MARK: Tokens and connections
@@ -43,37 +50,40 @@ struct RegistryClient {
         return token
     }
 
+    /// A token for an upload that may take long: another one where this one ends soon. This one, where there is no other.
+    func lasting(_ token: AuthorizationToken) async -> AuthorizationToken {
+        let life = token.expiresAt.timeIntervalSince(token.fetchedAt), left = token.expiresAt.timeIntervalSinceNow
+        // Another token of so short a life would not last longer.
+        guard left < Self.uploadTime, life > Self.uploadTime * 2 else { return token }
+        return await upstream.keeper.token(newerThan: token.generation, within: Self.renewalWait) ?? token
+    }
+
     /// An idle connection to the registry; nil: there is none, or the policy wants a new one.
     func idleConnection(_ policy: RetryPolicy) -> Lease? {
         policy.needsNewConnection ? nil : worker.pool.leaseIdle(upstream.origin, waiter: client.stream.waiter)
     }
 
     /// A connection to the registry.
-    func connect(isNew: Bool) async throws -> Lease {
-        try await connect(to: upstream.origin, isNew: isNew, named: "upstream registry", end: "upstream_unreachable")
+    /// - Throws: `ConnectionFailure`.
+    func connect(_ policy: RetryPolicy) async throws -> Lease { try await connect(to: upstream.origin, policy, .registry) }
+
+    /// A connection to where the registry keeps a blob. Throws like `connect`.
+    func connect(toStorage origin: Origin, _ policy: RetryPolicy) async throws -> Lease {
+        try await connect(to: origin, policy, .storage)
     }
 
-    /// A connection to where the registry keeps a blob.
-    func connect(toStorage origin: Origin, isNew: Bool) async throws -> Lease {
-        try await connect(to: origin, isNew: isNew, named: "blob's storage", end: "storage_unreachable")
-    }
-
-    private func connect(to origin: Origin, isNew: Bool, named name: StaticString, end: StaticString) async throws -> Lease {
+    private func connect(to origin: Origin, _ policy: RetryPolicy, _ place: ConnectionFailure.Unreachable) async throws -> Lease {
+        if !policy.needsNewConnection, let idle = worker.pool.leaseIdle(origin, waiter: client.stream.waiter) { return idle }
+        let now = ContinuousClock.now
+        var timeouts = timeouts
+        timeouts.tlsHandshake = min(timeouts.tlsHandshake, policy.handshakeLimit(at: now))
         do {
-            return try await worker.pool.lease(origin, timeouts: timeouts, waiter: client.stream.waiter, isNew: isNew)
+            return try await worker.pool.connect(
+                to: origin, timeouts: timeouts, deadline: now + policy.left(at: now), waiter: client.stream.waiter)
         } catch let error as TransportError {
             guard error.kind != .cancelled else { throw ConnectionFailure(.client, error) }
-            record.end = end
-            record.reason = "\(error)"
-            throw ErrorResponse(
-                .unavailable, "The \(name) cannot be reached.", status: error.kind == .timedOut ? 504 : 502, retryAfter: 5)
+            throw ConnectionFailure(place, error)
         }
-    }
-
-    /// Counts a request that is sent again.
-    func countReplay(_ reason: ReplayReason) {
-        record.replays += 1
-        upstream.metrics.replayed(reason: reason.index)
     }
 
     /// Counts a response of the registry, whose head has just come.
@@ -96,40 +106,59 @@ struct RegistryClient {
     ///   - target: path and query at the upstream.
     ///   - limit: bytes of the response's body; a longer one is an error of the upstream's.
     func send(_ method: Method, _ target: [UInt8], accept: StaticString? = nil, upTo limit: Int) async throws -> WholeResponse {
-        var policy = RetryPolicy(maxAttempts: Self.maxAttempts)
-        while policy.beginAttempt() {
+        var policy = RetryPolicy(from: client.stream.loop.roundStart)
+        while true {
             let token = try await token(policy)
-            let lease = try await connect(isNew: policy.needsNewConnection)
-            let connection = lease.connection
-            let response: WholeResponse
-            do {
-                response = try await send(method, target, token: token, accept: accept, upTo: limit, on: lease)
-            } catch let failure as ConnectionFailure {
-                guard !client.isAbandoned, policy.next(after: connection.event(of: failure)) != .fail else { throw failure }
-                continue
+            switch try await attempt(method, target, token: token, accept: accept, upTo: limit, &policy) {
+            case .again(let pause): try await retries.pause(for: pause)
+            case .failed(let fault, let failure): guard try await retries.repeats(&policy, after: fault) else { throw failure }
+            case .response(let response, let fault):
+                if let fault, try await retries.repeats(&policy, after: fault) { continue }
+                if let reason = try await rejection(of: token, in: response) {
+                    let event = RetryPolicy.Event.tokenRejected(generation: token.generation, reason, canReplay: true)
+                    guard retries.next(&policy, after: event) != .fail else { throw Self.keepsRejecting }
+                    continue
+                }
+                tokenAccepted()
+                guard response.isReadable || response.status >= 400 else {
+                    throw ErrorResponse.badGateway(
+                        "The upstream registry's response has a coding that was not asked for.", retryAfter: 1)
+                }
+                return response
             }
-            if let reason = try await rejection(of: token, in: response) {
-                _ = policy.next(after: .tokenRejected(generation: token.generation, reason, canReplay: true))
-                countReplay(ReplayReason(reason))
-                continue
-            }
-            tokenAccepted()
-            guard response.isReadable || response.status >= 400 else {
-                throw ErrorResponse.badGateway(
-                    "The upstream registry's response has a coding that was not asked for.", retryAfter: 1)
-            }
-            return response
         }
-        throw Self.keepsRejecting
+    }
+
+    private enum Outcome {
+        /// - Parameter fault: nil: the status is no reason to try again.
+        case response(WholeResponse, AttemptFault?)
+        case failed(AttemptFault, ConnectionFailure)
+        case again(after: Duration)
     }
 
     /// The connection is free afterwards.
-    private func send(
+    private func attempt(
         _ method: Method, _ target: [UInt8], token: AuthorizationToken, accept: StaticString?, upTo limit: Int,
-        on lease: consuming Lease
-    ) async throws -> WholeResponse {
-        try await request(method, target, token: token, accept: accept, on: lease.connection)
-        return WholeResponse(lease.connection.head, body: try await collect(lease.connection, upTo: limit))
+        _ policy: inout RetryPolicy
+    ) async throws -> Outcome {
+        let lease: Lease
+        do { lease = try await connect(policy) } catch let failure as ConnectionFailure {
+            guard failure.side == .upstream else { throw failure }
+            return .failed(.unreachable(isPermanent: failure.isPermanent), failure)
+        }
+        let connection = lease.connection
+        do {
+            if let pause = try await request(method, target, token: token, accept: accept, on: connection, &policy) {
+                return .again(after: pause)
+            }
+            let body = try await collect(connection, upTo: limit, stall: retries.stallLimit(policy))
+            let status = connection.head.status
+            return .response(
+                WholeResponse(connection.head, body: body), AttemptFault(status: status, retryAfter: connection.retryAfter))
+        } catch let failure as ConnectionFailure {
+            guard failure.side == .upstream else { throw failure }
+            return .failed(connection.fault(failure), failure)
+        }
     }
 
     /// nil: the token was accepted.
@@ -147,20 +176,27 @@ struct RegistryClient {
     /// Asks the registry with `GET /v2/`, which needs nothing but a token. Any other response than a rejection (429, 503) says nothing about
     /// the token: the request itself then gets the upstream's own response.
     func isRejected(_ token: AuthorizationToken) async throws -> Bool {
-        let lease = try await connect(isNew: true)
-        let connection = lease.connection
-        try await request(.get, Array("/v2/".utf8), token: token, on: connection)
-        let status = connection.head.status
-        if status == 200 { tokenAccepted() }
-        await discardBody(of: connection)
-        return [400, 401, 403].contains(status)
+        var policy = RetryPolicy(from: .now, needsNewConnection: true)
+        while true {
+            let lease = try await connect(policy)
+            let connection = lease.connection
+            if let pause = try await request(.get, Array("/v2/".utf8), token: token, on: connection, &policy) {
+                try await retries.pause(for: pause)
+                continue
+            }
+            let status = connection.head.status
+            if status == 200 { tokenAccepted() }
+            await discardBody(of: connection)
+            return [400, 401, 403].contains(status)
+        }
     }
 
     /// A request without a body, and its response's head.
+    /// - Returns: as `Retries.awaitHead`.
     private func request(
         _ method: Method, _ target: [UInt8], token: AuthorizationToken, accept: StaticString? = nil,
-        on connection: UpstreamConnection
-    ) async throws {
+        on connection: UpstreamConnection, _ policy: inout RetryPolicy
+    ) async throws -> Duration? {
         let output = output
         output.removeAll()
         output.append(method.token)
@@ -176,16 +212,20 @@ struct RegistryClient {
         output.append("\r\n")
         if let rest = try connection.begin(output) { try await connection.write(rest, timeout: timeouts.stall) }
         connection.finishRequest()
-        try await connection.readHead(toHead: false, scratch: scratch, timeout: timeouts.response)
+        if let pause = try await retries.awaitHead(of: connection, toHead: method == .head, &policy) { return pause }
         countResponse(connection)
+        return nil
     }
 
     // MARK: Bodies
 
     /// The whole body of a response.
+    /// - Parameter stall: how long its bytes may fail to come; nil: as long as those of any body.
     /// - Throws: `ConnectionFailure` also when it has more than `limit` bytes.
-    func collect(_ connection: UpstreamConnection, upTo limit: Int = TokenRejection.maxBody) async throws -> [UInt8] {
-        guard let body = try await connection.collect(upTo: limit, scratch: scratch, timeout: timeouts.stall) else {
+    func collect(_ connection: UpstreamConnection, upTo limit: Int = TokenRejection.maxBody, stall: Duration? = nil) async throws
+        -> [UInt8]
+    {
+        guard let body = try await connection.collect(upTo: limit, scratch: scratch, timeout: stall ?? timeouts.stall) else {
             throw ConnectionFailure(
                 .upstream, .system, call: "collect", reason: "a response of the upstream is larger than \(limit) bytes")
         }
@@ -194,6 +234,7 @@ struct RegistryClient {
 
     /// Reads a body that nobody needs to its end where it is short, so that the connection can be used again.
     func discardBody(of connection: UpstreamConnection) async {
-        _ = try? await connection.collect(upTo: TokenRejection.maxBody, scratch: scratch, timeout: timeouts.stall)
+        _ = try? await connection.collect(
+            upTo: TokenRejection.maxBody, scratch: scratch, timeout: min(timeouts.stall, Self.discardTime))
     }
 }

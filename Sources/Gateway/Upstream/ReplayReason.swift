@@ -4,6 +4,8 @@ enum ReplayReason: String, CaseIterable {
     case expiredURL = "expired_url", repositoryCreated = "repository_created"
     /// For the rest of a blob, after its transfer broke.
     case resumed
+    /// After a fault of the upstream, within its retry budget.
+    case unreachable, brokenConnection = "broken_connection", stalled, serverError = "server_error", throttled
 
     init(_ rejection: TokenRejection.Reason) {
         self =
@@ -12,6 +14,14 @@ enum ReplayReason: String, CaseIterable {
             case .invalid: .tokenInvalid
             case .unauthorized: .unauthorized
             }
+    }
+
+    /// The retry adds to the load of an upstream that may be failing because of it.
+    var isBudgeted: Bool {
+        switch self {
+        case .unreachable, .brokenConnection, .stalled, .serverError, .throttled: true
+        case .tokenExpired, .tokenInvalid, .unauthorized, .staleConnection, .expiredURL, .repositoryCreated, .resumed: false
+        }
     }
 
     /// The position in `allCases`, by which counters are indexed.

@@ -1,48 +1,53 @@
-/// Decides whether a request is sent to the upstream again. A pure value: it is told what happened and says what is next; clock, connection
-/// and counters stay with its owner. One for each client request, or for each of Berth's own.
+/// Decides whether a request is sent to the upstream again. A pure value: it is told what happened, and when, and says what is next; clock, budget,
+/// connection and counters stay with its owner. One for each client request, or for each of Berth's own.
 struct RetryPolicy {
     /// What went wrong.
     enum Event {
         /// The registry rejected the token of this generation.
         /// - Parameter canReplay: the request's body is held, or there is none.
         case tokenRejected(generation: Int, TokenRejection.Reason, canReplay: Bool)
-        /// A connection failed before the response was complete.
-        /// - Parameters:
-        ///   - isReused: it had carried an exchange before.
-        ///   - hasReceivedBytes: of the response.
-        ///   - canReplay: the request may be sent twice, and its body is held.
-        case connectionFailed(ConnectionFailure.Side, isStall: Bool, isReused: Bool, hasReceivedBytes: Bool, canReplay: Bool)
+        /// An attempt came to nothing.
+        /// - Parameter canRepeat: sending the request again is harmless.
+        case failed(AttemptFault, canRepeat: Bool)
         /// The transfer of a blob failed on the upstream's side.
         /// - Parameters:
         ///   - sent: bytes of the blob that the client has been sent; nil: the client's response has not started.
         ///   - canResume: the rest is known, and not empty.
-        case transferFailed(isStall: Bool, sent: Int?, canResume: Bool)
+        case transferFailed(sent: Int?, canResume: Bool)
         /// The storage rejected the URL of a blob: the registry can give a new one.
         case urlExpired
     }
 
     enum Decision: Equatable {
-        /// Send the request again at once.
-        case retry(ReplayReason)
+        /// Send the request again after a pause.
+        case retry(ReplayReason, after: Duration)
         /// Ask for the rest of the blob after a pause.
         case resume(after: Duration)
         case fail
     }
 
-    /// Attempts that are left.
-    private var attempts: Int
-    private let maxAttempts: Int
+    typealias Instant = ContinuousClock.Instant
+
+    /// When the time for all attempts began.
+    private(set) var start: Instant
     /// Tokens up to this generation have been rejected. 0: none.
     private(set) var rejectedGeneration = 0
     /// An idle connection turned out to be closed: the others may be closed too.
-    private(set) var needsNewConnection = false
-    private var renewals = 0
+    private(set) var needsNewConnection: Bool
+    private var rejections = 0, faults = 0, stalls = 0, renewals = 0
     /// Failures of the transfer in a row, without progress between them, and what had been sent at the last one.
     private var breaks = 0, sentAtBreak = 0
 
-    /// Enough for two stale connections and two rejected tokens before the attempt that succeeds. After that the client gets the upstream's
-    /// response, or a 502.
-    static let maxAttempts = 5
+    /// For all attempts together, until the client's response starts: clients wait longer, but people do not.
+    static let patience = Duration.seconds(10)
+    /// The longest pause after the first fault, which doubles with each further one, and its bound. The pause is a random share of it, so that clients that
+    /// failed together do not come back together.
+    static let firstPause = Duration.milliseconds(100), maxPause = Duration.seconds(2)
+    /// How long a read waits for a response before it is sent once more, over another connection. Registries respond in a fraction of it; one that is
+    /// merely slow has the rest of `patience` for the second attempt.
+    static let stallTime = Duration.seconds(3)
+    /// Tokens that may be rejected: one that has just expired, and one that was replaced meanwhile. After that the registry rejects all.
+    static let maxRejections = 4
     /// Times that a blob's URL is renewed: the first may have been about to expire, and so may one when a long transfer breaks.
     static let maxRenewals = 3
     /// In a row. After that the upstream is considered broken, and the retry is left to the client.
@@ -50,41 +55,76 @@ struct RetryPolicy {
     /// Bytes that count as progress: with fewer between two breaks, one request could become thousands.
     static let minProgress = 1 << 20
 
-    init(maxAttempts: Int = Self.maxAttempts) { (attempts, self.maxAttempts) = (maxAttempts, maxAttempts) }
-
-    /// Counts an attempt. false: none is left.
-    mutating func beginAttempt() -> Bool {
-        attempts -= 1
-        return attempts >= 0
+    init(from start: Instant, needsNewConnection: Bool = false) {
+        (self.start, self.needsNewConnection) = (start, needsNewConnection)
     }
 
-    mutating func next(after event: Event) -> Decision {
+    // MARK: Time
+
+    /// What is left for further attempts.
+    func left(at now: Instant) -> Duration { max(.zero, start + Self.patience - now) }
+
+    /// How long a read may wait for a response, or for the next bytes of one, before it counts as stalled.
+    /// - Parameter now: asked for only after a fault.
+    func stallLimit(at now: @autoclosure () -> Instant) -> Duration {
+        guard faults > 0 else { return Self.stallTime }
+        let left = left(at: now())
+        return stalls == 0 && left >= Self.stallTime * 2 ? Self.stallTime : left
+    }
+
+    /// How long a TLS handshake may take, so that there is time for another one.
+    func handshakeLimit(at now: Instant) -> Duration {
+        let left = left(at: now)
+        return left >= Self.stallTime * 2 ? left / 2 : left
+    }
+
+    // MARK: Decisions
+
+    /// - Parameter random: in 0..<1.
+    mutating func next(after event: Event, at now: Instant, random: Double) -> Decision {
         switch event {
         case .tokenRejected(let generation, let reason, let canReplay):
             rejectedGeneration = max(rejectedGeneration, generation)
-            return canReplay ? .retry(ReplayReason(reason)) : .fail
-        case .connectionFailed(let side, let isStall, let isReused, let hasReceivedBytes, let canReplay):
-            // ECR 1.5: a reset of a reused connection before any response means that it had been closed before the request came.
-            guard side == .upstream, isReused, !hasReceivedBytes, !isStall, canReplay else { return .fail }
-            needsNewConnection = true
-            return .retry(.staleConnection)
-        case .transferFailed(let isStall, let sent, let canResume):
-            guard sent == nil ? !isStall : canResume else { return .fail }
-            return resume(sent ?? 0)
+            rejections += 1
+            return canReplay && rejections <= Self.maxRejections ? .retry(ReplayReason(reason), after: .zero) : .fail
+        case .failed(let fault, let canRepeat):
+            return canRepeat ? next(after: fault, at: now, random) : .fail
+        case .transferFailed(let sent, let canResume):
+            guard sent == nil || canResume else { return .fail }
+            return resume(sent ?? 0, at: now)
         case .urlExpired:
             guard renewals < Self.maxRenewals else { return .fail }
             renewals += 1
-            return .retry(.expiredURL)
+            return .retry(.expiredURL, after: .zero)
         }
     }
 
-    /// At once after the first break, then after 200, 400 and 800 ms.
-    private mutating func resume(_ sent: Int) -> Decision {
+    private mutating func next(after fault: AttemptFault, at now: Instant, _ random: Double) -> Decision {
+        guard !fault.isPermanent else { return .fail }
+        if case .stale = fault {
+            // No request reached the upstream.
+            needsNewConnection = true
+            return .retry(.staleConnection, after: .zero)
+        }
+        let longest = min(Self.maxPause, Self.firstPause * (1 << min(faults, 10)))
+        // In microseconds, which is exact enough.
+        var pause = Duration.microseconds(
+            Int64(random * Double(longest.components.seconds * 1_000_000 + longest.components.attoseconds / 1_000_000_000_000)))
+        if case .status(_, let retryAfter?) = fault { pause += .seconds(min(retryAfter, Int(Int32.max))) }
+        guard pause < left(at: now) else { return .fail }
+        faults += 1
+        if case .stalled = fault { stalls += 1 }
+        if fault.breaksConnection { needsNewConnection = true }
+        return .retry(fault.reason, after: pause)
+    }
+
+    /// At once after the first break, then after 200, 400 and 800 ms. The rest has all the time again.
+    private mutating func resume(_ sent: Int, at now: Instant) -> Decision {
         if sent - sentAtBreak >= Self.minProgress { breaks = 0 }
         guard breaks < Self.maxBreaks else { return .fail }
         let pause: Duration = breaks == 0 ? .zero : .milliseconds(100 << breaks)
         (breaks, sentAtBreak) = (breaks + 1, sent)
-        (attempts, needsNewConnection) = (maxAttempts, true)
+        (start, rejections, faults, stalls, needsNewConnection) = (now, 0, 0, 0, true)
         return .resume(after: pause)
     }
 }

@@ -14,6 +14,8 @@ package final class Upstream: Sendable {
     package let settings: Settings.Upstream
     /// Kept by the upstream that replaces this one at a reload.
     package let metrics: UpstreamMetrics
+    /// Kept likewise.
+    let retries: SharedRetryBudget
     private let lookUps = Published((failures: 0, reason: ""))
     let origin: Origin
     /// Keeps its authorization token. One keeper may serve several upstreams.
@@ -40,12 +42,14 @@ package final class Upstream: Sendable {
     /// - Parameters:
     ///   - creator: used where the settings have `createRepositories`; nil for ECR Public, as is `directory`.
     ///   - metrics: from `metrics(of:workers:)`, or of the upstream that this one replaces.
+    ///   - former: the upstream that this one replaces at a reload; what is known of the registry's state is taken from it.
     package init(
         settings: Settings.Upstream, connectTo: ConnectTo, keeper: TokenKeeper, creator: RepositoryCreator?,
-        directory: RepositoryDirectory?, metrics: UpstreamMetrics
+        directory: RepositoryDirectory?, metrics: UpstreamMetrics, replacing former: Upstream? = nil
     ) {
         (self.settings, self.metrics) = (settings, metrics)
         name = settings.name
+        retries = former?.retries ?? SharedRetryBudget(metrics)
         origin = Origin(host: settings.registry.host, port: 443, connectTo: connectTo)
         (self.keeper, self.directory) = (keeper, directory)
         redirected = settings.blobs == .redirect ? settings.redirectClients ?? Network.everywhere : nil

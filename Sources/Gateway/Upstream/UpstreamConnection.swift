@@ -66,11 +66,9 @@ final class UpstreamConnection {
     /// Bytes of the response have come: the upstream has seen the request.
     var hasReceivedBytes: Bool { reader.received > 0 }
 
-    /// What a failure of this exchange is to a retry policy.
-    /// - Parameter canReplay: the request may be sent twice, and its body is held.
-    func event(of failure: ConnectionFailure, canReplay: Bool = true) -> RetryPolicy.Event {
-        .connectionFailed(
-            failure.side, isStall: failure.isStall, isReused: isReused, hasReceivedBytes: hasReceivedBytes, canReplay: canReplay)
+    /// What a failure of this exchange was.
+    func fault(_ failure: ConnectionFailure) -> AttemptFault {
+        failure.isStall ? .stalled : isReused && !hasReceivedBytes ? .stale : .broken
     }
 
     /// Seconds, as the response asks for; nil: it does not.

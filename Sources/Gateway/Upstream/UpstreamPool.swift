@@ -36,14 +36,15 @@ final class UpstreamPool {
         for group in groups.values { group.closeIdle { _ in true } }
     }
 
-    /// A connection ready for a request: an idle one, or a new one.
+    /// A new connection, ready for a request.
     /// - Parameters:
+    ///   - deadline: no further address is tried after it.
     ///   - waiter: where the exchange waits, for this connection as for its client's.
-    ///   - isNew: leaves the idle ones alone, after one of them turned out to be closed.
     /// - Throws: `TransportError`.
-    func lease(_ origin: Origin, timeouts: Settings.Timeouts, waiter: Waiter, isNew: Bool = false) async throws -> Lease {
-        if !isNew, let idle = leaseIdle(origin, waiter: waiter) { return idle }
-        let connection = try await connect(to: origin, timeouts: timeouts, waiter: waiter)
+    func connect(to origin: Origin, timeouts: Settings.Timeouts, deadline: ContinuousClock.Instant, waiter: Waiter) async throws
+        -> Lease
+    {
+        let connection = try await makeConnection(to: origin, timeouts, deadline, waiter)
         connection.begin()
         return Lease(connection, from: self)
     }
@@ -74,13 +75,15 @@ final class UpstreamPool {
         return group
     }
 
-    private func connect(to origin: Origin, timeouts: Settings.Timeouts, waiter: Waiter) async throws -> UpstreamConnection {
+    private func makeConnection(
+        to origin: Origin, _ timeouts: Settings.Timeouts, _ deadline: ContinuousClock.Instant, _ waiter: Waiter
+    ) async throws -> UpstreamConnection {
         let tls = tls
         let proxy = proxy.flatMap { $0.serves(origin) ? $0 : nil }
         var addresses = try await resolve(proxy?.origin ?? origin)
         // The addresses that are checked are those that are dialled: resolving again could give others. A proxy resolves the name itself.
         if origin.isPublicOnly, proxy == nil { addresses = try Self.publicAddresses(addresses, of: origin) }
-        let stream = try await dial(addresses, timeouts, waiter)
+        let stream = try await dial(addresses, timeouts, deadline, waiter)
         do {
             try await proxy?.tunnel(stream, to: origin, timeout: timeouts.tlsHandshake)
             try await stream.connectTLS(tls, name: origin.host, timeout: timeouts.tlsHandshake)
@@ -96,11 +99,13 @@ final class UpstreamPool {
         return UpstreamConnection(stream, in: group, tls: tls)
     }
 
-    private func dial(_ addresses: [SocketAddress], _ timeouts: Settings.Timeouts, _ waiter: Waiter) async throws -> SocketStream {
+    private func dial(
+        _ addresses: [SocketAddress], _ timeouts: Settings.Timeouts, _ deadline: ContinuousClock.Instant, _ waiter: Waiter
+    ) async throws -> SocketStream {
         while true {
             do {
                 return try await Connector.connect(
-                    to: addresses, on: loop, waiter: waiter, timeout: timeouts.connect, tally: tally)
+                    to: addresses, on: loop, waiter: waiter, timeout: timeouts.connect, deadline: deadline, tally: tally)
             } catch let error as TransportError where error.kind == .noDescriptor {
                 // An exchange needs the descriptor more than an idle connection does.
                 guard closeOldestIdle() else { throw error }
@@ -154,7 +159,7 @@ final class UpstreamPool {
         guard open.isEmpty else { return open }
         let found = addresses.map(\.host).joined(separator: ", ")
         throw TransportError(
-            .refused, call: "connect",
+            .forbidden, call: "connect",
             reason: "\(origin.host) is at \(found), which is not public; the upstream's blob_hosts can name it all the same")
     }
 

@@ -8,6 +8,10 @@ struct UpstreamResponse: ~Copyable {
 
     var head: Head { lease.connection.head }
     var status: Int { head.status }
+    /// nil: the status is no reason to send the request again.
+    var fault: AttemptFault? {
+        status >= 429 ? AttemptFault(status: status, retryAfter: lease.connection.retryAfter) : nil
+    }
 }
 
 /// A response of an upstream to a request of Berth's own, whole.
@@ -19,6 +23,8 @@ struct WholeResponse {
     let isReadable: Bool
     let link: [UInt8]?
     let location: [UInt8]?
+    /// `Docker-Content-Digest`.
+    let digest: [UInt8]?
     /// It has `OCI-Filters-Applied`.
     let isFiltered: Bool
 
@@ -28,6 +34,7 @@ struct WholeResponse {
         isReadable = !head.isEncoded || body.isEmpty
         self.body = isReadable ? body : []
         (link, location) = (head.value(of: .link).map(Array.init), head.value(of: .location).map(Array.init))
+        digest = head.value(of: .dockerContentDigest).map(Array.init)
         isFiltered = head.string("oci-filters-applied") != nil
     }
 }

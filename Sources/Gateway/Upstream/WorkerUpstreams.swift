@@ -33,6 +33,7 @@ final class WorkerUpstreams {
         for upstream in upstreams {
             let (idle, active) = pool.connections(to: upstream.origin)
             upstream.metrics.connections(worker: worker, idle: idle, active: active)
+            if worker == 0 { upstream.retries.observe(at: .now) }
         }
     }
 }

@@ -1,0 +1,50 @@
+import AWS
+import HTTP
+import HTTPServer
+
+/// Sends a client's request to the registry: the head, what is held of the body, and the rest of it as it comes.
+struct RequestSender {
+    let client: ClientSide
+    let registry: RegistryClient
+
+    /// Starts the request: its head, and what is held of its body.
+    /// - Returns: what the socket did not take at once; nil: nothing.
+    func begin(_ requestHead: RequestHead, _ token: AuthorizationToken, _ body: ReplayBody, on connection: UpstreamConnection)
+        throws(ConnectionFailure) -> [UInt8]?
+    {
+        let output = client.output
+        requestHead.writeRegistryHead(
+            into: output, to: registry.upstream.origin, token: token.fieldValue, trace: registry.record.trace, length: length(body))
+        let held = body.held
+        if !held.isEmpty {
+            let isChunked = isChunked(body)
+            if isChunked { output.appendChunkSize(held.count) }
+            output.append(held)
+            if isChunked { output.append("\r\n") }
+        }
+        return try connection.begin(output)
+    }
+
+    /// The rest of the request's body. It ends early, without an error, when the upstream responds before it has all.
+    func relay(_ body: inout ReplayBody, to connection: UpstreamConnection) async throws {
+        let isChunked = isChunked(body)
+        // Only now: the upstream is connected, and the token good.
+        try await client.sendContinue()
+        body.releaseLarge()
+        let relay = Relay(client: client, upstream: connection, record: registry.record, transfers: registry.worker.transfers)
+        try await relay.request(chunked: isChunked, body: &body)
+    }
+
+    private var framing: BodyFraming { client.request.head.framing }
+
+    private func isChunked(_ body: ReplayBody) -> Bool { !body.isWhole && framing == .chunked }
+
+    /// nil: chunked.
+    private func length(_ body: ReplayBody) -> Int? {
+        switch framing {
+        case .length(let count): count
+        case .chunked: body.isWhole ? body.taken : nil
+        case .none, .untilClose: 0
+        }
+    }
+}

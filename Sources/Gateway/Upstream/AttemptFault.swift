@@ -1,0 +1,53 @@
+/// Why an attempt to send a request to an upstream came to nothing.
+enum AttemptFault: Equatable {
+    /// No connection was made.
+    /// - Parameter isPermanent: another attempt would not change it: a certificate that is not trusted.
+    case unreachable(isPermanent: Bool)
+    /// A connection that had carried an exchange before broke without a byte of the response. ECR 1.5: it had been closed before the request came.
+    case stale
+    /// The connection broke before the response was complete.
+    case broken
+    /// Nothing came in the time allowed.
+    case stalled
+    /// A response says that the registry or the storage could not serve the request.
+    /// - Parameter retryAfter: seconds.
+    case status(Int, retryAfter: Int?)
+
+    /// nil: a response with this status is none.
+    init?(status: Int, retryAfter: @autoclosure () -> Int?) {
+        guard status == 429 || status == 500 || (502...504).contains(status) else { return nil }
+        self = .status(status, retryAfter: retryAfter())
+    }
+
+    var isPermanent: Bool { self == .unreachable(isPermanent: true) }
+
+    /// The registry has not taken the request, as surely as can be known.
+    var saysNotTaken: Bool {
+        switch self {
+        case .unreachable, .status(429, _), .status(503, _): true
+        case .stale, .broken, .stalled, .status: false
+        }
+    }
+
+    /// Idle connections may be broken likewise.
+    var breaksConnection: Bool {
+        switch self {
+        case .stale, .broken, .stalled: true
+        case .unreachable, .status: false
+        }
+    }
+
+    /// It had no response that was counted.
+    var isUnanswered: Bool { if case .status = self { false } else { true } }
+
+    var reason: ReplayReason {
+        switch self {
+        case .unreachable: .unreachable
+        case .stale: .staleConnection
+        case .broken: .brokenConnection
+        case .stalled: .stalled
+        case .status(429, _): .throttled
+        case .status: .serverError
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import Configuration
+import HTTPServer
+import Telemetry
+import Transport
+
+/// Puts into practice what a `RetryPolicy` decides, for one exchange: with the clock, chance, the upstream's budget and its counters.
+struct Retries {
+    let upstream: Upstream
+    let timeouts: Settings.Timeouts
+    let record: ExchangeRecord
+    /// The client's connection.
+    let client: ServerConnection
+
+    /// What the policy says to an event, and the upstream's budget to that. Counts the request if it is to be sent again.
+    func next(_ policy: inout RetryPolicy, after event: RetryPolicy.Event) -> RetryPolicy.Decision {
+        let now = ContinuousClock.now
+        if case .failed(let fault, _) = event, fault.isUnanswered { upstream.retries.countUnanswered() }
+        let decision = policy.next(after: event, at: now, random: .random(in: 0..<1))
+        switch decision {
+        case .retry(let reason, _):
+            guard !reason.isBudgeted || upstream.retries.take(at: now) else { return .fail }
+            count(reason)
+        case .resume: count(.resumed)
+        case .fail: break
+        }
+        return decision
+    }
+
+    /// Whether a request whose attempt came to nothing is to be sent again. Waits before it returns true.
+    /// - Throws: the client's failure, when it leaves meanwhile or the gateway stops.
+    func repeats(_ policy: inout RetryPolicy, after fault: AttemptFault, canRepeat: Bool = true) async throws -> Bool {
+        guard !client.isAbandoned else {
+            throw ConnectionFailure(.client, .cancelled, call: "retry", reason: "the gateway is stopping")
+        }
+        guard case .retry(_, let pause) = next(&policy, after: .failed(fault, canRepeat: canRepeat)) else { return false }
+        try await self.pause(for: pause)
+        return true
+    }
+
+    /// Waits before a request is sent again.
+    /// - Throws: the client's failure, when it leaves meanwhile.
+    func pause(for duration: Duration) async throws {
+        guard duration > .zero else { return }
+        do { try await client.stream.pause(for: duration) } catch { throw ConnectionFailure(.client, error) }
+    }
+
+    /// Waits for the head of a response to a request that may be sent again. One that does not come in time is awaited further if the request may not
+    /// be sent again now: the registry may only be slow.
+    /// - Returns: how long to wait before the request is sent again; nil: the head has come.
+    func awaitHead(of connection: UpstreamConnection, toHead: Bool, _ policy: inout RetryPolicy) async throws -> Duration? {
+        var limit = min(timeouts.response, policy.stallLimit(at: .now))
+        while true {
+            do {
+                try await connection.readHead(toHead: toHead, scratch: client.scratch, timeout: limit)
+                return nil
+            } catch let failure as ConnectionFailure where failure.isStall {
+                if case .retry(_, let pause) = next(&policy, after: .failed(.stalled, canRepeat: true)) { return pause }
+                limit = min(policy.left(at: .now), timeouts.response)
+                guard limit > .zero else { throw failure }
+            }
+        }
+    }
+
+    /// How long the bytes of a body may fail to come before its request is sent again.
+    func stallLimit(_ policy: RetryPolicy) -> Duration { min(timeouts.stall, policy.stallLimit(at: .now)) }
+
+    /// Counts a request that is sent again.
+    func count(_ reason: ReplayReason) {
+        record.replays += 1
+        upstream.metrics.replayed(reason: reason.index)
+    }
+}
