@@ -25,6 +25,8 @@ package final class MessageReader {
     package private(set) var received = 0
     /// Bytes of the body since `beginBody`, with its framing, and none beyond it.
     package private(set) var bodyReceived = 0
+    /// Payload since `beginBody`.
+    package private(set) var payloadReceived = 0
 
     /// Bytes for which an emptied buffer is kept until the next message. Larger ones are rare, and would lie between the small objects of many
     /// connections: the allocator could then give none of their pages back.
@@ -90,6 +92,7 @@ package final class MessageReader {
     package func beginBody(_ framing: BodyFraming) {
         body = BodyDecoder(framing)
         bodyReceived = 0
+        payloadReceived = 0
     }
 
     /// The end of the body has been read. Never for a body that ends with the connection.
@@ -121,6 +124,7 @@ package final class MessageReader {
             }
             let (payload, taken) = try body.decode(UnsafeMutableRawBufferPointer(rebasing: target.prefix(count)))
             bodyReceived += taken
+            payloadReceived += payload
             if isBuffered {
                 head.input.restore(count - taken)
                 head.input.trim(keeping: Self.keptCapacity)

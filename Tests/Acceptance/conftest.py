@@ -28,6 +28,7 @@ from harness.registry import RegistryClient
 from harness.release import Release, make_release
 from harness.sandbox import Sandbox
 from harness.tls import Authority, Certificate
+from fault_matrix import FaultMatrix
 from matrix import FAILED, OK, SKIPPED, Matrix
 
 Upstream = Sandbox | MotoRegistry
@@ -74,9 +75,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"\n{matrix}\n")
         if path := os.environ.get("BERTH_TEST_MATRIX"):
             Path(path).write_text(f"{matrix}\n")
+    if faults:
+        terminalreporter.write_line(f"\n{faults}\n")
+        if path := os.environ.get("BERTH_TEST_FAULTS"):
+            Path(path).write_text(f"{faults}\n")
 
 
 matrix: Matrix | None = None
+faults: FaultMatrix | None = None
 HOSTILE_CASE = re.compile(r"test_hostile\[([a-z -]+): ")
 
 

@@ -33,7 +33,7 @@ struct BlobProgressTests {
 
     @Test func `a response without a usable length cannot be resumed`() throws {
         for lines in [
-            ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked"], ["HTTP/1.1 206 OK", "Content-Length: 9"],
+            ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Content-Encoding: gzip"], ["HTTP/1.1 206 OK", "Content-Length: 9"],
             ["HTTP/1.1 404 No", "Content-Length: 9"],
             ["HTTP/1.1 206 OK", "Content-Length: 9", "Content-Range: bytes 0-7/100"],
         ] {
@@ -41,6 +41,29 @@ struct BlobProgressTests {
             progress.begin(try head(lines))
             #expect(progress.remaining(after: 1) == nil, "\(lines)")
         }
+    }
+
+    @Test func `a response without a length continues to whatever end the next one names`() throws {
+        var progress = try begun("HTTP/1.1 200 OK", "Transfer-Encoding: chunked")
+        progress.pass(20)
+        #expect(progress.remaining(after: 45) == 20..<Int.max, "the chunks' framing does not count")
+        func isContinued(_ range: String) throws -> Bool {
+            progress.isContinued(
+                by: try head("HTTP/1.1 206 OK", "Transfer-Encoding: chunked", "Content-Range: bytes \(range)"), after: 45)
+        }
+        #expect(try isContinued("20-99/100"))
+        #expect(try !isContinued("20-98/100") && !isContinued("20-99/*") && !isContinued("21-99/100"), "other bytes, or not all")
+        #expect(progress.isCompleted(by: try head("HTTP/1.1 416 No", "Content-Range: bytes */20"), after: 45))
+        #expect(!progress.isCompleted(by: try head("HTTP/1.1 416 No", "Content-Range: bytes */10"), after: 45))
+        progress.resume(try head("HTTP/1.1 206 OK", "Content-Length: 80", "Content-Range: bytes 20-99/100"))
+        progress.pass(30)
+        #expect(progress.remaining(after: 90) == 50..<100)
+    }
+
+    @Test func `a range without a length ends where it says`() throws {
+        var progress = try begun("HTTP/1.1 206 OK", "Transfer-Encoding: chunked", "Content-Range: bytes 10-59/100")
+        progress.pass(20)
+        #expect(progress.remaining(after: 45) == 30..<60)
     }
 
     @Test func `an error response to the request for the rest leaves it as it was`() throws {

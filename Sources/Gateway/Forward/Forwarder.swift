@@ -75,7 +75,7 @@ final class Forwarder {
         guard try await registry.retries.repeats(&policy, after: fault, canRepeat: repetition.allows(after: fault, body)) else {
             return false
         }
-        if repetition == .idempotent, !fault.saysNotTaken, fault != .stale { mayHaveBeenTaken = true }
+        if repetition == .idempotent, !fault.saysNotTaken { mayHaveBeenTaken = true }
         return true
     }
 
@@ -155,6 +155,7 @@ final class Forwarder {
     /// The next token must be a newer one. Ends the exchange where the request cannot be sent again.
     private func rejectToken(_ generation: Int, _ reason: TokenRejection.Reason) throws {
         let event = RetryPolicy.Event.tokenRejected(generation: generation, reason, canReplay: body.canReplay)
+        registry.tokenRejected()
         guard registry.retries.next(&policy, after: event) == .fail else { return }
         guard !body.canReplay else { throw RegistryClient.keepsRejecting }
         client.request.closeAfterResponse()

@@ -8,7 +8,7 @@ struct RequestHead {
     let method: Method
     /// Path and query at the upstream.
     let target: [UInt8]
-    /// The bytes of a blob to ask for, in the place of what the client asked for; nil: as it asked.
+    /// The bytes of a blob to ask for, in the place of what the client asked for, up to `Int.max` for all the rest; nil: as it asked.
     var range: Range<Int>?
 
     init(_ head: Head, method: Method? = nil, target: [UInt8], range: Range<Int>? = nil) {
@@ -99,6 +99,9 @@ struct RequestHead {
         output.append(target)
         output.append(" HTTP/1.1\r\n")
         output.appendField("Host", origin.fieldValue)
-        if let range { output.append(Array("Range: bytes=\(range.lowerBound)-\(range.upperBound - 1)\r\n".utf8)) }
+        if let range {
+            output.append(
+                Array("Range: bytes=\(range.lowerBound)-\(range.upperBound == .max ? "" : "\(range.upperBound - 1)")\r\n".utf8))
+        }
     }
 }

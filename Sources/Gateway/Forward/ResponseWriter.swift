@@ -79,6 +79,11 @@ struct ResponseWriter {
         try await relay(upstream).response(chunked: chunked)
     }
 
+    /// The end of a body of which nothing is left.
+    func end(chunked: Bool) async throws {
+        if chunked { try await client.write(Array("0\r\n\r\n".utf8)) }
+    }
+
     private func relay(_ upstream: UpstreamConnection) -> Relay {
         Relay(client: client, upstream: upstream, record: record, transfers: worker.transfers)
     }

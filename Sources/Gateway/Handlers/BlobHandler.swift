@@ -58,13 +58,16 @@ struct BlobHandler {
             await release(response)
             return try await deliver(from: location, requestHead)
         }
-        guard !writer.hasStarted || response.status >= 400 else {
+        if writer.hasStarted, response.status < 400 || progress.isCompleted(by: response.head, after: writer.bodySent) {
             try await resume(response.lease.connection, of: "registry")
             return true
         }
-        progress.begin(response.head)
-        isPassing = true
-        try await forwarder.pass(response)
+        try forwarder.rejectRedirect(response)
+        guard !writer.hasStarted, response.status < 400 else {
+            try await forwarder.pass(response)
+            return true
+        }
+        try await begin(response.lease.connection, .registry(fields: [], nil), body: response.body)
         return true
     }
 
@@ -76,17 +79,29 @@ struct BlobHandler {
         if writer.hasStarted {
             try await resume(connection, of: "blob's storage")
         } else if [200, 206, 304].contains(status) {
-            progress.begin(connection.head)
-            isPassing = true
-            try await writer.pass(connection, .storage(digest: digest.bytes))
+            try await begin(connection, .storage(digest: digest.bytes))
         } else {
             throw try await storage.error(connection)
         }
         return true
     }
 
+    /// The response to the client.
+    private mutating func begin(_ connection: UpstreamConnection, _ head: ResponseHead, body: [UInt8]? = nil) async throws {
+        progress.begin(connection.head)
+        isPassing = true
+        do { try await writer.pass(connection, head, body: body) } catch {
+            progress.pass(connection.payloadReceived)
+            throw error
+        }
+    }
+
+    /// Of the client's response.
+    private var isChunked: Bool { progress.hasOwnFraming && forwarder.head.isVersion11 }
+
     /// The rest of a blob, and nothing else: the client has the head.
-    private func resume(_ connection: UpstreamConnection, of source: StaticString) async throws {
+    private mutating func resume(_ connection: UpstreamConnection, of source: StaticString) async throws {
+        if progress.isCompleted(by: connection.head, after: writer.bodySent) { return try await writer.end(chunked: isChunked) }
         guard progress.isContinued(by: connection.head, after: writer.bodySent) else {
             throw ConnectionFailure(
                 .upstream, .closed, call: "resume",
@@ -94,7 +109,11 @@ struct BlobHandler {
                     "the \(source) responded to the request for the rest of a broken transfer with status \(connection.head.status)"
             )
         }
-        try await writer.passRest(of: connection)
+        progress.resume(connection.head)
+        do { try await writer.passRest(of: connection, chunked: isChunked) } catch {
+            progress.pass(connection.payloadReceived)
+            throw error
+        }
     }
 
     /// Where a redirect leads; nil: the response is none.

@@ -94,6 +94,7 @@ struct RegistryClient {
     }
 
     func tokenAccepted() { worker.tokenAccepted(by: upstream) }
+    func tokenRejected() { worker.tokenRejected(by: upstream) }
 
     /// Once `RetryPolicy` gives up on tokens.
     static let keepsRejecting = ErrorResponse.badGateway(

@@ -20,6 +20,8 @@ struct TokenReaders {
 
     mutating func accepted(by upstream: Upstream) { entries[index(of: upstream)].acceptedAt = .now }
 
+    mutating func rejected(by upstream: Upstream) { entries[index(of: upstream)].acceptedAt = nil }
+
     /// The upstream accepted its token a moment ago.
     mutating func isProven(at upstream: Upstream) -> Bool {
         entries[index(of: upstream)].acceptedAt.map { .now - $0 < Self.proofTime } ?? false

@@ -45,7 +45,7 @@ package final class Upstream: Sendable {
     ///   - former: the upstream that this one replaces at a reload; what is known of the registry's state is taken from it.
     package init(
         settings: Settings.Upstream, connectTo: ConnectTo, keeper: TokenKeeper, creator: RepositoryCreator?,
-        directory: RepositoryDirectory?, metrics: UpstreamMetrics, replacing former: Upstream? = nil
+        directory: RepositoryDirectory?, metrics: UpstreamMetrics, former: Upstream? = nil
     ) {
         (self.settings, self.metrics) = (settings, metrics)
         name = settings.name

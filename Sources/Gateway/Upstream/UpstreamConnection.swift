@@ -162,6 +162,9 @@ final class UpstreamConnection {
         do { return try reader.tryRead(into: buffer) } catch { throw ConnectionFailure(.upstream, error) }
     }
 
+    /// Payload of the response that has been read so far.
+    var payloadReceived: Int { reader.payloadReceived }
+
     /// The whole body, if it has come with the head. As `MessageReader.arrivedBody`.
     var arrivedBody: UnsafeRawBufferPointer? { reader.arrivedBody }
 

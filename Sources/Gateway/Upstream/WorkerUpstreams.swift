@@ -23,6 +23,9 @@ final class WorkerUpstreams {
     /// The upstream has just accepted its token.
     func tokenAccepted(by upstream: Upstream) { tokens.accepted(by: upstream) }
 
+    /// The upstream has just rejected its token: what it said before counts no more.
+    func tokenRejected(by upstream: Upstream) { tokens.rejected(by: upstream) }
+
     func isTokenProven(at upstream: Upstream) -> Bool { tokens.isProven(at: upstream) }
 
     /// Closes idle connections, forgets upstreams that a reload has removed, and publishes the numbers of connections. To be called every

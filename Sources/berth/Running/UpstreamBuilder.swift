@@ -43,7 +43,7 @@ struct UpstreamBuilder {
         }
         return Upstream(
             settings: upstream, connectTo: settings.connectTo, keeper: keepers.token, creator: creator, directory: directory,
-            metrics: metrics, replacing: before)
+            metrics: metrics, former: before)
     }
 
     /// The keepers of the upstream's identity; upstreams of one identity share them, and the first one's metrics count their calls.
