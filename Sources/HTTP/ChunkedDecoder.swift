@@ -114,8 +114,9 @@ package struct ChunkedDecoder: Sendable {
     }
 
     private mutating func endTrailer() throws(HeadError) {
-        let name = trailer.withUnsafeBytes { all in
-            endOfName(all, 0..<all.count).map { FieldName(UnsafeRawBufferPointer(rebasing: all[..<$0])) }
+        let name = trailer.withUnsafeBytes { all -> FieldName? in
+            guard let (name, end) = fieldName(all, from: 0), firstControl(all, from: end + 1) == all.count else { return nil }
+            return name
         }
         trailer.removeAll(keepingCapacity: true)
         guard let name, !name.isHopByHop, !Self.headOnly.contains(name) else { throw .badTrailer }

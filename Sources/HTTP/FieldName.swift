@@ -10,6 +10,9 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case te, traceparent, tracestate, trailer, transferEncoding, upgrade, wwwAuthenticate, xForwardedFor, xForwardedHost,
         xForwardedProto
 
+    /// As it is without this, but called directly: from other modules, raw values are compared through witnesses.
+    package static func == (one: Self, other: Self) -> Bool { one.rawValue == other.rawValue }
+
     /// The name on the wire, in lower case; empty for `other`.
     package var lowercased: StaticString {
         switch self {
@@ -59,10 +62,13 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         }
     }
 
+    /// Bytes of the longest name, with its colon.
+    static let maxLength = 24
+
     /// - Parameter token: a field's name, in any case.
     package init(_ token: UnsafeRawBufferPointer) {
         self = .other
-        guard let first = token.first, token.count < 32 else { return }
+        guard let first = token.first, token.count < Self.maxLength else { return }
         let candidate = Self.candidate(length: token.count, first: first | 0x20)
         if equalIgnoringCase(token, candidate.lowercased) { self = candidate }
     }
@@ -107,13 +113,34 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     }
 }
 
-/// ASCII only; `lowercased` is in lower case.
+/// ASCII only; `lowercased` is in lower case. Eight bytes at a time, where there are as many.
 func equalIgnoringCase(_ bytes: UnsafeRawBufferPointer, _ lowercased: StaticString) -> Bool {
-    let expected = lowercased.utf8Bytes
-    guard bytes.count == expected.count else { return false }
-    // Letters, and characters that stay what they are: no control character may come here, which would become one of these.
-    for index in 0..<bytes.count where bytes[index] | 0x20 != expected[index] { return false }
-    return true
+    let count = lowercased.utf8CodeUnitCount
+    guard bytes.count == count, let start = bytes.baseAddress else { return bytes.count == count }
+    let expected = UnsafeRawPointer(lowercased.utf8Start)
+    guard count >= 8 else {
+        for at in 0..<count
+        where !isEqual(start.load(fromByteOffset: at, as: UInt8.self), expected.load(fromByteOffset: at, as: UInt8.self)) {
+            return false
+        }
+        return true
+    }
+    var at = 0
+    while true {
+        let (word, other) = (
+            start.loadUnaligned(fromByteOffset: at, as: UInt64.self), expected.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+        )
+        guard isEqual(word, other) else { return false }
+        // The last eight may overlap those before.
+        if at == count &- 8 { return true }
+        at = min(at &+ 8, count &- 8)
+    }
+}
+
+/// Each byte is the expected one, or the same letter in upper case: only letters have both of the bits that this asks for, and differ in one of them.
+private func isEqual<Word: FixedWidthInteger & UnsignedInteger>(_ word: Word, _ expected: Word) -> Bool {
+    let lowerCase = Word.max / 0xff &* 0x20
+    return word | (expected >> 1 & lowerCase) == expected
 }
 
 /// In the same case.

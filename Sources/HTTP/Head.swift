@@ -1,3 +1,5 @@
+import Glibc
+
 /// The head of a request or a response: the bytes as they came, and where in them the fields lie. Reused from one exchange to the next, so a
 /// small request allocates nothing. Nothing is copied or turned into a `String` unless asked for.
 package final class Head {
@@ -25,8 +27,13 @@ package final class Head {
 
     /// The head from its first byte to the empty line, and nothing after it.
     package internal(set) var bytes: [UInt8] = []
-    /// The field lines in the order received.
-    package internal(set) var fields: [Field] = []
+    /// Room for the field lines, outside of an array: it would count its references at each look.
+    private var room = UnsafeMutableBufferPointer<Field>.allocate(capacity: 24)
+    private var fieldCount = 0
+    /// The names of the fields that are there, one bit each.
+    private var names: UInt64 = 0
+    /// The field lines in the order received. Valid until the head is filled again.
+    package var fields: UnsafeBufferPointer<Field> { UnsafeBufferPointer(rebasing: room[..<fieldCount]) }
     /// HTTP/1.1; HTTP/1.0 otherwise.
     package internal(set) var isVersion11 = true
     /// How the end of the body that follows is known.
@@ -51,12 +58,29 @@ package final class Head {
     package internal(set) var status = 0
 
     /// An empty head, for `HeadReader.take` to fill.
-    package init() { fields.reserveCapacity(24) }
+    package init() {}
+
+    deinit { room.deallocate() }
+
+    /// Adds a field line.
+    func append(_ field: Field) {
+        if fieldCount == room.count { makeRoom() }
+        room.initializeElement(at: fieldCount, to: field)
+        fieldCount &+= 1
+        names |= 1 &<< UInt64(field.name.rawValue)
+    }
+
+    private func makeRoom() {
+        let larger = UnsafeMutableBufferPointer<Field>.allocate(capacity: 2 * fieldCount)
+        _ = larger.initialize(fromContentsOf: room)
+        room.deallocate()
+        room = larger
+    }
 
     /// Empties the head and keeps its capacity.
     package func removeAll() {
-        bytes.removeAll(keepingCapacity: true)
-        fields.removeAll(keepingCapacity: true)
+        if !bytes.isEmpty { bytes.removeAll(keepingCapacity: true) }
+        (fieldCount, names) = (0, 0)
         (isVersion11, framing, keepsAlive, connectionListsNames) = (true, .none, true, false)
         (method, targetRange, authorityRange, expectsContinue, status) = (.get, 0..<0, 0..<0, false, 0)
     }
@@ -66,26 +90,42 @@ package final class Head {
 
     /// The value of a field that may come once; the first when it came more than once. nil: absent.
     package func value(of name: FieldName) -> ArraySlice<UInt8>? {
+        guard has(name) else { return nil }
         for field in fields where field.name == name { return bytes[field.valueRange] }
         return nil
     }
 
     /// Whether a field is there.
-    package func has(_ name: FieldName) -> Bool {
-        for field in fields where field.name == name { return true }
-        return false
-    }
+    package func has(_ name: FieldName) -> Bool { names & 1 &<< UInt64(name.rawValue) != 0 }
 
     /// The body is in a content coding (RFC 9110 8.4): digests and lengths of the content do not apply to its bytes.
     package var isEncoded: Bool {
-        fields.contains { field in
-            field.name == .contentEncoding && !field.valueRange.isEmpty
-                && !bytes.withUnsafeBytes { equalIgnoringCase(UnsafeRawBufferPointer(rebasing: $0[field.valueRange]), "identity") }
-        }
+        has(.contentEncoding)
+            && fields.contains { field in
+                field.name == .contentEncoding && !field.valueRange.isEmpty
+                    && !bytes.withUnsafeBytes {
+                        equalIgnoringCase(UnsafeRawBufferPointer(rebasing: $0[field.valueRange]), "identity")
+                    }
+            }
+    }
+
+    /// Whether the value of a field that may come once is this one; nil: whether it is absent.
+    package func isValue(of name: FieldName, _ expected: ArraySlice<UInt8>?) -> Bool {
+        guard let expected, let value = value(of: name) else { return expected == nil && !has(name) }
+        // `==` compares byte by byte.
+        return value.count == expected.count
+            && value.withUnsafeBytes { value in
+                expected.withUnsafeBytes { expected in
+                    guard let value = value.baseAddress, let other = expected.baseAddress else { return true }
+                    return memcmp(value, other, expected.count) == 0
+                }
+            }
     }
 
     /// How many field lines have this name.
-    package func count(of name: FieldName) -> Int { fields.reduce(0) { $0 + ($1.name == name ? 1 : 0) } }
+    package func count(of name: FieldName) -> Int {
+        has(name) ? fields.reduce(0) { $0 + ($1.name == name ? 1 : 0) } : 0
+    }
 
     /// A field by any name, in any case: its values joined with a comma (RFC 9110 5.3). nil: absent. Slow: not for the data path.
     package func string(_ name: String) -> String? {

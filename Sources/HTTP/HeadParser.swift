@@ -36,8 +36,7 @@ struct HeadParser {
         guard at > 0, at < lineEnd, all[at] == 32 else { throw .badRequestLine }
         head.method = Method(UnsafeRawBufferPointer(rebasing: all[0..<at]))
         let targetStart = at + 1
-        at = targetStart
-        while at < lineEnd, all[at] > 32, all[at] < 127 { at += 1 }
+        at = firstInvisible(all, from: targetStart)
         guard at > targetStart, at < lineEnd, all[at] == 32 else { throw .badRequestLine }
         head.targetRange = targetStart..<at
         let version = UnsafeRawBufferPointer(rebasing: all[(at + 1)..<lineEnd])
@@ -95,20 +94,23 @@ struct HeadParser {
 
     private func parseFields(from start: Int, maxFields: Int) throws(HeadError) {
         var start = start
-        while true {
-            let end = endOfLine(from: start)
-            if end == start { return }
+        // One pass: a line ends at its first control character, which must be the CRLF. The reader has made sure that the empty line comes.
+        while !isLineEnd(start) {
             guard head.fields.count < maxFields else { throw .tooManyFields }
-            guard let nameEnd = endOfName(all, start..<end) else { throw .badFieldLine }
+            guard let (name, nameEnd) = fieldName(all, from: start) else { throw .badFieldLine }
+            let end = firstControl(all, from: nameEnd + 1)
+            guard isLineEnd(end) else { throw .badFieldLine }
             let value = trimmed(all, (nameEnd + 1)..<end)
-            head.fields.append(
+            head.append(
                 Head.Field(
-                    name: FieldName(UnsafeRawBufferPointer(rebasing: all[start..<nameEnd])), start: Int32(start),
-                    nameEnd: Int32(nameEnd),
-                    valueStart: Int32(value.lowerBound), valueEnd: Int32(value.upperBound), end: Int32(end + 2)))
+                    name: name, start: Int32(truncatingIfNeeded: start), nameEnd: Int32(truncatingIfNeeded: nameEnd),
+                    valueStart: Int32(truncatingIfNeeded: value.lowerBound), valueEnd: Int32(truncatingIfNeeded: value.upperBound),
+                    end: Int32(truncatingIfNeeded: end + 2)))
             start = end + 2
         }
     }
+
+    private func isLineEnd(_ at: Int) -> Bool { at + 1 < all.count && all[at] == 13 && all[at + 1] == 10 }
 
     /// What the fields mean together: framing, persistence, host, expectation.
     private func interpretFields(as kind: Head.Kind) throws(HeadError) {
@@ -116,7 +118,7 @@ struct HeadParser {
         var isChunked = false, closes = false, keeps = false
         var hosts = 0, options = 0
         var isForHost = head.authorityRange.isEmpty
-        for field in head.fields {
+        for field in head.fields where field.name != .other {
             switch field.name {
             case .contentLength:
                 // Twice is refused even when equal: different parsers read a list of lengths differently.
@@ -195,39 +197,4 @@ private func decimal(_ all: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int?
         value = value * 10 + Int(all[index] - 48)
     }
     return value
-}
-
-/// The offset of the colon of a field line; nil: the line is not one. Rejects a blank before the colon, a folded line, a line without a name
-/// (RFC 9112 5.1, 5.2), and control characters in the value.
-func endOfName(_ all: UnsafeRawBufferPointer, _ line: Range<Int>) -> Int? {
-    var nameEnd = line.lowerBound
-    while nameEnd < line.upperBound, isTokenCharacter(all[nameEnd]) { nameEnd += 1 }
-    guard !line.isEmpty, nameEnd > line.lowerBound, nameEnd < line.upperBound, all[nameEnd] == UInt8(ascii: ":") else { return nil }
-    return hasControls(all, (nameEnd + 1)..<line.upperBound) ? nil : nameEnd
-}
-
-/// Control characters other than a tab (RFC 9110 5.5). Eight bytes at a time: values are most of a head.
-private func hasControls(_ all: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
-    let ones: UInt64 = 0x0101_0101_0101_0101, highs = ones << 7
-    var at = range.lowerBound
-    while at + 8 <= range.upperBound {
-        let word = all.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-        // The high bit of each byte below 32, and of each that is 127. A borrow may set it for the byte after such a one too, and a tab is allowed:
-        // each byte is looked at then.
-        let delete = word ^ ones &* 127
-        if ((word &- ones &* 32) & ~word | (delete &- ones) & ~delete) & highs != 0, hasControl(all, at..<(at + 8)) { return true }
-        at += 8
-    }
-    return hasControl(all, at..<range.upperBound)
-}
-
-private func hasControl(_ all: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
-    for index in range where all[index] < 32 && all[index] != 9 || all[index] == 127 { return true }
-    return false
-}
-
-/// RFC 9110 5.6.2: letters, digits, and some of the other visible characters.
-func isTokenCharacter(_ byte: UInt8) -> Bool {
-    // One bit for each of the first 128 bytes; a table would have to be looked for in memory.
-    byte < 128 && (byte < 64 ? 0x03ff_6cfa_0000_0000 : 0x57ff_ffff_c7ff_fffe as UInt64) >> (byte & 63) & 1 == 1
 }

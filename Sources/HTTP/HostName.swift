@@ -98,4 +98,7 @@ struct Authority {
 
 private func isHexadecimal(_ byte: UInt8) -> Bool { byte &- 48 < 10 || (byte | 0x20) &- 97 < 6 }
 /// Letters, digits, and what may stand between them. Names made by compose and Kubernetes contain `_`.
-private func isNameCharacter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 97 < 26 || byte &- 48 < 10 || "-._".utf8.contains(byte) }
+private func isNameCharacter(_ byte: UInt8) -> Bool {
+    (byte | 0x20) &- 97 < 26 || byte &- 48 < 10 || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
+        || byte == UInt8(ascii: "_")
+}

@@ -2,6 +2,9 @@
 package enum Method: UInt8, Sendable, CaseIterable {
     case get, head, put, post, patch, delete, options, other
 
+    /// As it is without this, but called directly: from other modules, raw values are compared through witnesses.
+    package static func == (one: Self, other: Self) -> Bool { one.rawValue == other.rawValue }
+
     /// - Parameter token: case-sensitive (RFC 9110 9.1).
     package init(_ token: UnsafeRawBufferPointer) {
         let candidate: Method =

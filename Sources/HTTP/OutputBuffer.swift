@@ -79,6 +79,12 @@ package final class OutputBuffer {
     /// Copies bytes.
     @inlinable package func append(_ bytes: ArraySlice<UInt8>) { bytes.withUnsafeBytes { append($0) } }
 
+    /// The text's bytes.
+    package func append(text: String) {
+        var text = text
+        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+    }
+
     /// In decimal digits, with a minus sign for negative values.
     package func append(decimal value: Int) {
         if value < 0 { append(UInt8(ascii: "-")) }

@@ -17,6 +17,9 @@ package enum RegistryOperation: Int, Sendable, CaseIterable {
     /// A request that was rejected before its operation was known.
     case other
 
+    /// As it is without this, but called directly: from other modules, raw values are compared through witnesses.
+    package static func == (one: Self, other: Self) -> Bool { one.rawValue == other.rawValue }
+
     /// Its name in metrics and in the access log.
     package var label: StaticString {
         switch self {

@@ -15,6 +15,41 @@ struct HeadParserTests {
         return head
     }
 
+    // MARK: Eight bytes at a time
+
+    @Test func `a control character is found wherever it is, whatever is before it`() {
+        for before in [0x61, 0x09, 0x20, 0x7e, 0x80, 0xff] as [UInt8] {
+            for byte in 0...255 as ClosedRange<UInt8> {
+                for position in 0..<19 {
+                    var text = [UInt8](repeating: before, count: position) + [byte] + Array("abcdefghij".utf8)
+                    text.append(0)
+                    let (control, invisible) = text.withUnsafeBytes { (firstControl($0, from: 0), firstInvisible($0, from: 0)) }
+                    #expect(control == text.firstIndex { $0 < 32 && $0 != 9 || $0 == 127 })
+                    #expect(invisible == text.firstIndex { $0 <= 32 || $0 >= 127 })
+                }
+            }
+        }
+    }
+
+    @Test(arguments: FieldName.allCases.dropFirst())
+    func `a field's name is known in any case, and no other byte passes for one of its own`(name: FieldName) {
+        let lower = Array(name.lowercased.utf8Bytes)
+        func found(_ bytes: [UInt8], behind rest: String) -> FieldName? {
+            (bytes + Array(rest.utf8)).withUnsafeBytes { fieldName($0, from: 0)?.0 }
+        }
+        for rest in [":", ": a value\r\n\r\n"] {
+            #expect(found(lower, behind: rest) == name)
+            #expect(found(Array(String(decoding: lower, as: UTF8.self).uppercased().utf8), behind: rest) == name)
+            for at in lower.indices {
+                for byte in 0...255 as ClosedRange<UInt8> where byte | 0x20 != lower[at] || byte & 0x40 == 0 && byte != lower[at] {
+                    var other = lower
+                    other[at] = byte
+                    #expect(found(other, behind: rest) != name)
+                }
+            }
+        }
+    }
+
     // MARK: The start line
 
     @Test(arguments: [
