@@ -11,6 +11,8 @@ final class Readiness {
     /// While there is a pause.
     private var closeEvent: OpaquePointer?
     private var reader: Waiter?, writer: Waiter?, pauser: Waiter?
+    /// The read event is registered, and has a timer.
+    private var isRegistered = false, hasTimer = false
     private(set) var isClosed = false
     /// Where this socket's waits happen. A task that serves two sockets gives both the same one.
     var waiter = Waiter()
@@ -39,7 +41,9 @@ final class Readiness {
             waiter.wake(what & Int16(EV_READ) != 0 ? .ready : .timedOut)
         } else if what & Int16(EV_READ) != 0 {
             event_del(readiness.readEvent)
-            readiness.hasUnexpectedInput = true
+            (readiness.isRegistered, readiness.hasTimer, readiness.hasUnexpectedInput) = (false, false, true)
+        } else {
+            readiness.removeTimer()
         }
     }
 
@@ -58,13 +62,31 @@ final class Readiness {
         guard !isClosed else { return waiter.wake(.cancelled) }
         reader = waiter
         hasUnexpectedInput = false
-        add(readEvent, timeout)
+        if let timeout {
+            (isRegistered, hasTimer) = (true, true)
+            return add(readEvent, timeout)
+        }
+        removeTimer()
+        register()
+    }
+
+    private func register() {
+        guard !isRegistered else { return }
+        isRegistered = true
+        event_add(readEvent, nil)
+    }
+
+    private func removeTimer() {
+        guard hasTimer else { return }
+        hasTimer = false
+        event_remove_timer(readEvent)
     }
 
     /// Wakes `waiter` when the socket takes bytes again. `timeout` nil: without limit.
     func watchWritable(timeout: Duration?) {
         guard !isClosed else { return waiter.wake(.cancelled) }
         writer = waiter
+        guard let timeout else { return _ = event_add(writeEvent, nil) }
         add(writeEvent, timeout)
     }
 
@@ -72,8 +94,8 @@ final class Readiness {
     func watchForClose() {
         reader = nil
         hasUnexpectedInput = false
-        event_remove_timer(readEvent)
-        event_add(readEvent, nil)
+        // The timer of the last wait may still run, which then ends nothing: the next wait is most often sooner, and sets it anew.
+        register()
     }
 
     /// Ends what `watchReadable` and `watchWritable` began.
@@ -85,12 +107,7 @@ final class Readiness {
         }
     }
 
-    private func add(_ event: OpaquePointer, _ timeout: Duration?) {
-        guard let timeout else {
-            event_remove_timer(event)
-            event_add(event, nil)
-            return
-        }
+    private func add(_ event: OpaquePointer, _ timeout: Duration) {
         if let common = loop.commonTimeout(timeout) {
             event_add(event, common)
         } else {
@@ -105,14 +122,14 @@ final class Readiness {
         guard !isClosed else { throw TransportError.connectionClosed("read") }
         waiter.reset()
         watchReadable(timeout: timeout)
-        try await finishWait("read")
+        try end(await waiter.wait(), of: "read")
     }
 
     func waitUntilWritable(timeout: Duration?) async throws {
         guard !isClosed else { throw TransportError.connectionClosed("write") }
         waiter.reset()
         watchWritable(timeout: timeout)
-        try await finishWait("write")
+        try end(await waiter.wait(), of: "write")
     }
 
     /// Waits for `duration`, unless the peer closes before, also behind bytes that were not read.
@@ -146,8 +163,7 @@ final class Readiness {
         self.closeEvent = nil
     }
 
-    private func finishWait(_ call: StaticString) async throws {
-        let wake = await waiter.wait()
+    private func end(_ wake: Wake, of call: StaticString) throws {
         unwatch()
         switch wake {
         case .ready: return
