@@ -1,13 +1,15 @@
 import Crypto
 package import HTTP
-import Transport
+package import Transport
 
 /// A request and the response to it. One object per connection, reused from request to request.
 package final class Request {
     /// The request's head. Overwritten by the next request's.
     package let head = Head()
-    /// Outlives the request, which is a part of it.
-    package unowned let connection: ServerConnection
+    /// Outlives the request, which is a part of it: no count says so.
+    package unowned(unsafe) let connection: ServerConnection
+    /// The connection's.
+    package let stream: SocketStream
     private let reader: MessageReader
 
     /// `100 Continue` was asked for and not sent yet.
@@ -21,7 +23,7 @@ package final class Request {
     /// From the request's head until `finish` has read the last of the body.
     private(set) var isOpen = false
 
-    init(_ connection: ServerConnection) { (self.connection, reader) = (connection, connection.reader) }
+    init(_ connection: ServerConnection) { (self.connection, stream, reader) = (connection, connection.stream, connection.reader) }
 
     /// A new head has been read into `head`.
     func begin() {
@@ -60,7 +62,7 @@ package final class Request {
         guard isContinuePending else { return }
         isContinuePending = false
         guard !reader.hasBufferedInput else { return }
-        try await connection.stream.write(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8), timeout: connection.settings.stallTimeout)
+        try await stream.write(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8), timeout: connection.settings.stallTimeout)
     }
 
     /// Reads payload that is there now. What comes after the body stays with the connection.
@@ -71,14 +73,14 @@ package final class Request {
     package func read(upTo count: Int) async throws -> [UInt8] {
         if awaitsContinue { try await sendContinue() }
         let buffer = UnsafeMutableRawBufferPointer(rebasing: connection.scratch.prefix(count))
-        let loop = connection.stream.loop
+        let loop = stream.loop
         if loop.isTurnOver { await loop.nextTurn() }
         while true {
             switch try tryRead(into: buffer) {
             case .payload(let payload): return [UInt8](UnsafeRawBufferPointer(rebasing: buffer.prefix(payload)))
             case .end: return []
-            case .wantsRead: try await connection.stream.waitUntilReadable(timeout: connection.settings.stallTimeout)
-            case .wantsWrite: try await connection.stream.waitUntilWritable(timeout: connection.settings.stallTimeout)
+            case .wantsRead: try await stream.waitUntilReadable(timeout: connection.settings.stallTimeout)
+            case .wantsWrite: try await stream.waitUntilWritable(timeout: connection.settings.stallTimeout)
             }
         }
     }
@@ -131,10 +133,10 @@ package final class Request {
     }
 
     private func writeHead(_ status: Int, fields: [(String, String)], length: Int?) -> OutputBuffer {
-        let output = connection.stream.loop.output
+        let output = stream.loop.output
         let response = ResponseHeadWriter(status: status, into: output)
         // The sandbox sets its own Date.
-        if !fields.contains(where: { $0.0 == "Date" }) { response.field("Date", connection.stream.loop.date.now()) }
+        if !fields.contains(where: { $0.0 == "Date" }) { response.field("Date", stream.loop.date.now()) }
         response.fields(fields)
         let hasBody = status >= 200 && status != 204 && status != 304
         let framing: ResponseHeadWriter.Framing
@@ -154,10 +156,10 @@ package final class Request {
     }
 
     /// A head of `headCount` bytes is about to be written to the stream, by `begin` or by somebody who writes the response there themselves.
-    package func startResponse(headCount: Int) { bodyStart = connection.stream.sent + headCount }
+    package func startResponse(headCount: Int) { bodyStart = stream.sent + headCount }
 
     /// Bytes of the response's body that have been sent, with their framing; nil: the response has not started.
-    package var responseBodySent: Int? { bodyStart.map { max(0, connection.stream.sent - $0) } }
+    package var responseBodySent: Int? { bodyStart.map { max(0, stream.sent - $0) } }
 
     /// Sends a piece of the response's body, unless the response has none (HEAD).
     package func send(_ piece: [UInt8]) async throws {
@@ -166,7 +168,7 @@ package final class Request {
             guard piece.count <= rest else { preconditionFailure("a response body is longer than its Content-Length") }
             responseFraming = piece.count == rest ? .none : .length(rest - piece.count)
         }
-        let output = connection.stream.loop.output
+        let output = stream.loop.output
         output.removeAll()
         let isChunked = responseFraming == .chunked
         if isChunked { output.appendChunkSize(piece.count) }
@@ -178,25 +180,25 @@ package final class Request {
     /// Ends the response's body. To be called once, after the last `send`.
     package func end() async throws {
         if responseFraming == .chunked {
-            try await connection.stream.write(Array("0\r\n\r\n".utf8), timeout: connection.settings.stallTimeout)
+            try await stream.write(Array("0\r\n\r\n".utf8), timeout: connection.settings.stallTimeout)
             responseFraming = .none
         }
     }
 
     private func send(_ output: OutputBuffer) async throws {
-        guard let rest = try connection.stream.begin(output.bytes) else { return }
-        try await connection.stream.write(rest, timeout: connection.settings.stallTimeout)
+        guard let rest = try stream.begin(output.bytes) else { return }
+        try await stream.write(rest, timeout: connection.settings.stallTimeout)
     }
 
     /// Resets the connection at once, so that the client cannot take what it has got for the whole.
     package func abort() {
         closes = true
-        connection.stream.reset()
+        stream.reset()
     }
 
     /// The response is complete, and another request may follow once the body of this one has been read.
     var mayContinue: Bool {
-        !closes && responseFraming == .none && connection.stream.isOpen && !awaitsContinue
+        !closes && responseFraming == .none && stream.isOpen && !awaitsContinue
             && (reader.isBodyDone || !connection.isDraining)
     }
 

@@ -36,6 +36,8 @@ package final class ServerConnection {
     private var isIdle = false
     /// What ended the last `park`; nil: the connection was not parked.
     private var parkWake: Wake?
+    /// Of the head that `tryNext` has read.
+    private var headError: (any Error)?
     /// Goes on with a parked connection: called once after each `park`, on the loop, when bytes have come, when the idle time is over, or when the
     /// connection is to end. The next call of `next` tells which. To be set before the first `park`.
     package var resume: () -> Void = {}
@@ -92,38 +94,58 @@ package final class ServerConnection {
     /// Finishes the current request, dropping its unread body within bounds, and reads the head of the next. A malformed head gets an error
     /// response and ends the connection.
     package func next() async -> Next {
+        if let next = tryNext() { return next }
+        return await finishNext()
+    }
+
+    /// The same, where nothing has to be waited for: most requests save the call of an async function. nil: `finishNext` goes on.
+    package func tryNext() -> Next? {
         if let request, request.isOpen {
-            guard request.mayContinue else { return await end() }
-            if !request.finish(), await !request.discardBody() { return await end() }
-            if request.head.bytes.capacity > MessageReader.keptCapacity { self.request = nil }
-            reader.releaseLargeBuffer()
+            guard request.mayContinue, request.finish() else { return nil }
+            releaseLargeBuffers()
         }
+        guard mayBegin else { return nil }
+        if parkWake == nil, !reader.hasBufferedInput, !stream.hasPending { return .idle }
+        parkWake = nil
+        do { return try tryReadHead() } catch {
+            headError = error
+            return nil
+        }
+    }
+
+    /// What comes after `tryNext` has returned nil.
+    package func finishNext() async -> Next {
         do {
-            guard !isDraining, parkWake != .timedOut else { return await end() }
-            if parkWake == nil, !reader.hasBufferedInput, !stream.hasPending { return .idle }
-            parkWake = nil
-            let request = request ?? Request(self)
-            self.request = request
-            // Almost always the whole head has come, and nothing is waited for.
-            switch try tryReadHead(into: request.head) {
-            case .complete: break
-            case .end: return await end()
-            case .incomplete: guard try await finishHead(into: request.head) else { return await end() }
+            if let headError { throw headError }
+            if let request, request.isOpen {
+                guard request.mayContinue, await request.discardBody() else { return await end() }
+                releaseLargeBuffers()
+                return await next()
             }
-            request.begin()
-            hasHadRequest = true
-            return .request(request)
+            if mayBegin, let next = try await finishHead() { return next }
         } catch {
             if let error = error as? HeadError { await reject(error) }
-            return await end()
         }
+        return await end()
     }
 
-    private func end() async -> Next {
-        await close()
-        return .end
+    /// Another request may be read.
+    private var mayBegin: Bool { !isDraining && parkWake != .timedOut }
+
+    private func releaseLargeBuffers() {
+        if let request, request.head.bytes.capacity > MessageReader.keptCapacity { self.request = nil }
+        reader.releaseLargeBuffer()
     }
 
+    /// Begins the request whose head is in the buffered input; nil: it is not complete.
+    private func tryBegin() throws(HeadError) -> Next? {
+        let request = request ?? Request(self)
+        self.request = request
+        guard try reader.tryTakeHead(request.head, as: .request) else { return nil }
+        request.begin()
+        hasHadRequest = true
+        return .request(request)
+    }
     /// Waits without a task after `next` has returned `idle`, and then calls `resume`.
     package func park() {
         guard !isDraining else { return resume() }
@@ -168,54 +190,44 @@ package final class ServerConnection {
 
     /// Closes in order. Reads from a client that still sends for a moment first: closing with unread bytes resets the connection, and the client
     /// may then lose the response (RFC 9112 9.6).
-    private func close() async {
+    private func end() async -> Next {
         if stream.isOpen, request?.hasUnreadBody == true || wasRejected { await stream.linger(for: Self.lingerTime) }
         stream.close()
+        return .end
     }
 
-    private enum HeadProgress { case complete, incomplete, end }
-
-    /// Reads a head from what is there.
-    private func tryReadHead(into head: Head) throws -> HeadProgress {
+    /// Reads a head from what is there; nil: more of it is needed, or the stream has ended.
+    private func tryReadHead() throws -> Next? {
         if !reader.hasBufferedInput {
-            switch try reader.tryReceive(through: headBuffer) {
-            case .bytes: break
-            case .end: return .end
-            case .wantsRead, .wantsWrite: return .incomplete
-            }
+            guard case .bytes = try reader.tryReceive(through: headBuffer) else { return nil }
             // A TLS handshake record begins with 22 (RFC 8446 5.1). No method does.
             if !stream.isTLS, reader.firstBufferedByte == 22 { throw HeadError.tlsRecord }
         }
         reader.skipEmptyLine()
         stream.loop.spend()
         // Pipelined requests are taken without a wait, as many as a client sends: other connections have their turn in between.
-        guard !stream.loop.isTurnOver else { return .incomplete }
-        return try reader.tryTakeHead(head, as: .request) ? .complete : .incomplete
+        return try stream.loop.isTurnOver ? nil : tryBegin()
     }
 
-    /// Waits for the rest of a head. false: the stream has ended.
-    private func finishHead(into head: Head) async throws -> Bool {
+    /// Waits for the rest of a head; nil: the stream has ended.
+    private func finishHead() async throws -> Next? {
         let deadline = ContinuousClock.now + settings.headTimeout
         if stream.loop.isTurnOver { await stream.loop.nextTurn() }
         while true {
             reader.skipEmptyLine()
-            if try reader.tryTakeHead(head, as: .request) { return true }
+            if let next = try tryBegin() { return next }
             let left = ContinuousClock.now.duration(to: deadline)
-            guard left > .zero else { return try headTimedOut() }
             do {
-                guard try await reader.receive(through: headBuffer, timeout: left) else { return false }
+                guard left > .zero else { throw TransportError(.timedOut, call: "recv", reason: "the head is late") }
+                guard try await reader.receive(through: headBuffer, timeout: left) else { return nil }
             } catch let error as TransportError where error.kind == .timedOut {
-                return try headTimedOut()
+                // A client that has sent a part of a request is told. One that has not, but a TLS record without payload, would take that for the response
+                // to its next request: its connection is closed.
+                guard reader.hasBufferedInput else { return nil }
+                throw HeadError.timedOut
             }
             if !stream.isTLS, reader.firstBufferedByte == 22 { throw HeadError.tlsRecord }
         }
-    }
-
-    /// A client that has sent a part of a request is told. One that has not, but a TLS record without payload, would take that for the response to its
-    /// next request: its connection is closed.
-    private func headTimedOut() throws(HeadError) -> Bool {
-        guard reader.hasBufferedInput else { return false }
-        throw .timedOut
     }
 
     /// Never more is read at once than a head may have, so that a flood is refused before it is stored.

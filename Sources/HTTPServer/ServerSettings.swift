@@ -9,18 +9,18 @@ package struct ServerSettings: Sendable {
     /// For the whole handshake.
     package var tlsHandshakeTimeout = Duration.seconds(10)
     /// Between two requests.
-    package var idleTimeout = Duration.seconds(75)
+    package var idleTimeout = Duration.seconds(75) { didSet { heldTimeout = min(idleTimeout, .seconds(1)) } }
+    /// How long an idle connection keeps its buffers: most clients that send another request do so sooner.
+    private(set) var heldTimeout = Duration.seconds(1)
     /// Without a byte moving, in a request's body or a response.
     package var stallTimeout = Duration.seconds(60)
 
     /// The defaults of the configuration file.
     package init() {}
 
-    /// How long an idle connection keeps its buffers: most clients that send another request do so sooner.
-    var heldTimeout: Duration { min(idleTimeout, .seconds(1)) }
     /// The rest of the idle time, without buffers.
     var parkedTimeout: Duration { idleTimeout - heldTimeout }
 
     /// The durations that every connection of a loop waits with, for `EventLoop.keepTimeouts`.
-    package var timeouts: [Duration] { [idleTimeout, heldTimeout, parkedTimeout, stallTimeout] }
+    package var timeouts: [Duration] { [heldTimeout, idleTimeout, parkedTimeout, stallTimeout] }
 }
