@@ -8,13 +8,14 @@ import Transport
 
 /// A request and its response, from the head to the log line. What happens to it reads from top to bottom.
 struct Exchange {
-    private let request: Request
     private let services: WorkerServices
     private let snapshot: ConfigurationSnapshot
     private let downstream: Downstream
-    private let record: ExchangeRecord
     private let writer: ResponseWriter
     private let last: LastRequest
+
+    private var request: Request { writer.client.request }
+    private var record: ExchangeRecord { writer.record }
 
     /// - Parameters:
     ///   - snapshot: the configuration as last published.
@@ -23,8 +24,7 @@ struct Exchange {
         _ request: Request, from downstream: Downstream, record: ExchangeRecord, on services: WorkerServices,
         _ snapshot: ConfigurationSnapshot, last: LastRequest
     ) {
-        (self.request, self.downstream, self.record, self.last) = (request, downstream, record, last)
-        (self.services, self.snapshot) = (services, snapshot)
+        (self.downstream, self.last, self.services, self.snapshot) = (downstream, last, services, snapshot)
         if downstream.isProxied { record.setClient(downstream.client) }
         writer = ResponseWriter(
             ClientSide(request: request, stallTimeout: snapshot.timeouts.stall), record: record, worker: services.upstreams)
@@ -48,7 +48,7 @@ struct Exchange {
         if snapshot.users.anonymous != nil, TokenService.serves(request.head.target) { return try await giveToken() }
         let parsed = try RegistryRequest(request.head, host: downstream.host)
         record.operation = parsed.operation
-        let principal = try await authenticate(challenge)
+        let principal = if let provenPrincipal { provenPrincipal } else { try await authenticate(challenge) }
         guard principal.may(parsed) else { throw denial(of: parsed, to: principal) }
         let request = parsed.withMountAllowed(to: principal)
         switch request.endpoint {
@@ -99,13 +99,23 @@ struct Exchange {
 
     private var challenge: Challenge { Challenge(for: downstream, allowsAnonymous: snapshot.users.anonymous != nil) }
 
+    /// The principal of the connection's request before, if this one has the same credentials; nil: `authenticate` tells. Apart from it, since most
+    /// requests wait for nothing here. Neither is inlined: what is of a size that the compiler does not know, such as an instant, is allocated whenever
+    /// an async function that has it is called.
+    @inline(never)
+    private var provenPrincipal: Principal? {
+        guard
+            let principal = services.authenticator.principal(
+                like: last, request.head.value(of: .authorization), in: snapshot.users, now: request.stream.loop.roundStart)
+        else { return nil }
+        record.user = principal.name
+        return principal
+    }
+
     /// - Parameter challenge: for a client whose login fails.
+    @inline(never)
     private func authenticate(_ challenge: @autoclosure () -> Challenge) async throws -> Principal {
         let field = request.head.value(of: .authorization)
-        if let principal = services.authenticator.principal(like: last, field, in: snapshot.users) {
-            record.user = principal.name
-            return principal
-        }
         let failure: LoginFailure
         var retryAfter: Int?
         switch await services.authenticator.login(field, from: downstream.client, in: snapshot.users, last: last) {
@@ -139,7 +149,7 @@ struct Exchange {
             throw ErrorResponse(.unauthorized, "A token is given for a login, not for another token.", challenge: .basic)
         }
         // A bearer challenge would lead here again.
-        let principal = try await authenticate(.basic)
+        let principal = if let provenPrincipal { provenPrincipal } else { try await authenticate(.basic) }
         try await writer.respond(
             200, fields: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
             body: TokenService.body(snapshot.users.token(for: principal, now: TokenService.now)))

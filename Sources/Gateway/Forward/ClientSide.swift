@@ -8,7 +8,7 @@ struct ClientSide {
     let request: Request
     let stallTimeout: Duration
 
-    var stream: SocketStream { request.connection.stream }
+    var stream: SocketStream { request.stream }
     var scratch: UnsafeMutableRawBufferPointer { request.connection.scratch }
     var output: OutputBuffer { stream.loop.output }
 

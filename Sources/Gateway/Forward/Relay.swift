@@ -89,11 +89,13 @@ struct Relay {
 
     /// Appends the response's first bytes, where they have come with its head: a small response then leaves in one write, and wakes its
     /// client once.
-    func appendReady(chunked: Bool, to output: OutputBuffer) throws(ConnectionFailure) {
+    static func appendReady(
+        of upstream: UpstreamConnection, through scratch: UnsafeMutableRawBufferPointer, chunked: Bool, to output: OutputBuffer
+    ) throws(ConnectionFailure) {
         guard !upstream.isBodyDone else { return }
-        let room = UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(Self.maxReady - 2)])
+        let room = UnsafeMutableRawBufferPointer(rebasing: scratch[chunkHeaderRoom..<(maxReady - 2)])
         if case .payload(let count) = try upstream.tryRead(into: room) {
-            output.append(Self.frame(count, in: scratch, chunked: chunked))
+            output.append(frame(count, in: scratch, chunked: chunked))
         }
         // The end of the body was there too. Nobody reads on, so the last chunk is written here.
         if chunked, upstream.isBodyDone { output.append("0\r\n\r\n") }

@@ -98,7 +98,7 @@ struct RequestHead {
         output.append(" ")
         output.append(target)
         output.append(" HTTP/1.1\r\n")
-        output.appendField("Host", origin.fieldValue)
+        origin.appendField(to: output)
         if let range {
             output.append(
                 Array("Range: bytes=\(range.lowerBound)-\(range.upperBound == .max ? "" : "\(range.upperBound - 1)")\r\n".utf8))

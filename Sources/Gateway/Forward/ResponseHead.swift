@@ -33,7 +33,9 @@ enum ResponseHead {
     private static func registry(
         _ head: Head, _ copiesLength: Bool, _ fields: [ResponseField], _ rewriting: Rewriting?, _ writer: ResponseHeadWriter
     ) {
-        func isReplaced(_ name: FieldName) -> Bool { name != .other && fields.contains { $0.known == name } }
+        // A bit for each name: every field of the response is looked for.
+        let replaced = fields.reduce(0 as UInt64) { $1.known == .other ? $0 : $0 | 1 << $1.known.rawValue }
+        func isReplaced(_ name: FieldName) -> Bool { replaced & 1 << name.rawValue != 0 }
         writer.fields(of: head) { field in
             switch field.name {
             case .location, .link, .wwwAuthenticate: false

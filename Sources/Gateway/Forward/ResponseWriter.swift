@@ -7,7 +7,7 @@ import Transport
 /// body it relays.
 struct ResponseWriter {
     let client: ClientSide
-    private let record: ExchangeRecord
+    let record: ExchangeRecord
     private let worker: WorkerUpstreams
 
     init(_ client: ClientSide, record: ExchangeRecord, worker: WorkerUpstreams) {
@@ -67,7 +67,11 @@ struct ResponseWriter {
         let date = !upstream.head.has(.date) ? client.stream.loop.date.now() : nil
         let headCount = writer.finish(framing.framing, date: date, connection: request.connectionField())
         let isChunked = framing.framing == .chunked
-        if let body { output.append(body) } else { try relay(upstream).appendReady(chunked: isChunked, to: output) }
+        if let body {
+            output.append(body)
+        } else {
+            try Relay.appendReady(of: upstream, through: client.scratch, chunked: isChunked, to: output)
+        }
         request.startResponse(headCount: headCount)
         if let rest = try client.begin(output) { try await client.write(rest) }
         if body == nil { try await passRest(of: upstream, chunked: isChunked) }

@@ -1,4 +1,3 @@
-import Glibc
 import HTTP
 import HTTPServer
 import Registry
@@ -53,13 +52,13 @@ final class ExchangeRecord {
     /// - Parameter sentBefore: bytes that the connection has sent before this exchange.
     init(_ client: SocketAddress, _ clientText: [UInt8], sentBefore: Int, trace: TraceContext) {
         (self.client, self.clientText, self.sentBefore, self.trace) = (client, clientText, sentBefore, trace)
-        start = Self.now
+        start = BootClock.now
     }
 
     /// Begins another exchange: everything is as in a new record.
     func reset(_ client: SocketAddress, _ clientText: [UInt8], sentBefore: Int, trace: TraceContext) {
         (self.client, self.clientText, self.sentBefore, self.trace) = (client, clientText, sentBefore, trace)
-        (start, nanoseconds) = (Self.now, 0)
+        (start, nanoseconds) = (BootClock.now, 0)
         (operation, user, triedUser, upstream, repository, transfer) = (.other, nil, nil, nil, nil, nil)
         (upstreamStatus, status, replays) = (0, 0, 0)
         (received, sent, bodyReceived, bodySent) = (0, 0, 0, 0)
@@ -83,7 +82,7 @@ final class ExchangeRecord {
     func countBytes(of request: Request) {
         countBodies(received: request.bodyReceived, sent: request.responseBodySent ?? 0)
         received = request.head.bytes.count + bodyReceived
-        sent = request.connection.stream.sent - sentBefore
+        sent = request.stream.sent - sentBefore
         nanoseconds = elapsed
     }
 
@@ -126,11 +125,5 @@ final class ExchangeRecord {
     }
 
     /// Nanoseconds since the request's head was read.
-    private var elapsed: Int { Self.now - start }
-
-    private static var now: Int {
-        var time = timespec()
-        clock_gettime(CLOCK_BOOTTIME, &time)
-        return time.tv_sec &* 1_000_000_000 &+ time.tv_nsec
-    }
+    private var elapsed: Int { BootClock.now - start }
 }

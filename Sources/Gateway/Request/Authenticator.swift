@@ -12,8 +12,11 @@ final class Authenticator {
     init(_ logins: Logins) { self.logins = logins }
 
     /// The principal of a request with the credentials of the connection's request before; nil: `login` tells.
-    func principal(like last: LastRequest, _ field: ArraySlice<UInt8>?, in users: UserDirectory) -> Principal? {
-        field.flatMap { last.login.principal(of: $0, generation: users.generation, now: .now) }
+    func principal(
+        like last: LastRequest, _ field: ArraySlice<UInt8>?, in users: UserDirectory, now: ContinuousClock.Instant
+    ) -> Principal? {
+        guard let field else { return nil }
+        return last.login.principal(of: field, generation: users.generation, now: now)
     }
 
     /// - Parameters:

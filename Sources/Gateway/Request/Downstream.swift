@@ -33,7 +33,7 @@ final class Downstream {
     /// The client of a request.
     /// - Parameter former: of the connection's request before; nil: there was none.
     static func of(_ request: Request, at listener: ListenerPolicy, reusing former: Downstream?) -> Downstream {
-        guard let former, former.listener === listener, !former.isOfProxy, former.host == request.head.value(of: .host) else {
+        guard let former, former.listener === listener, !former.isOfProxy, request.head.isValue(of: .host, former.host) else {
             return Downstream(request, at: listener)
         }
         return former

@@ -51,7 +51,8 @@ package actor Worker: ConnectionHost {
         guard !isDraining || isRetiring, limits.admit(socket.peer, total: snapshot.limits.connections, perClient: perClient) else {
             return await turnAway(socket, at: listener)
         }
-        loop.keepTimeouts(of: snapshot.server.timeouts)
+        // The first is found first: each request waits with it once.
+        loop.keepTimeouts(of: [snapshot.timeouts.response] + snapshot.server.timeouts)
         let connection = ServerConnection(socket, on: loop, settings: snapshot.server, tally: clientBytes) {
             [services] error, connection in
             services.reject(error, from: connection.peer, on: connection.stream.loop)
@@ -104,7 +105,8 @@ package actor Worker: ConnectionHost {
         guard let accepted = connections[key] else { return }
         let connection = accepted.connection
         while true {
-            switch await connection.next() {
+            let next = if let next = connection.tryNext() { next } else { await connection.finishNext() }
+            switch next {
             case .request(let request):
                 let latest = services.snapshot()
                 if latest !== accepted.snapshot {

@@ -21,8 +21,16 @@ struct Origin: Hashable, Sendable, CustomStringConvertible {
         (dialHost, dialPort) = (target?.host ?? self.host, target?.port ?? port)
     }
 
-    /// The value of `Host`: the port only where it is not the scheme's own (RFC 9110 7.2).
-    var fieldValue: [UInt8] { Array((port == 443 ? host : "\(host):\(port)").utf8) }
+    /// Appends the `Host` line: the port only where it is not the scheme's own (RFC 9110 7.2).
+    func appendField(to output: OutputBuffer) {
+        output.append("Host: ")
+        output.append(text: host)
+        if port != 443 {
+            output.append(UInt8(ascii: ":"))
+            output.append(decimal: Int(port))
+        }
+        output.append("\r\n")
+    }
 
     var description: String { "\(host):\(port)" }
 }

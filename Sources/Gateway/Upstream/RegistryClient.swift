@@ -204,7 +204,7 @@ struct RegistryClient {
         output.append(" ")
         output.append(target)
         output.append(" HTTP/1.1\r\n")
-        output.appendField("Host", upstream.origin.fieldValue)
+        upstream.origin.appendField(to: output)
         output.append("Accept-Encoding: identity\r\n")
         output.appendField("Authorization", token.fieldValue)
         record.trace.appendField(to: output)

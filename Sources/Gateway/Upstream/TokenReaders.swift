@@ -18,7 +18,9 @@ struct TokenReaders {
 
     mutating func token(of upstream: Upstream) -> AuthorizationToken? { entries[index(of: upstream)].reader.read() }
 
-    mutating func accepted(by upstream: Upstream) { entries[index(of: upstream)].acceptedAt = .now }
+    mutating func accepted(by upstream: Upstream, at now: ContinuousClock.Instant) {
+        entries[index(of: upstream)].acceptedAt = now
+    }
 
     mutating func rejected(by upstream: Upstream) { entries[index(of: upstream)].acceptedAt = nil }
 

@@ -20,8 +20,8 @@ final class UpstreamConnection {
 
     private let reader: MessageReader
     private var isRequestSent = false
-    /// When all of the request had been sent.
-    private var requestEnd = ContinuousClock.now
+    /// When all of the request had been sent, in nanoseconds of a clock that only goes forward.
+    private var requestEnd = 0
     private var isHeadComplete = false
     private var interimResponses = 0
 
@@ -54,13 +54,11 @@ final class UpstreamConnection {
     }
 
     /// The request has been sent whole: the response decides when the connection is free again.
-    func finishRequest() { (isRequestSent, requestEnd) = (true, .now) }
+    func finishRequest() { (isRequestSent, requestEnd) = (true, BootClock.now) }
 
     /// Since the end of the request, in seconds; 0: the response has come before.
     var responseTime: Double {
-        guard isRequestSent else { return 0 }
-        let (seconds, attoseconds) = (ContinuousClock.now - requestEnd).components
-        return Double(seconds) + Double(attoseconds) / 1e18
+        isRequestSent ? Double(BootClock.now - requestEnd) / 1e9 : 0
     }
 
     /// Bytes of the response have come: the upstream has seen the request.
@@ -136,15 +134,20 @@ final class UpstreamConnection {
 
     /// Waits for the response's head.
     func readHead(toHead: Bool, scratch: UnsafeMutableRawBufferPointer, timeout: Duration) async throws {
-        let deadline = stream.loop.roundStart + timeout
         // Right after the request nothing can be there: trying would cost a call for each request.
-        var hasWaited = !isHeadComplete && !reader.hasBufferedInput && !stream.hasPending
-        if hasWaited { try await waitUntilReadable(timeout: timeout) }
+        if !isHeadComplete, !reader.hasBufferedInput, !stream.hasPending { try await waitUntilReadable(timeout: timeout) }
+        guard try !tryReadHead(toHead: toHead, scratch: scratch) else { return }
+        try await readRestOfHead(toHead: toHead, scratch: scratch, timeout: timeout)
+    }
+
+    /// Apart, since most heads come whole. Swift 6.3 crashes when it inlines this.
+    @inline(never)
+    private func readRestOfHead(toHead: Bool, scratch: UnsafeMutableRawBufferPointer, timeout: Duration) async throws {
+        let start = isRequestSent ? requestEnd : BootClock.now
         while try !tryReadHead(toHead: toHead, scratch: scratch) {
-            guard !hasWaited || ContinuousClock.now < deadline else {
+            guard .nanoseconds(BootClock.now - start) < timeout else {
                 throw ConnectionFailure(.upstream, .timedOut, call: "recv", reason: "no response in \(timeout)")
             }
-            hasWaited = true
             try await waitUntilReadable(timeout: timeout)
         }
     }

@@ -6,7 +6,7 @@ import Transport
 /// A worker's idle connections to upstreams, newest on top, so that a burst's surplus ages out at the bottom. A connection in use belongs to
 /// its `Lease` alone. Confined to its worker's loop.
 final class UpstreamPool {
-    private let loop: EventLoop
+    let loop: EventLoop
     private var tls: TLSClient
     private var proxy: OutboundProxy?
     private var groups: [Origin: ConnectionGroup] = [:]
@@ -53,8 +53,9 @@ final class UpstreamPool {
     func leaseIdle(_ origin: Origin, waiter: Waiter) -> Lease? {
         guard let group = group(of: origin) else { return nil }
         while let connection = group.idle.popLast() {
-            // Asked only here: in the middle of an exchange the event may fire once more before its bytes are read.
-            guard connection.isReusable, !connection.stream.hasUnexpectedInput,
+            // Nothing was read from it since `takeBack`. The input is asked for only here: in the middle of an exchange the event may fire once more
+            // before its bytes are read.
+            guard connection.stream.isOpen, !connection.stream.hasUnexpectedInput,
                 loop.roundStart - connection.idleSince < Self.idleTime
             else {
                 connection.stream.close()

@@ -21,7 +21,7 @@ final class WorkerUpstreams {
     func token(of upstream: Upstream) -> AuthorizationToken? { tokens.token(of: upstream) }
 
     /// The upstream has just accepted its token.
-    func tokenAccepted(by upstream: Upstream) { tokens.accepted(by: upstream) }
+    func tokenAccepted(by upstream: Upstream) { tokens.accepted(by: upstream, at: pool.loop.roundStart) }
 
     /// The upstream has just rejected its token: what it said before counts no more.
     func tokenRejected(by upstream: Upstream) { tokens.rejected(by: upstream) }
