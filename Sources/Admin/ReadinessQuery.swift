@@ -23,6 +23,6 @@ struct ReadinessQuery {
         guard !selected.isEmpty else { return nil }
         let failing = selected.filter { !$0.ready }
         let isReady = isOfAll ? failing.isEmpty : failing.count < selected.count
-        return (isReady, (isReady ? "ready\n" : "") + failing.map { "\($0.name): \($0.problem ?? "cannot serve")\n" }.joined())
+        return (isReady, (isReady ? "ready\n" : "") + selected.flatMap(\.problems).joined())
     }
 }

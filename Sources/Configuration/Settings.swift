@@ -100,6 +100,8 @@ package struct Settings: Sendable {
         package var name: String
         /// Its host, which says account, region and partition.
         package var registry: ECRHost
+        /// Its replicas, which serve reads that it cannot, in this order.
+        package var fallbacks: [ECRHost] = []
         /// Who follows redirects of blobs.
         package var blobs = BlobMode.stream
         /// With `blobs: redirect`, the networks whose clients are redirected; nil: all.
@@ -110,6 +112,16 @@ package struct Settings: Sendable {
         package var credentials: Credentials?
         /// nil: a push to a repository that does not exist fails.
         package var createRepositories: RepositoryCreation?
+
+        /// The upstream that a fallback is: read like this one, never written to.
+        package func reading(from fallback: ECRHost) -> Upstream {
+            var upstream = self
+            (upstream.registry, upstream.fallbacks, upstream.createRepositories) = (fallback, [], nil)
+            return upstream
+        }
+
+        /// This one, and each of its fallbacks, in the order in which reads try them.
+        package var registries: [Upstream] { [self] + fallbacks.map(reading) }
     }
 
     /// Who follows the registry's redirect of a blob: Berth (`stream`) or the client.

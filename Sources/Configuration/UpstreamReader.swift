@@ -24,6 +24,7 @@ struct UpstreamReader {
             section.problem("name", "\(section.quoted("name")) is not a name; write 1 to 64 characters without a slash")
         }
         let registry = registry(section)
+        let fallbacks = fallbacks(section, of: registry)
         let blobs = section.choice(
             "blobs", default: Settings.BlobMode.stream,
             "who follows ECR's redirect of a blob to S3: Berth (`stream`) or the client (`redirect`)")
@@ -49,7 +50,8 @@ struct UpstreamReader {
         }
         guard let name, let registry else { return nil }
         return Settings.Upstream(
-            name: name, registry: registry, blobs: blobs, redirectClients: clients, blobHosts: hosts, credentials: credentials,
+            name: name, registry: registry, fallbacks: fallbacks, blobs: blobs, redirectClients: clients, blobHosts: hosts,
+            credentials: credentials,
             createRepositories: creation)
     }
 
@@ -63,6 +65,49 @@ struct UpstreamReader {
             return nil
         }
         return registry
+    }
+
+    /// Each one is another registry that AWS may replicate to.
+    private func fallbacks(_ section: Section, of registry: ECRHost?) -> [ECRHost] {
+        var earlier: [ECRHost] = []
+        var problem = ""
+        let fallbacks = section.values(
+            "fallbacks",
+            "replicas of the registry, at most \(Self.maxFallbacks): what it cannot serve is read from the first of them that can",
+            standard: "none"
+        ) { text -> ECRHost? in
+            guard let host = ECRHost(HostName.normalized(text)) else {
+                problem = "is not a registry of ECR; write \(ECRHost.allowed)"
+                return nil
+            }
+            if let found = Self.problem(with: host, of: registry, after: earlier) {
+                problem = found
+                return nil
+            }
+            earlier.append(host)
+            return host
+        } problem: { _ in
+            problem
+        }
+        if let count = fallbacks?.count, count > Self.maxFallbacks {
+            section.problem("fallbacks", "these are \(count); write at most \(Self.maxFallbacks)")
+        }
+        return fallbacks ?? []
+    }
+
+    /// A read tries them one after the other while its client waits.
+    private static let maxFallbacks = 4
+
+    /// - Parameter earlier: the fallbacks before it.
+    private static func problem(with fallback: ECRHost, of registry: ECRHost?, after earlier: [ECRHost]) -> String? {
+        if fallback.isPublic || registry?.isPublic == true { return "cannot be used: ECR Public has no replicas; remove it" }
+        func isSame(_ other: ECRHost) -> Bool { (other.account, other.region) == (fallback.account, fallback.region) }
+        guard let registry else { return nil }
+        if isSame(registry) { return "is the registry itself; name one of another region or account, or remove it" }
+        if earlier.contains(where: isSame) { return "is here twice; keep one" }
+        guard registry.partitionName != fallback.partitionName else { return nil }
+        return
+            "is in the partition \(fallback.partitionName) and the registry in \(registry.partitionName); AWS replicates within one"
     }
 
     private func creation(_ section: Section) -> Settings.RepositoryCreation {

@@ -16,6 +16,21 @@ package struct TokenFigures: Sendable {
     }
 }
 
+/// Whether a registry of an upstream is used.
+package struct RegistryFigures: Sendable {
+    /// The upstream's name in the configuration.
+    package let upstream: String
+    /// The registry's host.
+    package let registry: String
+    /// 1: it is; 0.5: one request tries it; 0: it is not, since it failed.
+    package let state: Double
+
+    /// - Parameter state: 0, 0.5 or 1.
+    package init(upstream: String, registry: String, state: Double) {
+        (self.upstream, self.registry, self.state) = (upstream, registry, state)
+    }
+}
+
 /// Bytes that crossed the sockets of each side, above TLS: heads, bodies and framing.
 package struct TrafficFigures: Sendable {
     /// Since the start.
@@ -51,7 +66,8 @@ package struct MetricsText: Sendable {
 
     /// All metrics, for an exporter's response.
     package func render(
-        tokens: [TokenFigures], upstreams: [UpstreamMetrics], traffic bytes: TrafficFigures, usage: UsageReport,
+        tokens: [TokenFigures], upstreams: [UpstreamMetrics], registries: [RegistryFigures], traffic bytes: TrafficFigures,
+        usage: UsageReport,
         certificates: [CertificateFigures], reload: ReloadFigures
     ) -> [UInt8] {
         var page = Exposition()
@@ -60,6 +76,10 @@ package struct MetricsText: Sendable {
         traffic(&page, bytes)
         self.tokens(&page, tokens)
         self.upstreams(&page, upstreams)
+        page.metric(
+            "berth_upstream_state", "gauge",
+            "Whether the registry is used: 1 yes, 0 no, since it failed, 0.5 one request tries it.",
+            registries.map { ([("upstream", $0.upstream), ("registry", $0.registry)], String($0.state)) })
         self.usage(&page, usage)
         logins(&page)
         page.metric(

@@ -155,6 +155,19 @@ struct AdminHostTests {
         #expect(response.hasPrefix("HTTP/1.1 \(status) ") && response.contains(part), "\(response)")
     }
 
+    @Test func `an upstream is ready while its registry or a fallback is, and each that is not is named`() async throws {
+        var upstream = Self.waiting
+        var fallback = RegistryStatus(registry: "there.example", ready: true, breaker: .closed, tokenState: .valid)
+        (upstream.ready, upstream.fallbacks) = (true, [fallback])
+        let served = try await Self.send("GET /readyz?all", of: Self.sources([upstream]))
+        #expect(served.hasPrefix("HTTP/1.1 200 "))
+        #expect(served.contains("\r\n\r\nready\n<b>other</b>: 123456789012.dkr.ecr.eu-west-1.amazonaws.com: no valid token"))
+        (fallback.ready, fallback.problem) = (false, "failing")
+        (upstream.ready, upstream.fallbacks) = (false, [fallback])
+        let failed = try await Self.send("GET /readyz", of: Self.sources([upstream]))
+        #expect(failed.hasPrefix("HTTP/1.1 503 ") && failed.hasSuffix("\n<b>other</b>: there.example: failing\n"))
+    }
+
     @Test func `a gateway without a ready upstream is not ready`() async throws {
         let response = try await Self.send("GET /readyz", of: Self.sources([Self.waiting]))
         #expect(response.hasPrefix("HTTP/1.1 503 "))

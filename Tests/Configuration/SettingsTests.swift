@@ -32,6 +32,7 @@ struct SettingsTests {
         upstreams:
           - name: main
             registry: \(registry)
+            fallbacks: [123456789012.dkr.ecr.eu-central-1.amazonaws.com, 210987654321.DKR.ecr.eu-west-1.amazonaws.com]
             blobs: redirect
             credentials:
               source: profile
@@ -96,6 +97,13 @@ struct SettingsTests {
 
         let upstream = try #require(settings.upstreams.first)
         #expect(upstream.name == "main" && upstream.registry == ECRHost(registry) && upstream.blobs == .redirect)
+        #expect(
+            upstream.fallbacks.map(\.host) == [
+                "123456789012.dkr.ecr.eu-central-1.amazonaws.com", "210987654321.dkr.ecr.eu-west-1.amazonaws.com",
+            ])
+        let fallback = upstream.registries[1]
+        #expect(fallback.registry.region == "eu-central-1" && fallback.credentials == upstream.credentials)
+        #expect(fallback.fallbacks.isEmpty && fallback.createRepositories == nil, "nothing is written to a fallback")
         #expect(upstream.credentials?.source == .profile && upstream.credentials?.profile == "ci")
         let role = AssumedRole(arn: "arn:aws:iam::123456789012:role/pull", sessionName: "me", externalID: "x/1", seconds: 7200)
         #expect(upstream.credentials?.assumeRole == role)

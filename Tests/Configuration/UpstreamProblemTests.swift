@@ -4,6 +4,7 @@ import Testing
 
 struct UpstreamProblemTests {
     static let anonymous = "anonymous: {access: [{repositories: [\"**\"], actions: [pull]}]}\n"
+    static let replica = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
     static let allowed = "an ECR host such as \(registry), or public.ecr.aws"
     static let patterns = "a list of names, * within a segment, ** across: [\"team-a/**\"]"
 
@@ -47,6 +48,30 @@ struct UpstreamProblemTests {
         (
             "[{name: a, registry: \(registry), blobs: redirect, redirect_clients: [10.0.0.0/8, x]}]",
             ["upstreams[0].redirect_clients[1]: 'x' is not a network; write one like 10.0.0.0/8 or fd00::/8"]
+        ),
+        (
+            "[{name: a, registry: \(registry), fallbacks: [\(registry), eu.example.com, \(replica), \(replica), public.ecr.aws]}]",
+            [
+                "upstreams[0].fallbacks[0]: '\(registry)' is the registry itself; name one of another region or account, or remove it",
+                "upstreams[0].fallbacks[1]: 'eu.example.com' is not a registry of ECR; write \(allowed)",
+                "upstreams[0].fallbacks[3]: '\(replica)' is here twice; keep one",
+                "upstreams[0].fallbacks[4]: 'public.ecr.aws' cannot be used: ECR Public has no replicas; remove it",
+            ]
+        ),
+        (
+            "[{name: a, registry: public.ecr.aws, fallbacks: [\(replica)]}]",
+            ["upstreams[0].fallbacks[0]: '\(replica)' cannot be used: ECR Public has no replicas; remove it"]
+        ),
+        (
+            "[{name: a, registry: \(registry), fallbacks: [123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn]}]",
+            [
+                "upstreams[0].fallbacks[0]: '123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn' "
+                    + "is in the partition aws-cn and the registry in aws; AWS replicates within one"
+            ]
+        ),
+        (
+            "[{name: a, registry: \(registry), fallbacks: [\(["1", "2", "3", "4", "5"].map { "\($0)23456789012.dkr.ecr.us-east-1.amazonaws.com" }.joined(separator: ", "))]}]",
+            ["upstreams[0].fallbacks: these are 5; write at most 4"]
         ),
         ("[{name: a, registry: \(registry), blobs: no}]", ["upstreams[0].blobs: 'no' is not known; use stream, redirect"]),
         (

@@ -10,11 +10,13 @@ struct MetricsTextTests {
 
     static func render(
         _ workers: [WorkerMetrics], tokens: [TokenFigures] = [], upstreams: [UpstreamMetrics] = [],
-        traffic: TrafficFigures = .init(), usage: UsageReport = UsageReport(since: 0), certificates: [CertificateFigures] = [],
+        registries: [RegistryFigures] = [], traffic: TrafficFigures = .init(), usage: UsageReport = UsageReport(since: 0),
+        certificates: [CertificateFigures] = [],
         reload: ReloadFigures = ReloadFigures(lastSuccess: 1_764_000_000)
     ) -> [String] {
         let text = MetricsText(workers: workers, version: "1.2.3").render(
-            tokens: tokens, upstreams: upstreams, traffic: traffic, usage: usage, certificates: certificates, reload: reload)
+            tokens: tokens, upstreams: upstreams, registries: registries, traffic: traffic, usage: usage,
+            certificates: certificates, reload: reload)
         return String(decoding: text, as: UTF8.self)
             .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
@@ -54,7 +56,11 @@ struct MetricsTextTests {
             TokenFigures(upstream: "cold", expiry: nil, refreshesSucceeded: 0, refreshesFailed: 0),
         ]
         let own = Self.render(
-            [one, two], tokens: tokens, upstreams: [main], traffic: traffic, usage: usage.report(),
+            [one, two], tokens: tokens, upstreams: [main],
+            registries: [
+                RegistryFigures(upstream: "main", registry: "a.example", state: 0),
+                RegistryFigures(upstream: "main", registry: "b.example", state: 1),
+            ], traffic: traffic, usage: usage.report(),
             certificates: [CertificateFigures(listener: "0.0.0.0:5000", expiry: 1_764_000_000)], reload: reload
         ).prefix {
             !$0.hasPrefix("# HELP process_")
@@ -118,6 +124,10 @@ struct MetricsTextTests {
                 # HELP berth_throttled_total Requests that were limited in their rate, by whom.
                 # TYPE berth_throttled_total counter
                 berth_throttled_total{upstream="main",by="registry"} 2
+                # HELP berth_upstream_state Whether the registry is used: 1 yes, 0 no, since it failed, 0.5 one request tries it.
+                # TYPE berth_upstream_state gauge
+                berth_upstream_state{upstream="main",registry="a.example"} 0.0
+                berth_upstream_state{upstream="main",registry="b.example"} 1.0
                 # HELP berth_repository_pulls_total Manifests read, by repository.
                 # TYPE berth_repository_pulls_total counter
                 berth_repository_pulls_total{repository="team/app"} 1
@@ -178,7 +188,7 @@ struct MetricsTextTests {
     func `an upstream's name is escaped and cannot break its line`(name: String, label: String) {
         let tokens = [TokenFigures(upstream: name, expiry: nil, refreshesSucceeded: 1, refreshesFailed: 0)]
         let page = MetricsText(workers: [Self.worker()], version: "1.2.3").render(
-            tokens: tokens, upstreams: [], traffic: .init(), usage: UsageReport(since: 0), certificates: [],
+            tokens: tokens, upstreams: [], registries: [], traffic: .init(), usage: UsageReport(since: 0), certificates: [],
             reload: ReloadFigures(lastSuccess: 0))
         let line = Array("berth_token_refreshes_total{upstream=\"\(label)\",result=\"success\"} 1".utf8)
         // By bytes: `String` would split and compare by characters.

@@ -6,8 +6,14 @@ package struct UpstreamStatus: Sendable, Encodable {
     package var name: String
     /// The registry's host.
     package var registry: String
-    /// Whether the upstream can be used.
+    /// Whether the upstream can be used: the registry or a fallback can serve.
     package var ready: Bool
+    /// Whether the registry itself can serve: otherwise reads go to a fallback, and writes fail.
+    package var registryReady: Bool
+    /// Whether reads go to the registry.
+    package var breaker = RegistryStatus.Breaker.closed
+    /// In the order in which reads try them.
+    package var fallbacks: [RegistryStatus] = []
     /// The origin of the AWS credentials; nil before the first were found.
     package var credentials: String?
     /// When these credentials expire; nil: never, or there are none.
@@ -22,7 +28,7 @@ package struct UpstreamStatus: Sendable, Encodable {
     package var tokenExpires: Date?
     /// The life of the token in one word.
     package var tokenState: TokenState
-    /// Why the upstream cannot be used, or why the last fetch of a token failed, and what to do about it; nil when all is well.
+    /// Why the registry cannot be used, or why the last fetch of a token failed, and what to do about it; nil when all is well.
     package var problem: String?
 
     /// The life of an authorization token.
@@ -41,7 +47,8 @@ package struct UpstreamStatus: Sendable, Encodable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case name, registry, ready, credentials, problem
+        case name, registry, ready, breaker, fallbacks, credentials, problem
+        case registryReady = "registry_ready"
         case credentialsExpire = "credentials_expire"
         case credentialsProblem = "credentials_problem"
         case tokenFetched = "token_fetched"
@@ -50,8 +57,17 @@ package struct UpstreamStatus: Sendable, Encodable {
         case tokenState = "token_state"
     }
 
-    /// Without a token, credentials or a problem; these are set afterwards.
+    /// Without fallbacks, a token, credentials or a problem; these are set afterwards.
     package init(name: String, registry: String, ready: Bool, tokenState: TokenState) {
         (self.name, self.registry, self.ready, self.tokenState) = (name, registry, ready, tokenState)
+        registryReady = ready
+    }
+
+    /// A line for each registry that cannot serve, with the reason.
+    var problems: [String] {
+        let own = registryReady ? [] : [fallbacks.isEmpty ? problem ?? "cannot serve" : "\(registry): \(problem ?? "cannot serve")"]
+        return (own + fallbacks.filter { !$0.ready }.map { "\($0.registry): \($0.problem ?? "cannot serve")" }).map {
+            "\(name): \($0)\n"
+        }
     }
 }

@@ -1,5 +1,5 @@
 import Synchronization
-import Telemetry
+package import Telemetry
 
 /// The retry budget of one upstream, for all workers. Kept through reloads, as the counters are that it reads. Nothing of it is touched by a request that
 /// succeeds at once.
@@ -13,7 +13,8 @@ package final class SharedRetryBudget: Sendable {
     private let state: Mutex<State>
     private let metrics: UpstreamMetrics
 
-    init(_ metrics: UpstreamMetrics) {
+    /// - Parameter metrics: count the requests that responses came to.
+    package init(_ metrics: UpstreamMetrics) {
         self.metrics = metrics
         state = Mutex(State(budget: RetryBudget(at: .now)))
     }

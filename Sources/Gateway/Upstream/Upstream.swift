@@ -2,6 +2,7 @@ package import AWS
 import Access
 package import Configuration
 package import FoundationEssentials
+package import Logging
 import Registry
 package import Telemetry
 package import Transport
@@ -15,7 +16,7 @@ package final class Upstream: Sendable {
     /// Kept by the upstream that replaces this one at a reload.
     package let metrics: UpstreamMetrics
     /// Kept likewise.
-    let retries: SharedRetryBudget
+    package let retries: SharedRetryBudget
     private let lookUps = Published((failures: 0, reason: ""))
     let origin: Origin
     /// Keeps its authorization token. One keeper may serve several upstreams.
@@ -32,6 +33,10 @@ package final class Upstream: Sendable {
     let directory: RepositoryDirectory?
     /// nil: a push to a repository that does not exist fails.
     let creation: Creation?
+    /// Its replicas, in the order in which reads try them. They bear its name and count in its metrics.
+    package let fallbacks: [Upstream]
+    /// How the registry has been doing, and how the storage of its blobs. Kept by the upstream that replaces this one at a reload.
+    package let circuit: Circuit, storageCircuit: Circuit
 
     /// Repositories that are created when a push finds them missing.
     struct Creation: Sendable {
@@ -42,14 +47,18 @@ package final class Upstream: Sendable {
     /// - Parameters:
     ///   - creator: used where the settings have `createRepositories`; nil for ECR Public, as is `directory`.
     ///   - metrics: from `metrics(of:workers:)`, or of the upstream that this one replaces.
-    ///   - former: the upstream that this one replaces at a reload; what is known of the registry's state is taken from it.
+    ///   - former: was the same registry of the same upstream until a reload; its state is taken over. nil: there was none.
     package init(
         settings: Settings.Upstream, connectTo: ConnectTo, keeper: TokenKeeper, creator: RepositoryCreator?,
-        directory: RepositoryDirectory?, metrics: UpstreamMetrics, former: Upstream? = nil
+        directory: RepositoryDirectory?, metrics: UpstreamMetrics, retries: SharedRetryBudget, log: Logger,
+        fallbacks: [Upstream] = [], former: Upstream? = nil
     ) {
-        (self.settings, self.metrics) = (settings, metrics)
+        (self.settings, self.metrics, self.retries, self.fallbacks) = (settings, metrics, retries, fallbacks)
+        let host = settings.registry.host
+        circuit = former?.circuit ?? Circuit(upstream: settings.name, registry: host, isOfStorage: false, log: log)
+        storageCircuit =
+            former?.storageCircuit ?? Circuit(upstream: settings.name, registry: host, isOfStorage: true, log: log)
         name = settings.name
-        retries = former?.retries ?? SharedRetryBudget(metrics)
         origin = Origin(host: settings.registry.host, port: 443, connectTo: connectTo)
         (self.keeper, self.directory) = (keeper, directory)
         redirected = settings.blobs == .redirect ? settings.redirectClients ?? Network.everywhere : nil
@@ -66,13 +75,21 @@ package final class Upstream: Sendable {
         UpstreamMetrics(name: name, workers: workers, replayReasons: ReplayReason.allCases.map(\.rawValue))
     }
 
-    /// Why the upstream cannot serve, for people; nil: it can.
+    /// This registry and its fallbacks, in the order in which reads try them.
+    package var registries: [Upstream] { [self] + fallbacks }
+
+    /// Why this registry cannot serve, for people; nil: it can.
     package func problem(at now: Date) -> String? {
         let token = keeper.state.current
         guard token.isReady(at: now) else { return "no valid token: \(token.lastError ?? "not fetched yet")" }
         let lookUp = lookUps.current
-        return lookUp.failures >= Self.maxFailedLookUps ? lookUp.reason : nil
+        if lookUp.failures >= Self.maxFailedLookUps { return lookUp.reason }
+        let instant = ContinuousClock.now
+        return circuit.problem(at: instant) ?? storageCircuit.problem(at: instant)
     }
+
+    /// Whether the registry and its storage are used: the worse of both.
+    package var state: Circuit.State { min(circuit.state, storageCircuit.state) }
 
     /// Looks up the name that the workers connect to and keeps the result for `problem`. On the loop's thread only.
     package func lookUp(on loop: EventLoop, by outbound: OutboundSettings) async {

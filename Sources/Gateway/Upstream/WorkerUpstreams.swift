@@ -32,10 +32,14 @@ final class WorkerUpstreams {
     /// few seconds.
     func sweep(_ upstreams: [Upstream]) {
         pool.sweep()
-        tokens.keep(only: upstreams)
+        tokens.keep(only: upstreams.flatMap(\.registries))
         for upstream in upstreams {
-            let (idle, active) = pool.connections(to: upstream.origin)
-            upstream.metrics.connections(worker: worker, idle: idle, active: active)
+            var total = (idle: 0, active: 0)
+            for registry in upstream.registries {
+                let (idle, active) = pool.connections(to: registry.origin)
+                total = (total.idle + idle, total.active + active)
+            }
+            upstream.metrics.connections(worker: worker, idle: total.idle, active: total.active)
             if worker == 0 { upstream.retries.observe(at: .now) }
         }
     }

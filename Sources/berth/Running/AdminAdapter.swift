@@ -53,7 +53,10 @@ struct AdminAdapter: Sendable {
     @concurrent private func metricsText() async -> [UInt8] {
         let plan = await control.plan, upstreams = plan.snapshot.upstreams
         return metrics.render(
-            tokens: upstreams.map(Self.figures), upstreams: upstreams.map(\.metrics), traffic: dataPlane.traffic,
+            tokens: upstreams.map(Self.figures), upstreams: upstreams.map(\.metrics),
+            registries: upstreams.flatMap(\.registries).map {
+                RegistryFigures(upstream: $0.name, registry: $0.settings.registry.host, state: $0.state.value)
+            }, traffic: dataPlane.traffic,
             usage: dataPlane.usage.report(), certificates: certificates(of: plan.settings),
             reload: await control.reloadFigures)
     }
@@ -71,9 +74,15 @@ struct AdminAdapter: Sendable {
             refreshesFailed: state.refreshesFailed)
     }
 
+    /// The tokens of the upstream's registry and of its fallbacks.
     private func refresh(_ name: String) async -> Bool? {
         guard let upstream = await control.plan.snapshot.upstreams.first(where: { $0.name == name }) else { return nil }
-        return await upstream.keeper.refresh(within: .seconds(20)) != nil
+        return await withTaskGroup { group in
+            for registry in upstream.registries {
+                group.addTask { await registry.keeper.refresh(within: .seconds(20)) != nil }
+            }
+            return await group.reduce(true) { $0 && $1 }
+        }
     }
 
     // MARK: The gateway's state
@@ -82,22 +91,34 @@ struct AdminAdapter: Sendable {
         let plan = await control.plan
         let now = Date()
         return plan.snapshot.upstreams.map { upstream in
-            let token = upstream.keeper.state.current
-            let problem = upstream.problem(at: now)
-            let credentials = plan.keepers.all.first { $0.token === upstream.keeper }?.credentials
+            let own = Self.registry(upstream, now), fallbacks = upstream.fallbacks.map { Self.registry($0, now) }
             var status = UpstreamStatus(
-                name: upstream.name, registry: upstream.settings.registry.host, ready: problem == nil,
-                tokenState: .init(expires: token.expiresAt, isRenewalFailing: token.lastError != nil, now: now))
+                name: upstream.name, registry: own.registry, ready: own.ready || fallbacks.contains(where: \.ready),
+                tokenState: own.tokenState)
+            (status.registryReady, status.breaker, status.fallbacks) = (own.ready, own.breaker, fallbacks)
+            let token = upstream.keeper.state.current
+            let credentials = plan.keepers.all.first { $0.token === upstream.keeper }?.credentials
             status.credentials = credentials?.foundIn.current
             (status.credentialsExpire, status.credentialsProblem) = credentials?.condition.current ?? (nil, nil)
             (status.tokenFetched, status.tokenExpires) = (token.fetchedAt, token.expiresAt)
             status.tokenRenews = token.nextFetchAt
-            // Both, where the name cannot be resolved either.
-            let failure = token.lastError.flatMap { problem?.contains($0) == true ? nil : $0 }
-            status.problem = [problem, failure].compactMap(\.self).joined(separator: "; ")
-            if status.problem?.isEmpty == true { status.problem = nil }
+            status.problem = own.problem
             return status
         }
+    }
+
+    private static func registry(_ upstream: Upstream, _ now: Date) -> RegistryStatus {
+        let token = upstream.keeper.state.current, problem = upstream.problem(at: now)
+        var status = RegistryStatus(
+            registry: upstream.settings.registry.host, ready: problem == nil,
+            breaker: RegistryStatus.Breaker(rawValue: upstream.state.rawValue) ?? .closed,
+            tokenState: .init(expires: token.expiresAt, isRenewalFailing: token.lastError != nil, now: now))
+        status.tokenExpires = token.expiresAt
+        // Both, where the name cannot be resolved either.
+        let failure = token.lastError.flatMap { problem?.contains($0) == true ? nil : $0 }
+        let problems = [problem, failure].compactMap(\.self)
+        status.problem = problems.isEmpty ? nil : problems.joined(separator: "; ")
+        return status
     }
 
     private func traffic() -> TrafficStatus {

@@ -48,7 +48,7 @@ actor ControlPlane {
     /// For `/readyz`: a name may stop resolving while the token is still valid.
     private func keepLookingUp() async {
         while !isDraining {
-            for upstream in plan.snapshot.upstreams { await upstream.lookUp(on: loop, by: plan.outbound) }
+            for registry in plan.snapshot.upstreams.flatMap(\.registries) { await registry.lookUp(on: loop, by: plan.outbound) }
             await loop.sleep(for: Self.lookUpInterval)
         }
     }

@@ -69,10 +69,15 @@ struct GatewayPlan: Sendable {
             tokenKey: settings.tokenKey ?? ownTokenKey)
     }
 
-    /// Every upstream that cannot serve now, with the reason; empty: all can.
+    /// Every registry that cannot serve now, with the reason; empty: all can.
     var problems: [String] {
-        snapshot.upstreams.compactMap { upstream in upstream.problem(at: Date()).map { "\(upstream.name): \($0)" } }
+        snapshot.upstreams.flatMap(\.registries).compactMap { registry in
+            registry.problem(at: Date()).map { "\(registry.name): \($0)" }
+        }
     }
+
+    /// As `/readyz` judges: some upstream can, by itself or by a fallback.
+    var canServe: Bool { snapshot.upstreams.contains { $0.registries.contains { $0.problem(at: Date()) == nil } } }
 
     /// Expired certificates stay in use, for clients that do not check.
     func warnOfExpiredCertificates(_ log: Logger) {

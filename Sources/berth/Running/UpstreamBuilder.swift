@@ -27,11 +27,29 @@ struct UpstreamBuilder {
             } ?? false
     }
 
+    /// An upstream with its fallbacks. What a reload leaves as it was is taken from the running plan, part by part.
     mutating func build(_ upstream: Settings.Upstream) throws(CredentialError) -> Upstream {
         let before = running?.snapshot.upstreams.first { $0.name == upstream.name }
         let metrics = before?.metrics ?? Upstream.metrics(of: upstream.name, workers: settings.workerCount)
+        let retries = before?.retries ?? SharedRetryBudget(metrics)
+        var fallbacks: [Upstream] = []
+        for fallback in upstream.registries.dropFirst() { fallbacks.append(try build(fallback, (metrics, retries), [], before)) }
+        return try build(upstream, (metrics, retries), fallbacks, before)
+    }
+
+    /// One registry.
+    private mutating func build(
+        _ upstream: Settings.Upstream, _ shared: (metrics: UpstreamMetrics, retries: SharedRetryBudget), _ fallbacks: [Upstream],
+        _ before: Upstream?
+    ) throws(CredentialError) -> Upstream {
+        let (metrics, retries) = shared
+        let former = before?.registries.first { $0.settings.registry == upstream.registry }
         let keepers = try keepers(of: upstream, metrics)
-        if let before, callsAreUnchanged, before.settings == upstream, before.keeper === keepers.token { return before }
+        if let former, callsAreUnchanged, former.settings == upstream, former.keeper === keepers.token,
+            former.fallbacks.elementsEqual(fallbacks, by: ===)
+        {
+            return former
+        }
         var creator: RepositoryCreator?, directory: RepositoryDirectory?
         if !upstream.registry.isPublic {
             let client = try clients.ecr(of: upstream, credentials: keepers.credentials, throttled: metrics.throttled)
@@ -43,10 +61,10 @@ struct UpstreamBuilder {
         }
         return Upstream(
             settings: upstream, connectTo: settings.connectTo, keeper: keepers.token, creator: creator, directory: directory,
-            metrics: metrics, former: before)
+            metrics: metrics, retries: retries, log: log, fallbacks: fallbacks, former: former)
     }
 
-    /// The keepers of the upstream's identity; upstreams of one identity share them, and the first one's metrics count their calls.
+    /// The keepers of the registry's identity; registries of one identity share them, and the first one's metrics count their calls.
     private mutating func keepers(of upstream: Settings.Upstream, _ metrics: UpstreamMetrics) throws(CredentialError)
         -> TokenKeepers.Keepers
     {
@@ -59,7 +77,7 @@ struct UpstreamBuilder {
             let credentials = try clients.credentials(of: upstream)
             made = TokenKeepers.Keepers(
                 token: TokenKeeper(
-                    name: upstream.name, loop: loop, log: log, former: running?.keepers[identity]?.token,
+                    name: name(of: upstream), loop: loop, log: log, former: running?.keepers[identity]?.token,
                     fetch: try clients.tokens(of: upstream, credentials: credentials, throttled: metrics.throttled)),
                 credentials: credentials)
         }
@@ -67,9 +85,15 @@ struct UpstreamBuilder {
         return made
     }
 
-    /// nil if the upstream after which the log names this keeper is gone.
+    /// In the log: the upstream's, and for a fallback the host too.
+    private func name(of registry: Settings.Upstream) -> String {
+        let isFirst = settings.upstreams.contains { ($0.name, $0.registry) == (registry.name, registry.registry) }
+        return isFirst ? registry.name : "\(registry.name) (\(registry.registry.host))"
+    }
+
+    /// nil if the registry after which the log names this keeper is gone.
     private func stillNamed(_ keepers: TokenKeepers.Keepers) -> TokenKeepers.Keepers? {
-        settings.upstreams.contains { $0.name == keepers.token.name } ? keepers : nil
+        settings.upstreams.flatMap(\.registries).contains { name(of: $0) == keepers.token.name } ? keepers : nil
     }
 }
 

@@ -78,8 +78,7 @@ struct Launch: Sendable {
             try? await Task.sleep(for: Self.pollInterval)
             problems = plan.problems
         }
-        // As /readyz judges: some can serve.
-        guard problems.count < plan.snapshot.upstreams.count else {
+        guard plan.canServe else {
             throw StartError("no upstream can serve after \(Self.tokenPatience): \(problems.joined(separator: "; "))")
         }
     }
