@@ -221,6 +221,10 @@ function renderBanner() {
     tone = "warn";
     title = `${failing.length} of ${status.upstreams.length} upstreams cannot serve`;
     lines = failing.map((upstream) => upstream.name);
+  } else if (status?.upstreams.some((upstream) => !upstream.registry_ready)) {
+    tone = "warn";
+    title = "Reads go to a fallback, and writes fail";
+    lines = status.upstreams.filter((upstream) => !upstream.registry_ready).map((upstream) => `${upstream.name}: ${upstream.problem}`);
   }
   const banner = $("banner");
   show(banner, tone !== null);
@@ -393,15 +397,15 @@ function createUpstream(upstream) {
     make("div", "top", make("h3", "", upstream.name), make("span", "chip"), make("code"), button),
     life, make("p", "marks", make("span"), make("span", "middle"), make("span")),
     make("dl", "facts", fact("Credentials")),
-    make("p", "note problem"), result);
+    make("p", "note problem"), make("ul", "fallbacks"), result);
 }
 
 function updateUpstream(row, upstream) {
   const find = (selector) => row.querySelector(selector);
   const now = serverNow();
   const [fetched, renews, expires] = [upstream.token_fetched, upstream.token_renews, upstream.token_expires].map(parsed);
-  let [tone, word] = TOKENS[upstream.token_state];
-  if (!upstream.ready && tone === "ok") [tone, word] = ["bad", "✕ cannot be reached"];
+  let [tone, word] = condition(upstream, upstream.registry_ready);
+  if (upstream.ready && !upstream.registry_ready) [tone, word] = ["warn", `${word}; reads go to a fallback`];
   attribute(row, "data-tone", tone);
   text(find(".chip"), word);
   text(find("code"), upstream.registry);
@@ -432,7 +436,30 @@ function updateUpstream(row, upstream) {
   show(note, Boolean(upstream.problem));
   attribute(note, "data-tone", tone === "ok" ? "warn" : tone);
   text(note, upstream.problem ?? "");
+  const fallbacks = find(".fallbacks");
+  show(fallbacks, upstream.fallbacks.length > 0);
+  list(fallbacks, upstream.fallbacks, (fallback) => fallback.registry,
+    () => make("li", "", make("code"), make("span", "chip"), make("p", "note")),
+    updateFallback);
   show(find("button"), parts.status.needs_token);
+}
+
+/** The tone of a registry, and it in words. */
+function condition(registry, isReady) {
+  const [tone, word] = TOKENS[registry.token_state];
+  if (isReady || tone !== "ok") return [tone, word];
+  return ["bad", { open: "✕ failing", half_open: "✕ tried again" }[registry.breaker] ?? "✕ cannot be reached"];
+}
+
+function updateFallback(row, fallback) {
+  const [tone, word] = condition(fallback, fallback.ready);
+  attribute(row, "data-tone", tone);
+  text(row.querySelector("code"), `fallback ${fallback.registry}`);
+  text(row.querySelector(".chip"), word);
+  const note = row.querySelector(".note");
+  show(note, Boolean(fallback.problem));
+  attribute(note, "data-tone", tone === "ok" ? "warn" : tone);
+  text(note, fallback.problem ?? "");
 }
 
 function createTransfer() {

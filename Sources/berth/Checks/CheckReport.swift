@@ -20,10 +20,17 @@ struct CheckReport: Encodable {
     struct Upstream: Encodable {
         let name: String
         let registry: String
+        /// Of `fallbacks`, each of which follows its upstream's registry.
+        let isFallback: Bool
         var steps: [Step] = []
         var isOK: Bool { !steps.contains { $0.outcome == .failed } }
         /// Whether requests could be sent to the registry.
         var hasToken: Bool { steps.contains { $0.step == "token" && $0.outcome == .ok } }
+
+        enum CodingKeys: String, CodingKey {
+            case name, registry, steps
+            case isFallback = "fallback"
+        }
     }
 
     /// The repository that was asked about.
@@ -80,5 +87,5 @@ extension Encodable {
 
 extension CheckReport.Upstream {
     /// `main: 123456789012.dkr.ecr.eu-west-1.amazonaws.com`
-    var title: String { "\(name): \(registry)" }
+    var title: String { "\(name): \(isFallback ? "fallback " : "")\(registry)" }
 }

@@ -50,10 +50,10 @@ struct Check: AsyncParsableCommand {
             report.listeners.append(step)
             if !json { show(step) }
         }
-        for upstream in settings.upstreams {
-            var part = CheckReport.Upstream(name: upstream.name, registry: upstream.registry.host)
+        for (number, registry) in settings.upstreams.flatMap({ Array($0.registries.enumerated()) }) {
+            var part = CheckReport.Upstream(name: registry.name, registry: registry.registry.host, isFallback: number > 0)
             if !json { show(part.title) }
-            await UpstreamCheck(upstream: upstream, clients: clients, outbound: plan.outbound).run { step in
+            await UpstreamCheck(upstream: registry, clients: clients, outbound: plan.outbound).run { step in
                 part.steps.append(step)
                 if !json { show(step) }
             }

@@ -27,8 +27,13 @@ struct SandboxCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The IP address to listen on.", valueName: "address"))
     var listen = "127.0.0.1"
 
-    @Option(help: "The AWS account, twelve digits.")
-    var account = "123456789012"
+    @Option(help: "The AWS account, twelve digits. Default: 123456789012.")
+    var account: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Another sandbox's --data: this one is another region of its account, with the same keys.", valueName: "directory"))
+    var sameAccountAs: String?
 
     @Option(help: "The AWS region.")
     var region = "eu-west-1"
@@ -40,7 +45,18 @@ struct SandboxCommand: AsyncParsableCommand {
 
     private func settings() throws(ValidationError) -> SandboxSettings {
         var settings = SandboxSettings(directory: data)
-        (settings.address, settings.account, settings.region) = (listen, account, region)
+        (settings.address, settings.region) = (listen, region)
+        if let sameAccountAs {
+            let path = sameAccountAs + "/sandbox.json"
+            guard let data = try? Data(contentsOf: URL(filePath: path)),
+                let other = try? JSONDecoder().decode(SandboxAddresses.self, from: data)
+            else {
+                throw ValidationError("--same-account-as: no sandbox runs with --data \(sameAccountAs): \(path) cannot be read")
+            }
+            (settings.account, settings.accessKeyID) = (other.account, other.accessKeyID)
+            settings.secretAccessKey = Secret(other.secretAccessKey)
+        }
+        if let account { settings.account = account }
         for text in quirk {
             let parts = text.split(separator: "=").map(String.init)
             guard parts.count == 2, let quirk = Quirk(rawValue: parts[0]), ["on", "off"].contains(parts[1]) else {
