@@ -226,6 +226,7 @@ struct Relay {
         switch wake {
         case .ready: return
         case .timedOut:
+            if side == .upstream { upstream.noteStall() }
             throw ConnectionFailure(side, .timedOut, call: "relay", reason: "no byte moved in \(client.stallTimeout)")
         case .cancelled:
             throw ConnectionFailure(side, .cancelled, call: "relay", reason: "the exchange was ended")

@@ -7,6 +7,8 @@ import Transport
 /// loop.
 final class UpstreamConnection {
     let stream: SocketStream
+    /// The peer's, or the proxy's.
+    let address: SocketAddress
     /// The connections to the same origin.
     let group: ConnectionGroup
     /// What its certificate was checked against.
@@ -17,6 +19,8 @@ final class UpstreamConnection {
     var isReused = false
     /// Since when it has been in the pool.
     var idleSince = ContinuousClock.now
+    /// The exchange ended by a failure of the upstream.
+    private(set) var hasFailed = false
 
     private let reader: MessageReader
     private var isRequestSent = false
@@ -35,8 +39,8 @@ final class UpstreamConnection {
     /// Where the stream's events go while nobody uses the connection.
     let idleWaiter = Waiter()
 
-    init(_ stream: SocketStream, in group: ConnectionGroup, tls: TLSClient) {
-        (self.stream, self.group, self.tls) = (stream, group, tls)
+    init(_ stream: SocketStream, to address: SocketAddress, in group: ConnectionGroup, tls: TLSClient) {
+        (self.stream, self.address, self.group, self.tls) = (stream, address, group, tls)
         group.open += 1
         reader = MessageReader(
             stream, limits: Self.limits, truncation: "the upstream closed in the middle of its response")
@@ -47,6 +51,7 @@ final class UpstreamConnection {
     /// A request begins: nothing of the last response counts any more.
     func begin() {
         isRequestSent = false
+        hasFailed = false
         isHeadComplete = false
         interimResponses = 0
         reader.beginMessage()
@@ -84,22 +89,38 @@ final class UpstreamConnection {
     /// Payload that is still to come; nil: not known.
     var remainingLength: Int? { reader.remainingLength }
 
+    /// A failure of the upstream ends the exchange.
+    private func failure(_ error: any Error) -> ConnectionFailure {
+        if (error as? TransportError)?.kind != .cancelled { hasFailed = true }
+        return ConnectionFailure(.upstream, error)
+    }
+
+    /// Nothing came in the time allowed, as the caller has found.
+    func noteStall() { hasFailed = true }
+
+    /// It had been closed before the request came.
+    var isStale: Bool { isReused && !hasReceivedBytes }
+    /// The exchange ended in order, but the server keeps the connection open for no further one.
+    var isClosedByServer: Bool { isRequestSent && isHeadComplete && reader.isBodyDone && !head.keepsAlive }
+    /// The response says that the server failed.
+    var isServerError: Bool { isHeadComplete && (head.status == 500 || (502...504).contains(head.status)) }
+
     // MARK: The request
 
     /// What the socket takes without a wait.
     /// - Returns: as `SocketStream.begin`.
     func begin(_ output: OutputBuffer) throws(ConnectionFailure) -> [UInt8]? {
-        do { return try stream.begin(output.bytes) } catch { throw ConnectionFailure(.upstream, error) }
+        do { return try stream.begin(output.bytes) } catch { throw failure(error) }
     }
 
     /// All of it.
     func write(_ bytes: [UInt8], timeout: Duration) async throws {
-        do { try await stream.write(bytes, timeout: timeout) } catch { throw ConnectionFailure(.upstream, error) }
+        do { try await stream.write(bytes, timeout: timeout) } catch { throw failure(error) }
     }
 
     /// What the socket takes without a wait.
     func tryWrite(_ bytes: UnsafeRawBufferPointer) throws(ConnectionFailure) -> Int {
-        do { return try stream.tryWrite(bytes) } catch { throw ConnectionFailure(.upstream, error) }
+        do { return try stream.tryWrite(bytes) } catch { throw failure(error) }
     }
 
     // MARK: The response
@@ -107,7 +128,7 @@ final class UpstreamConnection {
     /// Reads what has come of the response's head. true when it is complete, however often it is asked: an upload looks for it between two
     /// writes, and what follows is body. Interim responses (1xx) are skipped, up to a bound.
     func tryReadHead(toHead: Bool, scratch: UnsafeMutableRawBufferPointer) throws(ConnectionFailure) -> Bool {
-        do { return try readHead(toHead: toHead, scratch: scratch) } catch { throw ConnectionFailure(.upstream, error) }
+        do { return try readHead(toHead: toHead, scratch: scratch) } catch { throw failure(error) }
     }
 
     private func readHead(toHead: Bool, scratch: UnsafeMutableRawBufferPointer) throws -> Bool {
@@ -146,23 +167,23 @@ final class UpstreamConnection {
         let start = isRequestSent ? requestEnd : BootClock.now
         while try !tryReadHead(toHead: toHead, scratch: scratch) {
             guard .nanoseconds(BootClock.now - start) < timeout else {
-                throw ConnectionFailure(.upstream, .timedOut, call: "recv", reason: "no response in \(timeout)")
+                throw failure(TransportError(.timedOut, call: "recv", reason: "no response in \(timeout)"))
             }
             try await waitUntilReadable(timeout: timeout)
         }
     }
 
     func waitUntilReadable(timeout: Duration) async throws {
-        do { try await stream.waitUntilReadable(timeout: timeout) } catch { throw ConnectionFailure(.upstream, error) }
+        do { try await stream.waitUntilReadable(timeout: timeout) } catch { throw failure(error) }
     }
 
     func waitUntilWritable(timeout: Duration) async throws {
-        do { try await stream.waitUntilWritable(timeout: timeout) } catch { throw ConnectionFailure(.upstream, error) }
+        do { try await stream.waitUntilWritable(timeout: timeout) } catch { throw failure(error) }
     }
 
     /// Payload that is there now, at the front of `buffer`.
     func tryRead(into buffer: UnsafeMutableRawBufferPointer) throws(ConnectionFailure) -> BodyProgress {
-        do { return try reader.tryRead(into: buffer) } catch { throw ConnectionFailure(.upstream, error) }
+        do { return try reader.tryRead(into: buffer) } catch { throw failure(error) }
     }
 
     /// Payload of the response that has been read so far.
@@ -175,7 +196,7 @@ final class UpstreamConnection {
     /// - Returns: nil: it has more.
     func collect(upTo limit: Int, scratch: UnsafeMutableRawBufferPointer, timeout: Duration) async throws -> [UInt8]? {
         do { return try await reader.collect(upTo: limit, scratch: scratch, timeout: timeout) } catch {
-            throw ConnectionFailure(.upstream, error)
+            throw failure(error)
         }
     }
 }

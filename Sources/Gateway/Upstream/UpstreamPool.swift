@@ -14,6 +14,8 @@ final class UpstreamPool {
     private var recent: ConnectionGroup?
     private var addresses: [Origin: (found: [SocketAddress], at: ContinuousClock.Instant)] = [:]
     private let tally: ByteTally
+    /// The order in which the addresses of a name are tried.
+    private var outliers = Outliers()
 
     /// Idle connections of one origin. As many as a large cluster's burst of pulls has at once: closing the surplus would cost a handshake for each
     /// request of the next burst, ten times the request itself. `idleTime` ends what nobody uses. Fewer where descriptors are few.
@@ -55,10 +57,13 @@ final class UpstreamPool {
         while let connection = group.idle.popLast() {
             // Nothing was read from it since `takeBack`. The input is asked for only here: in the middle of an exchange the event may fire once more
             // before its bytes are read.
-            guard connection.stream.isOpen, !connection.stream.hasUnexpectedInput,
-                loop.roundStart - connection.idleSince < Self.idleTime
-            else {
+            guard connection.stream.isOpen, loop.roundStart - connection.idleSince < Self.idleTime else {
                 connection.stream.close()
+                continue
+            }
+            guard !connection.stream.hasUnexpectedInput else {
+                connection.stream.close()
+                noteClosing(of: connection)
                 continue
             }
             connection.stream.waiter = waiter
@@ -84,7 +89,7 @@ final class UpstreamPool {
         var addresses = try await resolve(proxy?.origin ?? origin)
         // The addresses that are checked are those that are dialled: resolving again could give others. A proxy resolves the name itself.
         if origin.isPublicOnly, proxy == nil { addresses = try Self.publicAddresses(addresses, of: origin) }
-        let stream = try await dial(addresses, timeouts, deadline, waiter)
+        let (stream, address) = try await dial(addresses, timeouts, deadline, waiter)
         do {
             try await proxy?.tunnel(stream, to: origin, timeout: timeouts.tlsHandshake)
             try await stream.connectTLS(tls, name: origin.host, timeout: timeouts.tlsHandshake)
@@ -93,20 +98,37 @@ final class UpstreamPool {
             throw TransportError(.refused, call: "CONNECT", reason: "the proxy's response is not HTTP: \(error.reason)")
         } catch let error as TransportError {
             stream.close()
+            if error.kind != .cancelled { outliers.connectFailed(address, at: .now) }
             throw TransportError(error.kind, call: error.call, reason: "\(origin.host): \(error.reason)")
         }
         let group = group(of: origin) ?? ConnectionGroup(origin)
+        group.addressCount = addresses.count
         if groups.count < Self.maxOrigins, groups[origin] == nil { groups[origin] = group }
-        return UpstreamConnection(stream, in: group, tls: tls)
+        return UpstreamConnection(stream, to: address, in: group, tls: tls)
+    }
+
+    /// Connects to the first of the addresses that accepts.
+    private func dial(
+        _ addresses: [SocketAddress], _ timeouts: Settings.Timeouts, _ deadline: ContinuousClock.Instant, _ waiter: Waiter
+    ) async throws -> (SocketStream, SocketAddress) {
+        var failure = TransportError(.unresolved, call: "connect", reason: "no address to connect to")
+        for (number, address) in outliers.ordered(addresses, at: .now).enumerated() where number == 0 || .now < deadline {
+            do { return (try await dial(address, timeouts, deadline, waiter), address) } catch let error as TransportError {
+                if error.kind == .cancelled || error.kind == .noDescriptor { throw error }
+                outliers.connectFailed(address, at: .now)
+                failure = error
+            }
+        }
+        throw failure
     }
 
     private func dial(
-        _ addresses: [SocketAddress], _ timeouts: Settings.Timeouts, _ deadline: ContinuousClock.Instant, _ waiter: Waiter
+        _ address: SocketAddress, _ timeouts: Settings.Timeouts, _ deadline: ContinuousClock.Instant, _ waiter: Waiter
     ) async throws -> SocketStream {
         while true {
             do {
                 return try await Connector.connect(
-                    to: addresses, on: loop, waiter: waiter, timeout: timeouts.connect, deadline: deadline, tally: tally)
+                    to: [address], on: loop, waiter: waiter, timeout: timeouts.connect, deadline: deadline, tally: tally)
             } catch let error as TransportError where error.kind == .noDescriptor {
                 // An exchange needs the descriptor more than an idle connection does.
                 guard closeOldestIdle() else { throw error }
@@ -127,12 +149,47 @@ final class UpstreamPool {
         let group = connection.group
         guard connection.isReusable, connection.tls === tls, group.idle.count < Self.maxIdle, isKept(group) else {
             connection.stream.close()
+            noteEnd(of: connection)
             return
+        }
+        if connection.isServerError {
+            noteFailure(of: connection)
+        } else if !outliers.isEmpty {
+            outliers.succeeded(connection.address)
         }
         connection.idleSince = loop.roundStart
         connection.stream.waiter = connection.idleWaiter
         connection.stream.watchForClose()
         group.idle.append(connection)
+    }
+
+    // MARK: Addresses that fail
+
+    /// A connection is closed after its exchange.
+    private func noteEnd(of connection: UpstreamConnection) {
+        if connection.hasFailed {
+            if connection.isStale { noteClosing(of: connection) } else { noteFailure(of: connection) }
+        } else if connection.isServerError {
+            noteFailure(of: connection)
+        } else if connection.isClosedByServer {
+            noteClosing(of: connection)
+        }
+    }
+
+    private func noteFailure(of connection: UpstreamConnection) {
+        outliers.responseFailed(connection.address, at: loop.roundStart)
+        retire(connection)
+    }
+
+    private func noteClosing(of connection: UpstreamConnection) {
+        outliers.closed(connection.address, at: loop.roundStart)
+        retire(connection)
+    }
+
+    /// Closes the idle connections to an address that is avoided, if the name has others.
+    private func retire(_ connection: UpstreamConnection) {
+        guard connection.group.addressCount > 1, outliers.isAvoided(connection.address, at: loop.roundStart) else { return }
+        for group in groups.values { group.closeIdle { $0.address == connection.address } }
     }
 
     /// Past `maxOrigins`, an origin's connections are not kept.
@@ -142,10 +199,15 @@ final class UpstreamPool {
     func sweep() {
         let now = ContinuousClock.now
         for (origin, group) in groups {
-            group.closeIdle { now - $0.idleSince >= Self.idleTime || $0.stream.hasUnexpectedInput }
+            for connection in group.idle where connection.stream.hasUnexpectedInput {
+                connection.stream.close()
+                noteClosing(of: connection)
+            }
+            group.closeIdle { now - $0.idleSince >= Self.idleTime }
             if group.open == 0 { groups[origin] = nil }
         }
         recent = nil
+        outliers.sweep(at: now)
         addresses = addresses.filter { now - $0.value.at < Self.addressTime }
     }
 
@@ -179,6 +241,8 @@ final class ConnectionGroup {
     var idle: [UpstreamConnection] = []
     /// Idle or not: each connection adds itself when it is made and subtracts itself when it is gone.
     var open = 0
+    /// Of the name, when it was last connected to.
+    var addressCount = 1
 
     init(_ origin: Origin) { self.origin = origin }
 
