@@ -54,15 +54,27 @@ struct Exchange {
         switch request.endpoint {
         case .ping: try await ping()
         case .catalog: try await catalog(request, principal)
-        case .tags: try await TagsHandler(try forwarder(request), lists: services.lists).handle()
-        case .referrers(_, let digest): try await ReferrersHandler(try forwarder(request), digest: digest).handle()
-        case .manifest(_, let reference):
-            try await ManifestHandler(try forwarder(request), reference: reference, digests: services.digests).handle()
-        case .blob(_, let digest):
-            var handler = BlobHandler(try forwarder(request), digest: digest, connectTo: snapshot.connectTo)
-            try await handler.handle()
-        case .uploads, .upload:
-            try await UploadHandler(try forwarder(request)).handle()
+        case .tags, .referrers, .manifest, .blob, .uploads, .upload: try await serve(try forwarder(request))
+        }
+    }
+
+    /// A request for a repository. A read goes from registry to registry until one can serve it.
+    private func serve(_ forwarder: Forwarder) async throws {
+        while true {
+            do {
+                switch forwarder.request.endpoint {
+                case .tags: try await TagsHandler(forwarder, lists: services.lists).handle()
+                case .referrers(_, let digest): try await ReferrersHandler(forwarder, digest: digest).handle()
+                case .manifest(_, let reference):
+                    try await ManifestHandler(forwarder, reference: reference, digests: services.digests).handle()
+                case .blob(_, let digest):
+                    var handler = BlobHandler(forwarder, digest: digest, connectTo: snapshot.connectTo)
+                    try await handler.handle()
+                case .uploads, .upload: try await UploadHandler(forwarder).handle()
+                case .ping, .catalog: break  // which are of no repository
+                }
+                return
+            } catch { guard try forwarder.moves(after: error) else { throw error } }
         }
     }
 

@@ -9,10 +9,12 @@ import Transport
 /// and returns the response. The client does not see an expired token.
 final class Forwarder {
     let request: RegistryRequest
-    let route: Route
+    private(set) var route: Route
     let downstream: Downstream
-    let registry: RegistryClient
+    private(set) var registry: RegistryClient
     let writer: ResponseWriter
+    /// nil: there is no other registry that the request may go to.
+    private var failover: Failover?
     /// The body of the client's request.
     private(set) var body: ReplayBody
     private(set) var policy: RetryPolicy
@@ -25,6 +27,9 @@ final class Forwarder {
         (self.request, self.route, self.downstream, self.registry, self.writer) = (request, route, downstream, registry, writer)
         body = writer.client.request.head.framing == .none ? .none : .partial([])
         policy = RetryPolicy(from: writer.client.stream.loop.roundStart)
+        guard !route.upstream.fallbacks.isEmpty else { return }
+        failover = Failover(route.upstream, for: request.operation, at: policy.start, hasToken: registry.hasToken)
+        useRegistry()
     }
 
     var client: ClientSide { writer.client }
@@ -36,18 +41,34 @@ final class Forwarder {
     /// Path and query at the upstream.
     var target: [UInt8] { route.target(of: request, asSent: head.target) }
 
+    // MARK: The registry
+
+    /// Whether the request can be sent to another registry after an error. It goes there from now on.
+    /// - Parameter isResuming: the rest of a response that has started is asked for.
+    /// - Throws: the response, where only the upstream's own registry could have given one.
+    func moves(after error: any Error, isResuming: Bool = false) throws -> Bool {
+        guard failover != nil, isResuming || !writer.hasStarted, !client.request.connection.isAbandoned else { return false }
+        guard try failover?.advance(after: error, hasToken: registry.hasToken) == true else { return false }
+        record.reason = "\(registry.upstream.host): \(record.reason ?? Failover.text(of: error))"
+        registry.retries.count(.failover)
+        useRegistry()
+        return true
+    }
+
+    private func useRegistry() {
+        guard let failover else { return }
+        route.upstream = failover.registry
+        registry = failover.client(registry)
+        policy = registry.freshPolicy
+    }
+
     // MARK: The request
 
     /// Reads a body that has at most `limit` bytes before anything is sent: with it in hand, every rejection can be retried.
     func readBody(upTo limit: Int) async throws {
         guard case .partial = body else { return }
         if case .length(let count) = head.framing, count > limit { return }
-        var bytes: [UInt8] = []
-        while case let piece = try await client.read(upTo: client.scratch.count), !piece.isEmpty {
-            bytes += piece
-            if bytes.count > limit { break }
-        }
-        body = client.request.hasUnreadBody ? .partial(bytes) : .whole(bytes)
+        body = try await RequestSender(client: client, registry: registry).readBody(upTo: limit)
     }
 
     /// Sends the request, and again where the policy says so.
@@ -187,6 +208,7 @@ final class Forwarder {
     ) async throws {
         try rejectRedirect(response)
         if response.status >= 400, head.method != .head { throw error(try await failure(response)) }
+        if let failover, failover.isMoved(by: response.status) { throw error(UpstreamError(status: response.status, body: [])) }
         let head = response.head
         // Few responses have an address to rewrite.
         let hasAddress = head.has(.location) || head.has(.link)

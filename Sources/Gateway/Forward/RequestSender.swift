@@ -7,6 +7,16 @@ struct RequestSender {
     let client: ClientSide
     let registry: RegistryClient
 
+    /// The client's body, before anything is sent: all of it, if it has at most `limit` bytes.
+    func readBody(upTo limit: Int) async throws -> ReplayBody {
+        var bytes: [UInt8] = []
+        while case let piece = try await client.read(upTo: client.scratch.count), !piece.isEmpty {
+            bytes += piece
+            if bytes.count > limit { break }
+        }
+        return client.request.hasUnreadBody ? .partial(bytes) : .whole(bytes)
+    }
+
     /// Starts the request: its head, and what is held of its body.
     /// - Returns: what the socket did not take at once; nil: nothing.
     func begin(_ requestHead: RequestHead, _ token: AuthorizationToken, _ body: ReplayBody, on connection: UpstreamConnection)

@@ -8,16 +8,17 @@ import Transport
 struct BlobHandler {
     private let forwarder: Forwarder
     private let digest: Digest
-    private let storage: BlobStorage
+    private let connectTo: ConnectTo
     private var progress = BlobProgress()
     /// The response, or the rest of it, is on its way to the client: what breaks now can be resumed.
     private var isPassing = false
 
     init(_ forwarder: Forwarder, digest: Digest, connectTo: ConnectTo) {
-        (self.forwarder, self.digest) = (forwarder, digest)
-        storage = BlobStorage(registry: forwarder.registry, connectTo: connectTo)
+        (self.forwarder, self.digest, self.connectTo) = (forwarder, digest, connectTo)
     }
 
+    /// Of the registry that is asked now.
+    private var storage: BlobStorage { BlobStorage(registry: forwarder.registry, connectTo: connectTo) }
     private var upstream: Upstream { forwarder.route.upstream }
     private var writer: ResponseWriter { forwarder.writer }
 
@@ -36,13 +37,21 @@ struct BlobHandler {
             do {
                 isPassing = false
                 if try await deliver() { return }
-            } catch let failure as ConnectionFailure
-                where failure.side == .upstream && (isPassing || writer.hasStarted)
-            {
-                let remaining = progress.remaining(after: writer.bodySent)
-                guard try await forwarder.resumes(canResume: remaining?.isEmpty == false) else { throw failure }
+            } catch {
+                guard writer.hasStarted || isPassing else { throw error }
+                guard try await resumes(after: error) else { throw error }
             }
         }
+    }
+
+    /// Whether to ask for the rest: at the same registry, if it was sending, or else at another one, which has the same bytes under this digest.
+    private func resumes(after error: any Error) async throws -> Bool {
+        let canResume = progress.remaining(after: writer.bodySent)?.isEmpty == false
+        let isOfUpstream = (error as? ConnectionFailure)?.side == .upstream
+        // A registry that does not even begin to send the rest has had its attempts.
+        if !isPassing, canResume, try forwarder.moves(after: error, isResuming: true) { return true }
+        if isOfUpstream, try await forwarder.resumes(canResume: canResume) { return true }
+        return try isPassing && canResume && forwarder.moves(after: error, isResuming: true)
     }
 
     /// One request, and the blob, or the rest of it, to the client. false: its URL had expired.
@@ -109,6 +118,7 @@ struct BlobHandler {
                     "the \(source) responded to the request for the rest of a broken transfer with status \(connection.head.status)"
             )
         }
+        isPassing = true
         progress.resume(connection.head)
         do { try await writer.passRest(of: connection, chunked: isChunked) } catch {
             progress.pass(connection.payloadReceived)

@@ -35,12 +35,15 @@ struct BlobStorage {
             case .response(let lease):
                 let connection = lease.connection
                 guard let fault = AttemptFault(status: connection.head.status, retryAfter: connection.retryAfter),
-                    try await registry.retries.repeats(&policy, after: fault)
-                else { return lease }
+                    try await registry.storageRetries.repeats(&policy, after: fault)
+                else {
+                    if !connection.isServerError { registry.upstream.storageCircuit.succeeded() }
+                    return lease
+                }
                 await registry.discardBody(of: connection)
-            case .again(let pause): try await registry.retries.pause(for: pause)
+            case .again(let pause): try await registry.storageRetries.pause(for: pause)
             case .failed(let fault, let failure):
-                guard try await registry.retries.repeats(&policy, after: fault) else { throw failure }
+                guard try await registry.storageRetries.repeats(&policy, after: fault) else { throw failure }
             }
         }
     }
@@ -62,7 +65,7 @@ struct BlobStorage {
             head.writeStorageHead(into: output, to: location.origin)
             if let rest = try connection.begin(output) { try await connection.write(rest, timeout: registry.timeouts.stall) }
             connection.finishRequest()
-            if let pause = try await registry.retries.awaitHead(of: connection, toHead: false, &policy) {
+            if let pause = try await registry.storageRetries.awaitHead(of: connection, toHead: false, &policy) {
                 return .again(after: pause)
             }
             return .response(lease)

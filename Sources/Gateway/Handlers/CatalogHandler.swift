@@ -29,7 +29,7 @@ struct CatalogHandler {
         var found: [(upstream: Upstream, names: [String])] = []
         for upstream in rows.map(\.upstream) where upstream.hasCatalog && !found.contains(where: { $0.upstream === upstream }) {
             record.upstream = upstream.name
-            found.append((upstream, try await repositories(of: upstream)))
+            found.append((upstream, try await repositories(at: upstream)))
         }
         return await offLoop { [found, router, principal, place = request.place] in
             var names = Set<String>()
@@ -51,9 +51,22 @@ struct CatalogHandler {
         }
     }
 
-    private func repositories(of upstream: Upstream) async throws -> [String] {
+    /// Of the first of its registries that can tell.
+    private func repositories(at upstream: Upstream) async throws -> [String] {
+        let client = registry(upstream)
+        guard var failover = Failover(upstream, for: .catalog, at: client.freshPolicy.start, hasToken: client.hasToken) else {
+            return try await repositories(of: upstream, by: client)
+        }
+        while true {
+            do { return try await repositories(of: failover.registry, by: failover.client(client)) } catch {
+                guard try failover.advance(after: error, hasToken: client.hasToken) else { throw error }
+            }
+        }
+    }
+
+    private func repositories(of upstream: Upstream, by client: RegistryClient) async throws -> [String] {
         do {
-            return try await UpstreamList(registry: registry(upstream), path: "/v2/_catalog").names {
+            return try await UpstreamList(registry: client, path: "/v2/_catalog").names {
                 (try? JSONDecoder().decode(Catalog.self, from: $0)).map { $0.repositories ?? [] }
             } error: { failure in
                 record.reason = failure.message

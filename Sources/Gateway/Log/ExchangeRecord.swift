@@ -26,6 +26,8 @@ final class ExchangeRecord {
     var triedUser: [UInt8]?
     /// The name of the upstream that the request was routed to; nil: Berth responded by itself.
     var upstream: String?
+    /// The host of the fallback that the request went to; nil: it went to the upstream's own registry.
+    var registry: String?
     /// As the client names it; nil: the request was not allowed, or not routed, or is for none.
     var repository: Repository?
     /// The progress of a large body; nil: none has moved.
@@ -59,7 +61,7 @@ final class ExchangeRecord {
     func reset(_ client: SocketAddress, _ clientText: [UInt8], sentBefore: Int, trace: TraceContext) {
         (self.client, self.clientText, self.sentBefore, self.trace) = (client, clientText, sentBefore, trace)
         (start, nanoseconds) = (BootClock.now, 0)
-        (operation, user, triedUser, upstream, repository, transfer) = (.other, nil, nil, nil, nil, nil)
+        (operation, user, triedUser, upstream, registry, repository, transfer) = (.other, nil, nil, nil, nil, nil, nil)
         (upstreamStatus, status, replays) = (0, 0, 0)
         (received, sent, bodyReceived, bodySent) = (0, 0, 0, 0)
         (end, isComplete, reason) = ("complete", true, nil)

@@ -35,6 +35,9 @@ package final class Circuit: Sendable {
 
     // MARK: Requests
 
+    /// Whether requests go there.
+    var isClosed: Bool { trouble.load(ordering: .relaxed) != .open }
+
     /// Whether a request may go there now. After true from an open one, that request's result decides.
     func mayTry(at now: @autoclosure () -> ContinuousClock.Instant = .now) -> Bool {
         guard trouble.load(ordering: .relaxed) == .open else { return true }

@@ -40,6 +40,17 @@ enum AttemptFault: Equatable {
     /// It had no response that was counted.
     var isUnanswered: Bool { if case .status = self { false } else { true } }
 
+    /// What it says of the upstream, for people; nil: nothing.
+    var problem: String? {
+        switch self {
+        case .unreachable: "it cannot be reached"
+        case .broken: "it breaks off connections"
+        case .stalled: "it does not respond in time"
+        case .status(429, _), .stale: nil
+        case .status(let status, _): "it responds with status \(status)"
+        }
+    }
+
     var reason: ReplayReason {
         switch self {
         case .unreachable: .unreachable

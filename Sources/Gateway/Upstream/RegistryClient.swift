@@ -9,28 +9,34 @@ import Transport
 
 /// An upstream as one exchange uses it: its tokens, its connections, and requests of Berth's own.
 struct RegistryClient {
-    let upstream: Upstream
+    /// The upstream, or the fallback in its place.
+    var upstream: Upstream
     let worker: WorkerUpstreams
     let timeouts: Settings.Timeouts
     let record: ExchangeRecord
     /// The client's connection. Waits for the upstream use its waiter, so that closing it ends them.
     let client: ServerConnection
-
-    /// How long a request waits for a token when there is none, or for a newer one.
-    private static let tokenWait = Duration.seconds(10)
+    /// Another registry could serve the request too.
+    var hasAlternative = false
+    /// For all attempts, and for a token when there is none, or for a newer one.
+    var time = RetryPolicy.patience
 
     /// Seconds that a token is to last when a large upload begins.
     private static let uploadTime: TimeInterval = 300
-    /// How long such an upload waits for a token that does.
-    private static let renewalWait = Duration.seconds(2)
-    /// How long the rest of a body that nobody needs may fail to come: then a new connection is cheaper.
-    private static let discardTime = Duration.seconds(1)
+    /// How long such an upload waits for a token that does, and the rest of a body that nobody needs may fail to come: then a new connection is cheaper.
+    private static let renewalWait = Duration.seconds(2), discardTime = Duration.seconds(1)
 
     var scratch: UnsafeMutableRawBufferPointer { client.scratch }
-    var retries: Retries { Retries(upstream: upstream, timeouts: timeouts, record: record, client: client) }
+    var retries: Retries { Retries(self, upstream.circuit) }
+    var storageRetries: Retries { Retries(self, upstream.storageCircuit) }
+    /// Of a request that begins now.
+    var freshPolicy: RetryPolicy { RetryPolicy(from: client.stream.loop.roundStart - (RetryPolicy.patience - time)) }
     var output: OutputBuffer { client.stream.loop.output }
 
     // MARK: Tokens and connections
+
+    /// Whether there is a token for a registry.
+    func hasToken(_ registry: Upstream) -> Bool { worker.token(of: registry) != nil }
 
     /// A token newer than those that the policy has seen rejected; nil: it has to be waited for.
     func readyToken(_ policy: RetryPolicy) -> AuthorizationToken? {
@@ -41,7 +47,9 @@ struct RegistryClient {
     /// The same, with the wait.
     func token(_ policy: RetryPolicy) async throws -> AuthorizationToken {
         if let token = readyToken(policy) { return token }
-        guard let token = await upstream.keeper.token(newerThan: policy.rejectedGeneration, within: Self.tokenWait) else {
+        // A token that could not be fetched is waited for only where nothing else is left.
+        let wait = hasAlternative && upstream.isTokenFailing ? .zero : time
+        guard let token = await upstream.keeper.token(newerThan: policy.rejectedGeneration, within: wait) else {
             throw ErrorResponse(
                 .unavailable,
                 "The gateway has no valid token for the upstream registry; the operator can see the cause in /readyz and the log.",
@@ -91,6 +99,7 @@ struct RegistryClient {
         record.upstreamStatus = connection.head.status
         upstream.metrics.responded(
             worker: worker.worker, status: connection.head.status, seconds: connection.responseTime)
+        if !connection.isServerError { upstream.circuit.succeeded() }
     }
 
     func tokenAccepted() { worker.tokenAccepted(by: upstream) }
@@ -107,7 +116,7 @@ struct RegistryClient {
     ///   - target: path and query at the upstream.
     ///   - limit: bytes of the response's body; a longer one is an error of the upstream's.
     func send(_ method: Method, _ target: [UInt8], accept: StaticString? = nil, upTo limit: Int) async throws -> WholeResponse {
-        var policy = RetryPolicy(from: client.stream.loop.roundStart)
+        var policy = freshPolicy
         while true {
             let token = try await token(policy)
             switch try await attempt(method, target, token: token, accept: accept, upTo: limit, &policy) {

@@ -6,6 +6,8 @@ enum ReplayReason: String, CaseIterable {
     case resumed
     /// After a fault of the upstream, within its retry budget.
     case unreachable, brokenConnection = "broken_connection", stalled, serverError = "server_error", throttled
+    /// To another registry of the upstream, after one could not serve it.
+    case failover
 
     init(_ rejection: TokenRejection.Reason) {
         self =
@@ -20,7 +22,8 @@ enum ReplayReason: String, CaseIterable {
     var isBudgeted: Bool {
         switch self {
         case .unreachable, .brokenConnection, .stalled, .serverError, .throttled: true
-        case .tokenExpired, .tokenInvalid, .unauthorized, .staleConnection, .expiredURL, .repositoryCreated, .resumed: false
+        case .tokenExpired, .tokenInvalid, .unauthorized, .staleConnection, .expiredURL, .repositoryCreated, .resumed, .failover:
+            false
         }
     }
 

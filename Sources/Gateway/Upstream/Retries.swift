@@ -5,16 +5,32 @@ import Transport
 
 /// Puts into practice what a `RetryPolicy` decides, for one exchange: with the clock, chance, the upstream's budget and its counters.
 struct Retries {
-    let upstream: Upstream
-    let timeouts: Settings.Timeouts
-    let record: ExchangeRecord
+    private let upstream: Upstream
+    private let timeouts: Settings.Timeouts
+    private let record: ExchangeRecord
     /// The client's connection.
-    let client: ServerConnection
+    private let client: ServerConnection
+    /// Of what is asked: the registry, or the storage of its blobs.
+    private let circuit: Circuit
+    /// Another registry could serve the request too.
+    private let hasAlternative: Bool
+
+    init(_ registry: RegistryClient, _ circuit: Circuit) {
+        (upstream, timeouts, record, client) = (registry.upstream, registry.timeouts, registry.record, registry.client)
+        (self.circuit, hasAlternative) = (circuit, registry.hasAlternative)
+    }
 
     /// What the policy says to an event, and the upstream's budget to that. Counts the request if it is to be sent again.
     func next(_ policy: inout RetryPolicy, after event: RetryPolicy.Event) -> RetryPolicy.Decision {
         let now = ContinuousClock.now
-        if case .failed(let fault, _) = event, fault.isUnanswered { upstream.retries.countUnanswered() }
+        if case .failed(let fault, _) = event {
+            if fault.isUnanswered { upstream.retries.countUnanswered() }
+            if let problem = fault.problem {
+                circuit.failed(because: problem)
+                // Another attempt would only find the same.
+                if hasAlternative, !circuit.isClosed { return .fail }
+            }
+        }
         let decision = policy.next(after: event, at: now, random: .random(in: 0..<1))
         switch decision {
         case .retry(let reason, _):

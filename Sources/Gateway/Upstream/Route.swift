@@ -3,7 +3,8 @@ import Registry
 
 /// Where a request for a repository goes, and under which name.
 struct Route {
-    let upstream: Upstream
+    /// The upstream, or the fallback that serves a read in its place.
+    var upstream: Upstream
     /// As the client names it, and as the upstream does.
     let repository: Repository, upstreamRepository: Repository
     /// The upstream's name of the repository whose blob is to be mounted; nil: no mount is asked for, or its source is at another upstream.

@@ -88,6 +88,12 @@ package final class Upstream: Sendable {
         return circuit.problem(at: instant) ?? storageCircuit.problem(at: instant)
     }
 
+    /// The registry's host.
+    package var host: String { settings.registry.host }
+
+    /// The last fetch of a token failed.
+    var isTokenFailing: Bool { keeper.state.current.lastError != nil }
+
     /// Whether the registry and its storage are used: the worse of both.
     package var state: Circuit.State { min(circuit.state, storageCircuit.state) }
 

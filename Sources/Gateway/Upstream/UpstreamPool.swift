@@ -57,11 +57,11 @@ final class UpstreamPool {
         while let connection = group.idle.popLast() {
             // Nothing was read from it since `takeBack`. The input is asked for only here: in the middle of an exchange the event may fire once more
             // before its bytes are read.
-            guard connection.stream.isOpen, loop.roundStart - connection.idleSince < Self.idleTime else {
+            guard loop.roundStart - connection.idleSince < Self.idleTime else {
                 connection.stream.close()
                 continue
             }
-            guard !connection.stream.hasUnexpectedInput else {
+            guard connection.stream.isOpen, !connection.stream.hasUnexpectedInput else {
                 connection.stream.close()
                 noteClosing(of: connection)
                 continue
@@ -199,7 +199,7 @@ final class UpstreamPool {
     func sweep() {
         let now = ContinuousClock.now
         for (origin, group) in groups {
-            for connection in group.idle where connection.stream.hasUnexpectedInput {
+            for connection in group.idle where !connection.stream.isOpen || connection.stream.hasUnexpectedInput {
                 connection.stream.close()
                 noteClosing(of: connection)
             }
@@ -231,23 +231,5 @@ final class UpstreamPool {
         let found = try await loop.resolver.resolve(origin.dialHost, port: origin.dialPort)
         if addresses.count < Self.maxOrigins { addresses[origin] = (found, ContinuousClock.now) }
         return found
-    }
-}
-
-/// The connections to one origin.
-final class ConnectionGroup {
-    let origin: Origin
-    /// The newest at the end.
-    var idle: [UpstreamConnection] = []
-    /// Idle or not: each connection adds itself when it is made and subtracts itself when it is gone.
-    var open = 0
-    /// Of the name, when it was last connected to.
-    var addressCount = 1
-
-    init(_ origin: Origin) { self.origin = origin }
-
-    func closeIdle(where isStale: (UpstreamConnection) -> Bool) {
-        for connection in idle where isStale(connection) { connection.stream.close() }
-        idle.removeAll { !$0.stream.isOpen }
     }
 }

@@ -55,7 +55,7 @@ struct AdminAdapter: Sendable {
         return metrics.render(
             tokens: upstreams.map(Self.figures), upstreams: upstreams.map(\.metrics),
             registries: upstreams.flatMap(\.registries).map {
-                RegistryFigures(upstream: $0.name, registry: $0.settings.registry.host, state: $0.state.value)
+                RegistryFigures(upstream: $0.name, registry: $0.host, state: $0.state.value)
             }, traffic: dataPlane.traffic,
             usage: dataPlane.usage.report(), certificates: certificates(of: plan.settings),
             reload: await control.reloadFigures)
@@ -110,7 +110,7 @@ struct AdminAdapter: Sendable {
     private static func registry(_ upstream: Upstream, _ now: Date) -> RegistryStatus {
         let token = upstream.keeper.state.current, problem = upstream.problem(at: now)
         var status = RegistryStatus(
-            registry: upstream.settings.registry.host, ready: problem == nil,
+            registry: upstream.host, ready: problem == nil,
             breaker: RegistryStatus.Breaker(rawValue: upstream.state.rawValue) ?? .closed,
             tokenState: .init(expires: token.expiresAt, isRenewalFailing: token.lastError != nil, now: now))
         status.tokenExpires = token.expiresAt

@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 class NameServer:
-    """Answers every A query with `address` and a TTL of `life` seconds, and all other queries with no records."""
+    """Answers every A query with `address` and `others`, in this order, and a TTL of `life` seconds, and all other queries with no records."""
 
-    def __init__(self, address: str, life: int) -> None:
-        self.address, self.life = address, life
+    def __init__(self, address: str, *others: str, life: int) -> None:
+        self.address, self.others, self.life = address, others, life
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.thread = threading.Thread(target=self._serve, daemon=True)
@@ -30,9 +30,10 @@ class NameServer:
                 return
             end = query.index(0, 12) + 5  # the name, its type and class
             is_address = query[end - 4 : end - 2] == b"\0\1"
-            head = query[:2] + struct.pack(">HHHHH", 0x8180, 1, int(is_address), 0, 0)
-            record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, self.life, 4) + socket.inet_aton(self.address) if is_address else b""
-            self.socket.sendto(head + query[12:end] + record, sender)
+            addresses = (self.address, *self.others) if is_address else ()
+            head = query[:2] + struct.pack(">HHHHH", 0x8180, 1, len(addresses), 0, 0)
+            records = (b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, self.life, 4) + socket.inet_aton(address) for address in addresses)
+            self.socket.sendto(head + query[12:end] + b"".join(records), sender)
 
     def stop(self) -> None:
         self.socket.sendto(b"", self.socket.getsockname())

@@ -1,0 +1,108 @@
+import Registry
+
+/// A read's way through the registries of an upstream that has fallbacks.
+struct Failover {
+    /// The upstream's own, and its fallbacks.
+    private let registries: [Upstream]
+    private var order: RegistryOrder
+    private let isOfBlob: Bool
+    private let start: ContinuousClock.Instant
+
+    /// How long one registry may fail before the next is asked: so long that a stall shows.
+    private static let maxTime = RetryPolicy.stallTime + .seconds(1)
+    /// For the last one, however long those before it took.
+    private static let minTime = RetryPolicy.stallTime
+
+    /// nil: the request goes to the upstream's own registry, whatever happens: there is no other, or it is a write.
+    /// - Parameters:
+    ///   - start: when the request came.
+    ///   - hasToken: whether there is a token for a registry.
+    init?(_ upstream: Upstream, for operation: RegistryOperation, at start: ContinuousClock.Instant, hasToken: (Upstream) -> Bool) {
+        guard !upstream.fallbacks.isEmpty, Self.isRead(operation) else { return nil }
+        (registries, self.start) = (upstream.registries, start)
+        isOfBlob = operation == .blobGet
+        order = RegistryOrder(count: registries.count) { [registries, isOfBlob] in
+            Self.mayTry(registries[$0], isOfBlob: isOfBlob, hasToken)
+        }
+    }
+
+    /// HEAD of a blob too, which may be part of a push: what a replica has, the registry has.
+    private static func isRead(_ operation: RegistryOperation) -> Bool {
+        switch operation {
+        case .catalog, .tags, .manifestGet, .manifestHead, .blobGet, .blobHead, .referrers: true
+        case .ping, .manifestPut, .manifestDelete, .blobDelete, .uploadStart, .uploadChunk, .uploadFinish, .uploadStatus,
+            .uploadCancel, .other:
+            false
+        }
+    }
+
+    /// The one to ask now.
+    var registry: Upstream { registries[order.current] }
+    /// Not the upstream's own registry.
+    var isAtFallback: Bool { order.current > 0 }
+    /// Whether another one can be asked after this one.
+    var hasAlternative: Bool {
+        !order.isLast && (order.current > 0 || registries.dropFirst().contains { $0.circuit.isClosed })
+    }
+
+    /// For all attempts at the registry that is asked now.
+    func time(at now: ContinuousClock.Instant) -> Duration {
+        let left = RetryPolicy.patience - (now - start)
+        return max(Self.minTime, hasAlternative ? min(left, Self.maxTime) : left)
+    }
+
+    /// The client of the registry that is asked now.
+    func client(_ client: RegistryClient) -> RegistryClient {
+        var client = client
+        (client.upstream, client.hasAlternative, client.time) = (registry, hasAlternative, time(at: .now))
+        client.record.registry = isAtFallback ? registry.host : nil
+        return client
+    }
+
+    /// Whether an error of the registry's own says that the read is to go on elsewhere.
+    func isMoved(by status: Int) -> Bool { outcome(of: status) != nil }
+
+    /// Goes on to the next registry.
+    /// - Returns: false: the error is the end, or there is no other registry.
+    /// - Throws: the response, where only the upstream's own registry could have given one.
+    mutating func advance(after error: any Error, hasToken: (Upstream) -> Bool) throws(ErrorResponse) -> Bool {
+        guard let outcome = outcome(of: error) else { return false }
+        let (registries, isOfBlob) = (registries, isOfBlob)
+        if order.advance(after: outcome, mayTry: { Self.mayTry(registries[$0], isOfBlob: isOfBlob, hasToken) }) { return true }
+        guard order.isMissing else { return false }
+        throw ErrorResponse(
+            .unavailable, "A replica of the registry does not have this, and the registry itself cannot be asked now; try again.",
+            retryAfter: 5)
+    }
+
+    /// An error for the operator.
+    static func text(of error: any Error) -> String {
+        switch error {
+        case let failure as ConnectionFailure: "\(failure.cause)"
+        case let response as ErrorResponse: "\(response.error.message)"
+        default: "\(error)"
+        }
+    }
+
+    private func outcome(of error: any Error) -> RegistryOrder.Outcome? {
+        switch error {
+        case let failure as ConnectionFailure: failure.side == .upstream ? .failed : nil
+        case let response as ErrorResponse: outcome(of: response.error.status)
+        default: nil
+        }
+    }
+
+    private func outcome(of status: Int) -> RegistryOrder.Outcome? {
+        switch status {
+        case 429, 500...: .failed
+        case 401, 403, 404: isAtFallback ? .missing : nil
+        default: nil
+        }
+    }
+
+    private static func mayTry(_ registry: Upstream, isOfBlob: Bool, _ hasToken: (Upstream) -> Bool) -> Bool {
+        // The first token is waited for; one that could not be fetched is not.
+        guard hasToken(registry) || !registry.isTokenFailing else { return false }
+        return (!isOfBlob || registry.storageCircuit.mayTry()) && registry.circuit.mayTry()
+    }
+}
