@@ -9,7 +9,7 @@ final class Readiness {
     private let readEvent: OpaquePointer
     private let writeEvent: OpaquePointer
     /// While there is a pause.
-    private var closeEvent: OpaquePointer?
+    private var pauseEvent: OpaquePointer?
     private var reader: Waiter?, writer: Waiter?, pauser: Waiter?
     /// The read event is registered, and has a timer.
     private var isRegistered = false, hasTimer = false
@@ -132,35 +132,31 @@ final class Readiness {
         try end(await waiter.wait(), of: "write")
     }
 
-    /// Waits for `duration`, unless the peer closes before, also behind bytes that were not read.
+    /// Waits for `duration`, unless the stream is closed here.
     func pause(for duration: Duration) async throws {
         guard !isClosed else { throw TransportError.connectionClosed("wait") }
         waiter.reset()
         pauser = waiter
-        closeEvent = event_new(
-            loop.base, event_get_fd(readEvent), Int16(EV_CLOSED),
-            { _, what, this in
+        pauseEvent = event_new(
+            loop.base, -1, 0,
+            { _, _, this in
                 guard let this else { return }
                 let readiness = Unmanaged<Readiness>.fromOpaque(this).takeUnretainedValue()
-                readiness.pauser?.wake(what & Int16(EV_CLOSED) != 0 ? .ready : .timedOut)
+                readiness.pauser?.wake(.timedOut)
                 readiness.pauser = nil
             }, Unmanaged.passUnretained(self).toOpaque())
         var interval = timeval(duration)
-        event_add(closeEvent, &interval)
+        event_add(pauseEvent, &interval)
         let wake = await waiter.wait()
         endPause()
-        switch wake {
-        case .timedOut: return
-        case .ready: throw TransportError(.closed, call: "wait", reason: "the peer closed")
-        case .cancelled: throw TransportError(.cancelled, call: "wait", reason: "the exchange is over")
-        }
+        if wake == .cancelled { throw TransportError(.cancelled, call: "wait", reason: "the exchange is over") }
     }
 
     private func endPause() {
         pauser = nil
-        guard let closeEvent else { return }
-        event_free(closeEvent)
-        self.closeEvent = nil
+        guard let pauseEvent else { return }
+        event_free(pauseEvent)
+        self.pauseEvent = nil
     }
 
     private func end(_ wake: Wake, of call: StaticString) throws {

@@ -28,6 +28,15 @@ struct Socket {
         return recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
     }
 
+    /// The peer has ended its side or reset the connection, also when bytes that it sent before are still to be read.
+    var isEndedByPeer: Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(Self.pollRDHUP), revents: 0)
+        return poll(&entry, 1, 0) > 0 && Int32(entry.revents) & (Self.pollRDHUP | POLLHUP | POLLERR) != 0
+    }
+
+    /// `POLLRDHUP` of poll(2), which Swift does not import.
+    private static let pollRDHUP: Int32 = 0x2000
+
     /// Sends until all is taken or the socket is full.
     /// - Parameter sent: the bytes taken, also when an error is thrown after the first of them.
     func tryWrite(_ buffer: UnsafeRawBufferPointer, sent: inout Int) throws(TransportError) {

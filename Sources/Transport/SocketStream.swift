@@ -59,11 +59,23 @@ package final class SocketStream {
     package func waitUntilWritable(timeout: Duration?) async throws { try await readiness.waitUntilWritable(timeout: timeout) }
 
     /// Waits for `duration`. What comes meanwhile stays unread.
-    /// - Throws: `TransportError` of kind `.closed` when the peer closes meanwhile, `.cancelled` when the connection is closed.
-    package func pause(for duration: Duration) async throws { try await readiness.pause(for: duration) }
+    /// - Throws: `TransportError` of kind `.closed` when the peer closes or resets meanwhile, `.cancelled` when the connection is closed here.
+    package func pause(for duration: Duration) async throws {
+        let end = ContinuousClock.now + duration
+        while case let left = ContinuousClock.now.duration(to: end), left > .zero {
+            guard !isEndedByPeer else { throw TransportError(.closed, call: "poll", reason: "the peer closed") }
+            try await readiness.pause(for: min(left, Self.endCheck))
+        }
+    }
+
+    /// How often a pause looks for the peer's end: epoll does not tell a reset behind unread bytes without turning in a circle.
+    private static let endCheck = Duration.milliseconds(100)
 
     /// Bytes have come that were not read yet, below TLS.
     package var hasArrivedInput: Bool { isOpen && socket.hasInput }
+
+    /// The peer has ended its side or reset the connection, also when bytes that it sent before are still to be read. A system call.
+    package var isEndedByPeer: Bool { !isOpen || socket.isEndedByPeer }
 
     // MARK: Reading
 

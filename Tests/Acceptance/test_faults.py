@@ -19,7 +19,6 @@ from harness.registry import RegistryClient, Unexpected
 from harness.sandbox import Sandbox
 from harness.scripted import ScriptedServer
 from harness.tls import Authority
-from harness.wire import Response
 
 REPOSITORY = "faults/app"
 STALL_TIMEOUT_SECONDS = 2
@@ -104,29 +103,6 @@ def test_a_stall_is_logged_with_the_side_that_stalled(own_sandbox: Sandbox, gate
     with pytest.raises((ConnectionError, Unexpected)):
         pull(gateway, stored)
     assert any("upstream" in str(line) for line in gateway.log_lines() if "/blobs/" in str(line))
-
-
-@pytest.mark.parametrize("status", [500, 503])
-def test_an_s3_error_becomes_registry_json(own_sandbox: Sandbox, gateway: Gateway, stored: Image, status: int) -> None:
-    own_sandbox.add_fault(where="s3", match={"method": "GET"}, kind="status", status=status, times=-1)
-    with pytest.raises(Unexpected) as rejected:
-        pull(gateway, stored)
-    response: Response = rejected.value.response
-    assert response.status >= 500 and response.code, response
-    assert b"<" not in response.body, "S3's XML reached the client"
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_an_ecr_error_is_passed_on(own_sandbox: Sandbox, gateway: Gateway, stored: Image, status: int) -> None:
-    own_sandbox.add_fault(
-        where="registry",
-        match={"method": "GET", "path_prefix": f"/v2/{REPOSITORY}/manifests/"},
-        kind="status",
-        status=status,
-        times=-1,
-    )
-    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
-        client.expect((status,), "GET", f"/v2/{REPOSITORY}/manifests/v1")
 
 
 def test_a_broken_push_fails_visibly_and_can_be_retried(own_sandbox: Sandbox, gateway: Gateway) -> None:

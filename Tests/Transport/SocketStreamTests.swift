@@ -48,6 +48,9 @@ private actor Pauser {
     /// - Returns: how long the pause was; nil: the peer's closing ended it.
     func pause(_ descriptor: Int32, for duration: Duration) async throws -> Duration? {
         let stream = SocketStream(descriptor, on: loop)
+        // As on a client's connection, which waited for a request before.
+        stream.watchReadable(timeout: .seconds(60))
+        stream.unwatch()
         let start = ContinuousClock.now
         do { try await stream.pause(for: duration) } catch let error as TransportError where error.kind == .closed { return nil }
         return ContinuousClock.now - start

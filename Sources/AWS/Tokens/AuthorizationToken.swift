@@ -18,6 +18,11 @@ package final class AuthorizationToken: Sendable, CustomStringConvertible, Custo
         expiresAt = life.expiresAt
     }
 
+    /// Whether the token has so many seconds left, or another one could not have them either.
+    package func lasts(_ seconds: TimeInterval, at now: Date) -> Bool {
+        expiresAt.timeIntervalSince(now) >= seconds || expiresAt.timeIntervalSince(fetchedAt) < seconds * 2
+    }
+
     /// The generation and the expiry.
     package var description: String { "token \(generation), until \(expiresAt)" }
     /// The generation and the expiry, for dumps.

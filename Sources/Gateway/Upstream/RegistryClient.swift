@@ -60,9 +60,7 @@ struct RegistryClient {
 
     /// A token for an upload that may take long: another one where this one ends soon. This one, where there is no other.
     func lasting(_ token: AuthorizationToken) async -> AuthorizationToken {
-        let life = token.expiresAt.timeIntervalSince(token.fetchedAt), left = token.expiresAt.timeIntervalSinceNow
-        // Another token of so short a life would not last longer.
-        guard left < Self.uploadTime, life > Self.uploadTime * 2 else { return token }
+        guard !token.lasts(Self.uploadTime, at: Date()) else { return token }
         return await upstream.keeper.token(newerThan: token.generation, within: Self.renewalWait) ?? token
     }
 
