@@ -112,6 +112,8 @@ package struct Settings: Sendable {
         package var credentials: Credentials?
         /// nil: a push to a repository that does not exist fails.
         package var createRepositories: RepositoryCreation?
+        /// What Berth asks of the registry at most.
+        package var limits = UpstreamLimits()
 
         /// The upstream that a fallback is: read like this one, never written to.
         package func reading(from fallback: ECRHost) -> Upstream {
@@ -122,6 +124,17 @@ package struct Settings: Sendable {
 
         /// This one, and each of its fallbacks, in the order in which reads try them.
         package var registries: [Upstream] { [self] + fallbacks.map(reading) }
+    }
+
+    /// Bounds on what all clients together ask of an upstream.
+    package struct UpstreamLimits: Sendable, Equatable {
+        /// Requests at the same time; 0: no bound.
+        package var concurrent = 256
+        /// Of all kinds; 0: no bound but AWS's quotas.
+        package var requestsPerSecond = 0
+
+        /// The defaults.
+        package init() {}
     }
 
     /// Who follows the registry's redirect of a blob: Berth (`stream`) or the client.

@@ -48,11 +48,25 @@ struct UpstreamReader {
         if registry?.isPublic == true, creation != nil {
             section.problem("create_repositories", "Berth cannot create repositories in ECR Public; remove this key")
         }
+        let limits = section.section("limits").map(limits) ?? Settings.UpstreamLimits()
         guard let name, let registry else { return nil }
         return Settings.Upstream(
             name: name, registry: registry, fallbacks: fallbacks, blobs: blobs, redirectClients: clients, blobHosts: hosts,
-            credentials: credentials,
-            createRepositories: creation)
+            credentials: credentials, createRepositories: creation, limits: limits)
+    }
+
+    private func limits(_ section: Section) -> Settings.UpstreamLimits {
+        defer { section.finish() }
+        var limits = Settings.UpstreamLimits()
+        limits.concurrent = section.count(
+            "concurrent", default: limits.concurrent, in: 0...100_000,
+            "requests at the registry at the same time, of all clients. More wait in line, users in turn and small requests first, for at most 10 s, and then get 503 with `Retry-After`. `0`: no bound"
+        )
+        limits.requestsPerSecond = section.count(
+            "requests_per_second", default: limits.requestsPerSecond, in: 0...100_000,
+            "requests to the registry in a second, besides AWS's own quota of each API, which Berth keeps by default. More wait in the same line. `0`: no bound"
+        )
+        return limits
     }
 
     private func registry(_ section: Section) -> ECRHost? {

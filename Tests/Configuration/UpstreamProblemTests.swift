@@ -102,6 +102,14 @@ struct UpstreamProblemTests {
             ]
         ),
         (
+            "[{name: a, registry: \(registry), limits: {concurrent: -1, requests_per_second: many, burst: 3}}]",
+            [
+                "upstreams[0].limits.concurrent: '-1' is not allowed; write a whole number from 0 to 100000",
+                "upstreams[0].limits.requests_per_second: 'many' is not allowed; write a whole number from 0 to 100000",
+                "upstreams[0].limits.burst: unknown key; known here: concurrent, requests_per_second",
+            ]
+        ),
+        (
             "[{name: a, registry: \(registry), create_repositories: {}}]",
             ["upstreams[0].create_repositories.match: missing; write \(patterns)"]
         ),

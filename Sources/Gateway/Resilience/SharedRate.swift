@@ -1,0 +1,45 @@
+import AWS
+import Synchronization
+
+/// A rate that all workers share. As long as AWS has not limited it, a request costs one exchange of an integer.
+final class SharedRate: Sendable {
+    private let full: Rate
+    private let due = Atomic(0)
+    private let isEased = Atomic(false)
+    private let easing = Mutex<Rate.Easing?>(nil)
+
+    init(quota: Double?) { full = Rate(quota: quota) }
+
+    private func rate(at now: Int) -> Rate {
+        var rate = full
+        rate.due = due.load(ordering: .relaxed)
+        if isEased.load(ordering: .relaxed) { rate.easing = easing.withLock { $0 } }
+        return rate
+    }
+
+    /// As `Rate.take`.
+    func take(at now: Int) -> Int {
+        var rate = rate(at: now)
+        while true {
+            let seen = rate.due, wait = rate.take(at: now)
+            guard wait == 0, rate.due != seen else { return wait }
+            let (exchanged, original) = due.compareExchange(expected: seen, desired: rate.due, ordering: .relaxed)
+            if exchanged { return 0 }
+            rate.due = original
+        }
+    }
+
+    /// As `Rate.wait`.
+    func wait(at now: Int) -> Int { rate(at: now).wait(at: now) }
+
+    /// As `Rate.limited`.
+    func limited(at now: Int) {
+        easing.withLock { easing in
+            var rate = full
+            (rate.due, rate.easing) = (due.load(ordering: .relaxed), easing)
+            rate.limited(at: now)
+            easing = rate.easing
+        }
+        isEased.store(true, ordering: .relaxed)
+    }
+}
