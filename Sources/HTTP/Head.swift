@@ -85,6 +85,18 @@ package final class Head {
         (method, targetRange, authorityRange, expectsContinue, status) = (.get, 0..<0, 0..<0, false, 0)
     }
 
+    /// The same head, for when this one is filled again.
+    package func copy() -> Head {
+        let copy = Head()
+        (copy.bytes, copy.fields) = (bytes, fields)
+        (copy.isVersion11, copy.framing, copy.keepsAlive, copy.connectionListsNames) = (
+            isVersion11, framing, keepsAlive, connectionListsNames
+        )
+        (copy.method, copy.targetRange, copy.authorityRange) = (method, targetRange, authorityRange)
+        (copy.expectsContinue, copy.status) = (expectsContinue, status)
+        return copy
+    }
+
     /// Path and query in origin form, percent-encoded as sent.
     package var target: ArraySlice<UInt8> { bytes[targetRange] }
 

@@ -55,6 +55,8 @@ actor SandboxHost: ConnectionHost {
     private func respond(to request: Request, as service: Service) async {
         let fault = faults.take(for: service, method: request.method, path: request.path)
         let exchange = Exchange(request, fault: fault, clock: account.clock, loop: loop)
+        if service == .registry { account.counters.registryRequests += 1 }
+        defer { if service == .registry { account.counters.registryRequests -= 1 } }
         do {
             if let status = try await exchange.injectEarlyFault() {
                 try await FaultResponse(status: status, service: service).send(to: exchange)

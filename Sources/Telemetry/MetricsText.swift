@@ -181,7 +181,11 @@ package struct MetricsText: Sendable {
         }
         page.metric(
             "berth_throttled_total", "counter", "Requests that were limited in their rate, by whom.",
-            upstreams.map { ([("upstream", $0.name), ("by", "registry")], String($0.throttleCount)) })
+            upstreams.flatMap { upstream in
+                [("registry", upstream.throttleCount), ("gateway", upstream.delayCount)].map {
+                    ([("upstream", upstream.name), ("by", $0.0)], String($0.1))
+                }
+            })
     }
 
     private func usage(_ page: inout Exposition, _ usage: UsageReport) {

@@ -12,7 +12,7 @@ package final class UpstreamMetrics: Sendable {
     private let responses: CounterTable
     /// For each worker its buckets, and the sum in microseconds.
     private let seconds: CounterTable
-    private let throttles = Atomic(0)
+    private let throttles = Atomic(0), delays = Atomic(0)
     private let workers: Int
 
     private static let width = WorkerMetrics.buckets.count + 2
@@ -48,6 +48,9 @@ package final class UpstreamMetrics: Sendable {
     /// AWS has limited the rate of a call to its API.
     package func throttled() { throttles.add(1, ordering: .relaxed) }
 
+    /// Berth has made a request wait for its turn, or sent it away.
+    package func delayed() { delays.add(1, ordering: .relaxed) }
+
     /// Replaces a worker's counts of open connections. Called now and then by each worker.
     package func connections(worker: Int, idle: Int, active: Int) {
         connections.set(idle, at: worker * 2)
@@ -61,6 +64,7 @@ package final class UpstreamMetrics: Sendable {
     }
 
     var throttleCount: Int { throttles.load(ordering: .relaxed) }
+    var delayCount: Int { delays.load(ordering: .relaxed) }
 
     /// Over all workers, without the statuses that have not come.
     var responsesByStatus: [(status: Int, count: Int)] {

@@ -5,7 +5,8 @@ import Transport
 
 struct ControlTests {
     private struct Stats: Decodable {
-        var authorization_tokens: Int, blob_gets: Int, expired_token_answers: Int, open_connections: Int, open_uploads: Int
+        var authorization_tokens: Int, blob_gets: Int, expired_token_answers: Int, open_connections: Int, open_uploads: Int,
+            most_registry_requests_at_once: Int
         var requests: [String: Int]
     }
 
@@ -20,6 +21,7 @@ struct ControlTests {
             #expect(stats.expired_token_answers == 1)
             #expect(stats.open_connections >= 1)
             #expect(stats.open_uploads == 0)
+            #expect(stats.most_registry_requests_at_once == 1)
             #expect(stats.requests["registry.upload_put"] == 2)
             #expect(stats.requests["registry.manifest_head"] == 1)
             #expect(stats.requests["s3.get"] == 1)

@@ -43,6 +43,7 @@ struct MetricsTextTests {
         main.responded(worker: 1, status: 200, seconds: 0.5)
         main.responded(worker: 1, status: 429, seconds: 400)
         main.throttled()
+        main.delayed()
         let usage = Usage()
         let worker = WorkerUsage(usage)
         var last = LastUsage()
@@ -124,6 +125,7 @@ struct MetricsTextTests {
                 # HELP berth_throttled_total Requests that were limited in their rate, by whom.
                 # TYPE berth_throttled_total counter
                 berth_throttled_total{upstream="main",by="registry"} 2
+                berth_throttled_total{upstream="main",by="gateway"} 1
                 # HELP berth_upstream_state Whether the registry is used: 1 yes, 0 no, since it failed, 0.5 one request tries it.
                 # TYPE berth_upstream_state gauge
                 berth_upstream_state{upstream="main",registry="a.example"} 0.0

@@ -66,7 +66,9 @@ struct Exchange {
                 case .tags: try await TagsHandler(forwarder, lists: services.lists).handle()
                 case .referrers(_, let digest): try await ReferrersHandler(forwarder, digest: digest).handle()
                 case .manifest(_, let reference):
-                    try await ManifestHandler(forwarder, reference: reference, digests: services.digests).handle()
+                    try await ManifestHandler(
+                        forwarder, reference: reference, digests: services.digests, reads: services.reads
+                    ).handle()
                 case .blob(_, let digest):
                     var handler = BlobHandler(forwarder, digest: digest, connectTo: snapshot.connectTo)
                     try await handler.handle()
@@ -84,6 +86,11 @@ struct Exchange {
         }
         record.upstream = route.upstream.name
         record.repository = route.repository
+        guard !services.sheds(record, on: writer.client.stream.loop) else {
+            route.upstream.metrics.delayed()
+            record.end = "shed"
+            throw ErrorResponse(.unavailable, "The gateway is busy; try again later.", status: 503, retryAfter: .random(in: 2...6))
+        }
         return Forwarder(request, route: route, downstream: downstream, registry: registry(route.upstream), writer: writer)
     }
 

@@ -12,6 +12,8 @@ final class WorkerServices {
     let authenticator: Authenticator
     let lists = RecentLists()
     let digests = RecentDigests()
+    let reads = SharedReads()
+    private var pressure = Pressure()
     private var snapshotReader: Published<ConfigurationSnapshot>.Reader
     private let accessLog: AccessLog
     private let usage: WorkerUsage
@@ -41,6 +43,13 @@ final class WorkerServices {
         }
         former.reset(connection.peer, connection.peerText, sentBefore: connection.stream.sent, trace: trace)
         return former
+    }
+
+    /// Whether a request that has just come is sent away, since the worker has too much to do.
+    func sheds(_ record: ExchangeRecord, on loop: EventLoop) -> Bool {
+        let now = record.start
+        if pressure.isDue(at: now) { pressure.waited(ContinuousClock.now - loop.roundStart, at: now) }
+        return pressure.sheds(record.operation, at: now)
     }
 
     /// The trace that a request goes on with, or a new one. Its span is the request's id.

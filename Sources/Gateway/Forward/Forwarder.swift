@@ -82,22 +82,28 @@ final class Forwarder {
             try client.checkNotAbandoned()
             switch try await attempt(requestHead, repetition, collecting: collected) {
             case .response(let response):
-                guard let fault = response.fault, try await repeats(after: fault, repetition) else { return response }
-                await registry.discardBody(of: response.lease.connection)
+                guard let fault = response.fault, let pause = try pause(after: fault, repetition) else { return response }
+                await release(response)
+                try await registry.retries.pause(for: pause)
             case .tokenRejected(let generation, let reason): try rejectToken(generation, reason)
             case .again(let pause): try await registry.retries.pause(for: pause)
             case .failed(let fault, let failure):
-                guard try await repeats(after: fault, repetition) else { throw failure }
+                guard let pause = try pause(after: fault, repetition) else { throw failure }
+                try await registry.retries.pause(for: pause)
             }
         }
     }
 
-    private func repeats(after fault: AttemptFault, _ repetition: Repetition) async throws -> Bool {
-        guard try await registry.retries.repeats(&policy, after: fault, canRepeat: repetition.allows(after: fault, body)) else {
-            return false
-        }
-        if repetition == .idempotent, !fault.saysNotTaken { mayHaveBeenTaken = true }
-        return true
+    /// Gives back the connection of a response that is not used, and the request's turn: nothing is held during a pause.
+    private func release(_ response: consuming UpstreamResponse) async {
+        await registry.discardBody(of: response.lease.connection)
+    }
+
+    /// nil: the request is not sent again.
+    private func pause(after fault: AttemptFault, _ repetition: Repetition) throws -> Duration? {
+        let pause = try registry.retries.pause(&policy, after: fault, canRepeat: repetition.allows(after: fault, body))
+        if pause != nil, repetition == .idempotent, !fault.saysNotTaken { mayHaveBeenTaken = true }
+        return pause
     }
 
     /// What one attempt came to.
@@ -117,7 +123,9 @@ final class Forwarder {
             if let token = registry.readyToken(policy) { needsProof ? await registry.lasting(token) : token } else {
                 try await registry.token(policy)
             }
-        let lease: Lease
+        let lane = Lane(request.operation, body: head.framing, isHeld: body.isWhole)
+        let turn = if let turn = registry.turns.ready(lane) { turn } else { try await registry.turns.next(lane, &policy) }
+        var lease: Lease
         do {
             if needsProof, try await registry.isRejected(token) {
                 return .tokenRejected(generation: token.generation, .expired)
@@ -128,6 +136,7 @@ final class Forwarder {
             guard failure.side == .upstream else { throw failure }
             return .failed(.unreachable(isPermanent: failure.isPermanent), failure)
         }
+        lease.hold(turn)
         let connection = lease.connection
         do {
             let sender = RequestSender(client: client, registry: registry)
@@ -206,7 +215,7 @@ final class Forwarder {
     func pass(
         _ response: consuming UpstreamResponse, status: Int? = nil, fields: [ResponseField] = [], body: [UInt8]? = nil
     ) async throws {
-        try rejectRedirect(response)
+        try rejectRedirect(response.head)
         if response.status >= 400, head.method != .head { throw error(try await failure(response)) }
         if let failover, failover.isMoved(by: response.status) { throw error(UpstreamError(status: response.status, body: [])) }
         let head = response.head
@@ -239,8 +248,7 @@ final class Forwarder {
     }
 
     /// Only a blob's redirect may lead out of the registry. With any other the client would bypass Berth, and perhaps send its login there.
-    func rejectRedirect(_ response: borrowing UpstreamResponse) throws {
-        let head = response.head
+    func rejectRedirect(_ head: Head) throws {
         guard (300..<400).contains(head.status), head.status != 304 else { return }
         let place = head.value(of: .location).flatMap { BlobLocation($0, connectTo: ConnectTo()) }
         record.reason = "the registry responded with status \(head.status)\(place.map { ", redirecting to \($0.origin)" } ?? "")"

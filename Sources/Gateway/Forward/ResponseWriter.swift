@@ -54,27 +54,45 @@ struct ResponseWriter {
     ///   - status: nil: the upstream's.
     ///   - body: the body, where it has been read whole.
     func pass(_ upstream: UpstreamConnection, _ head: ResponseHead, status: Int? = nil, body: [UInt8]? = nil) async throws {
-        let status = status ?? upstream.head.status
-        let framing = ResponseFraming(
-            upstream.head, status: status, collected: body?.count, toVersion11: request.head.isVersion11)
-        if framing.endsConnection || request.hasUnreadBody { request.closeAfterResponse() }
-        record.status = status
+        let (headCount, framing) = writeHead(upstream.head, head, status: status, collected: body?.count)
+        let isChunked = framing == .chunked
         let output = client.output
-        let writer = ResponseHeadWriter(status: status, into: output)
-        head.write(upstream.head, copiesLength: framing.framing == .asCopied, to: writer)
-        writer.field("Berth-Request-Id", hexadecimal: record.trace.span)
-        // RFC 9110 6.6.1: a date is written where the upstream does not say one.
-        let date = !upstream.head.has(.date) ? client.stream.loop.date.now() : nil
-        let headCount = writer.finish(framing.framing, date: date, connection: request.connectionField())
-        let isChunked = framing.framing == .chunked
         if let body {
             output.append(body)
         } else {
             try Relay.appendReady(of: upstream, through: client.scratch, chunked: isChunked, to: output)
         }
-        request.startResponse(headCount: headCount)
-        if let rest = try client.begin(output) { try await client.write(rest) }
+        try await begin(headCount)
         if body == nil { try await passRest(of: upstream, chunked: isChunked) }
+    }
+
+    /// Sends an upstream's response that has been read whole.
+    /// - Parameter body: nil: the response to HEAD has none.
+    func pass(_ upstream: Head, _ head: ResponseHead, body: [UInt8]?) async throws {
+        let (headCount, _) = writeHead(upstream, head, status: nil, collected: body?.count)
+        if let body { client.output.append(body) }
+        try await begin(headCount)
+    }
+
+    /// - Returns: the head's bytes in the output, and how the body follows.
+    private func writeHead(_ upstream: Head, _ head: ResponseHead, status: Int?, collected: Int?) -> (
+        Int, ResponseHeadWriter.Framing
+    ) {
+        let status = status ?? upstream.status
+        let framing = ResponseFraming(upstream, status: status, collected: collected, toVersion11: request.head.isVersion11)
+        if framing.endsConnection || request.hasUnreadBody { request.closeAfterResponse() }
+        record.status = status
+        let writer = ResponseHeadWriter(status: status, into: client.output)
+        head.write(upstream, copiesLength: framing.framing == .asCopied, to: writer)
+        writer.field("Berth-Request-Id", hexadecimal: record.trace.span)
+        // RFC 9110 6.6.1: a date is written where the upstream does not say one.
+        let date = !upstream.has(.date) ? client.stream.loop.date.now() : nil
+        return (writer.finish(framing.framing, date: date, connection: request.connectionField()), framing.framing)
+    }
+
+    private func begin(_ headCount: Int) async throws {
+        request.startResponse(headCount: headCount)
+        if let rest = try client.begin(client.output) { try await client.write(rest) }
     }
 
     /// The rest of a body whose head the client has, and nothing else.

@@ -130,7 +130,7 @@ struct BlobHandler {
     /// - Throws: `ErrorResponse` for a redirect that is not followed.
     private func location(_ response: borrowing UpstreamResponse) throws -> BlobLocation? {
         guard BlobStorage.isRedirect(response.status), let field = response.head.value(of: .location) else {
-            try forwarder.rejectRedirect(response)
+            try forwarder.rejectRedirect(response.head)
             return nil
         }
         return try BlobLocation(field, of: upstream, connectTo: storage.connectTo, record: forwarder.record)

@@ -7,6 +7,7 @@ struct ManifestHandler {
     private let forwarder: Forwarder
     private let reference: Reference
     private let digests: RecentDigests
+    private let reads: SharedReads
 
     /// Bytes: ECR's own limit (ECR 1.3).
     static let maxManifest = 4 << 20
@@ -14,8 +15,11 @@ struct ManifestHandler {
     /// attacker would make, pass without: the specification allows that.
     private static let maxToName = 256 << 10
 
-    init(_ forwarder: Forwarder, reference: Reference, digests: RecentDigests) {
-        (self.forwarder, self.reference, self.digests) = (forwarder, reference, digests)
+    /// Others' requests that a read waits for, one after the other, before it is sent by itself.
+    private static let maxLeaders = 2
+
+    init(_ forwarder: Forwarder, reference: Reference, digests: RecentDigests, reads: SharedReads) {
+        (self.forwarder, self.reference, self.digests, self.reads) = (forwarder, reference, digests, reads)
     }
 
     func handle() async throws {
@@ -31,12 +35,75 @@ struct ManifestHandler {
     // MARK: GET and HEAD
 
     private func get() async throws {
-        let isGet = forwarder.request.operation == .manifestGet
-        let response = try await forwarder.send(requestHead, collecting: isGet ? Self.maxToName : nil)
-        let head = response.head
-        guard (200..<300).contains(head.status), isGet, !head.has(.dockerContentDigest) else {
-            return try await forwarder.pass(response)
+        for _ in 0...Self.maxLeaders {
+            switch reads.join(forwarder) {
+            case .leads(let place): return try await lead(place)
+            case .alone: return try await pass(try await read())
+            case .follows(let read):
+                if let response = try await read.wait() {
+                    forwarder.record.upstreamStatus = response.head.status
+                    return try await pass(response)
+                }
+            }
         }
+        try await pass(try await read())
+    }
+
+    private func read() async throws -> UpstreamResponse {
+        let isGet = forwarder.request.operation == .manifestGet
+        return try await forwarder.send(requestHead, collecting: isGet ? Self.maxToName : nil)
+    }
+
+    /// Sends the request, for others too that wait for its response.
+    private func lead(_ place: Int) async throws {
+        var followers: [SharedRead] = []
+        let shared: SharedResponse
+        do {
+            let response: UpstreamResponse
+            do { response = try await read() } catch {
+                followers = reads.end(place: place)
+                throw error
+            }
+            followers = reads.end(place: place)
+            guard !followers.isEmpty else { return try await pass(response) }
+            shared = try await whole(response)
+        } catch {
+            for read in followers { read.end(with: nil) }
+            throw error
+        }
+        for read in followers { read.end(with: shared) }
+        try await pass(shared)
+    }
+
+    /// The connection is free afterwards, however slowly the clients take the response.
+    private func whole(_ response: consuming UpstreamResponse) async throws -> SharedResponse {
+        let connection = response.lease.connection
+        if case .none = connection.head.framing { return SharedResponse(connection, body: nil) }
+        if let body = response.body { return SharedResponse(connection, body: body) }
+        return SharedResponse(connection, body: try await forwarder.registry.collect(connection, upTo: Self.maxManifest))
+    }
+
+    private func pass(_ response: SharedResponse) async throws {
+        var digest: [UInt8]?
+        if lacksDigest(response.head), let body = response.body {
+            switch reference {
+            case .digest(let named): digest = named.bytes
+            case .tag: if !response.head.isEncoded { digest = body.withUnsafeBytes { digests.digest(of: $0) } }
+            }
+        }
+        let head = response.head
+        try forwarder.rejectRedirect(head)
+        if head.status >= 400, forwarder.head.method != .head {
+            let failure = UpstreamError(status: head.status, body: response.body ?? [], retryAfter: response.retryAfter)
+            throw forwarder.error(failure)
+        }
+        try await forwarder.writer.pass(
+            head, .registry(fields: Self.fields(digest), forwarder.rewriting), body: response.body)
+    }
+
+    private func pass(_ response: consuming UpstreamResponse) async throws {
+        let head = response.head
+        guard lacksDigest(head) else { return try await forwarder.pass(response) }
         var digest: [UInt8]?
         switch reference {
         case .digest(let named): digest = named.bytes
@@ -49,8 +116,15 @@ struct ManifestHandler {
             }
         case .tag: break
         }
-        let fields = digest.map { [ResponseField(.dockerContentDigest, "Docker-Content-Digest", $0)] } ?? []
-        try await forwarder.pass(response, fields: fields)
+        try await forwarder.pass(response, fields: Self.fields(digest))
+    }
+
+    private func lacksDigest(_ head: Head) -> Bool {
+        (200..<300).contains(head.status) && forwarder.request.operation == .manifestGet && !head.has(.dockerContentDigest)
+    }
+
+    private static func fields(_ digest: [UInt8]?) -> [ResponseField] {
+        digest.map { [ResponseField(.dockerContentDigest, "Docker-Content-Digest", $0)] } ?? []
     }
 
     // MARK: PUT
@@ -66,7 +140,10 @@ struct ManifestHandler {
                 continue
             }
             let head = response.head
-            if head.status >= 400, forwarder.mayHaveBeenTaken, let pushedDigest, try await isPushed(pushedDigest) {
+            if head.status >= 400, forwarder.mayHaveBeenTaken, let pushedDigest {
+                // Read first: its connection and turn are free then for the request that asks.
+                let failure = try await forwarder.failure(response)
+                guard try await isPushed(pushedDigest) else { throw forwarder.error(failure) }
                 return try await CreatedContent.respond("manifests", pushedDigest, by: forwarder)
             }
             let digest = head.value(of: .dockerContentDigest).map(Array.init) ?? pushedDigest

@@ -15,7 +15,7 @@ final class ExchangeRecord {
     private(set) var client: SocketAddress
     private(set) var clientText: [UInt8]
     /// When the request's head was read, in nanoseconds of a clock that only goes forward.
-    private var start: Int
+    private(set) var start: Int
     /// From the request's head to the exchange's end, in nanoseconds.
     private(set) var nanoseconds = 0
 

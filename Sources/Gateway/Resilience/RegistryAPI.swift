@@ -1,3 +1,4 @@
+import HTTP
 import Registry
 
 /// What ECR turns a request of the registry API into (ECR 1): each has a quota of its own (ECR 1.8).
@@ -46,6 +47,21 @@ struct Lane: Equatable {
 
     /// Before those that are large.
     static let count = 2 * RegistryAPI.allCases.count
+
+    /// Bytes of a body that does not make a request large.
+    private static let maxSmall = 64 << 10
+
+    /// - Parameter isHeld: the body need not be read from the client.
+    init(_ operation: RegistryOperation, body: BodyFraming, isHeld: Bool) {
+        api = RegistryAPI(operation)
+        isLarge =
+            switch body {
+            // A GET of a blob leads to many bytes, as a rule.
+            case .none: api == .getDownloadURLForLayer
+            case .length(let count): !isHeld && count > Self.maxSmall
+            case .chunked, .untilClose: !isHeld
+            }
+    }
 
     init(_ api: RegistryAPI, isLarge: Bool) { (self.api, self.isLarge) = (api, isLarge) }
 

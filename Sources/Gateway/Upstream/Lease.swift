@@ -2,9 +2,14 @@
 /// its exchange has ended in order, and is closed otherwise: once, and by nobody else.
 struct Lease: ~Copyable {
     let connection: UpstreamConnection
+    /// Ends with the lease.
+    private var turn: Turn?
     private let pool: UpstreamPool
 
     init(_ connection: UpstreamConnection, from pool: UpstreamPool) { (self.connection, self.pool) = (connection, pool) }
+
+    /// The exchange has this turn at the registry.
+    mutating func hold(_ turn: consuming Turn) { self.turn = consume turn }
 
     deinit { pool.takeBack(connection) }
 }

@@ -31,6 +31,7 @@ struct RegistryClient {
     var storageRetries: Retries { Retries(self, upstream.storageCircuit) }
     /// Of a request that begins now.
     var freshPolicy: RetryPolicy { RetryPolicy(from: client.stream.loop.roundStart - (RetryPolicy.patience - time)) }
+    var turns: Turns { Turns(upstream: upstream, record: record, client: client) }
     var output: OutputBuffer { client.stream.loop.output }
 
     // MARK: Tokens and connections
@@ -98,6 +99,7 @@ struct RegistryClient {
         upstream.metrics.responded(
             worker: worker.worker, status: connection.head.status, seconds: connection.responseTime)
         if !connection.isServerError { upstream.circuit.succeeded() }
+        if connection.head.status == 429 { upstream.shield.limited(RegistryAPI(record.operation)) }
     }
 
     func tokenAccepted() { worker.tokenAccepted(by: upstream) }
@@ -149,11 +151,13 @@ struct RegistryClient {
         _ method: Method, _ target: [UInt8], token: AuthorizationToken, accept: StaticString?, upTo limit: Int,
         _ policy: inout RetryPolicy
     ) async throws -> Outcome {
-        let lease: Lease
+        let turn = try await turns.next(Lane(RegistryAPI(record.operation), isLarge: false), &policy)
+        var lease: Lease
         do { lease = try await connect(policy) } catch let failure as ConnectionFailure {
             guard failure.side == .upstream else { throw failure }
             return .failed(.unreachable(isPermanent: failure.isPermanent), failure)
         }
+        lease.hold(turn)
         let connection = lease.connection
         do {
             if let pause = try await request(method, target, token: token, accept: accept, on: connection, &policy) {

@@ -45,12 +45,19 @@ struct Retries {
     /// Whether a request whose attempt came to nothing is to be sent again. Waits before it returns true.
     /// - Throws: the client's failure, when it leaves meanwhile or the gateway stops.
     func repeats(_ policy: inout RetryPolicy, after fault: AttemptFault, canRepeat: Bool = true) async throws -> Bool {
+        guard let pause = try pause(&policy, after: fault, canRepeat: canRepeat) else { return false }
+        try await self.pause(for: pause)
+        return true
+    }
+
+    /// How long to wait before a request whose attempt came to nothing is sent again; nil: it is not.
+    /// - Throws: the gateway stops.
+    func pause(_ policy: inout RetryPolicy, after fault: AttemptFault, canRepeat: Bool = true) throws -> Duration? {
         guard !client.isAbandoned else {
             throw ConnectionFailure(.client, .cancelled, call: "retry", reason: "the gateway is stopping")
         }
-        guard case .retry(_, let pause) = next(&policy, after: .failed(fault, canRepeat: canRepeat)) else { return false }
-        try await self.pause(for: pause)
-        return true
+        guard case .retry(_, let pause) = next(&policy, after: .failed(fault, canRepeat: canRepeat)) else { return nil }
+        return pause
     }
 
     /// Waits before a request is sent again.

@@ -59,7 +59,13 @@ struct RetryPolicy {
         (self.start, self.needsNewConnection) = (start, needsNewConnection)
     }
 
+    /// An attempt has come to nothing.
+    var hasFaults: Bool { faults > 0 }
+
     // MARK: Time
+
+    /// The request had to wait before its first attempt.
+    mutating func postpone(by time: Duration) { start += time }
 
     /// What is left for further attempts.
     func left(at now: Instant) -> Duration { max(.zero, start + Self.patience - now) }

@@ -17,6 +17,8 @@ package final class Upstream: Sendable {
     package let metrics: UpstreamMetrics
     /// Kept likewise.
     package let retries: SharedRetryBudget
+    /// Bounds what is asked of the registry. Kept likewise, as long as the registry is the same.
+    package let shield: Shield
     private let lookUps = Published((failures: 0, reason: ""))
     let origin: Origin
     /// Keeps its authorization token. One keeper may serve several upstreams.
@@ -58,6 +60,9 @@ package final class Upstream: Sendable {
         circuit = former?.circuit ?? Circuit(upstream: settings.name, registry: host, isOfStorage: false, log: log)
         storageCircuit =
             former?.storageCircuit ?? Circuit(upstream: settings.name, registry: host, isOfStorage: true, log: log)
+        shield =
+            former.flatMap { $0.settings.registry == settings.registry ? $0.shield : nil }
+            ?? Shield(settings.limits, isPublic: settings.registry.isPublic)
         name = settings.name
         origin = Origin(host: settings.registry.host, port: 443, connectTo: connectTo)
         (self.keeper, self.directory) = (keeper, directory)

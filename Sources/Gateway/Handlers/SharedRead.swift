@@ -1,0 +1,43 @@
+import HTTP
+import HTTPServer
+import Transport
+
+/// A read that waits for the response to another one. Confined to its loop.
+final class SharedRead {
+    private let ticket: Ticket
+    private var response: SharedResponse?
+
+    /// The request that is waited for ends before that, whatever happens to it.
+    private static let maxWait = Duration.seconds(600)
+
+    init(_ client: ServerConnection) { ticket = Ticket(client) }
+
+    /// - Parameter response: nil: there is none.
+    func end(with response: SharedResponse?) {
+        self.response = response
+        ticket.settle()
+    }
+
+    /// - Returns: nil: the other request has failed.
+    /// - Throws: the client has gone.
+    func wait() async throws -> SharedResponse? {
+        await ticket.wait(for: Self.maxWait)
+        guard !ticket.isClientGone else {
+            throw ConnectionFailure(.client, .cancelled, call: "wait", reason: "the client left before the response came")
+        }
+        return response
+    }
+}
+
+/// An upstream's response that several clients get.
+final class SharedResponse {
+    let head: Head
+    /// nil: the response to HEAD has none.
+    let body: [UInt8]?
+    /// Seconds, as the upstream asks for.
+    let retryAfter: Int?
+
+    init(_ connection: UpstreamConnection, body: [UInt8]?) {
+        (head, retryAfter, self.body) = (connection.head.copy(), connection.retryAfter, body)
+    }
+}
