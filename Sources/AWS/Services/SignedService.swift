@@ -15,6 +15,7 @@ struct SignedService: Sendable {
     var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     let clock = ClockOffset()
     let quota = RetryQuota()
+    let pace = Pace()
 
     typealias Fields = [(name: String, value: String)]
 
@@ -27,6 +28,7 @@ struct SignedService: Sendable {
         var attempt = 1, isClockSet = false, areCredentialsFresh = false
         var lastCost: Int?
         while true {
+            await pace.turn(of: operation, sleep: sleep)
             var request = HTTPClientRequest("\(name):\(operation)", method: "POST", url: endpoint.url, fields: fields, body: body)
             request.dial = endpoint.dial
             var used: Credentials?
@@ -50,7 +52,10 @@ struct SignedService: Sendable {
             } catch {
                 failed = AWSError(operation: "\(name):\(operation)", host: endpoint.url.hostField, cause: .unreachable(error))
             }
-            if failed.isThrottling { throttled() }
+            if failed.isThrottling {
+                throttled()
+                pace.limited(operation)
+            }
             // These two retries do not wait, as the next attempt differs from this one.
             if failed.mayBeClockSkew, !isClockSet, clock.adopt(failed.clockOffset) {
                 isClockSet = true

@@ -15,6 +15,8 @@ struct RefreshSchedule: Sendable {
     /// Seconds. The shortest wait after a failed fetch, so that a fetch that fails immediately does not loop.
     static let minBackoff: TimeInterval = 0.2
 
+    /// A fetch is under way: no other one begins.
+    private(set) var isFetching = false
     /// Of the last token; nil before the first.
     private(set) var life: TokenLife?
     /// In a row.
@@ -25,11 +27,13 @@ struct RefreshSchedule: Sendable {
     private var due = Date.distantPast
 
     mutating func fetchStarted(at now: Date) {
+        isFetching = true
         if now < due { forcedAt = now }
     }
 
     /// - Parameter random: in 0..<1.
     mutating func fetchSucceeded(_ life: TokenLife, random: Double) {
+        isFetching = false
         self.life = life
         failures = 0
         let share = Self.renewal + Self.spread * random
@@ -37,12 +41,13 @@ struct RefreshSchedule: Sendable {
     }
 
     mutating func fetchFailed(at now: Date, random: Double) {
+        isFetching = false
         failures += 1
         let longest = min(Self.maxBackoff, powerOfTwo(failures - 1))
         due = now.addingTimeInterval(max(Self.minBackoff, longest * random))
     }
 
-    /// When the next fetch may begin.
+    /// When the next fetch may begin, once none is under way.
     /// - Parameter isRequested: whether a request waits for a newer token.
     func nextFetch(at now: Date, isRequested: Bool) -> Date {
         // After a failure the backoff applies, even while requests wait.

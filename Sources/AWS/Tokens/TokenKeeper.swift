@@ -139,7 +139,7 @@ package actor TokenKeeper {
 
     /// Begins a fetch if one is due; otherwise sets the alarm for when one will be.
     private func scheduleFetch() {
-        guard isStarted, fetching == nil else { return }
+        guard isStarted, !schedule.isFetching else { return }
         alarm?.cancel()
         let now = clock.now()
         let wait = schedule.nextFetch(at: now, isRequested: !waiters.isEmpty).timeIntervalSince(now)
@@ -162,7 +162,6 @@ package actor TokenKeeper {
         } catch {
             fetchFailed(error)
         }
-        fetching = nil
         scheduleFetch()
     }
 
