@@ -88,7 +88,8 @@ package final class Head {
     /// The same head, for when this one is filled again.
     package func copy() -> Head {
         let copy = Head()
-        (copy.bytes, copy.fields) = (bytes, fields)
+        copy.bytes = bytes
+        for field in fields { copy.append(field) }
         (copy.isVersion11, copy.framing, copy.keepsAlive, copy.connectionListsNames) = (
             isVersion11, framing, keepsAlive, connectionListsNames
         )

@@ -115,9 +115,12 @@ def test_an_http_1_0_connection_that_persists_says_so(gateway: Gateway, stored: 
 
 
 def test_an_http_1_0_body_of_unknown_length_ends_with_the_connection(scripted: Scripted) -> None:
+    """A manifest is read whole before, and has a length then."""
     gateway, _ = scripted(b"HTTP/1.1 200 OK\r\nDocker-Content-Digest: d\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
-    got = get(gateway, MANIFEST, "Connection: keep-alive", version="1.0")
+    got = get(gateway, f"/v2/{REPOSITORY}/blobs/{digest_of(b'hello')}", "Connection: keep-alive", version="1.0")
     assert (got.body, got.fields.get("connection")) == (b"hello", "close")
+    got = get(gateway, MANIFEST, "Connection: keep-alive", version="1.0")
+    assert (got.body, got.fields.get("connection")) == (b"hello", "keep-alive")
 
 
 def test_every_response_has_a_date(gateway: Gateway, stored: Image, scripted: Scripted) -> None:

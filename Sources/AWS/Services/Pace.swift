@@ -11,7 +11,7 @@ final class Pace: Sendable {
     private static let maxWait = 5_000_000_000
 
     /// - Parameter now: nanoseconds of a clock that only goes forward.
-    init(now: @escaping @Sendable () -> Int = uptime) { self.now = now }
+    init(now: @escaping @Sendable () -> Int = { BootClock.now }) { self.now = now }
 
     /// Returns when a call may be made.
     func turn(of operation: String, sleep: (Duration) async throws -> Void) async {

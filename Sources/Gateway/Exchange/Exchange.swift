@@ -59,7 +59,8 @@ struct Exchange {
     }
 
     /// A request for a repository. A read goes from registry to registry until one can serve it.
-    private func serve(_ forwarder: Forwarder) async throws {
+    private func serve(_ first: Forwarder) async throws {
+        var forwarder = first
         while true {
             do {
                 switch forwarder.request.endpoint {
@@ -76,7 +77,10 @@ struct Exchange {
                 case .ping, .catalog: break  // which are of no repository
                 }
                 return
-            } catch { guard try forwarder.moves(after: error) else { throw error } }
+            } catch {
+                guard let next = try forwarder.elsewhere(after: error) else { throw error }
+                forwarder = next
+            }
         }
     }
 
@@ -91,7 +95,16 @@ struct Exchange {
             record.end = "shed"
             throw ErrorResponse(.unavailable, "The gateway is busy; try again later.", status: 503, retryAfter: .random(in: 2...6))
         }
-        return Forwarder(request, route: route, downstream: downstream, registry: registry(route.upstream), writer: writer)
+        let client = registry(route.upstream)
+        guard
+            let failover = Failover(
+                route.upstream, for: request.operation, at: client.start, hasToken: client.worker.hasToken)
+        else {
+            return Forwarder(request, route: route, downstream: downstream, registry: client, writer: writer)
+        }
+        return Forwarder(
+            request, route: route.to(failover.registry), downstream: downstream, registry: failover.client(client), writer: writer,
+            failover: failover)
     }
 
     private func registry(_ upstream: Upstream) -> RegistryClient {

@@ -9,31 +9,28 @@ import Transport
 /// and returns the response. The client does not see an expired token.
 final class Forwarder {
     let request: RegistryRequest
-    private(set) var route: Route
+    let route: Route
     let downstream: Downstream
-    private(set) var registry: RegistryClient
+    let registry: RegistryClient
     let writer: ResponseWriter
-    /// nil: there is no other registry that the request may go to.
-    private var failover: Failover?
-    /// The body of the client's request.
+    /// How the request came to this registry; nil: it goes to no other.
+    private let failover: Failover?
     private(set) var body: ReplayBody
     private(set) var policy: RetryPolicy
     /// The request was sent again although the registry may have taken it before.
     private(set) var mayHaveBeenTaken = false
 
     init(
-        _ request: RegistryRequest, route: Route, downstream: Downstream, registry: RegistryClient, writer: ResponseWriter
+        _ request: RegistryRequest, route: Route, downstream: Downstream, registry: RegistryClient, writer: ResponseWriter,
+        failover: Failover? = nil
     ) {
         (self.request, self.route, self.downstream, self.registry, self.writer) = (request, route, downstream, registry, writer)
+        self.failover = failover
         body = writer.client.request.head.framing == .none ? .none : .partial([])
-        policy = RetryPolicy(from: writer.client.stream.loop.roundStart)
-        guard !route.upstream.fallbacks.isEmpty else { return }
-        failover = Failover(route.upstream, for: request.operation, at: policy.start, hasToken: registry.hasToken)
-        useRegistry()
+        policy = RetryPolicy(from: registry.start)
     }
 
     var client: ClientSide { writer.client }
-    /// The head of the client's request.
     var head: Head { client.request.head }
     var record: ExchangeRecord { registry.record }
     var rewriting: Rewriting { route.rewriting(publicURL: downstream.publicURL) }
@@ -43,23 +40,18 @@ final class Forwarder {
 
     // MARK: The registry
 
-    /// Whether the request can be sent to another registry after an error. It goes there from now on.
+    /// The same request to another registry, after an error. nil: there is none.
     /// - Parameter isResuming: the rest of a response that has started is asked for.
-    /// - Throws: the response, where only the upstream's own registry could have given one.
-    func moves(after error: any Error, isResuming: Bool = false) throws -> Bool {
-        guard failover != nil, isResuming || !writer.hasStarted, !client.request.connection.isAbandoned else { return false }
-        guard try failover?.advance(after: error, hasToken: registry.hasToken) == true else { return false }
+    func elsewhere(after error: any Error, isResuming: Bool = false) throws -> Forwarder? {
+        // An end that is known already is Berth's own: its lines are full.
+        guard var failover, isResuming || !writer.hasStarted, record.isComplete, !client.request.connection.isAbandoned,
+            try failover.advance(after: error, hasToken: registry.worker.hasToken)
+        else { return nil }
         record.reason = "\(registry.upstream.host): \(record.reason ?? Failover.text(of: error))"
         registry.retries.count(.failover)
-        useRegistry()
-        return true
-    }
-
-    private func useRegistry() {
-        guard let failover else { return }
-        route.upstream = failover.registry
-        registry = failover.client(registry)
-        policy = registry.freshPolicy
+        return Forwarder(
+            request, route: route.to(failover.registry), downstream: downstream, registry: failover.client(registry), writer: writer,
+            failover: failover)
     }
 
     // MARK: The request
@@ -216,10 +208,8 @@ final class Forwarder {
         _ response: consuming UpstreamResponse, status: Int? = nil, fields: [ResponseField] = [], body: [UInt8]? = nil
     ) async throws {
         try rejectRedirect(response.head)
-        if response.status >= 400, head.method != .head { throw error(try await failure(response)) }
-        if let failover, failover.isMoved(by: response.status) { throw error(UpstreamError(status: response.status, body: [])) }
+        if isThrown(response.status) { throw error(try await failure(response)) }
         let head = response.head
-        // Few responses have an address to rewrite.
         let hasAddress = head.has(.location) || head.has(.link)
         var fields = fields
         // An error of HEAD: the others do not come here.
@@ -230,6 +220,9 @@ final class Forwarder {
             response.lease.connection, .registry(fields: fields, hasAddress ? rewriting : nil), status: status,
             body: body ?? response.body)
     }
+
+    /// Whether a response is thrown as an error: HEAD's has no body, and passes as it is unless another registry is asked.
+    func isThrown(_ status: Int) -> Bool { status >= 400 && (head.method != .head || failover?.isMoved(by: status) == true) }
 
     /// An error of the upstream, its body whole. The connection is free afterwards.
     func failure(_ response: consuming UpstreamResponse) async throws -> UpstreamError {

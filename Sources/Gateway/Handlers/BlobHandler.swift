@@ -6,7 +6,7 @@ import Transport
 /// `/v2/<name>/blobs/<digest>`. The registry redirects to its storage; here the redirect is followed, or passed to clients that may follow
 /// it themselves, and a transfer that breaks goes on where it broke.
 struct BlobHandler {
-    private let forwarder: Forwarder
+    private var forwarder: Forwarder
     private let digest: Digest
     private let connectTo: ConnectTo
     private var progress = BlobProgress()
@@ -45,13 +45,18 @@ struct BlobHandler {
     }
 
     /// Whether to ask for the rest: at the same registry, if it was sending, or else at another one, which has the same bytes under this digest.
-    private func resumes(after error: any Error) async throws -> Bool {
+    private mutating func resumes(after error: any Error) async throws -> Bool {
         let canResume = progress.remaining(after: writer.bodySent)?.isEmpty == false
-        let isOfUpstream = (error as? ConnectionFailure)?.side == .upstream
         // A registry that does not even begin to send the rest has had its attempts.
-        if !isPassing, canResume, try forwarder.moves(after: error, isResuming: true) { return true }
-        if isOfUpstream, try await forwarder.resumes(canResume: canResume) { return true }
-        return try isPassing && canResume && forwarder.moves(after: error, isResuming: true)
+        if !isPassing, canResume, try moves(after: error) { return true }
+        if (error as? ConnectionFailure)?.side == .upstream, try await forwarder.resumes(canResume: canResume) { return true }
+        return try isPassing && canResume && moves(after: error)
+    }
+
+    private mutating func moves(after error: any Error) throws -> Bool {
+        guard let next = try forwarder.elsewhere(after: error, isResuming: true) else { return false }
+        forwarder = next
+        return true
     }
 
     /// One request, and the blob, or the rest of it, to the client. false: its URL had expired.
@@ -71,7 +76,7 @@ struct BlobHandler {
             try await resume(response.lease.connection, of: "registry")
             return true
         }
-        try forwarder.rejectRedirect(response)
+        try forwarder.rejectRedirect(response.head)
         guard !writer.hasStarted, response.status < 400 else {
             try await forwarder.pass(response)
             return true

@@ -54,12 +54,12 @@ struct CatalogHandler {
     /// Of the first of its registries that can tell.
     private func repositories(at upstream: Upstream) async throws -> [String] {
         let client = registry(upstream)
-        guard var failover = Failover(upstream, for: .catalog, at: client.freshPolicy.start, hasToken: client.hasToken) else {
+        guard var failover = Failover(upstream, for: .catalog, at: client.start, hasToken: client.worker.hasToken) else {
             return try await repositories(of: upstream, by: client)
         }
         while true {
             do { return try await repositories(of: failover.registry, by: failover.client(client)) } catch {
-                guard try failover.advance(after: error, hasToken: client.hasToken) else { throw error }
+                guard try failover.advance(after: error, hasToken: client.worker.hasToken) else { throw error }
             }
         }
     }

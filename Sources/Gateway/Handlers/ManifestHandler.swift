@@ -93,7 +93,7 @@ struct ManifestHandler {
         }
         let head = response.head
         try forwarder.rejectRedirect(head)
-        if head.status >= 400, forwarder.head.method != .head {
+        if forwarder.isThrown(head.status) {
             let failure = UpstreamError(status: head.status, body: response.body ?? [], retryAfter: response.retryAfter)
             throw forwarder.error(failure)
         }

@@ -89,6 +89,8 @@ struct UploadHandler {
         let response = try await forwarder.send(requestHead)
         // The session is gone: it ended with the first attempt, whose response was lost, or broke with it.
         if response.status >= 400, forwarder.mayHaveBeenTaken, let digest = request.digest {
+            // Read first: its connection and turn are free then for the request that asks.
+            _ = try await forwarder.failure(response)
             if try await isStored(digest) { return try await CreatedContent.respond("blobs", digest.bytes, by: forwarder) }
             throw ErrorResponse(.unavailable, "The upload broke off; start it again.", retryAfter: 1)
         }

@@ -29,6 +29,8 @@ struct Lines {
 
     private var lines = [Line](repeating: Line(), count: Lane.count)
     private var places: [Int: (lane: Int, user: String)] = [:]
+    /// How many requests of each user wait.
+    private var waiting: [String: Int] = [:]
     /// Of each user with something waiting: the number of the last turn.
     private var turns: [String: Int] = [:]
     private var turn = 0
@@ -54,7 +56,9 @@ struct Lines {
         guard wait <= Self.maxWait else { return .isRejected(retryAfter: min(wait, Self.maxRetryAfter)) }
         var displaced: Int?
         if places.count >= Self.maxCount {
-            guard let number = newest(ofMoreThan: waiting(of: user) + 1) else { return .isRejected(retryAfter: Self.maxWait) }
+            guard let number = newest(ofMoreThan: waiting[user, default: 0] + 1) else {
+                return .isRejected(retryAfter: Self.maxWait)
+            }
             leave(number)
             displaced = number
         }
@@ -62,6 +66,7 @@ struct Lines {
         if lines[lane].waiting[user] == nil { lines[lane].users.append(user) }
         lines[lane].waiting[user, default: []].append(number)
         lines[lane].count += 1
+        waiting[user, default: 0] += 1
         places[number] = (lane, user)
         return displaced.map { .displaces($0) } ?? .waits
     }
@@ -115,15 +120,16 @@ struct Lines {
             let isOverdue = line.passedOver >= Self.maxPassedOver
             return (isOverdue ? -line.passedOver : 0, line.users.first.flatMap { turns[$0] } ?? 0, lane)
         }
-        return lines.indices.filter { lines[$0].count > 0 }.sorted { rank($0) < rank($1) }
+        let lanes = lines.indices.filter { lines[$0].count > 0 }
+        return lanes.count < 2 ? lanes : lanes.sorted { rank($0) < rank($1) }
     }
 
+    /// One request of a user less waits.
     private mutating func forget(_ user: String) {
-        guard waiting(of: user) == 0 else { return }
-        turns[user] = nil
+        let left = waiting[user, default: 1] - 1
+        waiting[user] = left > 0 ? left : nil
+        if left <= 0 { turns[user] = nil }
     }
-
-    private func waiting(of user: String) -> Int { lines.reduce(0) { $0 + ($1.waiting[user]?.count ?? 0) } }
 
     /// As the line has moved lately; 0: that is not known.
     private func expectedWait(lane: Int, user: String, at now: Int) -> Int {
@@ -137,9 +143,7 @@ struct Lines {
 
     /// The newest request of the user who has most waiting.
     private func newest(ofMoreThan count: Int) -> Int? {
-        var all: [String: Int] = [:]
-        for line in lines { for (user, numbers) in line.waiting { all[user, default: 0] += numbers.count } }
-        guard let most = all.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }), most.value > count else { return nil }
+        guard let most = waiting.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }), most.value > count else { return nil }
         return lines.compactMap { $0.waiting[most.key]?.last }.max()
     }
 }

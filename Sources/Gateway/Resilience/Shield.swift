@@ -55,13 +55,13 @@ package final class Shield: Sendable {
     /// A turn, if a request may go at once. nil: it has to wait in line, perhaps only behind others.
     func tryBegin(_ lane: Lane) -> Turn? {
         let others = lane.isLarge ? Self.anyTurn | Self.largeTurn : Self.anyTurn
-        guard waiting.load(ordering: .sequentiallyConsistent) & (others | 1 << lane.api.rawValue) == 0, take(lane, at: uptime())
+        guard waiting.load(ordering: .sequentiallyConsistent) & (others | 1 << lane.api.rawValue) == 0, take(lane, at: BootClock.now)
         else { return nil }
         return Turn(at: self, isLarge: lane.isLarge)
     }
 
     /// The registry has limited a request.
-    func limited(_ api: RegistryAPI) { rates[api.rawValue].limited(at: uptime()) }
+    func limited(_ api: RegistryAPI) { rates[api.rawValue].limited(at: BootClock.now) }
 
     /// `Turn` calls it, and nobody else.
     func endTurn(isLarge: Bool) {
@@ -151,7 +151,7 @@ package final class Shield: Sendable {
         let (result, displaced) = queue.withLock { queue -> (Result<Int, Rejection>, Ticket?) in
             let number = queue.lastNumber + 1
             var displaced: Ticket?
-            switch queue.lines.join(number, lane: lane.index, user: user, at: uptime()) {
+            switch queue.lines.join(number, lane: lane.index, user: user, at: BootClock.now) {
             case .waits: break
             case .displaces(let other):
                 displaced = queue.tickets.removeValue(forKey: other)
@@ -184,7 +184,7 @@ package final class Shield: Sendable {
         var (going, isAmongThem) = ([Ticket](), false)
         let timer = queue.withLock { queue -> (loop: EventLoop, due: Int, now: Int)? in
             while true {
-                let now = uptime()
+                let now = BootClock.now
                 while let next = queue.lines.next(at: now, take: { take(Lane(index: $0), at: now) }) {
                     guard let ticket = queue.tickets.removeValue(forKey: next) else { continue }
                     ticket.outcome = .hasTurn

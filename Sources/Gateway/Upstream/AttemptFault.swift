@@ -7,6 +7,8 @@ enum AttemptFault: Equatable {
     case stale
     /// The connection broke before the response was complete.
     case broken
+    /// What came is not HTTP, and would not be the next time either.
+    case malformed
     /// Nothing came in the time allowed.
     case stalled
     /// A response says that the registry or the storage could not serve the request.
@@ -19,20 +21,20 @@ enum AttemptFault: Equatable {
         self = .status(status, retryAfter: retryAfter())
     }
 
-    var isPermanent: Bool { self == .unreachable(isPermanent: true) }
+    var isPermanent: Bool { self == .unreachable(isPermanent: true) || self == .malformed }
 
     /// The registry has not taken the request, as surely as can be known.
     var saysNotTaken: Bool {
         switch self {
         case .unreachable, .status(429, _), .status(503, _): true
-        case .stale, .broken, .stalled, .status: false
+        case .stale, .broken, .malformed, .stalled, .status: false
         }
     }
 
     /// Idle connections may be broken likewise.
     var breaksConnection: Bool {
         switch self {
-        case .stale, .broken, .stalled: true
+        case .stale, .broken, .malformed, .stalled: true
         case .unreachable, .status: false
         }
     }
@@ -55,7 +57,7 @@ enum AttemptFault: Equatable {
         switch self {
         case .unreachable: .unreachable
         case .stale: .staleConnection
-        case .broken: .brokenConnection
+        case .broken, .malformed: .brokenConnection
         case .stalled: .stalled
         case .status(429, _): .throttled
         case .status: .serverError

@@ -69,7 +69,10 @@ struct OutboundProxy: Sendable {
             reader.input.append(UnsafeRawBufferPointer(rebasing: scratch.prefix(count)))
         }
         guard head.status == 200 else {
-            throw TransportError(.refused, call: "CONNECT", reason: "the proxy \(origin) responded with status \(head.status)")
+            // It may change its mind about 5xx only.
+            throw TransportError(
+                head.status >= 500 ? .refused : .forbidden, call: "CONNECT",
+                reason: "the proxy \(origin) responded with status \(head.status)")
         }
     }
 }

@@ -29,15 +29,12 @@ struct RegistryClient {
     var scratch: UnsafeMutableRawBufferPointer { client.scratch }
     var retries: Retries { Retries(self, upstream.circuit) }
     var storageRetries: Retries { Retries(self, upstream.storageCircuit) }
-    /// Of a request that begins now.
-    var freshPolicy: RetryPolicy { RetryPolicy(from: client.stream.loop.roundStart - (RetryPolicy.patience - time)) }
     var turns: Turns { Turns(upstream: upstream, record: record, client: client) }
+    /// When the time for all attempts of a request began that begins now.
+    var start: ContinuousClock.Instant { client.stream.loop.roundStart - (RetryPolicy.patience - time) }
     var output: OutputBuffer { client.stream.loop.output }
 
     // MARK: Tokens and connections
-
-    /// Whether there is a token for a registry.
-    func hasToken(_ registry: Upstream) -> Bool { worker.token(of: registry) != nil }
 
     /// A token newer than those that the policy has seen rejected; nil: it has to be waited for.
     func readyToken(_ policy: RetryPolicy) -> AuthorizationToken? {
@@ -116,7 +113,7 @@ struct RegistryClient {
     ///   - target: path and query at the upstream.
     ///   - limit: bytes of the response's body; a longer one is an error of the upstream's.
     func send(_ method: Method, _ target: [UInt8], accept: StaticString? = nil, upTo limit: Int) async throws -> WholeResponse {
-        var policy = freshPolicy
+        var policy = RetryPolicy(from: start)
         while true {
             let token = try await token(policy)
             switch try await attempt(method, target, token: token, accept: accept, upTo: limit, &policy) {

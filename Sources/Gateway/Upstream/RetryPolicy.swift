@@ -40,6 +40,8 @@ struct RetryPolicy {
 
     /// For all attempts together, until the client's response starts: clients wait longer, but people do not.
     static let patience = Duration.seconds(10)
+    /// An attempt that begins later than this before the end would say less about the upstream than the one before.
+    static let minAttempt = Duration.seconds(1)
     /// The longest pause after the first fault, which doubles with each further one, and its bound. The pause is a random share of it, so that clients that
     /// failed together do not come back together.
     static let firstPause = Duration.milliseconds(100), maxPause = Duration.seconds(2)
@@ -117,7 +119,7 @@ struct RetryPolicy {
         var pause = Duration.microseconds(
             Int64(random * Double(longest.components.seconds * 1_000_000 + longest.components.attoseconds / 1_000_000_000_000)))
         if case .status(_, let retryAfter?) = fault { pause += .seconds(min(retryAfter, Int(Int32.max))) }
-        guard pause < left(at: now) else { return .fail }
+        guard pause + Self.minAttempt <= left(at: now) else { return .fail }
         faults += 1
         if case .stalled = fault { stalls += 1 }
         if fault.breaksConnection { needsNewConnection = true }

@@ -4,7 +4,7 @@ import Registry
 /// Where a request for a repository goes, and under which name.
 struct Route {
     /// The upstream, or the fallback that serves a read in its place.
-    var upstream: Upstream
+    private(set) var upstream: Upstream
     /// As the client names it, and as the upstream does.
     let repository: Repository, upstreamRepository: Repository
     /// The upstream's name of the repository whose blob is to be mounted; nil: no mount is asked for, or its source is at another upstream.
@@ -12,6 +12,13 @@ struct Route {
 
     init(upstream: Upstream, repository: Repository, upstreamRepository: Repository) {
         (self.upstream, self.repository, self.upstreamRepository) = (upstream, repository, upstreamRepository)
+    }
+
+    /// The same repository at a fallback of the upstream.
+    func to(_ registry: Upstream) -> Route {
+        var route = self
+        route.upstream = registry
+        return route
     }
 
     private var isRenamed: Bool { repository != upstreamRepository }

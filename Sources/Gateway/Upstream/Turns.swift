@@ -1,4 +1,6 @@
 import HTTPServer
+import Registry
+import Telemetry
 import Transport
 
 /// How one exchange gets its turn at an upstream.

@@ -71,7 +71,9 @@ final class UpstreamConnection {
 
     /// What a failure of this exchange was.
     func fault(_ failure: ConnectionFailure) -> AttemptFault {
-        failure.isStall ? .stalled : isReused && !hasReceivedBytes ? .stale : .broken
+        if failure.isStall { return .stalled }
+        if failure.cause is HeadError { return .malformed }
+        return isReused && !hasReceivedBytes ? .stale : .broken
     }
 
     /// Seconds, as the response asks for; nil: it does not.

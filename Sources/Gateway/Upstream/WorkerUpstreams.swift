@@ -20,6 +20,8 @@ final class WorkerUpstreams {
     /// nil: the upstream has no token.
     func token(of upstream: Upstream) -> AuthorizationToken? { tokens.token(of: upstream) }
 
+    func hasToken(_ upstream: Upstream) -> Bool { token(of: upstream) != nil }
+
     /// The upstream has just accepted its token.
     func tokenAccepted(by upstream: Upstream) { tokens.accepted(by: upstream, at: pool.loop.roundStart) }
 

@@ -2,10 +2,9 @@
 
 /// A registry of the simulated world: it checks tokens, has quotas that others use too, and is away now and then.
 final class SimulatedRegistry {
-    enum Response: Equatable {
+    enum Response {
         case success, tokenRejected
-        case status(Int)
-        case unreachable, stalled
+        case failed(AttemptFault)
     }
 
     let keeper: SimulatedKeeper
@@ -53,12 +52,13 @@ final class SimulatedRegistry {
 
     private func respond(_ lane: Lane, _ generation: Int) -> (Response, time: Int) {
         let isThrottled = count(lane.api)
-        if unreachable.cover(world.now) { return (.unreachable, world.seconds(0.001, 2)) }
-        if stalling.cover(world.now) { return (.stalled, 3 * World.second) }
+        if unreachable.cover(world.now) { return (.failed(.unreachable(isPermanent: false)), world.seconds(0.001, 2)) }
+        if stalling.cover(world.now) { return (.failed(.stalled), 3 * World.second) }
         let time = lane.isLarge ? world.seconds(0.1, 4) : world.seconds(0.005, 0.2)
-        if isThrottled { return (.status(429), world.seconds(0.005, 0.05)) }
+        if isThrottled { return (.failed(.status(429, retryAfter: nil)), world.seconds(0.005, 0.05)) }
         guard keeper.accepts(generation) else { return (.tokenRejected, world.seconds(0.005, 0.05)) }
-        return failing.cover(world.now) || world.chance(errorShare) ? (.status(503), time) : (.success, time)
+        let fails = failing.cover(world.now) || world.chance(errorShare)
+        return (fails ? .failed(world.chance(0.5) ? .broken : .status(503, retryAfter: nil)) : .success, time)
     }
 
     /// Whether this request is one too many.

@@ -6,9 +6,9 @@ final class SimulatedRequest {
     private let world: World
     private let lane: Lane
     private let registry: SimulatedRegistry
+    private let budget: SimulatedBudget
     private var retries: SimulatedRetries
     private let arrival: Int
-    private var rejected = 0
     /// In line; nil: it is not.
     private var number: Int?
     private(set) var isOver = false
@@ -18,7 +18,7 @@ final class SimulatedRequest {
     static let maxTime = 45 * World.second
 
     init(_ world: World, user: String, lane: Lane, registry: SimulatedRegistry, budget: SimulatedBudget) {
-        (self.world, self.user, self.lane, self.registry) = (world, user, lane, registry)
+        (self.world, self.user, self.lane, self.registry, self.budget) = (world, user, lane, registry, budget)
         arrival = world.now
         retries = SimulatedRetries(world, isRead: !lane.isLarge || lane.api == .getDownloadURLForLayer, budget: budget)
         if world.chance(0.05) { world.after(world.seconds(0, 5)) { [self] in leave() } }
@@ -38,7 +38,7 @@ final class SimulatedRequest {
 
     private func attempt() {
         guard !isOver else { return }
-        registry.keeper.token(newerThan: rejected, within: 10 * World.second) { [self] generation in
+        registry.keeper.token(newerThan: retries.rejectedGeneration, within: 10 * World.second) { [self] generation in
             guard !isOver else { return }
             guard let generation else { return end(succeeded: false) }
             waitInLine(generation)
@@ -46,9 +46,10 @@ final class SimulatedRequest {
     }
 
     private func waitInLine(_ generation: Int) {
-        let limit = retries.isFirst ? Lines.maxWait : retries.left
+        let start = world.now, limit = retries.isFirst ? Lines.maxWait : retries.left
         let place = registry.shield.begin(lane, user: user, within: limit) { [self] hasTurn in
             self.number = nil
+            if retries.isFirst { retries.postpone(by: world.now - start) }
             guard hasTurn else { return end(succeeded: false) }
             guard !isOver else { return registry.shield.end(lane) }
             // The token may have been replaced while the request waited.
@@ -58,18 +59,18 @@ final class SimulatedRequest {
     }
 
     private func send(_ generation: Int) {
+        budget.countRequest()
         registry.send(lane, generation: generation) { [self] response in
             registry.shield.end(lane)
             guard !isOver else { return }
             switch response {
             case .success: end(succeeded: true)
             case .tokenRejected:
-                rejected = max(rejected, generation)
                 guard retries.repeatsAfterRejection(generation) else { return end(succeeded: false) }
                 attempt()
-            case .status(429), .status(503), .status, .unreachable, .stalled:
-                if response == .status(429) { registry.shield.limited(lane.api) }
-                guard let pause = retries.pause(after: response) else { return end(succeeded: false) }
+            case .failed(let fault):
+                if case .status(429, _) = fault { registry.shield.limited(lane.api) }
+                guard let pause = retries.pause(after: fault) else { return end(succeeded: false) }
                 world.after(pause) { [self] in attempt() }
             }
         }

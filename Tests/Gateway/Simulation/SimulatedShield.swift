@@ -69,12 +69,14 @@ final class SimulatedShield {
 
     private func take(_ index: Int) -> Bool {
         let lane = Lane(index: index)
-        guard turns < maxTurns, !lane.isLarge || largeTurns < max(1, maxTurns - maxTurns / 4),
-            rates[lane.api.rawValue].take(at: world.now) == 0
-        else { return false }
+        guard hasRoom(lane), rates[lane.api.rawValue].take(at: world.now) == 0 else { return false }
         turns += 1
         largeTurns += lane.isLarge ? 1 : 0
         return true
+    }
+
+    private func hasRoom(_ lane: Lane) -> Bool {
+        turns < maxTurns && (!lane.isLarge || largeTurns < max(1, maxTurns - maxTurns / 4))
     }
 
     private func advance() {
@@ -86,9 +88,9 @@ final class SimulatedShield {
             checkFairness(of: waiter)
             waiter.then(true)
         }
-        let soonest = (0..<Lane.count).filter { !lines.isEmpty($0) }
-            .map { world.now + max(1, rates[Lane(index: $0).api.rawValue].wait(at: world.now)) }.min()
-        guard let soonest, soonest < timer, turns < maxTurns else { return }
+        let blocked = (0..<Lane.count).filter { !lines.isEmpty($0) && hasRoom(Lane(index: $0)) }
+        let soonest = blocked.map { world.now + max(1, rates[Lane(index: $0).api.rawValue].wait(at: world.now)) }.min()
+        guard let soonest, soonest < timer else { return }
         timer = soonest
         world.after(soonest - world.now) { [self] in
             if timer == soonest { timer = .max }

@@ -28,7 +28,7 @@ struct SimulationTests {
         let world = World(seed: seed)
         let keeper = SimulatedKeeper(world)
         let registry = SimulatedRegistry(world, keeper: keeper, maxTurns: world.between(1, 12))
-        let budget = SimulatedBudget()
+        let budget = SimulatedBudget(world)
         var requests: [SimulatedRequest] = []
         func arrive(_ user: String, _ lane: Lane) {
             requests.append(SimulatedRequest(world, user: user, lane: lane, registry: registry, budget: budget))
