@@ -7,11 +7,11 @@ struct PressureTests {
     private static let second = 1_000_000_000
 
     /// Requests that come every 10 ms and wait for so long.
-    private static func pressure(_ wait: Int, seconds: Int) -> (Pressure, now: Int) {
+    private static func pressure(_ wait: Duration, seconds: Int) -> (Pressure, now: Int) {
         var pressure = Pressure(), now = 0
         while now < seconds * second {
             now += second / 100
-            pressure.waited(.nanoseconds(wait), at: now)
+            pressure.waited(wait, at: now)
         }
         return (pressure, now)
     }
@@ -27,18 +27,18 @@ struct PressureTests {
     }
 
     @Test func `under pressure no transfer of a blob begins, and what has begun goes on`() {
-        let (pressure, now) = Self.pressure(Pressure.maxForBlobs + 1, seconds: 2)
+        let (pressure, now) = Self.pressure(Pressure.maxForBlobs + .nanoseconds(1), seconds: 2)
         #expect(Self.shed(pressure, at: now) == [.blobGet, .uploadStart])
     }
 
     @Test func `under great pressure only small reads are served`() {
-        let (pressure, now) = Self.pressure(Pressure.maxForAll + 1, seconds: 2)
+        let (pressure, now) = Self.pressure(Pressure.maxForAll + .nanoseconds(1), seconds: 2)
         let served = Set(RegistryOperation.allCases).subtracting(Self.shed(pressure, at: now))
         #expect(served == [.ping, .manifestGet, .manifestHead, .blobHead])
     }
 
     @Test func `one long round is not pressure`() {
-        var (pressure, now) = Self.pressure(0, seconds: 2)
+        var (pressure, now) = Self.pressure(.zero, seconds: 2)
         pressure.waited(.seconds(10), at: now)
         for _ in 0..<200 {
             now += Self.second / 100
@@ -48,7 +48,7 @@ struct PressureTests {
     }
 
     @Test func `the pressure ends with its cause, also when nothing comes any more`() {
-        var (pressure, now) = Self.pressure(Pressure.maxForAll + 1, seconds: 2)
+        var (pressure, now) = Self.pressure(Pressure.maxForAll + .nanoseconds(1), seconds: 2)
         #expect(Self.shed(pressure, at: now + 3 * Pressure.window).isEmpty)
         for _ in 0..<110 {
             now += Self.second / 100

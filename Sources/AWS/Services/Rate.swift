@@ -15,8 +15,8 @@ package struct Rate: Sendable {
 
     /// Requests a second in the long run; infinite: AWS names no quota.
     private let full: Double
-    /// Nanoseconds between two requests, and how much earlier than evenly spaced one may come, at the full rate.
-    private let interval: Int, tolerance: Int
+    /// Nanoseconds between two requests, and how much earlier than evenly spaced one may come, at the full rate. 0: no bound.
+    package let interval: Int, tolerance: Int
     /// When the next request is due if all are evenly spaced.
     package var due = 0
     /// nil: the full rate holds.

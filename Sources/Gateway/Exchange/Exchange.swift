@@ -95,13 +95,18 @@ struct Exchange {
             record.end = "shed"
             throw ErrorResponse(.unavailable, "The gateway is busy; try again later.", status: 503, retryAfter: .random(in: 2...6))
         }
+        guard route.upstream.fallbacks.isEmpty else { return forwarder(request, with: route) }
+        return Forwarder(request, route: route, downstream: downstream, registry: registry(route.upstream), writer: writer)
+    }
+
+    /// To an upstream with fallbacks. Apart, since most have none.
+    @inline(never)
+    private func forwarder(_ request: RegistryRequest, with route: Route) -> Forwarder {
         let client = registry(route.upstream)
         guard
             let failover = Failover(
                 route.upstream, for: request.operation, at: client.start, hasToken: client.worker.hasToken)
-        else {
-            return Forwarder(request, route: route, downstream: downstream, registry: client, writer: writer)
-        }
+        else { return Forwarder(request, route: route, downstream: downstream, registry: client, writer: writer) }
         return Forwarder(
             request, route: route.to(failover.registry), downstream: downstream, registry: failover.client(client), writer: writer,
             failover: failover)

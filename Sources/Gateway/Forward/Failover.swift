@@ -1,7 +1,7 @@
 import Registry
 
-/// A read's way through the registries of an upstream that has fallbacks.
-struct Failover {
+/// A read's way through the registries of an upstream that has fallbacks. A class, so that a request to an upstream without any carries one pointer.
+final class Failover {
     /// The upstream's own, and its fallbacks.
     private let registries: [Upstream]
     private var order: RegistryOrder
@@ -65,7 +65,7 @@ struct Failover {
     /// Goes on to the next registry.
     /// - Returns: false: the error is the end, or there is no other registry.
     /// - Throws: the response, where only the upstream's own registry could have given one.
-    mutating func advance(after error: any Error, hasToken: (Upstream) -> Bool) throws(ErrorResponse) -> Bool {
+    func advance(after error: any Error, hasToken: (Upstream) -> Bool) throws(ErrorResponse) -> Bool {
         guard let outcome = outcome(of: error) else { return false }
         let (registries, isOfBlob) = (registries, isOfBlob)
         if order.advance(after: outcome, mayTry: { Self.mayTry(registries[$0], isOfBlob: isOfBlob, hasToken) }) { return true }

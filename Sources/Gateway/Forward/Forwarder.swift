@@ -27,7 +27,7 @@ final class Forwarder {
         (self.request, self.route, self.downstream, self.registry, self.writer) = (request, route, downstream, registry, writer)
         self.failover = failover
         body = writer.client.request.head.framing == .none ? .none : .partial([])
-        policy = RetryPolicy(from: registry.start)
+        policy = RetryPolicy(from: failover == nil ? writer.client.stream.loop.roundStart : registry.start)
     }
 
     var client: ClientSide { writer.client }
@@ -44,13 +44,14 @@ final class Forwarder {
     /// - Parameter isResuming: the rest of a response that has started is asked for.
     func elsewhere(after error: any Error, isResuming: Bool = false) throws -> Forwarder? {
         // An end that is known already is Berth's own: its lines are full.
-        guard var failover, isResuming || !writer.hasStarted, record.isComplete, !client.request.connection.isAbandoned,
+        guard let failover, isResuming || !writer.hasStarted, record.isComplete, !client.request.connection.isAbandoned,
             try failover.advance(after: error, hasToken: registry.worker.hasToken)
         else { return nil }
         record.reason = "\(registry.upstream.host): \(record.reason ?? Failover.text(of: error))"
         registry.retries.count(.failover)
         return Forwarder(
-            request, route: route.to(failover.registry), downstream: downstream, registry: failover.client(registry), writer: writer,
+            request, route: route.to(failover.registry), downstream: downstream, registry: failover.client(registry),
+            writer: writer,
             failover: failover)
     }
 
@@ -60,7 +61,7 @@ final class Forwarder {
     func readBody(upTo limit: Int) async throws {
         guard case .partial = body else { return }
         if case .length(let count) = head.framing, count > limit { return }
-        body = try await RequestSender(client: client, registry: registry).readBody(upTo: limit)
+        body = try await RequestSender.readBody(of: client, upTo: limit)
     }
 
     /// Sends the request, and again where the policy says so.
@@ -75,7 +76,8 @@ final class Forwarder {
             switch try await attempt(requestHead, repetition, collecting: collected) {
             case .response(let response):
                 guard let fault = response.fault, let pause = try pause(after: fault, repetition) else { return response }
-                await release(response)
+                // Nothing is held during a pause.
+                await response.release(by: registry)
                 try await registry.retries.pause(for: pause)
             case .tokenRejected(let generation, let reason): try rejectToken(generation, reason)
             case .again(let pause): try await registry.retries.pause(for: pause)
@@ -86,12 +88,7 @@ final class Forwarder {
         }
     }
 
-    /// Gives back the connection of a response that is not used, and the request's turn: nothing is held during a pause.
-    private func release(_ response: consuming UpstreamResponse) async {
-        await registry.discardBody(of: response.lease.connection)
-    }
-
-    /// nil: the request is not sent again.
+    /// How long to wait before the request is sent again; nil: it is not.
     private func pause(after fault: AttemptFault, _ repetition: Repetition) throws -> Duration? {
         let pause = try registry.retries.pause(&policy, after: fault, canRepeat: repetition.allows(after: fault, body))
         if pause != nil, repetition == .idempotent, !fault.saysNotTaken { mayHaveBeenTaken = true }
@@ -116,7 +113,8 @@ final class Forwarder {
                 try await registry.token(policy)
             }
         let lane = Lane(request.operation, body: head.framing, isHeld: body.isWhole)
-        let turn = if let turn = registry.turns.ready(lane) { turn } else { try await registry.turns.next(lane, &policy) }
+        let turn =
+            if let turn = registry.upstream.shield.tryBegin(lane) { turn } else { try await registry.turns.next(lane, &policy) }
         var lease: Lease
         do {
             if needsProof, try await registry.isRejected(token) {
@@ -131,27 +129,27 @@ final class Forwarder {
         lease.hold(turn)
         let connection = lease.connection
         do {
-            let sender = RequestSender(client: client, registry: registry)
-            if let rest = try sender.begin(requestHead, token, body, on: connection) {
+            if let rest = try RequestSender.begin(requestHead, token, body, by: registry, on: connection) {
                 try await connection.write(rest, timeout: registry.timeouts.stall)
             }
-            if body.isWhole { connection.finishRequest() } else { try await sender.relay(&body, to: connection) }
-            let isHead = requestHead.method == .head
-            if repetition == .harmless {
-                if let pause = try await registry.retries.awaitHead(of: connection, toHead: isHead, &policy) {
+            if body.isWhole { connection.finishRequest() } else { try await RequestSender.end(&body, client, registry, connection) }
+            let isHead = requestHead.method == .head, longest = registry.timeouts.response
+            let limit = repetition == .harmless ? min(longest, policy.stallLimit(at: .now)) : longest
+            do { try await connection.readHead(toHead: isHead, scratch: client.scratch, timeout: limit) } catch let failure
+                as ConnectionFailure where failure.isStall && repetition == .harmless
+            {
+                if let pause = try await registry.retries.awaitLateHead(of: connection, toHead: isHead, failure, &policy) {
                     return .again(after: pause)
                 }
-            } else {
-                try await connection.readHead(toHead: isHead, scratch: client.scratch, timeout: registry.timeouts.response)
             }
             registry.countResponse(connection)
             let judgement = TokenCheck.judgement(of: connection.head, method: requestHead.method)
             if case .no = judgement {
                 registry.tokenAccepted()
-                let body =
-                    if let collected { try await CollectedBody.read(connection, upTo: collected, by: registry, policy) } else {
-                        nil as [UInt8]?
-                    }
+                var body: [UInt8]?
+                if let collected, connection.arrivedBody == nil {
+                    body = try await CollectedBody.read(connection, upTo: collected, by: registry, policy)
+                }
                 return .response(UpstreamResponse(lease: lease, body: body))
             }
             let (rejection, read) = try await TokenCheck(registry: registry, token: token).rejection(judgement, by: connection)
@@ -207,7 +205,7 @@ final class Forwarder {
     func pass(
         _ response: consuming UpstreamResponse, status: Int? = nil, fields: [ResponseField] = [], body: [UInt8]? = nil
     ) async throws {
-        try rejectRedirect(response.head)
+        try BlobLocation.rejectRedirect(response.head, record)
         if isThrown(response.status) { throw error(try await failure(response)) }
         let head = response.head
         let hasAddress = head.has(.location) || head.has(.link)
@@ -227,7 +225,6 @@ final class Forwarder {
     /// An error of the upstream, its body whole. The connection is free afterwards.
     func failure(_ response: consuming UpstreamResponse) async throws -> UpstreamError {
         let connection = response.lease.connection
-        // The status says enough where the body breaks off.
         let body = if let read = response.body { read } else { (try? await registry.collect(connection)) ?? [] }
         let contentRange = connection.head.value(of: .contentRange).map { String(decoding: $0, as: UTF8.self) }
         return UpstreamError(
@@ -238,13 +235,5 @@ final class Forwarder {
     func error(_ failure: UpstreamError) -> ErrorResponse {
         record.reason = failure.message
         return failure.response(to: request, upstreamRepository: route.upstreamRepository)
-    }
-
-    /// Only a blob's redirect may lead out of the registry. With any other the client would bypass Berth, and perhaps send its login there.
-    func rejectRedirect(_ head: Head) throws {
-        guard (300..<400).contains(head.status), head.status != 304 else { return }
-        let place = head.value(of: .location).flatMap { BlobLocation($0, connectTo: ConnectTo()) }
-        record.reason = "the registry responded with status \(head.status)\(place.map { ", redirecting to \($0.origin)" } ?? "")"
-        throw ErrorResponse.badGateway("The upstream registry redirects this request, which the gateway does not follow.")
     }
 }

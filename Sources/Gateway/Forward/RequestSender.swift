@@ -3,12 +3,10 @@ import HTTP
 import HTTPServer
 
 /// Sends a client's request to the registry: the head, what is held of the body, and the rest of it as it comes.
-struct RequestSender {
-    let client: ClientSide
-    let registry: RegistryClient
-
+/// Functions, not a value of client and registry: to copy those costs more than the calls.
+enum RequestSender {
     /// The client's body, before anything is sent: all of it, if it has at most `limit` bytes.
-    func readBody(upTo limit: Int) async throws -> ReplayBody {
+    static func readBody(of client: ClientSide, upTo limit: Int) async throws -> ReplayBody {
         var bytes: [UInt8] = []
         while case let piece = try await client.read(upTo: client.scratch.count), !piece.isEmpty {
             bytes += piece
@@ -19,15 +17,17 @@ struct RequestSender {
 
     /// Starts the request: its head, and what is held of its body.
     /// - Returns: what the socket did not take at once; nil: nothing.
-    func begin(_ requestHead: RequestHead, _ token: AuthorizationToken, _ body: ReplayBody, on connection: UpstreamConnection)
-        throws(ConnectionFailure) -> [UInt8]?
-    {
-        let output = client.output
+    static func begin(
+        _ requestHead: RequestHead, _ token: AuthorizationToken, _ body: ReplayBody, by registry: RegistryClient,
+        on connection: UpstreamConnection
+    ) throws(ConnectionFailure) -> [UInt8]? {
+        let output = registry.output, framing = requestHead.head.framing
         requestHead.writeRegistryHead(
-            into: output, to: registry.upstream.origin, token: token.fieldValue, trace: registry.record.trace, length: length(body))
+            into: output, to: registry.upstream.origin, token: token.fieldValue, trace: registry.record.trace,
+            length: length(body, framing))
         let held = body.held
         if !held.isEmpty {
-            let isChunked = isChunked(body)
+            let isChunked = isChunked(body, framing)
             if isChunked { output.appendChunkSize(held.count) }
             output.append(held)
             if isChunked { output.append("\r\n") }
@@ -35,9 +35,11 @@ struct RequestSender {
         return try connection.begin(output)
     }
 
-    /// The rest of the request's body. It ends early, without an error, when the upstream responds before it has all.
-    func relay(_ body: inout ReplayBody, to connection: UpstreamConnection) async throws {
-        let isChunked = isChunked(body)
+    /// Sends the rest of the request's body. It ends early, without an error, when the upstream responds before it has all.
+    static func end(
+        _ body: inout ReplayBody, _ client: ClientSide, _ registry: RegistryClient, _ connection: UpstreamConnection
+    ) async throws {
+        let isChunked = isChunked(body, client.request.head.framing)
         // Only now: the upstream is connected, and the token good.
         try await client.sendContinue()
         body.releaseLarge()
@@ -45,12 +47,10 @@ struct RequestSender {
         try await relay.request(chunked: isChunked, body: &body)
     }
 
-    private var framing: BodyFraming { client.request.head.framing }
-
-    private func isChunked(_ body: ReplayBody) -> Bool { !body.isWhole && framing == .chunked }
+    private static func isChunked(_ body: ReplayBody, _ framing: BodyFraming) -> Bool { !body.isWhole && framing == .chunked }
 
     /// nil: chunked.
-    private func length(_ body: ReplayBody) -> Int? {
+    private static func length(_ body: ReplayBody, _ framing: BodyFraming) -> Int? {
         switch framing {
         case .length(let count): count
         case .chunked: body.isWhole ? body.taken : nil

@@ -62,7 +62,8 @@ struct ResponseWriter {
         } else {
             try Relay.appendReady(of: upstream, through: client.scratch, chunked: isChunked, to: output)
         }
-        try await begin(headCount)
+        request.startResponse(headCount: headCount)
+        if let rest = try client.begin(client.output) { try await client.write(rest) }
         if body == nil { try await passRest(of: upstream, chunked: isChunked) }
     }
 
@@ -71,7 +72,8 @@ struct ResponseWriter {
     func pass(_ upstream: Head, _ head: ResponseHead, body: [UInt8]?) async throws {
         let (headCount, _) = writeHead(upstream, head, status: nil, collected: body?.count)
         if let body { client.output.append(body) }
-        try await begin(headCount)
+        request.startResponse(headCount: headCount)
+        if let rest = try client.begin(client.output) { try await client.write(rest) }
     }
 
     /// - Returns: the head's bytes in the output, and how the body follows.
@@ -88,11 +90,6 @@ struct ResponseWriter {
         // RFC 9110 6.6.1: a date is written where the upstream does not say one.
         let date = !upstream.has(.date) ? client.stream.loop.date.now() : nil
         return (writer.finish(framing.framing, date: date, connection: request.connectionField()), framing.framing)
-    }
-
-    private func begin(_ headCount: Int) async throws {
-        request.startResponse(headCount: headCount)
-        if let rest = try client.begin(client.output) { try await client.write(rest) }
     }
 
     /// The rest of a body whose head the client has, and nothing else.

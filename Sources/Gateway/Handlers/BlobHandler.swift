@@ -69,14 +69,14 @@ struct BlobHandler {
                 try await writer.pass(response.lease.connection, .registry(fields: [], forwarder.rewriting), body: response.body)
                 return true
             }
-            await release(response)
+            await response.release(by: forwarder.registry)
             return try await deliver(from: location, requestHead)
         }
         if writer.hasStarted, response.status < 400 || progress.isCompleted(by: response.head, after: writer.bodySent) {
             try await resume(response.lease.connection, of: "registry")
             return true
         }
-        try forwarder.rejectRedirect(response.head)
+        try BlobLocation.rejectRedirect(response.head, forwarder.record)
         guard !writer.hasStarted, response.status < 400 else {
             try await forwarder.pass(response)
             return true
@@ -135,15 +135,10 @@ struct BlobHandler {
     /// - Throws: `ErrorResponse` for a redirect that is not followed.
     private func location(_ response: borrowing UpstreamResponse) throws -> BlobLocation? {
         guard BlobStorage.isRedirect(response.status), let field = response.head.value(of: .location) else {
-            try forwarder.rejectRedirect(response.head)
+            try BlobLocation.rejectRedirect(response.head, forwarder.record)
             return nil
         }
         return try BlobLocation(field, of: upstream, connectTo: storage.connectTo, record: forwarder.record)
-    }
-
-    /// Gives the connection back before the transfer from the storage begins.
-    private func release(_ response: consuming UpstreamResponse) async {
-        await forwarder.registry.discardBody(of: response.lease.connection)
     }
 
     // MARK: HEAD
@@ -166,7 +161,7 @@ struct BlobHandler {
             try await respond(try Self.size(of: response))
             return true
         }
-        await release(response)
+        await response.release(by: forwarder.registry)
         let lease = try await storage.open(location, probe, from: forwarder.policy.start)
         let connection = lease.connection
         let status = connection.head.status

@@ -35,18 +35,23 @@ struct BlobStorage {
             case .response(let lease):
                 let connection = lease.connection
                 guard let fault = AttemptFault(status: connection.head.status, retryAfter: connection.retryAfter),
-                    try await registry.storageRetries.repeats(&policy, after: fault)
+                    let pause = try registry.storageRetries.pause(&policy, after: fault)
                 else {
                     if !connection.isServerError { registry.upstream.storageCircuit.succeeded() }
                     return lease
                 }
-                await registry.discardBody(of: connection)
+                await drop(lease)
+                try await registry.storageRetries.pause(for: pause)
             case .again(let pause): try await registry.storageRetries.pause(for: pause)
             case .failed(let fault, let failure):
-                guard try await registry.storageRetries.repeats(&policy, after: fault) else { throw failure }
+                guard let pause = try registry.storageRetries.pause(&policy, after: fault) else { throw failure }
+                try await registry.storageRetries.pause(for: pause)
             }
         }
     }
+
+    /// Gives up a response before the pause, which holds no connection.
+    private func drop(_ lease: consuming Lease) async { await registry.discardBody(of: lease.connection) }
 
     private enum Outcome: ~Copyable {
         case response(Lease)

@@ -35,39 +35,41 @@ struct ManifestHandler {
     // MARK: GET and HEAD
 
     private func get() async throws {
-        for _ in 0...Self.maxLeaders {
+        var place: Int?
+        search: for _ in 0...Self.maxLeaders {
             switch reads.join(forwarder) {
-            case .leads(let place): return try await lead(place)
-            case .alone: return try await pass(try await read())
-            case .follows(let read):
-                if let response = try await read.wait() {
-                    forwarder.record.upstreamStatus = response.head.status
-                    return try await pass(response)
-                }
+            case .leads(let own):
+                place = own
+                break search
+            case .alone: break search
+            case .follows(let read): if try await follow(read) { return }
             }
         }
-        try await pass(try await read())
-    }
-
-    private func read() async throws -> UpstreamResponse {
         let isGet = forwarder.request.operation == .manifestGet
-        return try await forwarder.send(requestHead, collecting: isGet ? Self.maxToName : nil)
+        let response: UpstreamResponse
+        do { response = try await forwarder.send(requestHead, collecting: isGet ? Self.maxToName : nil) } catch {
+            if let place { for read in reads.end(place: place) { read.end(with: nil) } }
+            throw error
+        }
+        if let place, case let followers = reads.end(place: place), !followers.isEmpty {
+            return try await share(response, with: followers)
+        }
+        guard lacksDigest(response.head) else { return try await forwarder.pass(response) }
+        let digest = digest(of: response)
+        try await forwarder.pass(response, fields: Self.fields(digest))
     }
 
-    /// Sends the request, for others too that wait for its response.
-    private func lead(_ place: Int) async throws {
-        var followers: [SharedRead] = []
+    /// false: the other request has failed.
+    private func follow(_ read: SharedRead) async throws -> Bool {
+        guard let response = try await read.wait() else { return false }
+        forwarder.record.upstreamStatus = response.head.status
+        try await pass(response)
+        return true
+    }
+
+    private func share(_ response: consuming UpstreamResponse, with followers: [SharedRead]) async throws {
         let shared: SharedResponse
-        do {
-            let response: UpstreamResponse
-            do { response = try await read() } catch {
-                followers = reads.end(place: place)
-                throw error
-            }
-            followers = reads.end(place: place)
-            guard !followers.isEmpty else { return try await pass(response) }
-            shared = try await whole(response)
-        } catch {
+        do { shared = try await whole(response) } catch {
             for read in followers { read.end(with: nil) }
             throw error
         }
@@ -92,7 +94,7 @@ struct ManifestHandler {
             }
         }
         let head = response.head
-        try forwarder.rejectRedirect(head)
+        try BlobLocation.rejectRedirect(head, forwarder.record)
         if forwarder.isThrown(head.status) {
             let failure = UpstreamError(status: head.status, body: response.body ?? [], retryAfter: response.retryAfter)
             throw forwarder.error(failure)
@@ -101,22 +103,17 @@ struct ManifestHandler {
             head, .registry(fields: Self.fields(digest), forwarder.rewriting), body: response.body)
     }
 
-    private func pass(_ response: consuming UpstreamResponse) async throws {
-        let head = response.head
-        guard lacksDigest(head) else { return try await forwarder.pass(response) }
-        var digest: [UInt8]?
+    /// Of a response that does not say it; nil: it is not known.
+    private func digest(of response: borrowing UpstreamResponse) -> [UInt8]? {
         switch reference {
-        case .digest(let named): digest = named.bytes
-        case .tag where head.status == 200 && !head.isEncoded:
-            if let body = response.body {
-                digest = body.withUnsafeBytes { digests.digest(of: $0) }
-            } else if let arrived = response.lease.connection.arrivedBody, arrived.count <= Self.maxToName {
-                // Most have come with their head.
-                digest = digests.digest(of: arrived)
-            }
-        case .tag: break
+        case .digest(let named): return named.bytes
+        case .tag where response.head.status == 200 && !response.head.isEncoded:
+            if let body = response.body { return body.withUnsafeBytes { digests.digest(of: $0) } }
+            // Most have come with their head.
+            guard let arrived = response.lease.connection.arrivedBody, arrived.count <= Self.maxToName else { return nil }
+            return digests.digest(of: arrived)
+        case .tag: return nil
         }
-        try await forwarder.pass(response, fields: Self.fields(digest))
     }
 
     private func lacksDigest(_ head: Head) -> Bool {

@@ -41,6 +41,7 @@ final class SharedReads {
     /// - Returns: who waits for it.
     func end(place: Int) -> [SharedRead] {
         places[place].leader = nil
+        // Almost always there are none.
         guard !places[place].followers.isEmpty else { return [] }
         defer { places[place].followers = [] }
         return places[place].followers
@@ -66,8 +67,12 @@ final class SharedReads {
 
     /// Reads differ in the end of their target: the reference.
     private static func place(of target: ArraySlice<UInt8>) -> Int {
-        var mixed = UInt64(target.count)
-        for byte in target.suffix(12) { mixed = (mixed ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return Int((mixed &* 0x9e37_79b9_7f4a_7c15) >> (64 - UInt64(placeBits)))
+        target.withUnsafeBytes { bytes in
+            guard bytes.count >= 16 else { return 0 }
+            let end = bytes.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self)
+            let before = bytes.loadUnaligned(fromByteOffset: bytes.count - 16, as: UInt64.self)
+            let mixed = (end ^ before &* 31 ^ UInt64(bytes.count)) &* 0x9e37_79b9_7f4a_7c15
+            return Int(mixed >> (64 - UInt64(placeBits)))
+        }
     }
 }

@@ -7,15 +7,17 @@ import Registry
 struct Pressure {
     private var windowEnd = 0
     /// The longest wait in the present window, in the last one, and in the one before.
-    private var worst = 0, last = 0, beforeLast = 0
+    private var worst = Duration.zero, last = Duration.zero, beforeLast = Duration.zero
+    /// Both of these are too long.
+    private var isLasting = false
     private var lastSample = Int.min / 2
 
     /// Nanoseconds. One long round, such as after the process has been stopped for a moment, is not pressure: two windows in a row are.
     static let window = 500_000_000
     /// Nanoseconds between two measurements, which cost a call to the clock.
     static let interval = 5_000_000
-    /// Nanoseconds of waiting past which no transfer of a blob begins, and past which only small reads do.
-    static let maxForBlobs = 500_000_000, maxForAll = 2_000_000_000
+    /// The wait past which no transfer of a blob begins, and the one past which only small reads do.
+    static let maxForBlobs = Duration.milliseconds(500), maxForAll = Duration.seconds(2)
 
     /// Whether the request that has come now is to be measured.
     mutating func isDue(at now: Int) -> Bool {
@@ -27,13 +29,12 @@ struct Pressure {
     /// A request has waited for the loop.
     mutating func waited(_ time: Duration, at now: Int) {
         moveWindow(to: now)
-        let (seconds, attoseconds) = time.components
-        worst = max(worst, Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000))
+        if time > worst { worst = time }
     }
 
     /// Whether a request that begins with this operation is sent away.
     mutating func sheds(_ operation: RegistryOperation, at now: Int) -> Bool {
-        guard last > Self.maxForBlobs, beforeLast > Self.maxForBlobs else { return false }
+        guard isLasting else { return false }
         moveWindow(to: now)
         let wait = min(last, beforeLast)
         switch operation {
@@ -48,7 +49,8 @@ struct Pressure {
     private mutating func moveWindow(to now: Int) {
         guard now >= windowEnd else { return }
         // Nothing came for a whole window: there is no pressure.
-        (beforeLast, last) = now < windowEnd + Self.window ? (last, worst) : (0, 0)
-        (worst, windowEnd) = (0, now + Self.window)
+        (beforeLast, last) = now < windowEnd + Self.window ? (last, worst) : (.zero, .zero)
+        (worst, windowEnd) = (.zero, now + Self.window)
+        isLasting = last > Self.maxForBlobs && beforeLast > Self.maxForBlobs
     }
 }

@@ -8,7 +8,27 @@ final class SharedRate: Sendable {
     private let isEased = Atomic(false)
     private let easing = Mutex<Rate.Easing?>(nil)
 
-    init(quota: Double?) { full = Rate(quota: quota) }
+    /// Of `full`, for the path that most requests take.
+    private let interval: Int, tolerance: Int
+
+    init(quota: Double?) {
+        full = Rate(quota: quota)
+        (interval, tolerance) = (full.interval, full.tolerance)
+    }
+
+    /// Whether a request may go now, as almost always. If so, it has been counted.
+    func tryTake(at now: Int) -> Bool {
+        guard !isEased.load(ordering: .relaxed) else { return take(at: now) == 0 }
+        guard interval > 0 else { return true }
+        var seen = due.load(ordering: .relaxed)
+        while seen &- tolerance <= now {
+            let (exchanged, original) = due.weakCompareExchange(
+                expected: seen, desired: max(seen, now) &+ interval, ordering: .relaxed)
+            if exchanged { return true }
+            seen = original
+        }
+        return false
+    }
 
     private func rate(at now: Int) -> Rate {
         var rate = full

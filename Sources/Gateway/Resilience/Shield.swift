@@ -52,12 +52,17 @@ package final class Shield: Sendable {
 
     // MARK: Without a wait
 
-    /// A turn, if a request may go at once. nil: it has to wait in line, perhaps only behind others.
+    /// A turn, if a request may go at once. nil: it has to wait in line, perhaps only behind others: `begin` is to follow.
     func tryBegin(_ lane: Lane) -> Turn? {
         let others = lane.isLarge ? Self.anyTurn | Self.largeTurn : Self.anyTurn
-        guard waiting.load(ordering: .sequentiallyConsistent) & (others | 1 << lane.api.rawValue) == 0, take(lane, at: BootClock.now)
+        guard waiting.load(ordering: .sequentiallyConsistent) & (others | 1 << lane.api.rawValue) == 0,
+            takeTurn(isLarge: lane.isLarge)
         else { return nil }
-        return Turn(at: self, isLarge: lane.isLarge)
+        let now = BootClock.now
+        if rates[lane.api.rawValue].tryTake(at: now), takeOverall(at: now) { return Turn(at: self, isLarge: lane.isLarge) }
+        // Not by `endTurn`: the request comes to wait now, and `begin` looks who may go.
+        turns.wrappingSubtract(lane.isLarge ? Self.large | 1 : 1, ordering: .sequentiallyConsistent)
+        return nil
     }
 
     /// The registry has limited a request.

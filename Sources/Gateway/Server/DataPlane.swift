@@ -117,7 +117,7 @@ package final class DataPlane: Sendable {
         listeners.add(bound)
         if next.limits != snapshot.current.limits { logLowered(next.limits, from: settings.limits) }
         logins.limit(failuresPerMinute: settings.limits.failedLoginsPerMinute)
-        for upstream in next.upstreams { upstream.shield.use(upstream.settings.limits) }
+        for upstream in next.upstreams.flatMap(\.registries) { upstream.shield.use(upstream.settings.limits) }
         snapshot.publish(next)
         listeners.accept()
         await withTaskGroup(of: Void.self) { group in

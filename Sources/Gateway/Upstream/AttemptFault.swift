@@ -47,6 +47,7 @@ enum AttemptFault: Equatable {
         switch self {
         case .unreachable: "it cannot be reached"
         case .broken: "it breaks off connections"
+        case .malformed: "what it sends is not HTTP"
         case .stalled: "it does not respond in time"
         case .status(429, _), .stale: nil
         case .status(let status, _): "it responds with status \(status)"

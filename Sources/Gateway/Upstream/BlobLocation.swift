@@ -13,6 +13,14 @@ struct BlobLocation {
     /// Bytes of the URL.
     private static let maxURL = 16 << 10
 
+    /// Only a blob's redirect may lead out of the registry. With any other the client would bypass Berth, and perhaps send its login there.
+    static func rejectRedirect(_ head: Head, _ record: ExchangeRecord) throws {
+        guard (300..<400).contains(head.status), head.status != 304 else { return }
+        let place = head.value(of: .location).flatMap { BlobLocation($0, connectTo: ConnectTo()) }
+        record.reason = "the registry responded with status \(head.status)\(place.map { ", redirecting to \($0.origin)" } ?? "")"
+        throw ErrorResponse.badGateway("The upstream registry redirects this request, which the gateway does not follow.")
+    }
+
     /// - Parameters:
     ///   - location: an absolute https URL. Nothing else is followed: a presigned URL over plain HTTP would show the blob to the network, and
     ///     a relative one would lead back to the registry.

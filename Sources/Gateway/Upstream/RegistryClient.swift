@@ -25,7 +25,6 @@ struct RegistryClient {
     private static let uploadTime: TimeInterval = 300
     /// How long such an upload waits for a token that does, and the rest of a body that nobody needs may fail to come: then a new connection is cheaper.
     private static let renewalWait = Duration.seconds(2), discardTime = Duration.seconds(1)
-
     var scratch: UnsafeMutableRawBufferPointer { client.scratch }
     var retries: Retries { Retries(self, upstream.circuit) }
     var storageRetries: Retries { Retries(self, upstream.storageCircuit) }
@@ -101,7 +100,6 @@ struct RegistryClient {
 
     func tokenAccepted() { worker.tokenAccepted(by: upstream) }
     func tokenRejected() { worker.tokenRejected(by: upstream) }
-
     /// Once `RetryPolicy` gives up on tokens.
     static let keepsRejecting = ErrorResponse.badGateway(
         "The upstream registry keeps rejecting the gateway's token.", retryAfter: 30)

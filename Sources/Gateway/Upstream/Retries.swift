@@ -42,17 +42,11 @@ struct Retries {
         return decision
     }
 
-    /// Whether a request whose attempt came to nothing is to be sent again. Waits before it returns true.
-    /// - Throws: the client's failure, when it leaves meanwhile or the gateway stops.
-    func repeats(_ policy: inout RetryPolicy, after fault: AttemptFault, canRepeat: Bool = true) async throws -> Bool {
-        guard let pause = try pause(&policy, after: fault, canRepeat: canRepeat) else { return false }
-        try await self.pause(for: pause)
-        return true
-    }
-
     /// How long to wait before a request whose attempt came to nothing is sent again; nil: it is not.
-    /// - Throws: the gateway stops.
-    func pause(_ policy: inout RetryPolicy, after fault: AttemptFault, canRepeat: Bool = true) throws -> Duration? {
+    /// - Throws: the client's failure, when the gateway stops.
+    func pause(_ policy: inout RetryPolicy, after fault: AttemptFault, canRepeat: Bool = true) throws(ConnectionFailure)
+        -> Duration?
+    {
         guard !client.isAbandoned else {
             throw ConnectionFailure(.client, .cancelled, call: "retry", reason: "the gateway is stopping")
         }
@@ -67,20 +61,40 @@ struct Retries {
         do { try await client.stream.pause(for: duration) } catch { throw ConnectionFailure(.client, error) }
     }
 
-    /// Waits for the head of a response to a request that may be sent again. One that does not come in time is awaited further if the request may not
-    /// be sent again now: the registry may only be slow.
-    /// - Returns: how long to wait before the request is sent again; nil: the head has come.
+    /// Whether a request whose attempt came to nothing, and holds nothing any more, is to be sent again. Waits before it returns true.
+    /// - Throws: the client's failure, when it leaves meanwhile or the gateway stops.
+    func repeats(_ policy: inout RetryPolicy, after fault: AttemptFault) async throws -> Bool {
+        guard let pause = try pause(&policy, after: fault) else { return false }
+        try await self.pause(for: pause)
+        return true
+    }
+
+    /// Waits for the head of a response to a request that may be sent again.
+    /// - Returns: as `awaitLateHead`.
     func awaitHead(of connection: UpstreamConnection, toHead: Bool, _ policy: inout RetryPolicy) async throws -> Duration? {
-        var limit = min(timeouts.response, policy.stallLimit(at: .now))
+        let limit = min(timeouts.response, policy.stallLimit(at: .now))
+        do { try await connection.readHead(toHead: toHead, scratch: client.scratch, timeout: limit) } catch let failure
+            as ConnectionFailure where failure.isStall
+        { return try await awaitLateHead(of: connection, toHead: toHead, failure, &policy) }
+        return nil
+    }
+
+    /// Waits further for a head that has not come in time, if the request may not be sent again now and no other registry can be asked: this one may only
+    /// be slow, as it is when it fetches an image from elsewhere first.
+    /// - Returns: how long to wait before the request is sent again; nil: the head has come.
+    func awaitLateHead(of connection: UpstreamConnection, toHead: Bool, _ stall: ConnectionFailure, _ policy: inout RetryPolicy)
+        async throws -> Duration?
+    {
+        var (stall, waited) = (stall, RetryPolicy.stallTime)
         while true {
+            if let pause = try pause(&policy, after: .stalled) { return pause }
+            let limit = hasAlternative ? policy.left(at: .now) : timeouts.response - waited
+            guard limit > .zero else { throw stall }
+            waited += limit
             do {
                 try await connection.readHead(toHead: toHead, scratch: client.scratch, timeout: limit)
                 return nil
-            } catch let failure as ConnectionFailure where failure.isStall {
-                if case .retry(_, let pause) = next(&policy, after: .failed(.stalled, canRepeat: true)) { return pause }
-                limit = min(policy.left(at: .now), timeouts.response)
-                guard limit > .zero else { throw failure }
-            }
+            } catch let failure as ConnectionFailure where failure.isStall { stall = failure }
         }
     }
 

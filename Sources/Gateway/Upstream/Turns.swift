@@ -10,12 +10,9 @@ struct Turns {
     /// The client's connection.
     let client: ServerConnection
 
-    /// The request's turn; nil: it has to be waited for.
-    func ready(_ lane: Lane) -> Turn? { upstream.shield.tryBegin(lane) }
-
-    /// The same, with the wait, for which the policy's time stands still before the first attempt.
+    /// The request's turn, with a wait if it must be, for which the policy's time stands still before the first attempt.
     func next(_ lane: Lane, _ policy: inout RetryPolicy) async throws -> Turn {
-        if let turn = ready(lane) { return turn }
+        if let turn = upstream.shield.tryBegin(lane) { return turn }
         upstream.metrics.delayed()
         let start = ContinuousClock.now
         let limit = policy.hasFaults ? policy.left(at: start) : .nanoseconds(Lines.maxWait)
