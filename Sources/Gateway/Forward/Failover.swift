@@ -53,10 +53,10 @@ final class Failover {
 
     /// The client of the registry that is asked now.
     func client(_ client: RegistryClient) -> RegistryClient {
-        var client = client
-        (client.upstream, client.hasAlternative, client.time) = (registry, hasAlternative, time(at: .now))
         client.record.registry = isAtFallback ? registry.host : nil
-        return client
+        return RegistryClient(
+            upstream: registry, worker: client.worker, timeouts: client.timeouts, record: client.record, client: client.client,
+            hasAlternative: hasAlternative, time: time(at: .now))
     }
 
     /// Whether an error of the registry's own says that the read is to go on elsewhere.

@@ -177,7 +177,7 @@ final class Forwarder {
         let event = RetryPolicy.Event.tokenRejected(generation: generation, reason, canReplay: body.canReplay)
         registry.tokenRejected()
         guard registry.retries.next(&policy, after: event) == .fail else { return }
-        guard !body.canReplay else { throw RegistryClient.keepsRejecting }
+        guard !body.canReplay else { throw TokenRejection.keepsRejecting }
         client.request.closeAfterResponse()
         // Clients try again after 503, and not after ECR's 403 (ECR 6).
         throw ErrorResponse(

@@ -8,27 +8,36 @@ import Telemetry
 import Transport
 
 /// An upstream as one exchange uses it: its tokens, its connections, and requests of Berth's own.
-struct RegistryClient {
+final class RegistryClient {
     /// The upstream, or the fallback in its place.
-    var upstream: Upstream
+    let upstream: Upstream
     let worker: WorkerUpstreams
     let timeouts: Settings.Timeouts
     let record: ExchangeRecord
     /// The client's connection. Waits for the upstream use its waiter, so that closing it ends them.
     let client: ServerConnection
     /// Another registry could serve the request too.
-    var hasAlternative = false
+    let hasAlternative: Bool
     /// For all attempts, and for a token when there is none, or for a newer one.
-    var time = RetryPolicy.patience
+    let time: Duration
 
     /// Seconds that a token is to last when a large upload begins.
     private static let uploadTime: TimeInterval = 300
     /// How long such an upload waits for a token that does, and the rest of a body that nobody needs may fail to come: then a new connection is cheaper.
     private static let renewalWait = Duration.seconds(2), discardTime = Duration.seconds(1)
+
+    init(
+        upstream: Upstream, worker: WorkerUpstreams, timeouts: Settings.Timeouts, record: ExchangeRecord, client: ServerConnection,
+        hasAlternative: Bool = false, time: Duration = RetryPolicy.patience
+    ) {
+        (self.upstream, self.worker, self.timeouts, self.record, self.client) = (upstream, worker, timeouts, record, client)
+        (self.hasAlternative, self.time) = (hasAlternative, time)
+    }
+
     var scratch: UnsafeMutableRawBufferPointer { client.scratch }
     var retries: Retries { Retries(self, upstream.circuit) }
     var storageRetries: Retries { Retries(self, upstream.storageCircuit) }
-    var turns: Turns { Turns(upstream: upstream, record: record, client: client) }
+    var turns: Turns { Turns(registry: self) }
     /// When the time for all attempts of a request began that begins now.
     var start: ContinuousClock.Instant { client.stream.loop.roundStart - (RetryPolicy.patience - time) }
     var output: OutputBuffer { client.stream.loop.output }
@@ -37,8 +46,7 @@ struct RegistryClient {
 
     /// A token newer than those that the policy has seen rejected; nil: it has to be waited for.
     func readyToken(_ policy: RetryPolicy) -> AuthorizationToken? {
-        guard let token = worker.token(of: upstream), token.generation > policy.rejectedGeneration else { return nil }
-        return token
+        worker.token(of: upstream).flatMap { $0.generation > policy.rejectedGeneration ? $0 : nil }
     }
 
     /// The same, with the wait.
@@ -100,10 +108,6 @@ struct RegistryClient {
 
     func tokenAccepted() { worker.tokenAccepted(by: upstream) }
     func tokenRejected() { worker.tokenRejected(by: upstream) }
-    /// Once `RetryPolicy` gives up on tokens.
-    static let keepsRejecting = ErrorResponse.badGateway(
-        "The upstream registry keeps rejecting the gateway's token.", retryAfter: 30)
-
     // MARK: Requests of Berth's own
 
     /// Sends a request without a body, and again with another token or connection where that helps.
@@ -121,7 +125,7 @@ struct RegistryClient {
                 if let fault, try await retries.repeats(&policy, after: fault) { continue }
                 if let reason = try await rejection(of: token, in: response) {
                     let event = RetryPolicy.Event.tokenRejected(generation: token.generation, reason, canReplay: true)
-                    guard retries.next(&policy, after: event) != .fail else { throw Self.keepsRejecting }
+                    guard retries.next(&policy, after: event) != .fail else { throw TokenRejection.keepsRejecting }
                     continue
                 }
                 tokenAccepted()
@@ -159,9 +163,8 @@ struct RegistryClient {
                 return .again(after: pause)
             }
             let body = try await collect(connection, upTo: limit, stall: retries.stallLimit(policy))
-            let status = connection.head.status
-            return .response(
-                WholeResponse(connection.head, body: body), AttemptFault(status: status, retryAfter: connection.retryAfter))
+            let fault = AttemptFault(status: connection.head.status, retryAfter: connection.retryAfter)
+            return .response(WholeResponse(connection.head, body: body), fault)
         } catch let failure as ConnectionFailure {
             guard failure.side == .upstream else { throw failure }
             return .failed(connection.fault(failure), failure)

@@ -5,20 +5,16 @@ import Transport
 
 /// Puts into practice what a `RetryPolicy` decides, for one exchange: with the clock, chance, the upstream's budget and its counters.
 struct Retries {
-    private let upstream: Upstream
-    private let timeouts: Settings.Timeouts
-    private let record: ExchangeRecord
-    /// The client's connection.
-    private let client: ServerConnection
+    private let registry: RegistryClient
     /// Of what is asked: the registry, or the storage of its blobs.
     private let circuit: Circuit
-    /// Another registry could serve the request too.
-    private let hasAlternative: Bool
 
-    init(_ registry: RegistryClient, _ circuit: Circuit) {
-        (upstream, timeouts, record, client) = (registry.upstream, registry.timeouts, registry.record, registry.client)
-        (self.circuit, hasAlternative) = (circuit, registry.hasAlternative)
-    }
+    init(_ registry: RegistryClient, _ circuit: Circuit) { (self.registry, self.circuit) = (registry, circuit) }
+
+    private var upstream: Upstream { registry.upstream }
+    private var timeouts: Settings.Timeouts { registry.timeouts }
+    /// The client's connection.
+    private var client: ServerConnection { registry.client }
 
     /// What the policy says to an event, and the upstream's budget to that. Counts the request if it is to be sent again.
     func next(_ policy: inout RetryPolicy, after event: RetryPolicy.Event) -> RetryPolicy.Decision {
@@ -28,7 +24,7 @@ struct Retries {
             if let problem = fault.problem {
                 circuit.failed(because: problem)
                 // Another attempt would only find the same.
-                if hasAlternative, !circuit.isClosed { return .fail }
+                if registry.hasAlternative, !circuit.isClosed { return .fail }
             }
         }
         let decision = policy.next(after: event, at: now, random: .random(in: 0..<1))
@@ -88,7 +84,7 @@ struct Retries {
         var (stall, waited) = (stall, RetryPolicy.stallTime)
         while true {
             if let pause = try pause(&policy, after: .stalled) { return pause }
-            let limit = hasAlternative ? policy.left(at: .now) : timeouts.response - waited
+            let limit = registry.hasAlternative ? policy.left(at: .now) : timeouts.response - waited
             guard limit > .zero else { throw stall }
             waited += limit
             do {
@@ -103,7 +99,7 @@ struct Retries {
 
     /// Counts a request that is sent again.
     func count(_ reason: ReplayReason) {
-        record.replays += 1
+        registry.record.replays += 1
         upstream.metrics.replayed(reason: reason.index)
     }
 }

@@ -28,8 +28,8 @@ struct RetryPolicy {
 
     typealias Instant = ContinuousClock.Instant
 
-    /// When the time for all attempts began.
-    private(set) var start: Instant
+    /// `start`, from the clock's epoch. Not an instant: its size is not known to the compiler, which makes every copy dear.
+    private var sinceEpoch: Duration
     /// Tokens up to this generation have been rejected. 0: none.
     private(set) var rejectedGeneration = 0
     /// An idle connection turned out to be closed: the others may be closed too.
@@ -58,8 +58,13 @@ struct RetryPolicy {
     static let minProgress = 1 << 20
 
     init(from start: Instant, needsNewConnection: Bool = false) {
-        (self.start, self.needsNewConnection) = (start, needsNewConnection)
+        (sinceEpoch, self.needsNewConnection) = (Self.sinceEpoch(start), needsNewConnection)
     }
+
+    private static func sinceEpoch(_ instant: Instant) -> Duration { instant - ContinuousClock().systemEpoch }
+
+    /// When the time for all attempts began.
+    var start: Instant { ContinuousClock().systemEpoch + sinceEpoch }
 
     /// An attempt has come to nothing.
     var hasFaults: Bool { faults > 0 }
@@ -67,10 +72,10 @@ struct RetryPolicy {
     // MARK: Time
 
     /// The request had to wait before its first attempt.
-    mutating func postpone(by time: Duration) { start += time }
+    mutating func postpone(by time: Duration) { sinceEpoch += time }
 
     /// What is left for further attempts.
-    func left(at now: Instant) -> Duration { max(.zero, start + Self.patience - now) }
+    func left(at now: Instant) -> Duration { max(.zero, sinceEpoch + Self.patience - Self.sinceEpoch(now)) }
 
     /// How long a read may wait for a response, or for the next bytes of one, before it counts as stalled.
     /// - Parameter now: asked for only after a fault.
@@ -132,7 +137,7 @@ struct RetryPolicy {
         guard breaks < Self.maxBreaks else { return .fail }
         let pause: Duration = breaks == 0 ? .zero : .milliseconds(100 << breaks)
         (breaks, sentAtBreak) = (breaks + 1, sent)
-        (start, rejections, faults, stalls, needsNewConnection) = (now, 0, 0, 0, true)
+        (sinceEpoch, rejections, faults, stalls, needsNewConnection) = (Self.sinceEpoch(now), 0, 0, 0, true)
         return .resume(after: pause)
     }
 }

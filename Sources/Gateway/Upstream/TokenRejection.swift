@@ -15,6 +15,9 @@ enum TokenRejection: Equatable {
 
     enum Reason: String, CaseIterable { case expired, invalid, unauthorized }
 
+    /// Once `RetryPolicy` gives up on tokens.
+    static let keepsRejecting = ErrorResponse.badGateway(
+        "The upstream registry keeps rejecting the gateway's token.", retryAfter: 30)
     /// Bytes. Error bodies of ECR are a few hundred bytes; an IAM denial's is the longest.
     static let maxBody = 64 << 10
 

@@ -5,10 +5,10 @@ import Transport
 
 /// How one exchange gets its turn at an upstream.
 struct Turns {
-    let upstream: Upstream
-    let record: ExchangeRecord
-    /// The client's connection.
-    let client: ServerConnection
+    let registry: RegistryClient
+
+    private var upstream: Upstream { registry.upstream }
+    private var record: ExchangeRecord { registry.record }
 
     /// The request's turn, with a wait if it must be, for which the policy's time stands still before the first attempt.
     func next(_ lane: Lane, _ policy: inout RetryPolicy) async throws -> Turn {
@@ -16,7 +16,7 @@ struct Turns {
         upstream.metrics.delayed()
         let start = ContinuousClock.now
         let limit = policy.hasFaults ? policy.left(at: start) : .nanoseconds(Lines.maxWait)
-        let wait = await upstream.shield.begin(lane, user: lineUser, within: limit, for: client)
+        let wait = await upstream.shield.begin(lane, user: lineUser, within: limit, for: registry.client)
         if !policy.hasFaults { policy.postpone(by: start.duration(to: .now)) }
         switch consume wait {
         case .turn(let turn): return turn
