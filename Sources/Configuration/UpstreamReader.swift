@@ -64,7 +64,7 @@ struct UpstreamReader {
         )
         limits.requestsPerSecond = section.count(
             "requests_per_second", default: limits.requestsPerSecond, in: 0...100_000,
-            "requests to the registry in a second, besides AWS's own quota of each API, which Berth keeps by default. More wait in the same line. `0`: no bound"
+            "requests to the registry in a second, besides AWS's default quotas: those of pushes are kept always, those of reads once ECR has limited one. More wait in the same line. `0`: no bound"
         )
         return limits
     }

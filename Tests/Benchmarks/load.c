@@ -7,6 +7,8 @@
 // omission"). It connects, sends one request on each connection (with -q: one at a time; with -x: none), writes "ready", and waits, so
 // that what follows is a steady state. Each line on its standard input makes it generate the load once and print one line of JSON. It
 // keeps the connections until the input ends.
+//
+// "####" in TARGET becomes the number of the connection: a proxy that asks the upstream once for identical requests does not have it easier.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,7 +30,7 @@
 enum { HEAD_SIZE = 16 << 10, READ_SIZE = 256 << 10, READ_AHEAD = 64 << 10, REQUEST_SIZE = 64 << 10, EVENTS = 256 };
 
 struct connection {
-    int socket;
+    int socket, number;
     SSL *tls;
     int64_t due; // of the request it carries, in ns
     int busy;
@@ -37,7 +39,7 @@ struct connection {
     char head[HEAD_SIZE + 1];
 };
 
-static char request[REQUEST_SIZE], scratch[READ_SIZE];
+static char request[REQUEST_SIZE], scratch[READ_SIZE], *number; // where a connection's number belongs in the request, or NULL
 static int request_length, is_head, is_quiet, is_cold, epoll;
 static struct connection **idle; // a ring, so that all connections take part
 static int connections = 1, idle_first, idle_count;
@@ -67,6 +69,7 @@ static void send_request(struct connection *it, int64_t due) {
     it->due = due;
     it->busy = 1;
     it->head_length = 0;
+    for (int digit = 3, rest = it->number; number && digit >= 0; digit--, rest /= 10) number[digit] = '0' + rest % 10;
     // A request is far smaller than a socket's buffer, so it is taken at once.
     ssize_t count = it->tls ? SSL_write(it->tls, request, request_length) : send(it->socket, request, request_length, MSG_NOSIGNAL);
     if (count != request_length) fail("send");
@@ -190,6 +193,7 @@ int main(int argc, char **argv) {
     SSL_CTX *context = NULL;
     is_head = !strcmp(method, "HEAD");
     request_length = snprintf(request, REQUEST_SIZE, "%s %s HTTP/1.1\r\nHost: %s:%s\r\n", method, argv[4], argv[1], argv[2]);
+    number = strstr(request, "####");
     argv[4] = argv[0];
     for (int option; (option = getopt(argc - 4, argv + 4, "c:n:d:r:sqxH:")) != -1;) switch (option) {
         case 'c': connections = atoi(optarg); break;
@@ -211,7 +215,11 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     epoll = epoll_create1(0);
     idle = calloc(connections, sizeof *idle);
-    for (int i = 0; i < connections; i++) put_idle(open_connection(argv[1], atoi(argv[2]), context));
+    for (int i = 0; i < connections; i++) {
+        struct connection *it = open_connection(argv[1], atoi(argv[2]), context);
+        it->number = i;
+        put_idle(it);
+    }
     for (int i = 0; is_quiet && i < connections; i++) generate(1, 0, 0);
     if (!is_quiet && !is_cold) generate(connections, 0, 0);
     puts("ready");

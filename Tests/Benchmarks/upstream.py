@@ -24,7 +24,7 @@ STORAGE_HOST = f"prod-{REGION}-starport-layer-bucket.s3.{REGION}.amazonaws.com"
 TOKEN = base64.b64encode(b"AWS:" + b"x" * 2000).decode()  # the size of ECR's tokens (ECR 2.1)
 QUERY = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=" + "0" * 64
 REPOSITORY = "bench/app"
-MANIFEST = f"/v2/{REPOSITORY}/manifests/v1"
+MANIFEST = f"/v2/{REPOSITORY}/manifests/v####"  # of each connection its own
 MANIFEST_SIZE = 2_700
 UPLOAD = f"/v2/{REPOSITORY}/blobs/uploads/6f3c1d1e-0000-4000-8000-000000000000?digest=sha256:{'0' * 64}"
 GIB = 1 << 30

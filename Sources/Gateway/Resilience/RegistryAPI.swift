@@ -22,6 +22,9 @@ enum RegistryAPI: Int, CaseIterable {
             }
     }
 
+    /// Reads have high quotas, which many accounts have had raised: they are kept to once ECR has limited one.
+    var isLenient: Bool { rawValue <= Self.getDownloadURLForLayer.rawValue }
+
     /// Requests a second for an account and region, by default; nil: none is known.
     /// - Parameter isPublic: of ECR Public.
     func quota(isPublic: Bool) -> Double? {

@@ -4,6 +4,8 @@ import Synchronization
 /// A rate that all workers share. As long as AWS has not limited it, a request costs one exchange of an integer.
 final class SharedRate: Sendable {
     private let full: Rate
+    /// The quota counts only once AWS has limited a request: accounts may have a higher one.
+    private let isLenient: Bool
     private let due = Atomic(0)
     private let isEased = Atomic(false)
     private let easing = Mutex<Rate.Easing?>(nil)
@@ -11,15 +13,15 @@ final class SharedRate: Sendable {
     /// Of `full`, for the path that most requests take.
     private let interval: Int, tolerance: Int
 
-    init(quota: Double?) {
-        full = Rate(quota: quota)
+    init(quota: Double?, isLenient: Bool = false) {
+        (full, self.isLenient) = (Rate(quota: quota), isLenient)
         (interval, tolerance) = (full.interval, full.tolerance)
     }
 
     /// Whether a request may go now, as almost always. If so, it has been counted.
     func tryTake(at now: Int) -> Bool {
         guard !isEased.load(ordering: .relaxed) else { return take(at: now) == 0 }
-        guard interval > 0 else { return true }
+        guard interval > 0, !isLenient else { return true }
         var seen = due.load(ordering: .relaxed)
         while seen &- tolerance <= now {
             let (exchanged, original) = due.weakCompareExchange(
@@ -37,8 +39,11 @@ final class SharedRate: Sendable {
         return rate
     }
 
+    private var isFree: Bool { isLenient && !isEased.load(ordering: .relaxed) }
+
     /// As `Rate.take`.
     func take(at now: Int) -> Int {
+        guard !isFree else { return 0 }
         var rate = rate(at: now)
         while true {
             let seen = rate.due, wait = rate.take(at: now)
@@ -50,7 +55,7 @@ final class SharedRate: Sendable {
     }
 
     /// As `Rate.wait`.
-    func wait(at now: Int) -> Int { rate(at: now).wait(at: now) }
+    func wait(at now: Int) -> Int { isFree ? 0 : rate(at: now).wait(at: now) }
 
     /// As `Rate.limited`.
     func limited(at now: Int) {

@@ -32,7 +32,7 @@ package final class Shield: Sendable {
 
     /// - Parameter isPublic: of ECR Public.
     init(_ limits: Settings.UpstreamLimits, isPublic: Bool) {
-        rates = RegistryAPI.allCases.map { SharedRate(quota: $0.quota(isPublic: isPublic)) }
+        rates = RegistryAPI.allCases.map { SharedRate(quota: $0.quota(isPublic: isPublic), isLenient: $0.isLenient && !isPublic) }
         use(limits)
     }
 
