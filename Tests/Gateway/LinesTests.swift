@@ -63,8 +63,8 @@ struct LinesTests {
 
     @Test func `a full line takes the newest request of the user who has most, and a further one of that user not at all`() {
         var lines = Self.lines((0..<Lines.maxCount).map { ($0, Self.small, $0 % 4 == 0 ? "b" : "a") })
-        #expect(lines.join(5000, lane: Self.small, user: "a", at: 0) == .isRejected(retryAfter: Lines.maxWait))
-        #expect(lines.join(5001, lane: Self.large, user: "c", at: 0) == .displaces(Lines.maxCount - 1))
+        #expect(lines.join(50_000, lane: Self.small, user: "a", at: 0) == .isRejected(retryAfter: Lines.maxWait))
+        #expect(lines.join(50_001, lane: Self.large, user: "c", at: 0) == .displaces(Lines.maxCount - 1))
         #expect(lines.count == Lines.maxCount)
     }
 

@@ -42,7 +42,7 @@ final class Failover {
     var isAtFallback: Bool { order.current > 0 }
     /// Whether another one can be asked after this one.
     var hasAlternative: Bool {
-        !order.isLast && (order.current > 0 || registries.dropFirst().contains { $0.circuit.isClosed })
+        !order.isLast && (order.current > 0 || registries.dropFirst().contains { $0.circuit.isClosed && !$0.isTokenFailing })
     }
 
     /// For all attempts at the registry that is asked now.

@@ -56,10 +56,11 @@ final class SharedReads {
 
     /// The field lines that a response may depend on: `Accept`, conditions, whatever else is passed on.
     private static func fields(of head: Head) -> [ArraySlice<UInt8>] {
+        // What `Connection` names is not passed on.
         head.fields.filter { field in
             switch field.name {
-            case .range: true
-            case .other: !head.isNamed(field, anyOf: FieldNames.userAgent)
+            case .range: !head.isNominatedHopByHop(field)
+            case .other: !head.isNamed(field, anyOf: FieldNames.userAgent) && !head.isNominatedHopByHop(field)
             default: false
             }
         }.map { head.bytes[$0.lineRange] }

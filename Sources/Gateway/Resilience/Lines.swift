@@ -36,7 +36,7 @@ struct Lines {
     private var turn = 0
 
     /// All that wait. The memory of one is its connection, which is bounded elsewhere; more than this many cannot have a turn in `maxWait`.
-    static let maxCount = 2048
+    static let maxCount = 16384
     /// Nanoseconds that a request waits at most.
     static let maxWait = 10_000_000_000
     /// After this many turns of others a lane has the next one.
@@ -137,8 +137,8 @@ struct Lines {
         guard line.count > 0, let pace = line.pace ?? (now - line.moved > Self.maxWait ? 0 : nil) else { return 0 }
         let ahead = line.waiting[user]?.count ?? 0
         let others = line.users.reduce(0) { $0 + ($1 == user ? 0 : min(ahead + 1, line.waiting[$1]?.count ?? 0)) }
-        // A line that stands still has a longer pace than the last turns say.
-        return max(pace, now - line.moved) * (ahead + others + 1)
+        // Turns come in clumps: a moment in which nothing moves says little of the pace.
+        return max(pace * (ahead + others + 1), now - line.moved)
     }
 
     /// The newest request of the user who has most waiting.

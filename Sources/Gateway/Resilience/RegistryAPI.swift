@@ -48,6 +48,9 @@ struct Lane: Equatable {
     /// It moves a body of many bytes, and takes as long as that.
     let isLarge: Bool
 
+    /// Its turn lasts for as long as a client sends. Pulls are to have turns however many of those there are.
+    var isUpload: Bool { isLarge && api != .getDownloadURLForLayer }
+
     /// Before those that are large.
     static let count = 2 * RegistryAPI.allCases.count
 

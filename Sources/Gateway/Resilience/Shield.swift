@@ -54,14 +54,14 @@ package final class Shield: Sendable {
 
     /// A turn, if a request may go at once. nil: it has to wait in line, perhaps only behind others: `begin` is to follow.
     func tryBegin(_ lane: Lane) -> Turn? {
-        let others = lane.isLarge ? Self.anyTurn | Self.largeTurn : Self.anyTurn
+        let others = lane.isUpload ? Self.anyTurn | Self.largeTurn : Self.anyTurn
         guard waiting.load(ordering: .sequentiallyConsistent) & (others | 1 << lane.api.rawValue) == 0,
-            takeTurn(isLarge: lane.isLarge)
+            takeTurn(isLarge: lane.isUpload)
         else { return nil }
         let now = BootClock.now
-        if rates[lane.api.rawValue].tryTake(at: now), takeOverall(at: now) { return Turn(at: self, isLarge: lane.isLarge) }
+        if rates[lane.api.rawValue].tryTake(at: now), takeOverall(at: now) { return Turn(at: self, isLarge: lane.isUpload) }
         // Not by `endTurn`: the request comes to wait now, and `begin` looks who may go.
-        turns.wrappingSubtract(lane.isLarge ? Self.large | 1 : 1, ordering: .sequentiallyConsistent)
+        turns.wrappingSubtract(lane.isUpload ? Self.large | 1 : 1, ordering: .sequentiallyConsistent)
         return nil
     }
 
@@ -77,10 +77,10 @@ package final class Shield: Sendable {
 
     /// Counts a request that may go now. false: it may not, and is not counted.
     private func take(_ lane: Lane, at now: Int) -> Bool {
-        guard wait(lane, at: now) == 0, takeTurn(isLarge: lane.isLarge) else { return false }
+        guard wait(lane, at: now) == 0, takeTurn(isLarge: lane.isUpload) else { return false }
         if rates[lane.api.rawValue].take(at: now) == 0, takeOverall(at: now) { return true }
         // Another worker was faster. Who has found no room meanwhile has either not come to wait yet, or is looked at again by `advance`.
-        turns.wrappingSubtract(lane.isLarge ? Self.large | 1 : 1, ordering: .sequentiallyConsistent)
+        turns.wrappingSubtract(lane.isUpload ? Self.large | 1 : 1, ordering: .sequentiallyConsistent)
         return false
     }
 
@@ -140,7 +140,7 @@ package final class Shield: Sendable {
         // Its turn may have come at the last moment.
         switch leave(number, ticket) {
         case .hasTurn:
-            let turn = Turn(at: self, isLarge: lane.isLarge)
+            let turn = Turn(at: self, isLarge: lane.isUpload)
             return ticket.isClientGone ? .clientGone : .turn(turn)
         case .displaced: return .isRejected(retryAfter: Rejection.whenFull)
         case nil: return ticket.isClientGone ? .clientGone : .isRejected(retryAfter: Rejection.whenSlow)
@@ -223,7 +223,7 @@ package final class Shield: Sendable {
         for index in 0..<Lane.count where !lines.isEmpty(index) {
             let lane = Lane(index: index)
             bits |= 1 << lane.api.rawValue
-            if hasRoom(isLarge: lane.isLarge, beside: turns) {
+            if hasRoom(isLarge: lane.isUpload, beside: turns) {
                 soonest = min(soonest, now + wait(lane, at: now))
             } else {
                 bits |= hasRoom(isLarge: false, beside: turns) ? Self.largeTurn : Self.anyTurn
@@ -236,7 +236,7 @@ package final class Shield: Sendable {
         let turns = turns.load(ordering: .sequentiallyConsistent)
         return (0..<Lane.count).contains { index in
             let lane = Lane(index: index)
-            return !lines.isEmpty(index) && hasRoom(isLarge: lane.isLarge, beside: turns) && wait(lane, at: now) == 0
+            return !lines.isEmpty(index) && hasRoom(isLarge: lane.isUpload, beside: turns) && wait(lane, at: now) == 0
         }
     }
 }

@@ -90,7 +90,7 @@ final class RegistryClient {
         timeouts.tlsHandshake = min(timeouts.tlsHandshake, policy.handshakeLimit(at: now))
         do {
             return try await worker.pool.connect(
-                to: origin, timeouts: timeouts, deadline: now + policy.left(at: now), waiter: client.stream.waiter)
+                to: origin, timeouts: timeouts, deadline: now + policy.attemptTime(at: now), waiter: client.stream.waiter)
         } catch let error as TransportError {
             guard error.kind != .cancelled else { throw ConnectionFailure(.client, error) }
             throw ConnectionFailure(place, error)

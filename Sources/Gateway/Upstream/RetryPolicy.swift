@@ -77,17 +77,20 @@ struct RetryPolicy {
     /// What is left for further attempts.
     func left(at now: Instant) -> Duration { max(.zero, sinceEpoch + Self.patience - Self.sinceEpoch(now)) }
 
+    /// What an attempt has that is made now: a late one, after a slow response before it, is not made in vain.
+    func attemptTime(at now: Instant) -> Duration { max(left(at: now), Self.stallTime) }
+
     /// How long a read may wait for a response, or for the next bytes of one, before it counts as stalled.
     /// - Parameter now: asked for only after a fault.
     func stallLimit(at now: @autoclosure () -> Instant) -> Duration {
         guard faults > 0 else { return Self.stallTime }
-        let left = left(at: now())
+        let left = attemptTime(at: now())
         return stalls == 0 && left >= Self.stallTime * 2 ? Self.stallTime : left
     }
 
     /// How long a TLS handshake may take, so that there is time for another one.
     func handshakeLimit(at now: Instant) -> Duration {
-        let left = left(at: now)
+        let left = attemptTime(at: now)
         return left >= Self.stallTime * 2 ? left / 2 : left
     }
 
