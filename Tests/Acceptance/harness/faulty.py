@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import socket
 import ssl
@@ -9,9 +10,10 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from harness.address import Address, free_port
+from harness.address import Address
 from harness.tls import Certificate
 
 EXPIRED = b'{"errors":[{"code":"DENIED","message":"Your authorization token has expired. Reauthenticate and try again."}]}\n'
@@ -82,7 +84,7 @@ class Faulty:
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # A port that the kernel chose would be given up while connections are refused.
-        self._listener.bind(("127.0.0.1", free_port()))
+        self._bind()
         self._listener.listen(128)
         self._listener.settimeout(0.05)
         self.address = Address("127.0.0.1", self._listener.getsockname()[1])
@@ -120,13 +122,22 @@ class Faulty:
         self.drop_connections()
         self._listener.close()
 
+    def _bind(self) -> None:
+        """To a free port that the kernel gives nobody by itself: while this one does not listen, another socket could get it."""
+        while True:
+            try:
+                return self._listener.bind(("127.0.0.1", random.randrange(15_000, 32_000)))
+            except OSError:
+                continue
+
     def _begin_outage(self, fault: str) -> None:
         if fault in ("TLS failure", "TLS stall"):
             with self._lock:
                 self._tls_faults.append(fault)
         elif fault == "connect refused":
             self._is_accepting.clear()
-            self._listener.shutdown(socket.SHUT_RDWR)  # the port stays ours
+            with suppress(OSError):  # the one before has not ended yet
+                self._listener.shutdown(socket.SHUT_RDWR)  # the port stays ours
             threading.Timer(OUTAGE, self._end_refusal).start()
         else:
             self._is_accepting.clear()
@@ -142,14 +153,18 @@ class Faulty:
             threading.Timer(OUTAGE, self._end_stall, [fillers]).start()
 
     def _end_refusal(self) -> None:
-        self._listener.listen(128)
+        while not self._ended:
+            try:
+                self._listener.listen(128)
+                break
+            except OSError:
+                time.sleep(0.01)  # a connection of another program has the port as its own for a moment
         self._is_accepting.set()
 
     def _end_stall(self, fillers: list[socket.socket]) -> None:
         for filler in fillers:
             filler.close()
-        self._listener.listen(128)
-        self._is_accepting.set()
+        self._end_refusal()
 
     # Connections.
 
