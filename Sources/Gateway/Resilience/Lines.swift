@@ -35,7 +35,7 @@ struct Lines {
     private var turns: [String: Int] = [:]
     private var turn = 0
 
-    /// All that wait. The memory of one is its connection, which is bounded elsewhere; more than this many cannot have a turn in `maxWait`.
+    /// All that wait: a burst of a large cluster under one login. The memory of one is its connection, which is bounded elsewhere.
     static let maxCount = 16384
     /// Nanoseconds that a request waits at most.
     static let maxWait = 10_000_000_000
