@@ -126,17 +126,6 @@ package struct Settings: Sendable {
         package var registries: [Upstream] { [self] + fallbacks.map(reading) }
     }
 
-    /// Bounds on what all clients together ask of an upstream.
-    package struct UpstreamLimits: Sendable, Equatable {
-        /// Requests at the same time; 0: no bound.
-        package var concurrent = 256
-        /// Of all kinds; 0: no bound but AWS's quotas.
-        package var requestsPerSecond = 0
-
-        /// The defaults.
-        package init() {}
-    }
-
     /// Who follows the registry's redirect of a blob: Berth (`stream`) or the client.
     package enum BlobMode: String, Sendable, CaseIterable { case stream, redirect }
 

@@ -48,25 +48,45 @@ struct UpstreamReader {
         if registry?.isPublic == true, creation != nil {
             section.problem("create_repositories", "Berth cannot create repositories in ECR Public; remove this key")
         }
-        let limits = section.section("limits").map(limits) ?? Settings.UpstreamLimits()
+        let limits = section.section("limits").map(limits) ?? UpstreamLimits()
         guard let name, let registry else { return nil }
         return Settings.Upstream(
             name: name, registry: registry, fallbacks: fallbacks, blobs: blobs, redirectClients: clients, blobHosts: hosts,
             credentials: credentials, createRepositories: creation, limits: limits)
     }
 
-    private func limits(_ section: Section) -> Settings.UpstreamLimits {
+    private func limits(_ section: Section) -> UpstreamLimits {
         defer { section.finish() }
-        var limits = Settings.UpstreamLimits()
+        var limits = UpstreamLimits()
         limits.concurrent = section.count(
             "concurrent", default: limits.concurrent, in: 0...100_000,
             "requests at the registry at the same time, of all clients. More wait in line, users in turn and small requests first, for at most 10 s, and then get 503 with `Retry-After`. `0`: no bound"
         )
         limits.requestsPerSecond = section.count(
             "requests_per_second", default: limits.requestsPerSecond, in: 0...100_000,
-            "requests to the registry in a second, besides AWS's default quotas: those of pushes are kept always, those of reads once ECR has limited one. More wait in the same line. `0`: no bound"
+            "requests to the registry in a second, besides AWS's quotas: those of pushes are kept always, those of reads once ECR has limited one. More wait in the same line. `0`: no bound"
         )
+        limits.quotas = quotas(section)
         return limits
+    }
+
+    private func quotas(_ section: Section) -> [UpstreamLimits.API: Int] {
+        let names = UpstreamLimits.API.allCases.map(\.rawValue).joined(separator: ", "), bounds = 1...100_000
+        let table = section.table(
+            "quotas",
+            "AWS's quotas of your account where they are not the default ones (Service Quotas in the AWS console), in requests a second, such as `{PutImage: 50}`. The names are \(names)"
+        ) { name, value in
+            guard UpstreamLimits.API(rawValue: name) != nil else {
+                return "is no API of ECR that has a quota; known are \(names)"
+            }
+            guard let count = Int(value), bounds.contains(count) else {
+                return "'\(value)' is not allowed; write a whole number from \(bounds.lowerBound) to \(bounds.upperBound)"
+            }
+            return nil
+        }
+        return table.reduce(into: [:]) { quotas, entry in
+            if let api = UpstreamLimits.API(rawValue: entry.key) { quotas[api] = Int(entry.value) }
+        }
     }
 
     private func registry(_ section: Section) -> ECRHost? {

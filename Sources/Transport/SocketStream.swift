@@ -74,7 +74,8 @@ package final class SocketStream {
     /// Bytes have come that were not read yet, below TLS.
     package var hasArrivedInput: Bool { isOpen && socket.hasInput }
 
-    /// The peer has ended its side or reset the connection, also when bytes that it sent before are still to be read. A system call.
+    /// The peer has ended its side or reset the connection, also when bytes that it sent before are still to be read. A system call. A peer that has only
+    /// ended its side, and still reads, looks like one that has closed: as to nginx and to Go's server, it is gone to whoever would wait for its sake.
     package var isEndedByPeer: Bool { !isOpen || socket.isEndedByPeer }
 
     // MARK: Reading

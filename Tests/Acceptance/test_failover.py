@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from conftest import StartGateway
-from harness.gateway import Gateway, clean_environment
+from harness.gateway import PASSWORD, Gateway, clean_environment, user
 from harness.images import MIB, Image, blob_image, digest_of
 from harness.names import NameServer, with_resolver
 from harness.processes import attempt, wait_until
@@ -38,8 +38,8 @@ class Regions:
     def client(self) -> RegistryClient:
         return RegistryClient(self.gateway.plain, self.gateway.username, self.gateway.password)
 
-    def get(self, target: str, method: str = "GET") -> Response:
-        with self.client() as client:
+    def get(self, target: str, method: str = "GET", username: str = "ci") -> Response:
+        with RegistryClient(self.gateway.plain, username, PASSWORD) as client:
             return client.connection.request(method, target, None, None, client.authorization)
 
     def state(self, sandbox: Sandbox) -> float:
@@ -90,7 +90,8 @@ def image() -> Image:
 def regions(own_sandbox: Sandbox, replica: Sandbox, start_gateway: StartGateway, image: Image) -> Regions:
     store(own_sandbox, image, "v1")
     store(replica, image, "v1")
-    gateway = start_gateway(own_sandbox, **settings(own_sandbox, replica))
+    users = [user("ci", "**", actions=("pull", "push", "delete", "list")), user("node", "**", actions=("pull",))]
+    gateway = start_gateway(own_sandbox, **settings(own_sandbox, replica), users=users)
     gateway.wait_until_ready()
     wait_until(lambda: upstream_status(gateway)["fallbacks"][0]["ready"], "the fallback's token")
     return Regions(own_sandbox, replica, gateway)
@@ -132,7 +133,7 @@ def test_every_read_is_served_by_the_replica(regions: Regions, image: Image, way
         assert response.status == 200 and digest_of(response.body) == target.split("/")[1] or target.endswith("v1"), response
         assert time.monotonic() - start < MAX_READ_SECONDS
         assert regions.registry_of(response) == regions.replica.registry_host
-        head = regions.get(f"/v2/{REPOSITORY}/{target}", "HEAD")
+        head = regions.get(f"/v2/{REPOSITORY}/{target}", "HEAD", username="node")
         assert head.status == 200 and int(head.fields["content-length"]) == len(response.body)
     tags = regions.get(f"/v2/{REPOSITORY}/tags/list")
     assert json.loads(tags.body) == {"name": REPOSITORY, "tags": ["v1"]}
@@ -251,6 +252,17 @@ def test_writes_never_move(regions: Regions, image: Image) -> None:
         assert response.status >= 500, response
     tags = regions.replica.ecr().list_images(repositoryName=REPOSITORY)["imageIds"]
     assert {one.get("imageTag") for one in tags} == {"v1"}
+
+
+def test_only_the_registry_itself_says_that_a_layer_need_not_be_pushed(regions: Regions, image: Image) -> None:
+    """Clients ask before they push a layer. A replica keeps what the registry has deleted."""
+    failing(regions)
+    target = f"/v2/{REPOSITORY}/blobs/{digest_of(image.layers[0])}"
+    response = regions.get(target, "HEAD")
+    assert response.status == 503 and int(response.fields["retry-after"]) > 0, response
+    assert regions.get(target).status == 200, "a pull of the same user moves"
+    regions.first.clear_faults()
+    assert regions.get(target, "HEAD").status == 200
 
 
 # The breaker.

@@ -117,6 +117,18 @@ def test_head_of_a_redirected_blob_returns_its_size(start_behind: StartBehind, a
         storage.stop()
 
 
+def test_when_to_come_back_to_a_busy_storage_reaches_the_client(start_behind: StartBehind, authority: Authority) -> None:
+    storage = ScriptedServer(
+        authority.issue("storage", "DNS:cdn.example"),
+        b"HTTP/1.1 503 Slow Down\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n")
+    try:
+        gateway, _ = start_behind(redirection(f"https://cdn.example/x?{SECRET}"), connect_to={"cdn.example:443": storage.address.authority})
+        response = ask(gateway, "GET", BLOB)
+        assert (response.status, response.code, response.fields["retry-after"]) == (503, "UNAVAILABLE", "30")
+    finally:
+        storage.stop()
+
+
 INSIDE = (
     "127.0.0.1", "10.0.0.1", "169.254.169.254", "169.254.170.2", "192.168.1.1", "172.16.0.1", "100.64.0.1", "0.0.0.0", "224.0.0.1",
     "localhost", "2130706433", "0x7f000001", "127.1", "[::1]", "[fd00:ec2::254]", "[::ffff:127.0.0.1]",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import pytest
 
 from conftest import StartGateway
 from harness.gateway import Gateway
-from harness.images import Image, blob_image, digest_of
+from harness.images import MANIFEST_TYPE, Image, blob_image, digest_of
 from harness.processes import wait_until
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
@@ -109,6 +110,7 @@ def test_a_slow_registry_is_awaited_by_those_that_may_not_ask_again(own_sandbox:
         answers = Counter(response.status for response in pool.map(lambda _: pull(gateway), range(80)))
     assert answers == {200: 80}
     assert 0 < gateway.metric("berth_replays_total", reason="stalled") <= MIN_RATE * PATIENCE_SECONDS
+    assert gateway.metric("berth_upstream_state") == 1 and gateway.ready().status == 200, "slow is not away"
 
 
 def test_a_client_that_leaves_ends_its_attempts(own_sandbox: Sandbox, gateway: Gateway, stored: Image) -> None:
@@ -123,6 +125,48 @@ def test_a_client_that_leaves_ends_its_attempts(own_sandbox: Sandbox, gateway: G
     wait_until(
         lambda: [line.get("end") for line in gateway.log_lines() if line.get("operation") == "manifest_get"][-2:] == ["client_gone"] * 2,
         "the lines of both", 5)
+
+
+def test_a_client_that_has_ended_its_side_gets_its_response_but_is_not_waited_for(
+    own_sandbox: Sandbox, gateway: Gateway, stored: Image
+) -> None:
+    """Its connection looks like one that was closed. As long as the registry responds, that does not matter."""
+
+    def pull_and_end() -> Connection:
+        connection = Connection(gateway.plain)
+        connection.send_head("GET", MANIFESTS + "v1", {"Authorization": basic(gateway.username, gateway.password)})
+        connection.socket.shutdown(socket.SHUT_WR)
+        return connection
+
+    own_sandbox.add_fault(where="registry", match={"path_prefix": MANIFESTS}, kind="stall", seconds=1, times=1)
+    with pull_and_end() as connection:
+        assert connection.receive().body == stored.manifest
+    own_sandbox.add_fault(where="registry", match={"path_prefix": MANIFESTS}, kind="status", status=503, times=-1)
+    start = time.monotonic()
+    with pull_and_end() as connection:
+        assert connection.closed_by_peer()
+    assert time.monotonic() - start < PATIENCE_SECONDS / 2
+
+
+def test_a_slow_client_leaves_its_request_all_its_attempts(own_sandbox: Sandbox, gateway: Gateway, stored: Image) -> None:
+    """The body of a manifest takes longer to come than all attempts may take."""
+    own_sandbox.add_fault(where="registry", match={"method": "PUT"}, kind="status", status=503, times=2)
+    fields = {"Content-Type": MANIFEST_TYPE, "Content-Length": str(len(stored.manifest)), "Authorization": basic(gateway.username, gateway.password)}
+    with Connection(gateway.plain) as connection:
+        connection.send_head("PUT", MANIFESTS + "slow", fields)
+        connection.send(stored.manifest[:10])
+        time.sleep(PATIENCE_SECONDS)
+        connection.send(stored.manifest[10:])
+        assert connection.receive().status == 201
+
+
+def test_a_small_chunk_that_the_registry_may_have_taken_is_not_sent_twice(own_sandbox: Sandbox, gateway: Gateway) -> None:
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        target = client.start_upload(REPOSITORY)
+        own_sandbox.add_fault(where="registry", match={"method": "PATCH"}, kind="status", status=503, times=1)
+        response = client.expect((503,), "PATCH", target, body=os.urandom(1000))
+    assert int(response.fields["retry-after"]) > 0
+    assert gateway.metric("berth_replays_total") == 0
 
 
 def test_a_manifest_that_was_taken_although_the_response_was_lost_is_not_an_error(own_sandbox: Sandbox, gateway: Gateway, stored: Image) -> None:

@@ -245,3 +245,65 @@ def test_when_the_first_read_fails_the_others_go_on(own_sandbox: Sandbox, start_
     with together(10) as begin:
         pulls = [begin(get, gateway, "a", "manifests/v") for _ in range(10)]
     assert sum(pull.result().status == 200 for pull in pulls) >= 9, "the reset one at most has failed"
+
+
+def test_a_read_does_not_wait_for_another_one_for_longer_than_its_own_would_be_tried(
+    own_sandbox: Sandbox, start_gateway: StartGateway
+) -> None:
+    gateway = start(own_sandbox, start_gateway, workers=1)
+    image = blob_image(os.urandom(1000))
+    with RegistryClient(gateway.plain, "a", PASSWORD) as client:
+        client.push_image(REPOSITORY, "v", image)
+    own_sandbox.add_fault(where="registry", match={"method": "GET"}, kind="stall", seconds=30, times=2)  # the first read's two attempts
+    with together(2) as begin:
+        begun = time.monotonic()
+        first = begin(get, gateway, "a", "manifests/v")
+        time.sleep(0.5)
+        second = begin(get, gateway, "b", "manifests/v").result()
+        assert (second.status, second.body) == (200, image.manifest)
+        assert time.monotonic() - begun < 20 and not first.done()
+        assert first.result().status == 200
+
+
+def test_a_client_that_is_slow_to_take_a_manifest_keeps_no_turn(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    gateway = start(own_sandbox, start_gateway, upstream_limits={"concurrent": 1})
+    image = blob_image(os.urandom(1000))
+    padding = b" " * 200_000
+    manifest = image.manifest[:-1] + padding + image.manifest[-1:]
+    with RegistryClient(gateway.plain, "a", PASSWORD) as client:
+        client.push_image(REPOSITORY, "v", image)
+        client.push_manifest(REPOSITORY, "large", manifest)
+    slow_clients = [Connection(gateway.plain, receive_buffer=2048) for _ in range(3)]
+    for connection in slow_clients:
+        connection.send_head("GET", f"/v2/{REPOSITORY}/manifests/large", {"Authorization": basic("a", PASSWORD)})
+        assert connection.receive_head().status == 200
+        assert gateway.metric("berth_exchanges_in_flight") > 0, "the client holds up its response"
+    assert get(gateway, "b", "manifests/v").status == 200
+    assert gateway.metric("berth_throttled_total", by="gateway") == 0
+    for connection in slow_clients:
+        connection.close()
+
+
+def test_asking_whether_a_manifest_was_pushed_is_a_read(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    """It takes nothing of the quota of pushes."""
+    gateway = start(own_sandbox, start_gateway, upstream_limits={"quotas": {"PutImage": 1}})
+    image = blob_image(os.urandom(1000))
+    with RegistryClient(gateway.plain, "a", PASSWORD) as client:
+        client.push_image(REPOSITORY, "v", image)
+    own_sandbox.add_fault(where="registry", match={"method": "PUT"}, kind="reset", times=1)
+    own_sandbox.add_fault(where="registry", match={"method": "PUT"}, kind="status", status=400, times=1)
+    with RegistryClient(gateway.plain, "a", PASSWORD) as client:
+        client.push_manifest(REPOSITORY, "v", image.manifest)
+        before = gateway.metric("berth_throttled_total", by="gateway")
+        client.push_manifest(REPOSITORY, "w", image.manifest)
+    assert gateway.metric("berth_throttled_total", by="gateway") <= before + 2, "only the two pushes waited"
+
+
+def test_a_raised_quota_lets_more_manifests_be_pushed(own_sandbox: Sandbox, start_gateway: StartGateway) -> None:
+    gateway = start(own_sandbox, start_gateway, upstream_limits={"quotas": {"PutImage": 1000}})
+    image = blob_image(os.urandom(1000))
+    with RegistryClient(gateway.plain, "a", PASSWORD) as client:
+        client.push_image(REPOSITORY, "v", image)
+        for number in range(30):
+            client.push_manifest(REPOSITORY, f"v{number}", image.manifest)
+    assert gateway.metric("berth_throttled_total", by="gateway") == 0

@@ -34,7 +34,7 @@ struct SettingsTests {
             registry: \(registry)
             fallbacks: [123456789012.dkr.ecr.eu-central-1.amazonaws.com, 210987654321.DKR.ecr.eu-west-1.amazonaws.com]
             blobs: redirect
-            limits: {concurrent: 50, requests_per_second: 200}
+            limits: {concurrent: 50, requests_per_second: 200, quotas: {PutImage: 50}}
             credentials:
               source: profile
               profile: ci
@@ -112,6 +112,7 @@ struct SettingsTests {
         #expect(creation.match == [glob("team-a/**")] && creation.tagMutability == "IMMUTABLE" && creation.scanOnPush == true)
         #expect(creation.kmsKey == "alias/ecr" && creation.tags == ["owner": "platform"])
         #expect(upstream.limits.concurrent == 50 && upstream.limits.requestsPerSecond == 200)
+        #expect(upstream.limits.quotas == [.putImage: 50])
         #expect(creation.policy == "{\"p\":1}" && creation.lifecyclePolicy == "{\"l\":1}")
 
         #expect(settings.routes.map(\.host) == [HostName("registry.example.com"), nil])

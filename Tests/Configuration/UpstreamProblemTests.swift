@@ -106,7 +106,15 @@ struct UpstreamProblemTests {
             [
                 "upstreams[0].limits.concurrent: '-1' is not allowed; write a whole number from 0 to 100000",
                 "upstreams[0].limits.requests_per_second: 'many' is not allowed; write a whole number from 0 to 100000",
-                "upstreams[0].limits.burst: unknown key; known here: concurrent, requests_per_second",
+                "upstreams[0].limits.burst: unknown key; known here: concurrent, quotas, requests_per_second",
+            ]
+        ),
+        (
+            "[{name: a, registry: \(registry), limits: {quotas: {PutImages: 20, PutImage: 0}}}]",
+            [
+                "upstreams[0].limits.quotas.PutImage: '0' is not allowed; write a whole number from 1 to 100000",
+                "upstreams[0].limits.quotas.PutImages: is no API of ECR that has a quota; known are BatchCheckLayerAvailability, "
+                    + "BatchGetImage, GetDownloadUrlForLayer, InitiateLayerUpload, UploadLayerPart, CompleteLayerUpload, PutImage",
             ]
         ),
         (

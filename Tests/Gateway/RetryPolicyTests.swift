@@ -145,7 +145,8 @@ struct AttemptFaultTests {
 
 struct RepetitionTests {
     private static let sent = ReplayBody.whole([1]), unsent = ReplayBody.partial([]), gone = ReplayBody.overflowed(taken: 70_000)
-    private static let closed = AttemptFault.stale, busy = AttemptFault.status(503, retryAfter: nil)
+    private static let closed = AttemptFault.stale, busy = AttemptFault.status(429, retryAfter: nil)
+    private static let away = AttemptFault.status(503, retryAfter: nil)
     private static let failed = AttemptFault.status(500, retryAfter: nil)
 
     @Test(
@@ -160,10 +161,12 @@ struct RepetitionTests {
             (.patch, .chunked, unsent, .broken, true), (.patch, .chunked, sent, .broken, false),
             (.patch, .chunked, sent, closed, false),
             (.patch, .chunked, sent, failed, false), (.patch, .chunked, .partial([1]), busy, true),
+            (.patch, .chunked, .partial([1]), away, false), (.patch, .chunked, unsent, away, true),
             (.patch, .chunked, gone, busy, false),
             (.patch, .chunked, .partial([1]), .unreachable(isPermanent: false), true),
             // A deletion: it may have been done.
             (.delete, .none, .none, .broken, false), (.delete, .none, .none, closed, true), (.delete, .none, .none, busy, true),
+            (.delete, .none, .none, away, false),
         ] as [(Method, BodyFraming, ReplayBody, AttemptFault, Bool)])
     func `a request is sent again only while nothing of it can have been taken, or twice is the same as once`(
         method: Method, framing: BodyFraming, body: ReplayBody, fault: AttemptFault, isAllowed: Bool

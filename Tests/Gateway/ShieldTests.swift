@@ -8,7 +8,7 @@ struct ShieldTests {
     private static let small = Lane(.other, isLarge: false), large = Lane(.other, isLarge: true)
 
     private static func shield(concurrent: Int, requestsPerSecond: Int = 0) -> Shield {
-        var limits = Settings.UpstreamLimits()
+        var limits = UpstreamLimits()
         (limits.concurrent, limits.requestsPerSecond) = (concurrent, requestsPerSecond)
         return Shield(limits, isPublic: false)
     }
@@ -33,7 +33,7 @@ struct ShieldTests {
 
     @Test func `other bounds hold from the next request on`() {
         let shield = Self.shield(concurrent: 1)
-        var limits = Settings.UpstreamLimits()
+        var limits = UpstreamLimits()
         limits.concurrent = 3
         shield.use(limits)
         #expect(Self.count(shield, Self.small, upTo: 100) == 3)
@@ -44,6 +44,16 @@ struct ShieldTests {
         #expect(Self.count(shield, Self.small, upTo: 100) <= 3)
         #expect(Self.count(Self.shield(concurrent: 0), Lane(.putImage, isLarge: false), upTo: 100) == 1)
         #expect(Self.count(Self.shield(concurrent: 0), Lane(.batchGetImage, isLarge: false), upTo: 100) > 90)
+    }
+
+    @Test func `quotas of the account take the place of the default ones`() {
+        var limits = UpstreamLimits()
+        limits.quotas = [.putImage: 50, .batchGetImage: 20]
+        let shield = Shield(limits, isPublic: false)
+        #expect(Self.count(shield, Lane(.putImage, isLarge: false), upTo: 100) == 5)
+        #expect(Self.count(shield, Lane(.batchGetImage, isLarge: false), upTo: 100) == 2, "a quota that is known is kept always")
+        let others = Self.count(shield, Lane(.getDownloadURLForLayer, isLarge: false), upTo: 100)
+        #expect(others == 100, "a default one of reads is not")
     }
 
     private final class Counts: Sendable {

@@ -54,7 +54,7 @@ struct Exchange {
         switch request.endpoint {
         case .ping: try await ping()
         case .catalog: try await catalog(request, principal)
-        case .tags, .referrers, .manifest, .blob, .uploads, .upload: try await serve(try forwarder(request))
+        case .tags, .referrers, .manifest, .blob, .uploads, .upload: try await serve(try forwarder(request, principal))
         }
     }
 
@@ -84,7 +84,7 @@ struct Exchange {
         }
     }
 
-    private func forwarder(_ request: RegistryRequest) throws(ErrorResponse) -> Forwarder {
+    private func forwarder(_ request: RegistryRequest, _ principal: Principal) throws(ErrorResponse) -> Forwarder {
         guard let route = snapshot.router.route(request) else {
             throw ErrorResponse(.nameUnknown, "No route of this gateway leads to this repository.")
         }
@@ -95,17 +95,15 @@ struct Exchange {
             record.end = "shed"
             throw ErrorResponse(.unavailable, "The gateway is busy; try again later.", status: 503, retryAfter: .random(in: 2...6))
         }
-        guard route.upstream.fallbacks.isEmpty else { return forwarder(request, with: route) }
+        guard route.upstream.fallbacks.isEmpty else { return forwarder(request, principal, with: route) }
         return Forwarder(request, route: route, downstream: downstream, registry: registry(route.upstream), writer: writer)
     }
 
     /// To an upstream with fallbacks. Apart, since most have none.
     @inline(never)
-    private func forwarder(_ request: RegistryRequest, with route: Route) -> Forwarder {
+    private func forwarder(_ request: RegistryRequest, _ principal: Principal, with route: Route) -> Forwarder {
         let client = registry(route.upstream)
-        guard
-            let failover = Failover(
-                route.upstream, for: request.operation, at: client.start, hasToken: client.worker.hasToken)
+        guard let failover = Failover(client, for: request.operation, mayPush: principal.mayPush(to: request))
         else { return Forwarder(request, route: route, downstream: downstream, registry: client, writer: writer) }
         return Forwarder(
             request, route: route.to(failover.registry), downstream: downstream, registry: failover.client(client), writer: writer,

@@ -13,23 +13,26 @@ final class Failover {
     /// For the last one, however long those before it took.
     private static let minTime = RetryPolicy.stallTime
 
-    /// nil: the request goes to the upstream's own registry, whatever happens: there is no other, or it is a write.
+    /// nil: the request goes to the upstream's own registry, whatever happens: there is no other, or another one may not respond.
     /// - Parameters:
-    ///   - start: when the request came.
-    ///   - hasToken: whether there is a token for a registry.
-    init?(_ upstream: Upstream, for operation: RegistryOperation, at start: ContinuousClock.Instant, hasToken: (Upstream) -> Bool) {
-        guard !upstream.fallbacks.isEmpty, Self.isRead(operation) else { return nil }
-        (registries, self.start) = (upstream.registries, start)
+    ///   - client: of the upstream's own registry.
+    ///   - mayPush: whether the request's user may push to its repository.
+    init?(_ client: RegistryClient, for operation: RegistryOperation, mayPush: @autoclosure () -> Bool) {
+        guard !client.upstream.fallbacks.isEmpty, Self.moves(operation, mayPush: mayPush()) else { return nil }
+        (registries, start) = (client.upstream.registries, client.start)
         isOfBlob = operation == .blobGet
         order = RegistryOrder(count: registries.count) { [registries, isOfBlob] in
-            Self.mayTry(registries[$0], isOfBlob: isOfBlob, hasToken)
+            Self.mayTry(registries[$0], isOfBlob: isOfBlob, client.worker.hasToken)
         }
     }
 
-    /// HEAD of a blob too, which may be part of a push: what a replica has, the registry has.
-    private static func isRead(_ operation: RegistryOperation) -> Bool {
+    /// Whether another registry may respond to an operation. HEAD of a blob is how clients find out which layers they need not push, and hardly ever part of
+    /// a pull. Replication copies images and deletes nothing: with a replica's 200 a client would not push a layer that the registry itself has no
+    /// more, and the manifest after it would be rejected.
+    static func moves(_ operation: RegistryOperation, mayPush: @autoclosure () -> Bool) -> Bool {
         switch operation {
-        case .catalog, .tags, .manifestGet, .manifestHead, .blobGet, .blobHead, .referrers: true
+        case .catalog, .tags, .manifestGet, .manifestHead, .blobGet, .referrers: true
+        case .blobHead: !mayPush()
         case .ping, .manifestPut, .manifestDelete, .blobDelete, .uploadStart, .uploadChunk, .uploadFinish, .uploadStatus,
             .uploadCancel, .other:
             false
@@ -103,6 +106,7 @@ final class Failover {
     private static func mayTry(_ registry: Upstream, isOfBlob: Bool, _ hasToken: (Upstream) -> Bool) -> Bool {
         // The first token is waited for; one that could not be fetched is not.
         guard hasToken(registry) || !registry.isTokenFailing else { return false }
-        return (!isOfBlob || registry.storageCircuit.mayTry()) && registry.circuit.mayTry()
+        // The storage's attempt is taken by the request that asks it (`BlobStorage.mayBeAsked`): the registry may send none there.
+        return (!isOfBlob || registry.storageCircuit.wouldLetTry()) && registry.circuit.mayTry()
     }
 }

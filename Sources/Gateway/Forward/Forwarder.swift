@@ -61,8 +61,11 @@ final class Forwarder {
     func readBody(upTo limit: Int) async throws {
         guard case .partial = body else { return }
         if case .length(let count) = head.framing, count > limit { return }
-        body = try await RequestSender.readBody(of: client, upTo: limit)
+        body = try await RequestSender.readBody(of: client, upTo: limit, &policy)
     }
+
+    /// As `RetryPolicy.postpone`.
+    func postpone(since start: ContinuousClock.Instant) { policy.postpone(by: start.duration(to: .now)) }
 
     /// Sends the request, and again where the policy says so.
     /// - Parameter collected: bytes of a successful response's body that are read before this returns, so that the request can be sent again also when it
@@ -109,15 +112,15 @@ final class Forwarder {
     /// - Throws: what no other attempt would change.
     private func attempt(_ requestHead: RequestHead, _ repetition: Repetition, collecting collected: Int?) async throws -> Outcome {
         let token =
-            if let token = registry.readyToken(policy) { needsProof ? await registry.lasting(token) : token } else {
-                try await registry.token(policy)
+            if let token = registry.readyToken(policy) { needsProof(of: token) ? await check(token).lasting() : token } else {
+                try await registry.token(&policy)
             }
         let lane = Lane(request.operation, body: head.framing, isHeld: body.isWhole)
         let turn =
             if let turn = registry.upstream.shield.tryBegin(lane) { turn } else { try await registry.turns.next(lane, &policy) }
         var lease: Lease
         do {
-            if needsProof, try await registry.isRejected(token) {
+            if needsProof(of: token), try await registry.isRejected(token) {
                 return .tokenRejected(generation: token.generation, .expired)
             }
             lease = if let idle = registry.idleConnection(policy) { idle } else { try await registry.connect(policy) }
@@ -132,7 +135,11 @@ final class Forwarder {
             if let rest = try RequestSender.begin(requestHead, token, body, by: registry, on: connection) {
                 try await connection.write(rest, timeout: registry.timeouts.stall)
             }
-            if body.isWhole { connection.finishRequest() } else { try await RequestSender.end(&body, client, registry, connection) }
+            if body.isWhole {
+                connection.finishRequest()
+            } else {
+                try await RequestSender.end(&body, &policy, client, registry, connection)
+            }
             let isHead = requestHead.method == .head, longest = registry.timeouts.response
             let limit = repetition == .harmless ? min(longest, policy.stallLimit(at: .now)) : longest
             do { try await connection.readHead(toHead: isHead, scratch: client.scratch, timeout: limit) } catch let failure
@@ -145,16 +152,19 @@ final class Forwarder {
             registry.countResponse(connection)
             let judgement = TokenCheck.judgement(of: connection.head, method: requestHead.method)
             if case .no = judgement {
-                registry.tokenAccepted()
+                registry.tokenAccepted(token)
                 var body: [UInt8]?
-                if let collected, connection.arrivedBody == nil {
+                let hasArrived = connection.arrivedBody != nil
+                if !hasArrived, let collected {
                     body = try await CollectedBody.read(connection, upTo: collected, by: registry, policy)
                 }
+                // How long the client takes is not the registry's time. A body too long to be collected is rare, and takes as long as its client likes.
+                if hasArrived || collected != nil { lease.endTurn() }
                 return .response(UpstreamResponse(lease: lease, body: body))
             }
-            let (rejection, read) = try await TokenCheck(registry: registry, token: token).rejection(judgement, by: connection)
+            let (rejection, read) = try await check(token).rejection(judgement, by: connection)
             guard let rejection else {
-                registry.tokenAccepted()
+                registry.tokenAccepted(token)
                 return .response(UpstreamResponse(lease: lease, body: read))
             }
             if read == nil { await registry.discardBody(of: connection) }
@@ -165,17 +175,16 @@ final class Forwarder {
         }
     }
 
-    /// An upload whose body is not held cannot be sent twice, so its token is verified first, unless the upstream has just accepted it.
-    private var needsProof: Bool {
-        guard !body.isWhole, !registry.worker.isTokenProven(at: route.upstream) else { return false }
-        if case .length(let count) = head.framing { return count > ReplayBody.maxHeld }
-        return true
+    private func check(_ token: AuthorizationToken) -> TokenCheck { TokenCheck(registry: registry, token: token) }
+
+    private func needsProof(of token: AuthorizationToken) -> Bool {
+        !body.isWhole && check(token).isNeeded(before: body, head.framing)
     }
 
     /// The next token must be a newer one. Ends the exchange where the request cannot be sent again.
     private func rejectToken(_ generation: Int, _ reason: TokenRejection.Reason) throws {
         let event = RetryPolicy.Event.tokenRejected(generation: generation, reason, canReplay: body.canReplay)
-        registry.tokenRejected()
+        registry.worker.tokenRejected(by: registry.upstream)
         guard registry.retries.next(&policy, after: event) == .fail else { return }
         guard !body.canReplay else { throw TokenRejection.keepsRejecting }
         client.request.closeAfterResponse()

@@ -6,7 +6,9 @@ import HTTPServer
 /// Functions, not a value of client and registry: to copy those costs more than the calls.
 enum RequestSender {
     /// The client's body, before anything is sent: all of it, if it has at most `limit` bytes.
-    static func readBody(of client: ClientSide, upTo limit: Int) async throws -> ReplayBody {
+    static func readBody(of client: ClientSide, upTo limit: Int, _ policy: inout RetryPolicy) async throws -> ReplayBody {
+        let start = ContinuousClock.now
+        defer { policy.postpone(by: start.duration(to: .now)) }
         var bytes: [UInt8] = []
         while case let piece = try await client.read(upTo: client.scratch.count), !piece.isEmpty {
             bytes += piece
@@ -37,8 +39,12 @@ enum RequestSender {
 
     /// Sends the rest of the request's body. It ends early, without an error, when the upstream responds before it has all.
     static func end(
-        _ body: inout ReplayBody, _ client: ClientSide, _ registry: RegistryClient, _ connection: UpstreamConnection
+        _ body: inout ReplayBody, _ policy: inout RetryPolicy, _ client: ClientSide, _ registry: RegistryClient,
+        _ connection: UpstreamConnection
     ) async throws {
+        let start = ContinuousClock.now
+        // What can be sent again is small: it comes slowly from the client, and goes to the upstream at once.
+        defer { if body.canReplay { policy.postpone(by: start.duration(to: .now)) } }
         let isChunked = isChunked(body, client.request.head.framing)
         // Only now: the upstream is connected, and the token good.
         try await client.sendContinue()

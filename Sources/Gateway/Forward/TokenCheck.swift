@@ -1,10 +1,29 @@
 import AWS
+import FoundationEssentials
 import HTTP
 
-/// What a response to a client's request says of the token that it was sent with. Asks the registry where the response does not tell.
+/// Whether a token is good: before a request that cannot be sent twice, and after its response. Asks the registry where nothing else tells.
 struct TokenCheck {
     let registry: RegistryClient
     let token: AuthorizationToken
+
+    /// Seconds that a token is to last when a large upload begins.
+    private static let uploadTime: TimeInterval = 300
+    /// How long such an upload waits for a token that does.
+    private static let renewalWait = Duration.seconds(2)
+
+    /// An upload whose body is not held cannot be sent twice, so its token is verified first, unless the upstream has just accepted it.
+    func isNeeded(before body: ReplayBody, _ framing: BodyFraming) -> Bool {
+        guard !body.isWhole, !registry.worker.isTokenProven(token.generation, at: registry.upstream) else { return false }
+        if case .length(let count) = framing { return count > ReplayBody.maxHeld }
+        return true
+    }
+
+    /// A token for an upload that may take long: another one where this one ends soon. This one, where there is no other.
+    func lasting() async -> AuthorizationToken {
+        guard !token.lasts(Self.uploadTime, at: Date()) else { return token }
+        return await registry.upstream.keeper.token(newerThan: token.generation, within: Self.renewalWait) ?? token
+    }
 
     /// What the response's head says.
     /// - Parameter method: of the request to the registry.

@@ -86,6 +86,9 @@ struct BlobHandler {
     }
 
     private mutating func deliver(from location: BlobLocation, _ requestHead: RequestHead) async throws -> Bool {
+        guard storage.mayBeAsked else {
+            throw ErrorResponse(.unavailable, "The blob's storage is failing; try again later.", retryAfter: 5)
+        }
         let lease = try await storage.open(location, requestHead, from: forwarder.policy.start)
         let connection = lease.connection
         let status = connection.head.status

@@ -7,6 +7,9 @@ struct BlobStorage {
     let registry: RegistryClient
     let connectTo: ConnectTo
 
+    /// Whether to ask the storage: not while it fails, if another registry has one of its own. A request follows.
+    var mayBeAsked: Bool { !registry.hasAlternative || registry.upstream.storageCircuit.mayTry() }
+
     /// The response of the storage, redirects followed.
     /// - Parameter start: when the time for all attempts began.
     func open(_ first: BlobLocation, _ requestHead: RequestHead, from start: ContinuousClock.Instant) async throws -> Lease {
@@ -96,7 +99,9 @@ struct BlobStorage {
         case 412:
             ErrorResponse(.unsupported, "The blob does not meet the request's condition.", status: 412)
         case 416: RangeNotSatisfiable.blob(try await contentRange(connection))
-        case 429, 500...: ErrorResponse(.unavailable, "The blob's storage is busy; try again.", status: 503, retryAfter: 1)
+        case 429, 500...:
+            ErrorResponse(
+                .unavailable, "The blob's storage is busy; try again.", status: 503, retryAfter: connection.retryAfter ?? 1)
         default: .badGateway("The blob's storage rejected the request with status \(connection.head.status).")
         }
     }

@@ -54,7 +54,7 @@ struct CatalogHandler {
     /// Of the first of its registries that can tell.
     private func repositories(at upstream: Upstream) async throws -> [String] {
         let client = registry(upstream)
-        guard let failover = Failover(upstream, for: .catalog, at: client.start, hasToken: client.worker.hasToken) else {
+        guard let failover = Failover(client, for: .catalog, mayPush: false) else {
             return try await repositories(of: upstream, by: client)
         }
         while true {

@@ -35,16 +35,12 @@ struct ManifestHandler {
     // MARK: GET and HEAD
 
     private func get() async throws {
-        var place: Int?
-        search: for _ in 0...Self.maxLeaders {
-            switch reads.join(forwarder) {
-            case .leads(let own):
-                place = own
-                break search
-            case .alone: break search
-            case .follows(let read): if try await follow(read) { return }
-            }
+        var part = reads.join(forwarder)
+        if case .follows(let read) = part {
+            guard let own = try await follow(read) else { return }
+            part = own
         }
+        let place: Int? = if case .leads(let place) = part { place } else { nil }
         let isGet = forwarder.request.operation == .manifestGet
         let response: UpstreamResponse
         do { response = try await forwarder.send(requestHead, collecting: isGet ? Self.maxToName : nil) } catch {
@@ -59,12 +55,24 @@ struct ManifestHandler {
         try await forwarder.pass(response, fields: Self.fields(digest))
     }
 
-    /// false: the other request has failed.
-    private func follow(_ read: SharedRead) async throws -> Bool {
-        guard let response = try await read.wait() else { return false }
-        forwarder.record.upstreamStatus = response.head.status
-        try await pass(response)
-        return true
+    /// Waits for the response to another read, and to the next one if that fails: for no longer in all than a request of its own would be tried.
+    /// - Returns: what to do when there was none; nil: the client has the response.
+    private func follow(_ first: SharedRead) async throws -> SharedReads.Part? {
+        let start = ContinuousClock.now, time = forwarder.policy.left(at: start)
+        var part = SharedReads.Part.follows(first)
+        for _ in 0..<Self.maxLeaders {
+            guard case .follows(let read) = part else { break }
+            if let response = try await read.wait(for: time - start.duration(to: .now)) {
+                forwarder.record.upstreamStatus = response.head.status
+                try await pass(response)
+                return nil
+            }
+            // The other one may only be slow. Its followers do not wait for each other then.
+            part = start.duration(to: .now) < time ? reads.join(forwarder) : .alone
+        }
+        forwarder.postpone(since: start)
+        if case .follows = part { return .alone }
+        return part
     }
 
     private func share(_ response: consuming UpstreamResponse, with followers: [SharedRead]) async throws {
@@ -153,7 +161,7 @@ struct ManifestHandler {
 
     /// The first attempt had been taken after all: a tag that cannot be changed names this manifest already.
     private func isPushed(_ digest: [UInt8]) async throws -> Bool {
-        let found = try await forwarder.registry.send(.head, forwarder.target, upTo: 0)
+        let found = try await forwarder.registry.send(.head, forwarder.target, as: .batchGetImage, upTo: 0)
         return found.status == 200 && found.digest == digest
     }
 

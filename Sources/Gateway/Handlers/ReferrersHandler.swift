@@ -38,7 +38,7 @@ struct ReferrersHandler {
         let tag = digest.description.replacing(":", with: "-")
         let target = Array("/v2/\(forwarder.route.upstreamRepository)/manifests/\(tag)".utf8)
         let response = try await forwarder.registry.send(
-            .get, target, accept: Self.indexType, upTo: ManifestHandler.maxManifest)
+            .get, target, as: .batchGetImage, accept: Self.indexType, upTo: ManifestHandler.maxManifest)
         switch response.status {
         case 200: return response.body
         // 400: an invalid tag, to registries that bound it shorter.

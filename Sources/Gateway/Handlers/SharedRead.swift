@@ -7,9 +7,6 @@ final class SharedRead {
     private let ticket: Ticket
     private var response: SharedResponse?
 
-    /// The request that is waited for ends before that, whatever happens to it.
-    private static let maxWait = Duration.seconds(600)
-
     init(_ client: ServerConnection) { ticket = Ticket(client) }
 
     /// - Parameter response: nil: there is none.
@@ -18,10 +15,10 @@ final class SharedRead {
         ticket.settle()
     }
 
-    /// - Returns: nil: the other request has failed.
+    /// - Returns: nil: the other request has failed, or has no response yet.
     /// - Throws: the client has gone.
-    func wait() async throws -> SharedResponse? {
-        await ticket.wait(for: Self.maxWait)
+    func wait(for time: Duration) async throws -> SharedResponse? {
+        await ticket.wait(for: time)
         guard !ticket.isClientGone else {
             throw ConnectionFailure(.client, .cancelled, call: "wait", reason: "the client left before the response came")
         }

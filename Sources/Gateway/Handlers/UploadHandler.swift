@@ -99,7 +99,8 @@ struct UploadHandler {
 
     private func isStored(_ digest: Digest) async throws -> Bool {
         let path = "/v2/\(forwarder.route.upstreamRepository)/blobs/\(digest)"
-        return try await forwarder.registry.send(.head, Array(path.utf8), upTo: 0).status == 200
+        let found = try await forwarder.registry.send(.head, Array(path.utf8), as: .batchCheckLayerAvailability, upTo: 0)
+        return found.status == 200
     }
 
     /// After the chunk that the upstream has just accepted; nil: not known.

@@ -131,4 +131,9 @@ extension Principal {
         let actions = request.operation.actions
         return actions.isEmpty || may(anyOf: actions, on: request.endpoint.repository, at: request.place)
     }
+
+    /// Whether this principal may push to the repository of a request.
+    func mayPush(to request: RegistryRequest) -> Bool {
+        may(anyOf: .push, on: request.endpoint.repository, at: request.place)
+    }
 }

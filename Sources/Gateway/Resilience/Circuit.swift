@@ -49,6 +49,13 @@ package final class Circuit: Sendable {
         return mayTry
     }
 
+    /// As `mayTry`, but no request follows.
+    func wouldLetTry(at now: @autoclosure () -> ContinuousClock.Instant = .now) -> Bool {
+        guard trouble.load(ordering: .relaxed) == .open else { return true }
+        var breaker = condition.withLock { $0.breaker }
+        return breaker.mayTry(at: now())
+    }
+
     func succeeded() {
         guard trouble.load(ordering: .relaxed) != .none else { return }
         let change = condition.withLock { condition in

@@ -1,3 +1,4 @@
+import Configuration
 import HTTP
 import Registry
 
@@ -22,8 +23,29 @@ enum RegistryAPI: Int, CaseIterable {
             }
     }
 
-    /// Reads have high quotas, which many accounts have had raised: they are kept to once ECR has limited one.
+    /// Reads have high quotas, which many accounts have had raised: the default ones are kept to once ECR has limited one.
     var isLenient: Bool { rawValue <= Self.getDownloadURLForLayer.rawValue }
+
+    /// What the configuration calls it; nil: it has no quota that is known.
+    var name: UpstreamLimits.API? {
+        switch self {
+        case .batchCheckLayerAvailability: .batchCheckLayerAvailability
+        case .batchGetImage: .batchGetImage
+        case .getDownloadURLForLayer: .getDownloadURLForLayer
+        case .initiateLayerUpload: .initiateLayerUpload
+        case .uploadLayerPart: .uploadLayerPart
+        case .completeLayerUpload: .completeLayerUpload
+        case .putImage: .putImage
+        case .other: nil
+        }
+    }
+
+    /// The rate at which this API of a registry is asked.
+    /// - Parameter isPublic: of ECR Public.
+    func rate(_ limits: UpstreamLimits, isPublic: Bool) -> SharedRate {
+        if let quota = name.flatMap({ limits.quotas[$0] }) { return SharedRate(quota: Double(quota)) }
+        return SharedRate(quota: quota(isPublic: isPublic), isLenient: isLenient && !isPublic)
+    }
 
     /// Requests a second for an account and region, by default; nil: none is known.
     /// - Parameter isPublic: of ECR Public.

@@ -31,13 +31,13 @@ package final class Shield: Sendable {
     private static let large = 1 << 32
 
     /// - Parameter isPublic: of ECR Public.
-    init(_ limits: Settings.UpstreamLimits, isPublic: Bool) {
-        rates = RegistryAPI.allCases.map { SharedRate(quota: $0.quota(isPublic: isPublic), isLenient: $0.isLenient && !isPublic) }
+    init(_ limits: UpstreamLimits, isPublic: Bool) {
+        rates = RegistryAPI.allCases.map { $0.rate(limits, isPublic: isPublic) }
         use(limits)
     }
 
-    /// Other bounds, from now on.
-    func use(_ limits: Settings.UpstreamLimits) {
+    /// Other bounds, from now on. Not other quotas: a shield keeps those that it was made with.
+    func use(_ limits: UpstreamLimits) {
         maxTurns.store(limits.concurrent, ordering: .relaxed)
         overall.withLock { overall in
             guard limits.requestsPerSecond > 0 else { return overall = nil }

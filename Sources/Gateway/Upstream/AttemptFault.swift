@@ -23,10 +23,10 @@ enum AttemptFault: Equatable {
 
     var isPermanent: Bool { self == .unreachable(isPermanent: true) || self == .malformed }
 
-    /// The registry has not taken the request, as surely as can be known.
+    /// The registry has not taken the request, as surely as can be known. 503 does not say so: a server behind the one that responds may have.
     var saysNotTaken: Bool {
         switch self {
-        case .unreachable, .status(429, _), .status(503, _): true
+        case .unreachable, .status(429, _): true
         case .stale, .broken, .malformed, .stalled, .status: false
         }
     }

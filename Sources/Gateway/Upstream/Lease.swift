@@ -2,7 +2,7 @@
 /// its exchange has ended in order, and is closed otherwise: once, and by nobody else.
 struct Lease: ~Copyable {
     let connection: UpstreamConnection
-    /// Ends with the lease.
+    /// Ends with the lease at the latest.
     private var turn: Turn?
     private let pool: UpstreamPool
 
@@ -10,6 +10,9 @@ struct Lease: ~Copyable {
 
     /// The exchange has this turn at the registry.
     mutating func hold(_ turn: consuming Turn) { self.turn = consume turn }
+
+    /// The registry has done its part, though the connection is still in use.
+    mutating func endTurn() { turn = nil }
 
     deinit { pool.takeBack(connection) }
 }

@@ -21,10 +21,8 @@ final class RegistryClient {
     /// For all attempts, and for a token when there is none, or for a newer one.
     let time: Duration
 
-    /// Seconds that a token is to last when a large upload begins.
-    private static let uploadTime: TimeInterval = 300
-    /// How long such an upload waits for a token that does, and the rest of a body that nobody needs may fail to come: then a new connection is cheaper.
-    private static let renewalWait = Duration.seconds(2), discardTime = Duration.seconds(1)
+    /// How long the rest of a body that nobody needs may fail to come: then a new connection is cheaper.
+    private static let discardTime = Duration.seconds(1)
 
     init(
         upstream: Upstream, worker: WorkerUpstreams, timeouts: Settings.Timeouts, record: ExchangeRecord, client: ServerConnection,
@@ -49,9 +47,11 @@ final class RegistryClient {
         worker.token(of: upstream).flatMap { $0.generation > policy.rejectedGeneration ? $0 : nil }
     }
 
-    /// The same, with the wait.
-    func token(_ policy: RetryPolicy) async throws -> AuthorizationToken {
+    /// The same, with the wait, for which the policy's time stands still.
+    func token(_ policy: inout RetryPolicy) async throws -> AuthorizationToken {
         if let token = readyToken(policy) { return token }
+        let start = ContinuousClock.now
+        defer { policy.postpone(by: start.duration(to: .now)) }
         // A token that could not be fetched is waited for only where nothing else is left.
         let wait = hasAlternative && upstream.isTokenFailing ? .zero : time
         guard let token = await upstream.keeper.token(newerThan: policy.rejectedGeneration, within: wait) else {
@@ -61,12 +61,6 @@ final class RegistryClient {
                 retryAfter: 5)
         }
         return token
-    }
-
-    /// A token for an upload that may take long: another one where this one ends soon. This one, where there is no other.
-    func lasting(_ token: AuthorizationToken) async -> AuthorizationToken {
-        guard !token.lasts(Self.uploadTime, at: Date()) else { return token }
-        return await upstream.keeper.token(newerThan: token.generation, within: Self.renewalWait) ?? token
     }
 
     /// An idle connection to the registry; nil: there is none, or the policy wants a new one.
@@ -98,27 +92,31 @@ final class RegistryClient {
     }
 
     /// Counts a response of the registry, whose head has just come.
-    func countResponse(_ connection: UpstreamConnection) {
+    /// - Parameter api: nil: that of the client's request.
+    func countResponse(_ connection: UpstreamConnection, of api: RegistryAPI? = nil) {
         record.upstreamStatus = connection.head.status
         upstream.metrics.responded(
             worker: worker.worker, status: connection.head.status, seconds: connection.responseTime)
         if !connection.isServerError { upstream.circuit.succeeded() }
-        if connection.head.status == 429 { upstream.shield.limited(RegistryAPI(record.operation)) }
+        if connection.head.status == 429 { upstream.shield.limited(api ?? RegistryAPI(record.operation)) }
     }
 
-    func tokenAccepted() { worker.tokenAccepted(by: upstream) }
-    func tokenRejected() { worker.tokenRejected(by: upstream) }
+    func tokenAccepted(_ token: AuthorizationToken) { worker.tokenAccepted(token.generation, by: upstream) }
+
     // MARK: Requests of Berth's own
 
     /// Sends a request without a body, and again with another token or connection where that helps.
     /// - Parameters:
     ///   - target: path and query at the upstream.
+    ///   - api: what the request is to the registry; nil: the same as the client's.
     ///   - limit: bytes of the response's body; a longer one is an error of the upstream's.
-    func send(_ method: Method, _ target: [UInt8], accept: StaticString? = nil, upTo limit: Int) async throws -> WholeResponse {
+    func send(
+        _ method: Method, _ target: [UInt8], as api: RegistryAPI? = nil, accept: StaticString? = nil, upTo limit: Int
+    ) async throws -> WholeResponse {
         var policy = RetryPolicy(from: start)
         while true {
-            let token = try await token(policy)
-            switch try await attempt(method, target, token: token, accept: accept, upTo: limit, &policy) {
+            let token = try await token(&policy)
+            switch try await attempt(method, target, as: api, token: token, accept: accept, upTo: limit, &policy) {
             case .again(let pause): try await retries.pause(for: pause)
             case .failed(let fault, let failure): guard try await retries.repeats(&policy, after: fault) else { throw failure }
             case .response(let response, let fault):
@@ -128,7 +126,7 @@ final class RegistryClient {
                     guard retries.next(&policy, after: event) != .fail else { throw TokenRejection.keepsRejecting }
                     continue
                 }
-                tokenAccepted()
+                tokenAccepted(token)
                 guard response.isReadable || response.status >= 400 else {
                     throw ErrorResponse.badGateway(
                         "The upstream registry's response has a coding that was not asked for.", retryAfter: 1)
@@ -147,10 +145,11 @@ final class RegistryClient {
 
     /// The connection is free afterwards.
     private func attempt(
-        _ method: Method, _ target: [UInt8], token: AuthorizationToken, accept: StaticString?, upTo limit: Int,
-        _ policy: inout RetryPolicy
+        _ method: Method, _ target: [UInt8], as api: RegistryAPI?, token: AuthorizationToken, accept: StaticString?,
+        upTo limit: Int, _ policy: inout RetryPolicy
     ) async throws -> Outcome {
-        let turn = try await turns.next(Lane(RegistryAPI(record.operation), isLarge: false), &policy)
+        let api = api ?? RegistryAPI(record.operation)
+        let turn = try await turns.next(Lane(api, isLarge: false), &policy)
         var lease: Lease
         do { lease = try await connect(policy) } catch let failure as ConnectionFailure {
             guard failure.side == .upstream else { throw failure }
@@ -159,7 +158,7 @@ final class RegistryClient {
         lease.hold(turn)
         let connection = lease.connection
         do {
-            if let pause = try await request(method, target, token: token, accept: accept, on: connection, &policy) {
+            if let pause = try await request(method, target, as: api, token: token, accept: accept, on: connection, &policy) {
                 return .again(after: pause)
             }
             let body = try await collect(connection, upTo: limit, stall: retries.stallLimit(policy))
@@ -190,12 +189,12 @@ final class RegistryClient {
         while true {
             let lease = try await connect(policy)
             let connection = lease.connection
-            if let pause = try await request(.get, Array("/v2/".utf8), token: token, on: connection, &policy) {
+            if let pause = try await request(.get, Array("/v2/".utf8), as: .other, token: token, on: connection, &policy) {
                 try await retries.pause(for: pause)
                 continue
             }
             let status = connection.head.status
-            if status == 200 { tokenAccepted() }
+            if status == 200 { tokenAccepted(token) }
             await discardBody(of: connection)
             return [400, 401, 403].contains(status)
         }
@@ -204,7 +203,7 @@ final class RegistryClient {
     /// A request without a body, and its response's head.
     /// - Returns: as `Retries.awaitHead`.
     private func request(
-        _ method: Method, _ target: [UInt8], token: AuthorizationToken, accept: StaticString? = nil,
+        _ method: Method, _ target: [UInt8], as api: RegistryAPI, token: AuthorizationToken, accept: StaticString? = nil,
         on connection: UpstreamConnection, _ policy: inout RetryPolicy
     ) async throws -> Duration? {
         let output = output
@@ -223,7 +222,7 @@ final class RegistryClient {
         if let rest = try connection.begin(output) { try await connection.write(rest, timeout: timeouts.stall) }
         connection.finishRequest()
         if let pause = try await retries.awaitHead(of: connection, toHead: method == .head, &policy) { return pause }
-        countResponse(connection)
+        countResponse(connection, of: api)
         return nil
     }
 

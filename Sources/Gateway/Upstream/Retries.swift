@@ -17,36 +17,45 @@ struct Retries {
     private var client: ServerConnection { registry.client }
 
     /// What the policy says to an event, and the upstream's budget to that. Counts the request if it is to be sent again.
-    func next(_ policy: inout RetryPolicy, after event: RetryPolicy.Event) -> RetryPolicy.Decision {
+    /// - Parameter isAwaited: the response is waited for all the same if the request is not to be sent again.
+    func next(_ policy: inout RetryPolicy, after event: RetryPolicy.Event, isAwaited: Bool = false) -> RetryPolicy.Decision {
         let now = ContinuousClock.now
         if case .failed(let fault, _) = event {
             if fault.isUnanswered { upstream.retries.countUnanswered() }
-            if let problem = fault.problem {
+            if let problem = fault.problem, fault != .stalled || registry.hasAlternative {
                 circuit.failed(because: problem)
                 // Another attempt would only find the same.
                 if registry.hasAlternative, !circuit.isClosed { return .fail }
             }
         }
-        let decision = policy.next(after: event, at: now, random: .random(in: 0..<1))
+        let decision = budgeted(policy.next(after: event, at: now, random: .random(in: 0..<1)), at: now)
         switch decision {
-        case .retry(let reason, _):
-            guard !reason.isBudgeted || upstream.retries.take(at: now) else { return .fail }
-            count(reason)
+        case .retry(let reason, _): count(reason)
         case .resume: count(.resumed)
-        case .fail: break
+        case .fail:
+            // A registry without an alternative that is merely slow has not failed: it has when a request ends without its response.
+            if case .failed(.stalled, _) = event, !registry.hasAlternative, !isAwaited {
+                circuit.failed(because: AttemptFault.stalled.problem ?? "")
+            }
         }
         return decision
     }
 
+    private func budgeted(_ decision: RetryPolicy.Decision, at now: ContinuousClock.Instant) -> RetryPolicy.Decision {
+        guard case .retry(let reason, _) = decision, reason.isBudgeted, !upstream.retries.take(at: now) else { return decision }
+        return .fail
+    }
+
     /// How long to wait before a request whose attempt came to nothing is sent again; nil: it is not.
     /// - Throws: the client's failure, when the gateway stops.
-    func pause(_ policy: inout RetryPolicy, after fault: AttemptFault, canRepeat: Bool = true) throws(ConnectionFailure)
-        -> Duration?
-    {
+    func pause(
+        _ policy: inout RetryPolicy, after fault: AttemptFault, canRepeat: Bool = true, isAwaited: Bool = false
+    ) throws(ConnectionFailure) -> Duration? {
         guard !client.isAbandoned else {
             throw ConnectionFailure(.client, .cancelled, call: "retry", reason: "the gateway is stopping")
         }
-        guard case .retry(_, let pause) = next(&policy, after: .failed(fault, canRepeat: canRepeat)) else { return nil }
+        let event = RetryPolicy.Event.failed(fault, canRepeat: canRepeat)
+        guard case .retry(_, let pause) = next(&policy, after: event, isAwaited: isAwaited) else { return nil }
         return pause
     }
 
@@ -83,7 +92,7 @@ struct Retries {
     {
         var (stall, waited) = (stall, RetryPolicy.stallTime)
         while true {
-            if let pause = try pause(&policy, after: .stalled) { return pause }
+            if let pause = try pause(&policy, after: .stalled, isAwaited: !registry.hasAlternative) { return pause }
             let limit = registry.hasAlternative ? policy.left(at: .now) : timeouts.response - waited
             guard limit > .zero else { throw stall }
             waited += limit

@@ -71,7 +71,7 @@ struct RetryPolicy {
 
     // MARK: Time
 
-    /// The request had to wait before its first attempt.
+    /// The request has waited for something else than the registry, such as its turn or its client's body.
     mutating func postpone(by time: Duration) { sinceEpoch += time }
 
     /// What is left for further attempts.

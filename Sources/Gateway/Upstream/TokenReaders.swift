@@ -6,27 +6,34 @@ struct TokenReaders {
     private struct Entry {
         let upstream: Upstream
         var reader: Published<AuthorizationToken?>.Reader
-        /// When the upstream last accepted its token.
+        /// When the upstream last accepted a token.
         var acceptedAt: ContinuousClock.Instant?
+        /// Of that token.
+        var acceptedGeneration = 0
     }
 
     /// A handful: a scan is shorter than a hash.
     private var entries: [Entry] = []
 
-    /// A response this recent proves the token: a push asks for a layer just before it sends it.
-    private static let proofTime = Duration.seconds(1)
+    /// A response this recent proves the token. Tokens end early only when somebody ends them: an upload that meets such an end is sent again by its client.
+    static let proofTime = Duration.seconds(60)
 
     mutating func token(of upstream: Upstream) -> AuthorizationToken? { entries[index(of: upstream)].reader.read() }
 
-    mutating func accepted(by upstream: Upstream, at now: ContinuousClock.Instant) {
-        entries[index(of: upstream)].acceptedAt = now
+    mutating func accepted(_ generation: Int, by upstream: Upstream, at now: ContinuousClock.Instant) {
+        let index = index(of: upstream)
+        entries[index].acceptedAt = now
+        entries[index].acceptedGeneration = generation
     }
 
+    /// The upstream has rejected a token: what it said before counts no more.
     mutating func rejected(by upstream: Upstream) { entries[index(of: upstream)].acceptedAt = nil }
 
-    /// The upstream accepted its token a moment ago.
-    mutating func isProven(at upstream: Upstream) -> Bool {
-        entries[index(of: upstream)].acceptedAt.map { .now - $0 < Self.proofTime } ?? false
+    /// The upstream accepted this token a moment ago.
+    mutating func isProven(_ generation: Int, at upstream: Upstream, now: ContinuousClock.Instant) -> Bool {
+        let entry = entries[index(of: upstream)]
+        guard let time = entry.acceptedAt, entry.acceptedGeneration == generation else { return false }
+        return now - time < Self.proofTime
     }
 
     /// Forgets the upstreams that the configuration no longer has. An exchange that still goes to one of them adds it again.

@@ -61,7 +61,7 @@ package final class Upstream: Sendable {
         storageCircuit =
             former?.storageCircuit ?? Circuit(upstream: settings.name, registry: host, isOfStorage: true, log: log)
         shield =
-            former.flatMap { $0.settings.registry == settings.registry ? $0.shield : nil }
+            former.flatMap { $0.isAsked(like: settings) ? $0.shield : nil }
             ?? Shield(settings.limits, isPublic: settings.registry.isPublic)
         name = settings.name
         origin = Origin(host: settings.registry.host, port: 443, connectTo: connectTo)
@@ -73,6 +73,11 @@ package final class Upstream: Sendable {
         creation = creator.flatMap { creator in
             settings.createRepositories.map { Creation(match: $0.match, creator: creator) }
         }
+    }
+
+    /// The same registry with the same quotas.
+    private func isAsked(like other: Settings.Upstream) -> Bool {
+        settings.registry == other.registry && settings.limits.quotas == other.limits.quotas
     }
 
     /// Counters labelled with the upstream's name.

@@ -22,13 +22,18 @@ final class WorkerUpstreams {
 
     func hasToken(_ upstream: Upstream) -> Bool { token(of: upstream) != nil }
 
-    /// The upstream has just accepted its token.
-    func tokenAccepted(by upstream: Upstream) { tokens.accepted(by: upstream, at: pool.loop.roundStart) }
+    /// The upstream has just accepted its token of this generation.
+    func tokenAccepted(_ generation: Int, by upstream: Upstream) {
+        tokens.accepted(generation, by: upstream, at: pool.loop.roundStart)
+    }
 
-    /// The upstream has just rejected its token: what it said before counts no more.
+    /// As `TokenReaders.rejected`.
     func tokenRejected(by upstream: Upstream) { tokens.rejected(by: upstream) }
 
-    func isTokenProven(at upstream: Upstream) -> Bool { tokens.isProven(at: upstream) }
+    /// As `TokenReaders.isProven`.
+    func isTokenProven(_ generation: Int, at upstream: Upstream) -> Bool {
+        tokens.isProven(generation, at: upstream, now: .now)
+    }
 
     /// Closes idle connections, forgets upstreams that a reload has removed, and publishes the numbers of connections. To be called every
     /// few seconds.
