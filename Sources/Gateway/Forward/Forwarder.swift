@@ -112,7 +112,9 @@ final class Forwarder {
     /// - Throws: what no other attempt would change.
     private func attempt(_ requestHead: RequestHead, _ repetition: Repetition, collecting collected: Int?) async throws -> Outcome {
         let token =
-            if let token = registry.readyToken(policy) { needsProof(of: token) ? await check(token).lasting() : token } else {
+            if let token = registry.readyToken(policy) {
+                body.isWhole ? token : await check(token).lasting(for: body, head.framing)
+            } else {
                 try await registry.token(&policy)
             }
         let lane = Lane(request.operation, body: head.framing, isHeld: body.isWhole)
@@ -120,7 +122,7 @@ final class Forwarder {
             if let turn = registry.upstream.shield.tryBegin(lane) { turn } else { try await registry.turns.next(lane, &policy) }
         var lease: Lease
         do {
-            if needsProof(of: token), try await registry.isRejected(token) {
+            if !body.isWhole, check(token).isNeeded(before: body, head.framing), try await registry.isRejected(token) {
                 return .tokenRejected(generation: token.generation, .expired)
             }
             lease = if let idle = registry.idleConnection(policy) { idle } else { try await registry.connect(policy) }
@@ -176,10 +178,6 @@ final class Forwarder {
     }
 
     private func check(_ token: AuthorizationToken) -> TokenCheck { TokenCheck(registry: registry, token: token) }
-
-    private func needsProof(of token: AuthorizationToken) -> Bool {
-        !body.isWhole && check(token).isNeeded(before: body, head.framing)
-    }
 
     /// The next token must be a newer one. Ends the exchange where the request cannot be sent again.
     private func rejectToken(_ generation: Int, _ reason: TokenRejection.Reason) throws {

@@ -20,8 +20,8 @@ struct TokenCheck {
     }
 
     /// A token for an upload that may take long: another one where this one ends soon. This one, where there is no other.
-    func lasting() async -> AuthorizationToken {
-        guard !token.lasts(Self.uploadTime, at: Date()) else { return token }
+    func lasting(for body: ReplayBody, _ framing: BodyFraming) async -> AuthorizationToken {
+        guard isNeeded(before: body, framing), !token.lasts(Self.uploadTime, at: Date()) else { return token }
         return await registry.upstream.keeper.token(newerThan: token.generation, within: Self.renewalWait) ?? token
     }
 

@@ -35,12 +35,14 @@ struct ManifestHandler {
     // MARK: GET and HEAD
 
     private func get() async throws {
-        var part = reads.join(forwarder)
-        if case .follows(let read) = part {
-            guard let own = try await follow(read) else { return }
-            part = own
+        var place: Int?
+        switch reads.join(forwarder) {
+        case .leads(let own): place = own
+        case .alone: break
+        case .follows(let read):
+            guard let part = try await follow(read) else { return }
+            if case .leads(let own) = part { place = own }
         }
-        let place: Int? = if case .leads(let place) = part { place } else { nil }
         let isGet = forwarder.request.operation == .manifestGet
         let response: UpstreamResponse
         do { response = try await forwarder.send(requestHead, collecting: isGet ? Self.maxToName : nil) } catch {

@@ -10,6 +10,10 @@ struct TokenReaders {
         var acceptedAt: ContinuousClock.Instant?
         /// Of that token.
         var acceptedGeneration = 0
+
+        mutating func accept(_ generation: Int, at now: ContinuousClock.Instant) {
+            (acceptedAt, acceptedGeneration) = (now, generation)
+        }
     }
 
     /// A handful: a scan is shorter than a hash.
@@ -21,9 +25,7 @@ struct TokenReaders {
     mutating func token(of upstream: Upstream) -> AuthorizationToken? { entries[index(of: upstream)].reader.read() }
 
     mutating func accepted(_ generation: Int, by upstream: Upstream, at now: ContinuousClock.Instant) {
-        let index = index(of: upstream)
-        entries[index].acceptedAt = now
-        entries[index].acceptedGeneration = generation
+        entries[index(of: upstream)].accept(generation, at: now)
     }
 
     /// The upstream has rejected a token: what it said before counts no more.
