@@ -58,11 +58,11 @@ def direct(sandbox: Sandbox) -> RegistryClient:
     return RegistryClient(sandbox.address, username, password)
 
 
-def store(sandbox: Sandbox, image: Image, *tags: str) -> None:
-    sandbox.create_repositories(REPOSITORY)
+def store(sandbox: Sandbox, image: Image, *tags: str, repository: str = REPOSITORY) -> None:
+    sandbox.create_repositories(repository)
     with direct(sandbox) as client:
         for tag in tags:
-            client.push_image(REPOSITORY, tag, image)
+            client.push_image(repository, tag, image)
 
 
 @pytest.fixture

@@ -34,23 +34,32 @@ struct RegistryOrderTests {
         #expect(Self.path(count: 1, .failed, .failed) == [0])
     }
 
-    @Test func `a registry that is not in use is asked when nothing else is left`() {
-        #expect(Self.path(away: [0, 1, 2], .failed) == [0], "there is nothing to lose")
+    @Test func `registries that are not in use are asked when nothing else is left`() {
+        #expect(Self.path(away: [0, 1, 2], .failed, .failed, .failed) == [0, 1, 2], "there is nothing to lose")
         #expect(Self.path(away: [0], .failed, .failed, .failed) == [1, 2, 0])
+        #expect(Self.path(away: [1], .failed, .failed, .failed) == [0, 2, 1])
     }
 
     @Test func `only the registry itself can say that something does not exist`() {
         #expect(Self.path(.failed, .missing) == [0, 1, 2], "another replica may have it")
         #expect(Self.path(.failed, .missing, .missing, .missing) == [0, 1, 2, 0])
-        #expect(Self.path(away: [0, 2], .missing, .failed) == [1, 0])
+        #expect(Self.path(away: [0, 2], .missing, .failed, .failed) == [1, 0, 2])
         #expect(Self.path(.failed, .missing, .failed, .failed) == [0, 1, 2, 0], "it is asked once more, and not again")
     }
 
-    @Test func `the last registry is known, and that a replica lacks something`() {
+    @Test func `what is left to be asked is known`() {
         var order = RegistryOrder(count: 2) { _ in true }
+        #expect(order.alternative { _ in true } == .inUse)
+        #expect(order.alternative { _ in false } == .lastResort)
         _ = order.advance(after: .failed) { _ in true }
-        #expect(!order.isLast && !order.isMissing)
+        #expect(order.alternative { _ in true } == .none && !order.isMissing && order.isAtFallback)
         _ = order.advance(after: .missing) { _ in true }
-        #expect(order.isLast && order.isMissing && order.current == 0)
+        #expect(order.alternative { _ in true } == .none && order.isMissing && order.current == 0)
+    }
+
+    @Test(arguments: [(404, true, true), (403, true, true), (404, false, false), (400, true, false)])
+    func `only a replica's 401, 403 and 404 are no answer`(status: Int, isAtFallback: Bool, isMissing: Bool) {
+        #expect(RegistryOrder.Outcome(status: status, isAtFallback: isAtFallback) == (isMissing ? .missing : nil))
+        #expect(RegistryOrder.Outcome(status: 503, isAtFallback: isAtFallback) == .failed)
     }
 }

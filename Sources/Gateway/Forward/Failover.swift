@@ -8,11 +8,6 @@ final class Failover {
     private let isOfBlob: Bool
     private let start: ContinuousClock.Instant
 
-    /// How long one registry may fail before the next is asked: so long that a stall shows.
-    private static let maxTime = RetryPolicy.stallTime + .seconds(1)
-    /// For the last one, however long those before it took.
-    private static let minTime = RetryPolicy.stallTime
-
     /// nil: the request goes to the upstream's own registry, whatever happens: there is no other, or another one may not respond.
     /// - Parameters:
     ///   - client: of the upstream's own registry.
@@ -41,35 +36,27 @@ final class Failover {
 
     /// The one to ask now.
     var registry: Upstream { registries[order.current] }
-    /// Not the upstream's own registry.
-    var isAtFallback: Bool { order.current > 0 }
-    /// Whether another one can be asked after this one.
-    var hasAlternative: Bool {
-        !order.isLast && (order.current > 0 || registries.dropFirst().contains { $0.circuit.isClosed && !$0.isTokenFailing })
-    }
-
-    /// For all attempts at the registry that is asked now.
-    func time(at now: ContinuousClock.Instant) -> Duration {
-        let left = RetryPolicy.patience - (now - start)
-        return max(Self.minTime, hasAlternative ? min(left, Self.maxTime) : left)
-    }
+    /// What is left to be asked after this one.
+    private var alternative: RegistryOrder.Alternative { order.alternative { Self.isUsed(registries[$0], isOfBlob: isOfBlob) } }
 
     /// The client of the registry that is asked now.
     func client(_ client: RegistryClient) -> RegistryClient {
-        client.record.registry = isAtFallback ? registry.host : nil
+        client.record.registry = order.isAtFallback ? registry.host : nil
+        let alternative = alternative
         return RegistryClient(
             upstream: registry, worker: client.worker, timeouts: client.timeouts, record: client.record, client: client.client,
-            hasAlternative: hasAlternative, time: time(at: .now))
+            alternative: alternative, time: RetryPolicy.time(at: .now, since: start, alternative))
     }
 
     /// Whether an error of the registry's own says that the read is to go on elsewhere.
     func isMoved(by status: Int) -> Bool { outcome(of: status) != nil }
 
     /// Goes on to the next registry.
+    /// - Parameter isOvertaken: the request was not sent to this one.
     /// - Returns: false: the error is the end, or there is no other registry.
     /// - Throws: the response, where only the upstream's own registry could have given one.
-    func advance(after error: any Error, hasToken: (Upstream) -> Bool) throws(ErrorResponse) -> Bool {
-        guard let outcome = outcome(of: error) else { return false }
+    func advance(after error: any Error, isOvertaken: Bool, hasToken: (Upstream) -> Bool) throws(ErrorResponse) -> Bool {
+        guard let outcome = isOvertaken ? .overtaken : outcome(of: error) else { return false }
         let (registries, isOfBlob) = (registries, isOfBlob)
         if order.advance(after: outcome, mayTry: { Self.mayTry(registries[$0], isOfBlob: isOfBlob, hasToken) }) { return true }
         guard order.isMissing else { return false }
@@ -96,11 +83,11 @@ final class Failover {
     }
 
     private func outcome(of status: Int) -> RegistryOrder.Outcome? {
-        switch status {
-        case 429, 500...: .failed
-        case 401, 403, 404: isAtFallback ? .missing : nil
-        default: nil
-        }
+        RegistryOrder.Outcome(status: status, isAtFallback: order.isAtFallback)
+    }
+
+    private static func isUsed(_ registry: Upstream, isOfBlob: Bool) -> Bool {
+        registry.circuit.isClosed && (!isOfBlob || registry.storageCircuit.isClosed) && !registry.isTokenFailing
     }
 
     private static func mayTry(_ registry: Upstream, isOfBlob: Bool, _ hasToken: (Upstream) -> Bool) -> Bool {

@@ -45,7 +45,7 @@ final class Forwarder {
     func elsewhere(after error: any Error, isResuming: Bool = false) throws -> Forwarder? {
         // An end that is known already is Berth's own: its lines are full.
         guard let failover, isResuming || !writer.hasStarted, record.isComplete, !client.request.connection.isAbandoned,
-            try failover.advance(after: error, hasToken: registry.worker.hasToken)
+            try failover.advance(after: error, isOvertaken: registry.isOvertaken, hasToken: registry.worker.hasToken)
         else { return nil }
         record.reason = "\(registry.upstream.host): \(record.reason ?? Failover.text(of: error))"
         registry.retries.count(.failover)

@@ -8,7 +8,7 @@ struct BlobStorage {
     let connectTo: ConnectTo
 
     /// Whether to ask the storage: not while it fails, if another registry has one of its own. A request follows.
-    var mayBeAsked: Bool { !registry.hasAlternative || registry.upstream.storageCircuit.mayTry() }
+    var mayBeAsked: Bool { registry.alternative != .inUse || registry.upstream.storageCircuit.mayTry() }
 
     /// The response of the storage, redirects followed.
     /// - Parameter start: when the time for all attempts began.

@@ -58,8 +58,10 @@ struct CatalogHandler {
             return try await repositories(of: upstream, by: client)
         }
         while true {
-            do { return try await repositories(of: failover.registry, by: failover.client(client)) } catch {
-                guard try failover.advance(after: error, hasToken: client.worker.hasToken) else { throw error }
+            let registry = failover.client(client)
+            do { return try await repositories(of: failover.registry, by: registry) } catch {
+                guard try failover.advance(after: error, isOvertaken: registry.isOvertaken, hasToken: client.worker.hasToken)
+                else { throw error }
             }
         }
     }

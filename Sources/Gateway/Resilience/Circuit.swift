@@ -56,10 +56,10 @@ package final class Circuit: Sendable {
         return breaker.mayTry(at: now())
     }
 
-    func succeeded() {
+    func succeeded(at now: @autoclosure () -> ContinuousClock.Instant = .now) {
         guard trouble.load(ordering: .relaxed) != .none else { return }
         let change = condition.withLock { condition in
-            let change = condition.breaker.succeeded(at: .now)
+            let change = condition.breaker.succeeded(at: now())
             note(condition.breaker)
             return change
         }
@@ -68,9 +68,9 @@ package final class Circuit: Sendable {
     }
 
     /// - Parameter reason: for the operator.
-    func failed(because reason: String) {
+    func failed(because reason: String, at now: @autoclosure () -> ContinuousClock.Instant = .now) {
         let change = condition.withLock { condition in
-            let change = condition.breaker.failed(at: .now)
+            let change = condition.breaker.failed(at: now())
             if change != nil { condition.reason = reason }
             note(condition.breaker)
             return change

@@ -16,8 +16,9 @@ final class RegistryClient {
     let record: ExchangeRecord
     /// The client's connection. Waits for the upstream use its waiter, so that closing it ends them.
     let client: ServerConnection
-    /// Another registry could serve the request too.
-    let hasAlternative: Bool
+    /// Other registries that could serve the request too.
+    let alternative: RegistryOrder.Alternative
+    var isOvertaken = false  // The request was not sent, because others had failed while it waited.
     /// For all attempts, and for a token when there is none, or for a newer one.
     let time: Duration
 
@@ -26,10 +27,10 @@ final class RegistryClient {
 
     init(
         upstream: Upstream, worker: WorkerUpstreams, timeouts: Settings.Timeouts, record: ExchangeRecord, client: ServerConnection,
-        hasAlternative: Bool = false, time: Duration = RetryPolicy.patience
+        alternative: RegistryOrder.Alternative = .none, time: Duration = RetryPolicy.patience
     ) {
         (self.upstream, self.worker, self.timeouts, self.record, self.client) = (upstream, worker, timeouts, record, client)
-        (self.hasAlternative, self.time) = (hasAlternative, time)
+        (self.alternative, self.time) = (alternative, time)
     }
 
     var scratch: UnsafeMutableRawBufferPointer { client.scratch }
@@ -53,7 +54,7 @@ final class RegistryClient {
         let start = ContinuousClock.now
         defer { policy.postpone(by: start.duration(to: .now)) }
         // A token that could not be fetched is waited for only where nothing else is left.
-        let wait = hasAlternative && upstream.isTokenFailing ? .zero : time
+        let wait = alternative != .none && upstream.isTokenFailing ? .zero : time
         guard let token = await upstream.keeper.token(newerThan: policy.rejectedGeneration, within: wait) else {
             throw ErrorResponse(
                 .unavailable,
@@ -68,8 +69,7 @@ final class RegistryClient {
         policy.needsNewConnection ? nil : worker.pool.leaseIdle(upstream.origin, waiter: client.stream.waiter)
     }
 
-    /// A connection to the registry.
-    /// - Throws: `ConnectionFailure`.
+    /// A connection to the registry. Throws `ConnectionFailure`.
     func connect(_ policy: RetryPolicy) async throws -> Lease { try await connect(to: upstream.origin, policy, .registry) }
 
     /// A connection to where the registry keeps a blob. Throws like `connect`.

@@ -1,5 +1,6 @@
 import Configuration
 import HTTPServer
+import Registry
 import Telemetry
 import Transport
 
@@ -22,10 +23,10 @@ struct Retries {
         let now = ContinuousClock.now
         if case .failed(let fault, _) = event {
             if fault.isUnanswered { upstream.retries.countUnanswered() }
-            if let problem = fault.problem, fault != .stalled || registry.hasAlternative {
+            if let problem = fault.problem, fault != .stalled || registry.alternative != .none {
                 circuit.failed(because: problem)
                 // Another attempt would only find the same.
-                if registry.hasAlternative, !circuit.isClosed { return .fail }
+                if registry.alternative == .inUse, !circuit.isClosed { return .fail }
             }
         }
         let decision = budgeted(policy.next(after: event, at: now, random: .random(in: 0..<1)), at: now)
@@ -34,7 +35,7 @@ struct Retries {
         case .resume: count(.resumed)
         case .fail:
             // A registry without an alternative that is merely slow has not failed: it has when a request ends without its response.
-            if case .failed(.stalled, _) = event, !registry.hasAlternative, !isAwaited {
+            if case .failed(.stalled, _) = event, registry.alternative == .none, !isAwaited {
                 circuit.failed(because: AttemptFault.stalled.problem ?? "")
             }
         }
@@ -60,10 +61,23 @@ struct Retries {
     }
 
     /// Waits before a request is sent again.
-    /// - Throws: the client's failure, when it leaves meanwhile.
+    /// - Throws: the client's failure, when it leaves meanwhile; as `checkInUse`.
     func pause(for duration: Duration) async throws {
         guard duration > .zero else { return }
+        let wasClosed = circuit.isClosed
         do { try await client.stream.pause(for: duration) } catch { throw ConnectionFailure(.client, error) }
+        try checkInUse(wasClosed, hasAsked: true)
+    }
+
+    /// A request that has waited does not go where others have failed meanwhile, if there is another registry.
+    /// - Parameters:
+    ///   - wasClosed: the circuit, before. An open one lets the request pass that tries it.
+    ///   - hasAsked: the request was sent before.
+    /// - Throws: `ErrorResponse`, after which the read goes on elsewhere.
+    func checkInUse(_ wasClosed: Bool, hasAsked: Bool) throws(ErrorResponse) {
+        guard wasClosed, registry.alternative == .inUse, !circuit.isClosed else { return }
+        registry.isOvertaken = !hasAsked
+        throw ErrorResponse(.unavailable, "The upstream registry is failing; try again later.", retryAfter: 5)
     }
 
     /// Whether a request whose attempt came to nothing, and holds nothing any more, is to be sent again. Waits before it returns true.
@@ -92,8 +106,8 @@ struct Retries {
     {
         var (stall, waited) = (stall, RetryPolicy.stallTime)
         while true {
-            if let pause = try pause(&policy, after: .stalled, isAwaited: !registry.hasAlternative) { return pause }
-            let limit = registry.hasAlternative ? policy.left(at: .now) : timeouts.response - waited
+            if let pause = try pause(&policy, after: .stalled, isAwaited: registry.alternative == .none) { return pause }
+            let limit = registry.alternative != .none ? policy.left(at: .now) : timeouts.response - waited
             guard limit > .zero else { throw stall }
             waited += limit
             do {

@@ -71,6 +71,16 @@ struct RetryPolicy {
 
     // MARK: Time
 
+    /// For all attempts at one of several registries: a stall is to show before the next one is asked, and the last one has time for an attempt however long
+    /// those before it took.
+    /// - Parameters:
+    ///   - start: when the request came.
+    ///   - alternative: to this registry.
+    static func time(at now: Instant, since start: Instant, _ alternative: RegistryOrder.Alternative) -> Duration {
+        let left = patience - (now - start)
+        return max(stallTime, alternative == .none ? left : min(left, stallTime + .seconds(1)))
+    }
+
     /// The request has waited for something else than the registry, such as its turn or its client's body.
     mutating func postpone(by time: Duration) { sinceEpoch += time }
 

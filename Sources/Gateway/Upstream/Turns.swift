@@ -14,12 +14,14 @@ struct Turns {
     func next(_ lane: Lane, _ policy: inout RetryPolicy) async throws -> Turn {
         if let turn = upstream.shield.tryBegin(lane) { return turn }
         upstream.metrics.delayed()
-        let start = ContinuousClock.now
+        let start = ContinuousClock.now, wasClosed = upstream.circuit.isClosed
         let limit = policy.hasFaults ? policy.left(at: start) : .nanoseconds(Lines.maxWait)
         let wait = await upstream.shield.begin(lane, user: lineUser, within: limit, for: registry.client)
         if !policy.hasFaults { policy.postpone(by: start.duration(to: .now)) }
         switch consume wait {
-        case .turn(let turn): return turn
+        case .turn(let turn):
+            try registry.retries.checkInUse(wasClosed, hasAsked: policy.hasFaults)
+            return turn
         case .clientGone:
             throw ConnectionFailure(.client, .cancelled, call: "wait", reason: "the client left before the request's turn came")
         case .isRejected(let seconds):

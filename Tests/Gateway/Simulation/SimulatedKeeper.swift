@@ -13,8 +13,8 @@ final class SimulatedKeeper {
     private var schedule = RefreshSchedule()
     /// Of the token in use; 0: none.
     private(set) var generation = 0
-    /// When each token expires, by generation.
-    private var expiry = [0]
+    /// When each token expires, and when it was fetched, by generation.
+    private var expiry = [0], fetched = [0]
     /// Tokens up to this generation were revoked.
     private var revoked = 0
     private var waiters: [Int: Waiter] = [:]
@@ -24,6 +24,8 @@ final class SimulatedKeeper {
     private let life: Int
     /// When a fetch last failed.
     private var lastFailure = Int.min / 2
+    /// The last fetch failed.
+    private(set) var isFailing = false
 
     init(_ world: World) {
         self.world = world
@@ -36,6 +38,9 @@ final class SimulatedKeeper {
     /// What the registry says to a token.
     func accepts(_ generation: Int) -> Bool { generation > revoked && world.now < expiry[generation] }
 
+    /// It had one token all the time since then, which the registry would have accepted.
+    func wasFine(since time: Int) -> Bool { fetched[generation] <= time && accepts(generation) }
+
     /// As `TokenKeeper.token(newerThan:within:)`.
     func token(newerThan generation: Int, within limit: Int, then: @escaping (Int?) -> Void) {
         guard self.generation <= generation else { return then(self.generation) }
@@ -44,8 +49,9 @@ final class SimulatedKeeper {
         waiters[number] = Waiter(generation: generation, then: then)
         world.after(limit) { [self] in
             guard let waiter = waiters.removeValue(forKey: number) else { return }
-            // After a failure the keeper pauses for up to a minute.
-            let couldBeHad = !outages.touch(start..<world.now) && lastFailure < start - 61 * World.second
+            // After a failure the keeper pauses for up to a minute, and it does not fetch more often than every five seconds.
+            let couldBeHad =
+                limit > 8 * World.second && !outages.touch(start..<world.now) && lastFailure < start - 61 * World.second
             world.check(!couldBeHad, "a request got no token, though AWS gives them")
             waiter.then(nil)
         }
@@ -75,7 +81,7 @@ final class SimulatedKeeper {
     }
 
     private func failed() {
-        lastFailure = world.now
+        (lastFailure, isFailing) = (world.now, true)
         schedule.fetchFailed(at: date, random: world.fraction())
     }
 
@@ -83,8 +89,9 @@ final class SimulatedKeeper {
         let now = date
         let life = TokenLife(fetchedAt: now, reported: now.addingTimeInterval(Double(life) / 1e9))
         schedule.fetchSucceeded(life, random: world.fraction())
-        generation += 1
+        (generation, isFailing) = (generation + 1, false)
         expiry.append(world.now + self.life)
+        fetched.append(world.now)
         for (number, waiter) in waiters.sorted(by: { $0.key < $1.key }) where generation > waiter.generation {
             waiters[number] = nil
             waiter.then(generation)

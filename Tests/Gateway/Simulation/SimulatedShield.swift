@@ -60,7 +60,7 @@ final class SimulatedShield {
 
     func end(_ lane: Lane) {
         turns -= 1
-        largeTurns -= lane.isLarge ? 1 : 0
+        largeTurns -= lane.isUpload ? 1 : 0
         world.check(turns >= 0 && largeTurns >= 0, "a turn has ended twice")
         advance()
     }
@@ -71,15 +71,16 @@ final class SimulatedShield {
         let lane = Lane(index: index)
         guard hasRoom(lane), rates[lane.api.rawValue].take(at: world.now) == 0 else { return false }
         turns += 1
-        largeTurns += lane.isLarge ? 1 : 0
+        largeTurns += lane.isUpload ? 1 : 0
         return true
     }
 
     private func hasRoom(_ lane: Lane) -> Bool {
-        turns < maxTurns && (!lane.isLarge || largeTurns < max(1, maxTurns - maxTurns / 4))
+        turns < maxTurns && (!lane.isUpload || largeTurns < max(1, maxTurns - maxTurns / 4))
     }
 
     private func advance() {
+        guard lines.count > 0 else { return }
         while let number = lines.next(at: world.now, take: take) {
             guard let waiter = waiters.removeValue(forKey: number) else {
                 world.check(false, "a turn came for a request that does not wait")

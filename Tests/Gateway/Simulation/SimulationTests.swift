@@ -3,14 +3,14 @@ import Testing
 @testable import Gateway
 
 /// Many worlds, each with other outages, quotas, expiries and users, and in each the values that decide: when a token is refreshed, whose turn it
-/// is, how fast requests go, what is sent again. Whatever happens, no rule is broken.
+/// is, how fast requests go, what is sent again, and to which registry. Whatever happens, no rule is broken.
 struct SimulationTests {
     private static let batches = 20, worldsPerBatch = 500
 
     @Test(arguments: 0..<UInt64(batches)) func `in no world a rule is broken`(batch: UInt64) async {
         for number in 0..<UInt64(Self.worldsPerBatch) {
             let seed = batch * UInt64(Self.worldsPerBatch) + number
-            let (problems, _) = Self.live(seed: seed)
+            let problems = Self.live(seed: seed).problems
             // Tests that measure time run beside this one.
             await Task.yield()
             guard problems.isEmpty else {
@@ -20,33 +20,49 @@ struct SimulationTests {
         }
     }
 
-    @Test func `most requests succeed`() {
-        let outcomes = (0..<200 as Range<UInt64>).flatMap { Self.live(seed: $0).succeeded }
-        #expect(outcomes.count { $0 } * 10 > outcomes.count * 6)
+    @Test func `most requests succeed, and all that the rules are about happens`() {
+        var outcomes: [SimulatedRequest.Outcome] = [], counts = [Int](repeating: 0, count: World.Event.allCases.count)
+        for seed in 0..<500 as Range<UInt64> {
+            let life = Self.live(seed: seed)
+            outcomes += life.outcomes
+            for (index, count) in life.counts.enumerated() { counts[index] += count }
+        }
+        #expect(outcomes.count { $0 == .served } * 10 > outcomes.count * 6)
+        for event in World.Event.allCases { #expect(counts[event.rawValue] > 0, "\(event)") }
     }
 
-    /// - Returns: what went wrong, and of each request whether it succeeded.
-    static func live(seed: UInt64) -> (problems: [String], succeeded: [Bool]) {
+    /// - Returns: what went wrong, how each request ended, and how often what happened.
+    private static func live(seed: UInt64) -> (problems: [String], outcomes: [SimulatedRequest.Outcome], counts: [Int]) {
         let world = World(seed: seed)
-        let keeper = SimulatedKeeper(world)
-        let registry = SimulatedRegistry(world, keeper: keeper, maxTurns: world.between(1, 12))
-        let budget = SimulatedBudget(world)
+        let upstream = SimulatedUpstream(world)
         var requests: [SimulatedRequest] = []
         func arrive(_ user: String, _ lane: Lane) {
-            requests.append(SimulatedRequest(world, user: user, lane: lane, registry: registry, budget: budget))
+            requests.append(SimulatedRequest(world, user: user, lane: lane, upstream: upstream))
         }
-        for user in 0..<world.between(1, 4) {
-            // Some come all at once, as a cluster does, others now and then.
-            let isBurst = world.chance(0.5), start = world.seconds(0, 30)
+        for user in 0..<world.between(1, 3) {
             let lanes = (0..<3).map { _ in lane(world) }
-            for _ in 0..<world.between(1, isBurst ? 40 : 15) {
-                let time = isBurst ? start + world.between(0, World.second / 10) : world.seconds(0, 60)
+            for time in arrivals(world) {
                 let lane = lanes[world.between(0, 2)]
                 world.after(time) { arrive("user \(user)", lane) }
             }
         }
-        world.run(until: 180 * World.second)
-        return (world.problems, requests.map(\.succeeded))
+        world.run(until: 600 * World.second)
+        world.check(requests.allSatisfy { $0.outcome != nil }, "a request has no response")
+        return (world.problems, requests.compactMap(\.outcome), world.counts)
+    }
+
+    /// When a user's requests come.
+    private static func arrivals(_ world: World) -> [Int] {
+        let start = world.seconds(0, 30)
+        return switch world.fraction() {
+        // All at once, as those of a cluster do; rarely so many that not all can be sent again.
+        case ..<0.02: (0..<150).map { _ in start + world.between(0, World.second) }
+        case ..<0.5: (0..<world.between(1, 40)).map { _ in start + world.between(0, World.second / 10) }
+        // On and on, for long enough that a breaker's pause has grown.
+        case ..<0.55: (0..<world.between(50, 150)).map { start + 2 * $0 * World.second + world.between(0, World.second) }
+        // Now and then.
+        default: (0..<world.between(1, 15)).map { _ in world.seconds(0, 60) }
+        }
     }
 
     private static func lane(_ world: World) -> Lane {

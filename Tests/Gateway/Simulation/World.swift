@@ -2,6 +2,18 @@ import TestSupport
 
 /// A simulated world: its time, its chance, what happens in it, and what should not have. Times are nanoseconds.
 final class World {
+    /// What is counted, to know that the rules were put to the test.
+    enum Event: Int, CaseIterable {
+        /// A read went on at another registry; it was served by one that was not in use, because nothing else was left.
+        case moved, servedAsLastResort
+        /// A breaker opened, let a request try, did so after the longest pause, and closed.
+        case opened, tried, triedAfterLongestPause, closed
+        /// A request that had waited did not go to a registry whose breaker had opened meanwhile.
+        case overtaken
+        /// A replica did not have what it was asked for; a request was not sent again for want of budget.
+        case missedAtReplica, unaffordable
+    }
+
     private struct Entry {
         let time: Int, number: Int
         let work: () -> Void
@@ -14,6 +26,9 @@ final class World {
     /// A heap: each entry is before the two at twice its position.
     private var agenda: [Entry] = []
     private var lastNumber = 0
+    /// By `Event`.
+    private(set) var counts = [Int](repeating: 0, count: Event.allCases.count)
+    private let start = ContinuousClock.now
     /// What a rule forbids and has happened.
     private(set) var problems: [String] = []
 
@@ -22,6 +37,8 @@ final class World {
     func check(_ isGood: Bool, _ problem: @autoclosure () -> String) {
         if !isGood { problems.append("at \(Double(now) / 1e9) s: \(problem())") }
     }
+
+    func count(_ event: Event) { counts[event.rawValue] += 1 }
 
     // MARK: Chance
 
@@ -32,6 +49,8 @@ final class World {
     func seconds(_ first: Double, _ last: Double) -> Int { Int(.random(in: first...last, using: &random) * 1e9) }
 
     // MARK: Time
+
+    var instant: ContinuousClock.Instant { start + .nanoseconds(now) }
 
     func after(_ time: Int, _ work: @escaping () -> Void) {
         lastNumber += 1
@@ -71,6 +90,8 @@ final class World {
 /// Times at which something is away.
 struct Outages {
     private let spans: [Range<Int>]
+
+    init(_ span: Range<Int>) { spans = [span] }
 
     /// - Parameter number: at most so many, each of at most `longest` nanoseconds, within two minutes.
     init(_ world: World, number: Int, longest: Int) {
