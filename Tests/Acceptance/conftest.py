@@ -28,21 +28,52 @@ from harness.registry import RegistryClient
 from harness.release import Release, make_release
 from harness.sandbox import Sandbox
 from harness.tls import Authority, Certificate
-from fault_matrix import FaultMatrix
 from matrix import FAILED, OK, SKIPPED, Matrix
 
 Upstream = Sandbox | MotoRegistry
 
 
+REPOSITORY = "team/app"  # allowed by the rules of `strict_gateway`; `secret/app` is not
+
+# The order of modules, when two processes share them (xdist gives a process whole modules): those that take longest come first, so that both end at
+# about the same time. The rest follow by name.
+LONG_MODULES = (
+    "large_blob", "matrix", "client_faults", "package", "failover", "take_over", "recipes", "sources", "renewal", "page", "token", "release", "names",
+    "usage", "network", "fault_matrix", "openapi", "clients", "uploads", "shield", "logins", "hostile",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {f"test_{name}": number for number, name in enumerate(LONG_MODULES)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
+# What tests report besides their outcome. With several processes, tests run in others than the one that prints the end, so it goes with reports.
+
+FIGURE, FAULTS = "figure", "faults"
+_reported: list[tuple[str, str]] = []
+
+
+def report_line(line: str) -> None:
+    """A figure that a test found, for the end of the run."""
+    _reported.append((FIGURE, line))
+
+
+def report_faults(table: str) -> None:
+    """The table of faults and operations, for the end of the run."""
+    _reported.append((FAULTS, table))
+
+
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Counts a strictly expected failure as passed, because the check held. pytest would count it as skipped."""
+    """Adds what the test reported. Counts a strictly expected failure as passed, because the check held. pytest would count it as skipped."""
     report: pytest.TestReport = (yield).get_result()
+    report.user_properties.extend(_reported)
+    _reported.clear()
     if report.when == "call" and report.skipped and hasattr(report, "wasxfail"):
         report.outcome = "passed"
         del report.wasxfail
-
-REPOSITORY = "team/app"  # allowed by the rules of `strict_gateway`; `secret/app` is not
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -56,33 +87,24 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         matrix.note(*cell, {"passed": OK, "failed": FAILED, "skipped": SKIPPED}[report.outcome])
 
 
-REPORTED: list[str] = []
-
-
-def report_line(line: str) -> None:
-    """A figure that a test found, for the end of the run."""
-    REPORTED.append(line)
-
-
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Prints the matrix, figures that tests reported, and how many cases of the hostile suite passed, by class."""
-    for line in REPORTED:
+    """Prints the matrix, what tests reported, and how many cases of the hostile suite passed, by class."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    reported = [each for report in reports for each in report.user_properties]
+    for line in sorted(text for kind, text in reported if kind == FIGURE):
         terminalreporter.write_line(line)
     passed = Counter(found[1] for report in terminalreporter.getreports("passed") if (found := HOSTILE_CASE.search(report.nodeid)))
     if passed:
         terminalreporter.write_line(f"hostile: {passed.total()} cases passed: {', '.join(f'{name} {count}' for name, count in passed.items())}")
-    if matrix:
-        terminalreporter.write_line(f"\n{matrix}\n")
-        if path := os.environ.get("BERTH_TEST_MATRIX"):
-            Path(path).write_text(f"{matrix}\n")
-    if faults:
-        terminalreporter.write_line(f"\n{faults}\n")
-        if path := os.environ.get("BERTH_TEST_FAULTS"):
-            Path(path).write_text(f"{faults}\n")
+    tables = [(str(matrix), "BERTH_TEST_MATRIX")] if matrix else []
+    tables += [(text, "BERTH_TEST_FAULTS") for kind, text in reported if kind == FAULTS]
+    for table, variable in tables:
+        terminalreporter.write_line(f"\n{table}\n")
+        if path := os.environ.get(variable):
+            Path(path).write_text(f"{table}\n")
 
 
 matrix: Matrix | None = None
-faults: FaultMatrix | None = None
 HOSTILE_CASE = re.compile(r"test_hostile\[([a-z -]+): ")
 
 

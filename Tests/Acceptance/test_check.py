@@ -14,14 +14,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from harness.address import free_port
 from harness.forward_proxy import ForwardProxy
-from harness.gateway import Gateway, clean_environment, user
+from harness.gateway import FREE, Gateway, clean_environment, user
 from harness.processes import attempt
 from harness.sandbox import Sandbox
 from harness.tls import Authority, Certificate
 
 EX_UNAVAILABLE, EX_CONFIG = 69, 78
-FREE = {"listeners": [{"address": "127.0.0.1:0"}], "admin": {"address": "127.0.0.1:0"}}
 
 
 def check(berth: Path, directory: Path, sandbox: Sandbox, environment: dict[str, str] | None = None, **changes: Any) -> tuple[int, str]:
@@ -192,8 +192,7 @@ def test_each_address_is_tried(berth: Path, own_directory: Path, own_sandbox: Sa
 def test_an_address_in_use_by_the_running_gateway_is_fine(
     berth: Path, own_directory: Path, own_sandbox: Sandbox, authority: Authority, certificate: Certificate
 ) -> None:
-    ports = free_ports(3)
-    plain, admin, tls = ({"address": f"127.0.0.1:{port}"} for port in ports)
+    plain, admin, tls = ({"address": f"127.0.0.1:{free_port()}"} for _ in range(3))
     tls["tls"] = {"certificate": str(certificate.certificate), "private_key": str(certificate.key)}  # type: ignore[assignment]
     where = {"listeners": [plain, tls], "admin": admin}
     gateway = Gateway(berth, own_directory / "gateway", own_sandbox.upstream | where, own_sandbox.environment)
@@ -208,16 +207,6 @@ def test_an_address_in_use_by_the_running_gateway_is_fine(
         assert status == EX_UNAVAILABLE and said.count("is in use by a berth with another configuration (upstreams: main)") == 3, said
     finally:
         gateway.stop()
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def test_passwords_in_plain_text_on_a_network_give_a_warning(

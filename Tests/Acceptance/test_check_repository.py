@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from conftest import StartGateway
-from harness.gateway import clean_environment, user
+from harness.gateway import FREE, clean_environment, user
 from harness.images import blob_image, encode
 from harness.processes import Program, attempt, wait_until
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
 
 EX_UNAVAILABLE, EX_CONFIG, EX_USAGE = 69, 78, 64
-FREE = {"listeners": [{"address": "127.0.0.1:0"}], "admin": {"address": "127.0.0.1:0"}}
 INDEX = "application/vnd.oci.image.index.v1+json"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,5 @@ def test_the_sandbox_serves_a_real_client_without_berth(
 ) -> None:
     """Berth and the sandbox are one program. This test shows that the sandbox is a registry for independent clients too."""
     direct_sandbox.create_repositories("direct/image")
-    token = direct_sandbox.ecr().get_authorization_token()["authorizationData"][0]["authorizationToken"]
-    username, _, password = base64.b64decode(token).decode().partition(":")
-    pushed, pulled = round_trip(client, Login(direct_sandbox.address, username, password), "direct/image:v1", layout)
+    pushed, pulled = round_trip(client, Login(direct_sandbox.address, *direct_sandbox.login()), "direct/image:v1", layout)
     assert pulled == pushed

@@ -7,7 +7,6 @@ Here the sandbox serves the blobs itself, because a client without Berth cannot 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
@@ -62,13 +61,11 @@ def behind(side: str, request: pytest.FixtureRequest) -> Sandbox:
 def connected(side: str, behind: Sandbox, request: pytest.FixtureRequest) -> Iterator[RegistryClient]:
     behind.create_repositories(REPOSITORY, SECOND)
     if side == "direct":
-        token = behind.ecr().get_authorization_token()["authorizationData"][0]["authorizationToken"]
-        username, _, password = base64.b64decode(token).decode().partition(":")
-        address = behind.address
+        reached = behind.direct()
     else:
         gateway: Gateway = request.getfixturevalue("gateway")
-        address, username, password = gateway.plain, gateway.username, gateway.password
-    with RegistryClient(address, username, password) as client:
+        reached = RegistryClient(gateway.plain, gateway.username, gateway.password)
+    with reached as client:
         client.push_image(REPOSITORY, "v1", IMAGE)
         yield client
 
@@ -154,7 +151,7 @@ def test_end_2_a_range_outside_the_blob(client: RegistryClient) -> None:
 # end-3: manifests.
 
 
-@pytest.mark.parametrize("reference", ["v1", IMAGE.digest])
+@pytest.mark.parametrize("reference", ["v1", IMAGE.digest], ids=["tag", "digest"])
 def test_end_3_get_returns_the_manifest_byte_for_byte(client: RegistryClient, reference: str) -> None:
     response = client.expect((200,), "GET", manifest_path(reference), {"Accept": MANIFEST_TYPE})
     assert response.body == IMAGE.manifest and response.fields["content-type"] == MANIFEST_TYPE
@@ -165,7 +162,7 @@ def test_end_3_get_by_tag_names_the_digest(client: RegistryClient) -> None:
     assert client.expect((200,), "GET", manifest_path("v1")).fields["docker-content-digest"] == IMAGE.digest
 
 
-@pytest.mark.parametrize("reference", ["v1", IMAGE.digest])
+@pytest.mark.parametrize("reference", ["v1", IMAGE.digest], ids=["tag", "digest"])
 def test_end_3_head_returns_size_type_and_digest(client: RegistryClient, reference: str) -> None:
     response = client.expect((200,), "HEAD", manifest_path(reference))
     assert int(response.fields["content-length"]) == len(IMAGE.manifest)

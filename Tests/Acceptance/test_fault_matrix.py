@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from conftest import StartGateway
+from conftest import StartGateway, report_faults
 from fault_matrix import FaultMatrix, configuration, make_slots
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
@@ -17,17 +15,10 @@ SLOTS = 24
 TIMEOUTS = {"connect": "500ms", "stall": "3s", "response": "3s"}
 
 
-@pytest.fixture
-def matrix() -> FaultMatrix:
-    import conftest
-
-    conftest.faults = FaultMatrix()
-    return conftest.faults
-
-
 def test_every_operation_survives_every_fault(
-    own_sandbox: Sandbox, start_gateway: StartGateway, authority: Authority, own_directory: Path, matrix: FaultMatrix
+    own_sandbox: Sandbox, start_gateway: StartGateway, authority: Authority, own_directory: Path
 ) -> None:
+    matrix = FaultMatrix()
     slots = make_slots(SLOTS, own_sandbox, authority)
     try:
         own_sandbox.create_repositories(*(slot.repository for slot in slots))
@@ -41,7 +32,10 @@ def test_every_operation_survives_every_fault(
         for slot in slots:
             with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
                 client.push_image(slot.repository, "v1", slot.image)
-        matrix.run(slots, gateway.plain, gateway.password)
+        try:
+            matrix.run(slots, gateway.plain, gateway.password)
+        finally:
+            report_faults(str(matrix))
         assert gateway.metric("berth_exchanges_in_flight") == 0
     finally:
         for slot in slots:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.address import free_port
 from harness.gateway import Gateway, clean_environment, user
 from harness.processes import attempt
 from harness.sandbox import Sandbox
@@ -31,12 +31,6 @@ def write(directory: Path, **changes: Any) -> Path:
     path = directory / "asked.yaml"
     path.write_text(json.dumps(UPSTREAM | {"users": [user("ci", "**")]} | changes))
     return path
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def test_a_running_gateway_is_healthy_until_it_ends(berth: Path, own_directory: Path, sandbox: Sandbox) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import StartGateway
-from harness.gateway import Gateway, clean_environment, user
+from harness.gateway import FREE, Gateway, clean_environment, user
 from harness.images import Image, blob_image, digest_of
 from harness.processes import attempt, require
 from harness.registry import RegistryClient
@@ -166,7 +166,7 @@ def test_skopeo_copies_from_ecr_public(
 @pytest.mark.parametrize("keys", [True, False], ids=["with credentials", "anonymous"])
 def test_check_reports_the_identity_for_ecr_public(keys: bool, berth: Path, own_sandbox: Sandbox, own_directory: Path) -> None:
     path = own_directory / "berth.yaml"
-    path.write_text(json.dumps(own_sandbox.upstream | {"upstreams": [upstream()], "users": [user("ci", "**")]}))
+    path.write_text(json.dumps(own_sandbox.upstream | FREE | {"upstreams": [upstream()], "users": [user("ci", "**")]}))
     environment = clean_environment(own_sandbox.environment if keys else NO_KEYS)
     done = attempt(berth, "check", "--json", "--config", path, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -181,7 +181,7 @@ def test_missing_explicit_credentials_do_not_become_anonymous(
 ) -> None:
     path, config = own_directory / "berth.yaml", own_directory / "config"
     config.write_text("[profile hollow]\nregion = x\n[profile role]\nrole_arn = arn:aws:iam::1:role/x\ncredential_source = Environment\n")
-    configuration = own_sandbox.upstream | {"upstreams": [upstream(**named)], "users": [user("ci", "**")]}
+    configuration = own_sandbox.upstream | FREE | {"upstreams": [upstream(**named)], "users": [user("ci", "**")]}
     path.write_text(json.dumps(configuration))
     done = attempt(berth, "check", "--config", path, env=clean_environment(NO_KEYS | {"AWS_CONFIG_FILE": str(config)}))
     assert done.returncode == 69 and "FAIL  credentials" in done.stdout, done.stdout

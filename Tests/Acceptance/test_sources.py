@@ -15,7 +15,7 @@ import boto3
 import pytest
 from conftest import REPOSITORY, StartGateway
 from harness.address import Address, free_port
-from harness.gateway import clean_environment, user
+from harness.gateway import FREE, clean_environment, user
 from harness.images import blob_image
 from harness.processes import Program, attempt, wait_until
 from harness.registry import RegistryClient
@@ -81,7 +81,7 @@ def prepare(source: Source, directory: Path) -> dict[str, str]:
 
 def check(berth: Path, directory: Path, configuration: dict[str, Any], environment: dict[str, str]) -> tuple[int, dict[str, Any], str]:
     path = directory / "check.yaml"
-    path.write_text(json.dumps(configuration | {"users": [user("ci", "**")]}))
+    path.write_text(json.dumps(configuration | FREE | {"users": [user("ci", "**")]}))
     done = attempt(berth, "check", "--json", "--config", path, env=environment)
     steps = {step["step"]: step for step in json.loads(done.stdout)["upstreams"][0]["steps"]}
     return done.returncode, steps, done.stdout + done.stderr

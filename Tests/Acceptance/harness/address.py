@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +42,24 @@ class Address:
         return True
 
 
+# Ports that the kernel gives nobody by itself, so that no other socket gets one while nobody listens at it. harness/faulty.py has those above.
+PORTS_OF_A_PROCESS = 2500
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
+_ports = range(10_000 + _worker * PORTS_OF_A_PROCESS, 10_000 + (_worker + 1) * PORTS_OF_A_PROCESS)
+_next = random.randrange(PORTS_OF_A_PROCESS)
+
+
 def free_port() -> int:
-    """A port for a program that cannot use port 0. If another program takes it first, the program fails and reports it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port for a program that cannot use port 0. No test gets the same one soon again. If another program takes it first, the program fails and
+    reports it."""
+    global _next
+    while True:
+        port = _ports[_next % PORTS_OF_A_PROCESS]
+        _next += 1
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", port))  # at every address
+            except OSError:
+                continue
+            return port

@@ -24,6 +24,9 @@ SECRET_PATTERNS = (
     r"Signature=[0-9a-f]{16}",
 )
 
+# Listeners for `berth check`, which tries its addresses: without these, those of another test or program at ports 5000 and 5001 fail it.
+FREE = {"listeners": [{"address": "127.0.0.1:0"}], "admin": {"address": "127.0.0.1:0"}}
+
 EVERYTHING = [{"repositories": ["**"], "actions": ["pull", "push", "delete", "list"]}]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import urllib.request
@@ -13,6 +14,7 @@ import boto3
 from harness.address import Address
 from harness.gateway import clean_environment
 from harness.processes import Program
+from harness.registry import RegistryClient
 
 
 class Sandbox:
@@ -69,6 +71,16 @@ class Sandbox:
             aws_access_key_id=self.facts["access_key_id"],
             aws_secret_access_key=self.facts["secret_access_key"],
         )
+
+    def login(self) -> tuple[str, str]:
+        """The user and password in a new authorization token, for clients that use the registry directly."""
+        token = self.ecr().get_authorization_token()["authorizationData"][0]["authorizationToken"]
+        username, _, password = base64.b64decode(token).decode().partition(":")
+        return username, password
+
+    def direct(self) -> RegistryClient:
+        """A client of the registry itself."""
+        return RegistryClient(self.address, *self.login())
 
     def create_repositories(self, *names: str) -> None:
         client = self.ecr()
