@@ -206,11 +206,11 @@ package actor AdminHost: ConnectionHost {
     }
 
     private func refresh(_ name: String) async -> AdminResponse {
-        switch await sources.refresh(name) {
-        case nil: .message("There is no upstream named '\(name)'.", status: 404)
-        case true?: .message("A new token was fetched.")
-        case false?: .message("No new token could be fetched. The log and /api/v1/upstreams have the reason.", status: 502)
+        guard let outcomes = await sources.refresh(name) else {
+            return .message("There is no upstream named '\(name)'.", status: 404)
         }
+        let report = RefreshReport(outcomes)
+        return .json(report, status: report.isComplete ? 200 : 502)
     }
 
     private func reload() async -> AdminResponse {

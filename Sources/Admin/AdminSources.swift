@@ -27,8 +27,8 @@ package struct AdminSources: Sendable {
     package var metrics: @Sendable () async -> [UInt8]
     /// Whether this is the token of `admin.token_file`, compared in constant time; nil: none is configured.
     package var isToken: @Sendable (_ presented: [UInt8]) async -> Bool?
-    /// Fetches a new token for an upstream. Returns whether that succeeded; nil when there is no upstream of this name.
-    package var refresh: @Sendable (_ upstream: String) async -> Bool?
+    /// Fetches a new token for each registry of an upstream, its own first; nil when there is no upstream of this name.
+    package var refresh: @Sendable (_ upstream: String) async -> [RefreshOutcome]?
     /// Loads the configuration again. Returns what changed, or every problem; when there are any, nothing has changed.
     package var reload: @Sendable () async -> (changes: String, problems: [String])
     /// Changes the level of the log; one of `logLevels`.
@@ -42,7 +42,7 @@ package struct AdminSources: Sendable {
         errors: @escaping @Sendable () async -> [ErrorStatus], certificates: @escaping @Sendable () async -> [CertificateStatus],
         configuration: @escaping @Sendable () async -> ConfigurationStatus, logLevel: @escaping @Sendable () async -> String,
         metrics: @escaping @Sendable () async -> [UInt8], isToken: @escaping @Sendable (_ presented: [UInt8]) async -> Bool?,
-        refresh: @escaping @Sendable (_ upstream: String) async -> Bool?,
+        refresh: @escaping @Sendable (_ upstream: String) async -> [RefreshOutcome]?,
         reload: @escaping @Sendable () async -> (changes: String, problems: [String]),
         setLogLevel: @escaping @Sendable (_ level: String) async -> Void
     ) {

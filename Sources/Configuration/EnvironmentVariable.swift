@@ -64,6 +64,7 @@ enum EnvironmentVariable: String, CaseIterable {
         }
         guard !unused.isEmpty else { return nil }
         let names = unused.map(\.rawValue).joined(separator: ", ")
-        return "\(names): no effect, since the configuration is read from \(file); unset it, or write ${NAME} in the file"
+        let them = unused.count == 1 ? "it" : "them"
+        return "\(names): no effect, since the configuration is read from \(file); unset \(them), or write ${NAME} in the file"
     }
 }

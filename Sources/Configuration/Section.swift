@@ -58,9 +58,11 @@ final class Section {
     }
 
     /// Reports each key that nobody asked for, with the nearest known name.
-    func finish() {
+    /// - Parameter elsewhere: where keys belong that people write here.
+    func finish(elsewhere: [String: String] = [:]) {
         for key in entries.keys where !known.contains(key) {
-            problem(key, "unknown key; \(suggestion(for: key, among: Array(known)))")
+            let hint = elsewhere[key].map { "it belongs to an upstream: \($0)" }
+            problem(key, "unknown key; \(hint ?? suggestion(for: key, among: Array(known)))")
         }
     }
 
@@ -78,9 +80,9 @@ final class Section {
         return text
     }
 
-    private func string(_ node: YAMLNode, at location: KeyLocation) -> String? {
+    private func string(_ node: YAMLNode, at location: KeyLocation, form: String? = nil) -> String? {
         guard let text = node.string else {
-            problems.add(location, "this is a list or a mapping; write one value")
+            problems.add(location, "this is a list or a mapping; write \(form ?? "one value")")
             return nil
         }
         switch VariableReferences.replace(in: text, from: environment) {
@@ -178,14 +180,17 @@ final class Section {
     // MARK: Lists and mappings
 
     /// A list whose items are parsed; nil also when one of them is invalid.
-    /// - Parameter problem: what is wrong with an item, to be written after it.
+    /// - Parameters:
+    ///   - form: what to write, where this is no list of values; nil: any list.
+    ///   - problem: what is wrong with an item, to be written after it.
     func values<Value>(
-        _ key: String, _ meaning: String, standard: String = "", parse: (String) -> Value?, problem: (String) -> String
+        _ key: String, _ meaning: String, standard: String = "", form: String? = nil, parse: (String) -> Value?,
+        problem: (String) -> String
     ) -> [Value]? {
         describe(key, meaning, standard: standard)
-        let values = list(key, like: "[a, b]")?.enumerated().map { index, item -> Value? in
+        let values = list(key, like: form ?? "[a, b]")?.enumerated().map { index, item -> Value? in
             let location = location(of: key).item(index, line: item.line)
-            guard let text = string(item, at: location) else { return nil }
+            guard let text = string(item, at: location, form: form) else { return nil }
             if let value = parse(text) { return value }
             problems.add(location, "'\(item.string ?? "")' \(problem(text))")
             return nil

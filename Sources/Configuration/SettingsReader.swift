@@ -86,7 +86,8 @@ struct SettingsReader {
             "failed_logins_per_minute", default: limits.failedLoginsPerMinute, in: 1...100_000,
             "different wrong passwords of one user from one address. Beyond it, that user gets 429 from there, without hashing. All users of one address together have ten times as many. The same wrong password again gets 401 and does not count. A login that has succeeded before always passes"
         )
-        section.finish()
+        let ofUpstreams = ["concurrent", "requests_per_second"]
+        section.finish(elsewhere: Dictionary(uniqueKeysWithValues: ofUpstreams.map { ($0, "upstreams[].limits.\($0)") }))
     }
 
     private func fill(_ timeouts: inout Settings.Timeouts, from section: Section) {

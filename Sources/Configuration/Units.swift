@@ -32,6 +32,11 @@ struct Units<Value: Sendable>: Sendable {
     }
 }
 
+extension Duration {
+    /// As a configuration file has it: `30m`.
+    package var asConfigured: String { Units.text(self) }
+}
+
 extension Units where Value == Duration {
     static let duration = Units(
         makers: [

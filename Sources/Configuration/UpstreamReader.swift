@@ -108,10 +108,10 @@ struct UpstreamReader {
         let fallbacks = section.values(
             "fallbacks",
             "replicas of the registry, at most \(Self.maxFallbacks): what it cannot serve is read from the first of them that can",
-            standard: "none"
+            standard: "none", form: "ECR hosts: [123456789012.dkr.ecr.eu-central-1.amazonaws.com]"
         ) { text -> ECRHost? in
             guard let host = ECRHost(HostName.normalized(text)) else {
-                problem = "is not a registry of ECR; write \(ECRHost.allowed)"
+                problem = "is not a registry of ECR; write \(ECRHost.allowedPrivate)"
                 return nil
             }
             if let found = Self.problem(with: host, of: registry, after: earlier) {

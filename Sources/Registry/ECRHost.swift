@@ -13,7 +13,9 @@ package struct ECRHost: Sendable, Equatable {
     private let partition: Partition
 
     /// For error messages.
-    package static let allowed = "an ECR host such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com, or public.ecr.aws"
+    package static let allowed = "\(allowedPrivate), or public.ecr.aws"
+    /// Likewise, where ECR Public is none of them.
+    package static let allowedPrivate = "an ECR host such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com"
     /// ECR Public's classic host and its dual-stack host.
     private static let publicHost = "public.ecr.aws", publicDualStackHost = "ecr-public.aws.com"
 

@@ -1,19 +1,23 @@
 import Synchronization
 
-/// The state of an upstream's authorization token.
+/// The state of a registry's authorization token.
 package struct TokenFigures: Sendable {
     /// The upstream's name in the configuration.
     package let upstream: String
+    /// The host of a fallback; nil: the upstream's own registry, whose series have no such label.
+    package let fallback: String?
     /// Seconds since 1970; nil without a token.
     package let expiry: Double?
     /// Since the start.
     package let refreshesSucceeded: Int, refreshesFailed: Int
 
-    /// For one upstream with its own token.
-    package init(upstream: String, expiry: Double?, refreshesSucceeded: Int, refreshesFailed: Int) {
-        (self.upstream, self.expiry) = (upstream, expiry)
+    /// For one registry.
+    package init(upstream: String, fallback: String? = nil, expiry: Double?, refreshesSucceeded: Int, refreshesFailed: Int) {
+        (self.upstream, self.fallback, self.expiry) = (upstream, fallback, expiry)
         (self.refreshesSucceeded, self.refreshesFailed) = (refreshesSucceeded, refreshesFailed)
     }
+
+    fileprivate var labels: [(String, String)] { [("upstream", upstream)] + (fallback.map { [("registry", $0)] } ?? []) }
 }
 
 /// Whether a registry of an upstream is used.
@@ -22,7 +26,7 @@ package struct RegistryFigures: Sendable {
     package let upstream: String
     /// The registry's host.
     package let registry: String
-    /// 1: it is; 0.5: one request tries it; 0: it is not, since it failed.
+    /// 1: it is; 0.5: the next request tries it; 0: it is not, since it failed or has no token.
     package let state: Double
 
     /// - Parameter state: 0, 0.5 or 1.
@@ -78,7 +82,7 @@ package struct MetricsText: Sendable {
         self.upstreams(&page, upstreams)
         page.metric(
             "berth_upstream_state", "gauge",
-            "Whether the registry is used: 1 yes, 0 no, since it failed, 0.5 one request tries it.",
+            "Whether the registry is used: 1 yes, 0 no, since it failed or has no token, 0.5 the next request tries it.",
             registries.map { ([("upstream", $0.upstream), ("registry", $0.registry)], String($0.state)) })
         self.usage(&page, usage)
         logins(&page)
@@ -142,13 +146,13 @@ package struct MetricsText: Sendable {
     private func tokens(_ page: inout Exposition, _ tokens: [TokenFigures]) {
         page.metric(
             "berth_token_expiry_timestamp_seconds", "gauge", "When the authorization token expires.",
-            tokens.compactMap { token in token.expiry.map { ([("upstream", token.upstream)], "\($0)") } })
+            tokens.compactMap { token in token.expiry.map { (token.labels, "\($0)") } })
         page.metric(
             "berth_token_refreshes_total", "counter", "Fetches of an authorization token, by result.",
             tokens.flatMap { token in
                 [
-                    ([("upstream", token.upstream), ("result", "success")], String(token.refreshesSucceeded)),
-                    ([("upstream", token.upstream), ("result", "failure")], String(token.refreshesFailed)),
+                    (token.labels + [("result", "success")], String(token.refreshesSucceeded)),
+                    (token.labels + [("result", "failure")], String(token.refreshesFailed)),
                 ]
             })
     }

@@ -409,3 +409,79 @@ def test_a_reload_adds_and_removes_fallbacks(
     assert request(gateway.admin, "POST", "/api/v1/reload", {"Content-Length": "0"}).status == 200
     assert regions.get(f"/v2/{REPOSITORY}/manifests/v1").status == 503
     assert own_sandbox.tokens_fetched() == tokens, "the first registry's token stays in use"
+
+
+# What operators see.
+
+
+def test_a_fallback_without_a_token_shows(own_sandbox: Sandbox, replica: Sandbox, start_gateway: StartGateway, image: Image) -> None:
+    store(own_sandbox, image, "v1")
+    replica.deny_credentials(True)
+    gateway = start_gateway(own_sandbox, **settings(own_sandbox, replica))
+    gateway.wait_until_ready()
+    regions = Regions(own_sandbox, replica, gateway)
+    there = replica.registry_host
+    wait_until(
+        lambda: gateway.metric("berth_token_refreshes_total", registry=there, result="failure") > 0, "a failed fetch for the fallback")
+    assert regions.state(replica) == 0 and regions.state(own_sandbox) == 1
+    assert gateway.metric("berth_token_expiry_timestamp_seconds", registry=there) == 0
+    assert gateway.metric("berth_token_expiry_timestamp_seconds") > time.time()
+    refreshed = request(gateway.admin, "POST", "/api/v1/upstreams/main/refresh")
+    [own, fallback] = json.loads(refreshed.body)["registries"]
+    assert refreshed.status == 502 and own == {"registry": own_sandbox.registry_host, "fetched": True}, refreshed
+    assert fallback["registry"] == there and not fallback["fetched"] and "AccessDenied" in fallback["problem"], refreshed
+    replica.deny_credentials(False)
+    assert request(gateway.admin, "POST", "/api/v1/upstreams/main/refresh").status == 200
+    assert gateway.metric("berth_token_expiry_timestamp_seconds", registry=there) > time.time()
+    assert regions.state(replica) == 1
+
+
+def test_after_its_pause_a_registry_counts_as_to_be_tried(regions: Regions) -> None:
+    """Without requests nobody tries it, however well it may be."""
+    open_breaker(regions)
+    [line] = wait_until(lambda: regions.log("registry failing"), "a line in the log")
+    assert "reads go to another registry" in line["consequence"], line
+    wait_until(lambda: regions.state(regions.first) == 0.5, "the pause is over", 10)
+    assert upstream_status(regions.gateway)["breaker"] == "half_open"
+
+
+def test_without_a_fallback_nothing_is_said_of_another_registry(
+    own_sandbox: Sandbox, start_gateway: StartGateway, image: Image
+) -> None:
+    store(own_sandbox, image, "v1")
+    gateway = start_gateway(own_sandbox)
+    gateway.wait_until_ready()
+    regions = Regions(own_sandbox, own_sandbox, gateway)
+    reset(regions)
+
+    def lines() -> list[dict[str, Any]]:
+        regions.get(f"/v2/{REPOSITORY}/manifests/v1")
+        return regions.log("registry failing")
+
+    [line] = wait_until(lines, "the breaker opens", 60)
+    assert "has no fallbacks" in line["consequence"] and "another registry" not in line["consequence"], line
+
+
+def test_the_configuration_of_a_second_region_has_it_as_fallback(
+    berth: Path, own_directory: Path, own_sandbox: Sandbox, replica: Sandbox, image: Image
+) -> None:
+    """It works as it is, and `check` asks the fallback for the image too."""
+    written = replica.directory / "data/berth.yaml"
+    text = wait_until(lambda: written.exists() and written.read_text(), "the configuration")
+    config = own_directory / "both.yaml"
+    config.write_text(text.replace("127.0.0.1:5000", "127.0.0.1:0") + 'admin: {address: "127.0.0.1:0"}\n')
+    environment = clean_environment({"AWS_SHARED_CREDENTIALS_FILE": f"{written}.credentials"})
+    store(own_sandbox, image, "v1")
+    replica.create_repositories(REPOSITORY)
+
+    def check() -> str:
+        done = attempt(berth, "check", "--config", config, "--repository", f"{REPOSITORY}:v1", env=environment)
+        assert done.returncode == 0, done
+        return done.stdout
+
+    said = check()
+    assert f"sandbox: fallback {replica.registry_host}" in said, said
+    assert f"{replica.registry_host} does not have v1" in said, said
+    store(replica, image, "v1")
+    said = check()
+    assert f"{replica.registry_host} has v1 too" in said, said

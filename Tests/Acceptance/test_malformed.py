@@ -75,6 +75,9 @@ def test_tls_to_a_plain_listener_gets_an_explanation_and_is_logged(strict_gatewa
     response, closed = raw_exchange(strict_gateway.plain, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
     assert response is not None and response.status == 400 and b"began a TLS handshake" in response.body and closed
     assert "began a TLS handshake" in rejected(strict_gateway, response)["reason"]
+    # A client that works does so all the time: it would fill the list of errors.
+    errors = request(strict_gateway.admin, "GET", "/api/v1/errors").body
+    assert b"began a TLS handshake" not in errors
 
 
 def test_plain_http_to_a_tls_listener_gets_an_explanation_and_is_logged(strict_gateway: Gateway) -> None:

@@ -395,7 +395,7 @@ def test_the_log_changes_its_level_and_form(simple: Gateway) -> None:
     assert not has_access_line("/second")
     gateway.write(gateway.configuration | {"log": {"level": "info", "format": "text"}})
     gateway.program.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: 'reloaded cause=request changed="log.level; log.format"' in gateway.program.err, "a line of text", 10)
+    wait_until(lambda: 'reloaded cause=signal changed="log.level; log.format"' in gateway.program.err, "a line of text", 10)
     assert has_access_line("/third")
     assert " access " in gateway.program.err.splitlines()[-1]
 

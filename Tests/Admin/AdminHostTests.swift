@@ -59,7 +59,11 @@ struct AdminHostTests {
             },
             logLevel: { "info" }, metrics: { Array("berth_exchanges_in_flight 0\n".utf8) },
             isToken: { presented in token.map { Array($0.utf8) == presented } },
-            refresh: { $0 == "main" ? true : $0 == "broken one" ? false : nil },
+            refresh: { name in
+                let first = RefreshOutcome(registry: "a.example", fetched: true)
+                let failed = RefreshOutcome(registry: "b.example", fetched: false, problem: "AccessDenied")
+                return ["main": [first], "broken one": [failed], "half": [first, failed]][name]
+            },
             reload: { upstreams.count == 1 ? ("routes", []) : ("", ["berth.yaml:1: users: missing"]) }, setLogLevel: { _ in })
     }
 
@@ -113,7 +117,9 @@ struct AdminHostTests {
         ("GET /icon.svg", "200", "image/svg+xml"),
         ("POST /api/v1/reload", "200", #""changed" : "routes""#),
         ("POST /api/v1/upstreams/main/refresh", "200", "A new token was fetched."),
-        ("POST /api/v1/upstreams/broken%20one/refresh", "502", "The log and /api/v1/upstreams have the reason"),
+        ("POST /api/v1/upstreams/broken%20one/refresh", "502", "No new token could be fetched. b.example: AccessDenied"),
+        ("POST /api/v1/upstreams/half/refresh", "502", "New tokens were fetched for 1 of 2 registries. b.example: AccessDenied"),
+        ("POST /api/v1/upstreams/main/refresh", "200", #""registry" : "a.example""#),
         ("POST /api/v1/upstreams/nobody/refresh", "404", "There is no upstream named 'nobody'."),
         ("GET /v2/", "404", "There is nothing at /v2/."),
         ("GET /metrics/", "404", "There is nothing"),
@@ -234,7 +240,10 @@ struct AdminHostTests {
                 return ("", [])
             }
             sources.setLogLevel = { _ in calls.add(1, ordering: .relaxed) }
-            sources.refresh = { _ in calls.add(1, ordering: .relaxed).newValue > 0 }
+            sources.refresh = { _ in
+                calls.add(1, ordering: .relaxed)
+                return []
+            }
             let host = fields.isEmpty ? "127.0.0.1:5001" : "127.0.0.1:5001\r\n\(fields)"
             let response = try await Self.send(request, host: host, body: #"{"level":"info"}"#, of: sources)
             #expect(response.hasPrefix("HTTP/1.1 \(status) "), "\(request): \(response)")

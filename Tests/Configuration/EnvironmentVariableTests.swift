@@ -19,7 +19,7 @@ struct EnvironmentVariableTests {
         #expect(settings.origin == file)
         #expect(
             settings.warnings == [
-                "\(named): no effect, since the configuration is read from \(file); unset it, or write ${NAME} in the file"
+                "\(named): no effect, since the configuration is read from \(file); unset them, or write ${NAME} in the file"
             ])
     }
 

@@ -5,7 +5,8 @@ import Testing
 struct UpstreamProblemTests {
     static let anonymous = "anonymous: {access: [{repositories: [\"**\"], actions: [pull]}]}\n"
     static let replica = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
-    static let allowed = "an ECR host such as \(registry), or public.ecr.aws"
+    static let allowedPrivate = "an ECR host such as \(registry)"
+    static let allowed = "\(allowedPrivate), or public.ecr.aws"
     static let patterns = "a list of names, * within a segment, ** across: [\"team-a/**\"]"
 
     static let upstreams: [(String, [String])] = [
@@ -53,10 +54,18 @@ struct UpstreamProblemTests {
             "[{name: a, registry: \(registry), fallbacks: [\(registry), eu.example.com, \(replica), \(replica), public.ecr.aws]}]",
             [
                 "upstreams[0].fallbacks[0]: '\(registry)' is the registry itself; name one of another region or account, or remove it",
-                "upstreams[0].fallbacks[1]: 'eu.example.com' is not a registry of ECR; write \(allowed)",
+                "upstreams[0].fallbacks[1]: 'eu.example.com' is not a registry of ECR; write \(allowedPrivate)",
                 "upstreams[0].fallbacks[3]: '\(replica)' is here twice; keep one",
                 "upstreams[0].fallbacks[4]: 'public.ecr.aws' cannot be used: ECR Public has no replicas; remove it",
             ]
+        ),
+        (
+            "[{name: a, registry: \(registry), fallbacks: [{registry: \(replica)}]}]",
+            ["upstreams[0].fallbacks[0]: this is a list or a mapping; write ECR hosts: [\(replica)]"]
+        ),
+        (
+            "[{name: a, registry: \(registry), fallbacks: \(replica)}]",
+            ["upstreams[0].fallbacks: this is not a list; write ECR hosts: [\(replica)]"]
         ),
         (
             "[{name: a, registry: public.ecr.aws, fallbacks: [\(replica)]}]",

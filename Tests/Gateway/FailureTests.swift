@@ -31,6 +31,13 @@ struct FailureTests {
         #expect(Failure.error(of: stalling)?.fix?.contains("timeouts.stall") == true)
     }
 
+    @Test func `what had to wait too long names the bounds`() throws {
+        let waiting = try record(.manifestGet, 503)
+        waiting.end = "shed"
+        let fix = Failure.error(of: waiting)?.fix
+        #expect(fix?.contains("upstreams[].limits.concurrent") == true && fix?.contains("requests_per_second") == true)
+    }
+
     @Test func `an error says what failed, where, why and what to do`() throws {
         let record = try record(.blobGet, 502)
         record.end = "upstream_unreachable"

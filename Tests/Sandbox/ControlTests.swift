@@ -43,15 +43,23 @@ struct ControlTests {
     }
 
     @Test(arguments: [
-        "{}", "{\"where\":\"moon\",\"kind\":\"reset\"}", "{\"where\":\"control\",\"kind\":\"reset\"}",
-        "{\"where\":\"api\",\"kind\":\"reset\",\"share\":1.5}", "{\"where\":\"api\",\"kind\":\"status\",\"status\":99}",
-        "{\"where\":\"api\",\"kind\":\"reset\",\"after_bytes\":-1}",
+        ("{}", "where: write one of registry, api, s3, metadata"),
+        (#"{"where":"moon","kind":"reset"}"#, "where: write one of registry, api, s3, metadata"),
+        (#"{"where":"control","kind":"reset"}"#, "where: write one of"),
+        (#"{"where":"api"}"#, "kind: missing; write reset, stall, truncate, status or corrupt"),
+        (#"{"where":"api","kind":"explode"}"#, "kind: write reset, stall"),
+        (#"{"where":"api","kind":"reset","time":3}"#, "time: unknown key; there are after_bytes, kind, match"),
+        (#"{"where":"api","kind":"status","status":"503"}"#, "status: write a number from 100 to 599"),
+        ("[]", "the body is not an object"), ("where=api", "the body is not what /faults takes: "),
+        (#"{"where":"api","kind":"reset","share":1.5}"#, "share: 0 to 1"),
+        (#"{"where":"api","kind":"status","status":99}"#, "status: 100 to 599"),
+        (#"{"where":"api","kind":"reset","after_bytes":-1}"#, "after_bytes: not negative"),
     ])
-    func `an invalid fault is rejected`(fault: String) async throws {
+    func `an invalid fault is rejected with what is allowed`(fault: String, said: String) async throws {
         try await TestSandbox.run { box in
             let response = try await box.control("POST", "/faults", fault)
             #expect(response.status == 400)
-            #expect(response.text.contains("\"error\""))
+            #expect(response.text.contains("\"error\"") && response.text.contains(said), "\(response.text)")
         }
     }
 

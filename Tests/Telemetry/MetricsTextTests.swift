@@ -54,6 +54,7 @@ struct MetricsTextTests {
         reload.wasSuccessful = false
         let tokens = [
             TokenFigures(upstream: "main", expiry: 1_764_000_000, refreshesSucceeded: 2, refreshesFailed: 1),
+            TokenFigures(upstream: "main", fallback: "b.example", expiry: 1_764_000_001, refreshesSucceeded: 3, refreshesFailed: 4),
             TokenFigures(upstream: "cold", expiry: nil, refreshesSucceeded: 0, refreshesFailed: 0),
         ]
         let own = Self.render(
@@ -99,10 +100,13 @@ struct MetricsTextTests {
                 # HELP berth_token_expiry_timestamp_seconds When the authorization token expires.
                 # TYPE berth_token_expiry_timestamp_seconds gauge
                 berth_token_expiry_timestamp_seconds{upstream="main"} 1764000000.0
+                berth_token_expiry_timestamp_seconds{upstream="main",registry="b.example"} 1764000001.0
                 # HELP berth_token_refreshes_total Fetches of an authorization token, by result.
                 # TYPE berth_token_refreshes_total counter
                 berth_token_refreshes_total{upstream="main",result="success"} 2
                 berth_token_refreshes_total{upstream="main",result="failure"} 1
+                berth_token_refreshes_total{upstream="main",registry="b.example",result="success"} 3
+                berth_token_refreshes_total{upstream="main",registry="b.example",result="failure"} 4
                 berth_token_refreshes_total{upstream="cold",result="success"} 0
                 berth_token_refreshes_total{upstream="cold",result="failure"} 0
                 # HELP berth_replays_total Requests sent to the registry again.
@@ -126,7 +130,7 @@ struct MetricsTextTests {
                 # TYPE berth_throttled_total counter
                 berth_throttled_total{upstream="main",by="registry"} 2
                 berth_throttled_total{upstream="main",by="gateway"} 1
-                # HELP berth_upstream_state Whether the registry is used: 1 yes, 0 no, since it failed, 0.5 one request tries it.
+                # HELP berth_upstream_state Whether the registry is used: 1 yes, 0 no, since it failed or has no token, 0.5 the next request tries it.
                 # TYPE berth_upstream_state gauge
                 berth_upstream_state{upstream="main",registry="a.example"} 0.0
                 berth_upstream_state{upstream="main",registry="b.example"} 1.0

@@ -24,7 +24,7 @@ package struct ConfigurationStatus: Sendable, Encodable {
         let problems: [String]
 
         /// - Parameters:
-        ///   - cause: `request`, or `file` where a file that the configuration names has changed.
+        ///   - cause: `signal`, `api`, or `file` where a file that the configuration names has changed.
         ///   - changes: as in the log; empty: nothing changed.
         ///   - problems: with any, the configuration from before stayed in use.
         package init(time: Date, cause: String, changes: String, problems: [String]) {

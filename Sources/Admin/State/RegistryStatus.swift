@@ -15,7 +15,7 @@ package struct RegistryStatus: Sendable, Encodable {
     /// Why it cannot serve, or why the last fetch of a token failed; nil when all is well.
     package var problem: String?
 
-    /// Whether a registry is used: no longer (`open`) after failures, until one request (`half_open`) has succeeded.
+    /// Whether a registry is used: no longer (`open`) after failures; after a pause the next request tries it (`half_open`).
     package enum Breaker: String, Sendable, Encodable, CaseIterable {
         case closed, open
         case halfOpen = "half_open"

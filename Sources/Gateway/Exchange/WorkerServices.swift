@@ -79,15 +79,22 @@ final class WorkerServices {
 
     /// The response to bytes that are no request, counted and logged.
     func reject(_ error: HeadError, from client: SocketAddress, on loop: EventLoop) -> [UInt8] {
-        reject(ErrorResponse(.unsupported, "\(error.reason)", status: error.status), end: "malformed", from: client, on: loop)
+        // docker and podman try TLS at every plain listener first.
+        reject(
+            ErrorResponse(.unsupported, "\(error.reason)", status: error.status), end: "malformed", from: client, on: loop,
+            isExpected: error == .tlsRecord)
     }
 
     /// The only response on a connection without a request.
-    /// - Parameter end: why the connection ends, for the log.
-    func reject(_ response: ErrorResponse, end: StaticString, from client: SocketAddress, on loop: EventLoop) -> [UInt8] {
+    /// - Parameters:
+    ///   - end: why the connection ends, for the log.
+    ///   - isExpected: it is no error to tell the operator of.
+    func reject(
+        _ response: ErrorResponse, end: StaticString, from client: SocketAddress, on loop: EventLoop, isExpected: Bool = false
+    ) -> [UInt8] {
         let id = nextRequestID(), text = String(decoding: id, as: UTF8.self)
         metrics.request(operation: RegistryOperation.other.index, status: response.error.status, seconds: 0)
-        accessLog.write(response.error, end: end, requestID: id, from: client)
+        accessLog.write(response.error, end: end, requestID: id, from: client, isExpected: isExpected)
         return LastResponse.bytes(
             response.error.status, fields: response.fields + [("Berth-Request-Id", text)],
             body: response.error.json(requestID: text), on: loop)

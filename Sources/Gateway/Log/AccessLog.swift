@@ -71,9 +71,12 @@ final class AccessLog {
     }
 
     /// Logs a response to bytes that were no request, or to a connection that was turned away.
-    func write(_ error: RegistryError, end: StaticString, requestID: [UInt8], from client: SocketAddress) {
+    /// - Parameter isExpected: clients that work do so too; the list of errors would be full of it.
+    func write(
+        _ error: RegistryError, end: StaticString, requestID: [UInt8], from client: SocketAddress, isExpected: Bool = false
+    ) {
         guard mayWrite(client, Array(client.host.utf8), .other, error.status, error.message) else { return }
-        errors.add(Failure.error(of: error, end: end, requestID: requestID, client: client.host))
+        if !isExpected { errors.add(Failure.error(of: error, end: end, requestID: requestID, client: client.host)) }
         guard sink.hasAccessLines else { return }
         line.begin(sink.format, level: "info", message: "access", clock: &clock)
         line.field("request_id", requestID)

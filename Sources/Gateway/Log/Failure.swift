@@ -88,6 +88,8 @@ enum Failure {
             "Layers come from S3 or a CDN: check DNS, the route, firewalls, HTTPS_PROXY and the VPC's gateway endpoint for S3."
         case "upstream_stalled": "Check the network to AWS. timeouts.response and timeouts.stall say how long Berth waits."
         case "client_stalled": "Check the network to the client. timeouts.stall says how long Berth waits for a byte."
+        case "shed":
+            "Raise upstreams[].limits.concurrent, or requests_per_second where it is set, if the registry can take more; for more pushes a second, ask AWS for a higher quota. If the reason says that the gateway is busy, add replicas or cores."
         case "drained": "Raise timeouts.drain above the time that the longest transfer takes."
         case "turned_away": "Raise limits.connections or limits.connections_per_client, or find out which client opens so many."
         default: nil

@@ -21,6 +21,8 @@ package final class Circuit: Sendable {
 
     private let condition = Mutex(Condition())
     private let trouble = Atomic(Trouble.none)
+    /// Whether the upstream has another registry for reads; for the log.
+    private let hasAlternative = Atomic(false)
     private let upstream: String, registry: String
     private let isOfStorage: Bool
     private let log: Logger
@@ -32,6 +34,9 @@ package final class Circuit: Sendable {
     package init(upstream: String, registry: String, isOfStorage: Bool, log: Logger) {
         (self.upstream, self.registry, self.isOfStorage, self.log) = (upstream, registry, isOfStorage, log)
     }
+
+    /// A reload may change this.
+    func setAlternative(_ exists: Bool) { hasAlternative.store(exists, ordering: .relaxed) }
 
     // MARK: Requests
 
@@ -86,7 +91,9 @@ package final class Circuit: Sendable {
             "\(subject) failing",
             metadata: metadata.merging([
                 "failures": "\(failures)", "error": "\(reason)",
-                "consequence": "for \(Self.seconds(pause)) reads go to another registry of the upstream, if it has one",
+                "consequence": hasAlternative.load(ordering: .relaxed)
+                    ? "for \(Self.seconds(pause)) reads go to another registry of the upstream"
+                    : "requests go on to it, since the upstream has no fallbacks",
             ]) { $1 })
     }
 
@@ -103,7 +110,7 @@ package final class Circuit: Sendable {
 
     // MARK: Reading
 
-    /// What a breaker is doing, in one word of the admin API.
+    /// What a breaker is doing, in one word of the admin API. Half open: the next request tries the registry, or one does now.
     package enum State: String, Sendable, Comparable {
         case open, halfOpen = "half_open", closed
 
@@ -120,10 +127,11 @@ package final class Circuit: Sendable {
         package static func < (a: State, b: State) -> Bool { a.value < b.value }
     }
 
-    var state: State {
+    /// Once the pause has passed, only a request is missing, which may not come for hours.
+    func state(at now: ContinuousClock.Instant) -> State {
         switch condition.withLock({ $0.breaker.state }) {
         case .closed: .closed
-        case .open: .open
+        case .open(let end): now < end ? .open : .halfOpen
         case .halfOpen: .halfOpen
         }
     }

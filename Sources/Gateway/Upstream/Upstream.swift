@@ -73,6 +73,9 @@ package final class Upstream: Sendable {
         creation = creator.flatMap { creator in
             settings.createRepositories.map { Creation(match: $0.match, creator: creator) }
         }
+        for registry in registries {
+            for circuit in [registry.circuit, registry.storageCircuit] { circuit.setAlternative(!fallbacks.isEmpty) }
+        }
     }
 
     /// The same registry with the same quotas.
@@ -105,7 +108,10 @@ package final class Upstream: Sendable {
     var isTokenFailing: Bool { keeper.state.current.lastError != nil }
 
     /// Whether the registry and its storage are used: the worse of both.
-    package var state: Circuit.State { min(circuit.state, storageCircuit.state) }
+    package var state: Circuit.State {
+        let now = ContinuousClock.now
+        return min(circuit.state(at: now), storageCircuit.state(at: now))
+    }
 
     /// Looks up the name that the workers connect to and keeps the result for `problem`. On the loop's thread only.
     package func lookUp(on loop: EventLoop, by outbound: OutboundSettings) async {

@@ -21,6 +21,12 @@ final class ControlEndpoint {
     private let account: Account
     private let faults: Faults
     private static let maxBodyBytes = 64 << 10
+    /// What a body looks like.
+    private static let shapes = [
+        "/clock": #"{"offset_seconds": -3600}"#, "/quirks": #"{"patch_created": false}"#,
+        "/credentials": #"{"deny": true, "deny_registry": true, "expire": true}, each optional"#,
+        "/faults": #"{"where": "registry", "kind": "status", "status": 503, "times": -1}"#,
+    ]
 
     init(account: Account, faults: Faults) { (self.account, self.faults) = (account, faults) }
 
@@ -46,9 +52,12 @@ final class ControlEndpoint {
             try await exchange.respond(200, type: "application/json", json: result)
         } catch let errorResponse as BadRequest {
             try await exchange.respond(400, type: "application/json", json: ["error": errorResponse.message])
-        } catch let error as DecodingError {
+        } catch let error as Fault.Invalid {
+            try await exchange.respond(400, type: "application/json", json: ["error": error.message])
+        } catch is DecodingError {
+            let shape = Self.shapes[exchange.path] ?? "JSON"
             try await exchange.respond(
-                400, type: "application/json", json: ["error": "the body is not what \(exchange.path) takes: \(error)"])
+                400, type: "application/json", json: ["error": "the body is not what \(exchange.path) takes: \(shape)"])
         }
     }
 
@@ -82,7 +91,6 @@ final class ControlEndpoint {
             return Denials(deny: account.isAPIDenied, denyRegistry: account.isRegistryDenied)
         case (.post, "/faults"):
             let fault = try JSON.decode(Fault.self, from: body)
-            guard fault.where != .control else { throw BadRequest(message: "where: registry, api, s3 or metadata") }
             guard (fault.afterBytes ?? 0) >= 0, (100...599).contains(fault.status ?? 500), (0...86400).contains(fault.seconds ?? 0),
                 (0...1).contains(fault.share ?? 1)
             else {

@@ -6,7 +6,7 @@ struct CheckReport: Encodable {
     struct Step: Encodable {
         enum Outcome: String, Encodable { case ok, warning, failed }
         /// `address`, `certificate`; of an upstream `credentials`, `identity`, `token`, `api`, `registry`, `storage`;
-        /// of a repository `route`, `manifest`, `platforms`, `blobs`, `tags`, `push`, `delete`.
+        /// of a repository `route`, `manifest`, `platforms`, `blobs`, `fallback`, `tags`, `push`, `delete`.
         let step: String
         let outcome: Outcome
         /// What was found, or what is wrong and how to mend it.

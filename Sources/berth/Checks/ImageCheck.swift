@@ -1,6 +1,7 @@
 import Configuration
 import Gateway
 import Logging
+import Registry
 import Transport
 
 /// What `check --repository` does: finds the route, pulls, and pushes if asked to.
@@ -37,16 +38,35 @@ struct ImageCheck {
             settings, plan: plan, host: asked.host, namespace: asked.namespace, loop: loop, log: log)
         // A repository that only a push creates has nothing to pull.
         if !asked.push || image.reference != nil {
-            await RepositoryCheck(
+            let reference = await RepositoryCheck(
                 gateway: gateway, image: image, upstream: upstream.settings, repository: repository, clients: clients
             )
             .run(report)
+            if let reference {
+                for fallback in upstream.settings.registries.dropFirst() {
+                    try await ask(fallback, for: reference, as: repository, loop, report)
+                }
+            }
         }
         if asked.push {
             await PushCheck(
                 gateway: gateway, image: image, upstream: upstream.settings, repository: repository, interruption: interruption
             ).run(report)
         }
+        await gateway.stop()
+    }
+
+    /// Asks a fallback by itself, through a gateway that has it as the upstream's only registry.
+    private func ask(
+        _ fallback: Settings.Upstream, for reference: String, as repository: Repository, _ loop: EventLoop,
+        _ report: (CheckReport.Step) -> Void
+    ) async throws {
+        var alone = settings
+        alone.upstreams = settings.upstreams.map { $0.name == fallback.name ? fallback : $0 }
+        let gateway = try await PrivateGateway(
+            alone, plan: plan, host: asked.host, namespace: asked.namespace, loop: loop, log: log)
+        await RepositoryCheck(gateway: gateway, image: image, upstream: fallback, repository: repository, clients: clients)
+            .askFallback(for: reference, report)
         await gateway.stop()
     }
 }

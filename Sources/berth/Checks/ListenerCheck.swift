@@ -35,6 +35,8 @@ struct ListenerCheck {
             let user: AddressUser =
                 if address == settings.admin {
                     admin
+                } else if case .running(_, let listeners) = admin, listeners.contains("\(address)") {
+                    admin
                 } else if await AddressUser.isGateway(at: address, loop: loop) {
                     admin == .unknown ? .anotherBerth(upstreams: []) : admin
                 } else {
@@ -46,7 +48,7 @@ struct ListenerCheck {
 
     private func inUse(_ address: SocketAddress, by user: AddressUser) -> Step {
         switch user {
-        case .running(let version):
+        case .running(let version, _):
             Step(
                 step: "address", outcome: .ok, detail: "\(address) is in use by the running berth (version \(version))",
                 facts: ["address": "\(address)"])

@@ -35,13 +35,40 @@ struct RepositoryCheck {
         let layers: [Descriptor]?
     }
 
-    func run(_ report: (Step) -> Void) async {
+    /// - Returns: the tag or digest; nil: there is none that can be pulled.
+    func run(_ report: (Step) -> Void) async -> String? {
         do throws(HTTPClientError) {
-            guard let reference = try await reference(report) else { return }
+            guard let reference = try await reference(report) else { return nil }
             try await pull(reference, report)
+            return reference
         } catch {
             report(Step(step: "pull", outcome: .failed, detail: "\(error)"))
+            return nil
         }
+    }
+
+    /// Asks a fallback, which is the gateway's only registry here, for the manifest. What it lacks is a warning: pulls work meanwhile.
+    func askFallback(for reference: String, _ report: (Step) -> Void) async {
+        let host = upstream.registry.host
+        func warn(_ detail: String, _ notes: [String]) {
+            report(Step(step: "fallback", outcome: .warning, detail: detail, notes: notes, facts: ["registry": host]))
+        }
+        do throws(HTTPClientError) {
+            let response = try await gateway.send("GET", path("manifests/\(reference)"), fields: Self.accept)
+            if response.isSuccess {
+                return report(
+                    Step(step: "fallback", outcome: .ok, detail: "\(host) has \(reference) too", facts: ["registry": host]))
+            }
+            guard response.status != 404 else {
+                return warn(
+                    "\(host) does not have \(reference): it cannot be pulled while the registry is away",
+                    [
+                        "set up ECR's replication to it, with a filter that matches \(repository); it copies what is pushed from then on, so push the image again, or copy it"
+                    ])
+            }
+            let failure = RepositoryFailure(purpose: .manifest, response: response, upstream: upstream, repository: repository)
+            warn("\(host): \(failure.detail)", failure.fixes)
+        } catch { warn("\(host): \(error)", []) }
     }
 
     /// Without a tag: `latest`, or the first one that there is; nil: reported.

@@ -16,7 +16,7 @@ struct RecipeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where clients reach Berth. Default: public_url, or the first listener with TLS, or the first one.",
+            "Where clients reach Berth; with https:// in front if a proxy ends TLS there, with http:// if nothing does. Default: public_url, or the first listener with TLS, or the first one.",
             valueName: "host[:port]"))
     var address: String?
 

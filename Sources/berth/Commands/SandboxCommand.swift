@@ -12,7 +12,17 @@ struct SandboxCommand: AsyncParsableCommand {
         commandName: "sandbox",
         abstract:
             "Run an ECR emulator: registry, API, STS, S3 and instance metadata, with their quirks, and with faults on demand.",
-        discussion: "Quirks, for --quirk:\n" + Quirk.allCases.map(Self.line).joined(separator: "\n"))
+        discussion: """
+            Faults on demand, at the address for faults, quirks and counters that the sandbox prints at its start:
+
+              curl -d '{"where": "registry", "kind": "status", "status": 503, "times": -1}' http://127.0.0.1:PORT/faults
+              curl -X DELETE http://127.0.0.1:PORT/faults
+
+            where: registry, api, s3, metadata. kind: status, reset, stall, truncate, corrupt. times: how many requests; 1 if absent, -1 for all. Also match: {"method": "GET", "path_prefix": "/v2/"}, status, seconds (of a stall), after_bytes (of a body), share (0 to 1).
+
+            Quirks, for --quirk:
+            \(Quirk.allCases.map(Self.line).joined(separator: "\n"))
+            """)
 
     private static func line(of quirk: Quirk) -> String {
         let name = quirk.rawValue.padded(to: 28)
@@ -32,7 +42,8 @@ struct SandboxCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Another sandbox's --data: this one is another region of its account, with the same keys.", valueName: "directory"))
+            "Another sandbox's --data: this one is another region of its account, with the same keys. The configuration that it writes has this region as the other's fallback.",
+            valueName: "directory"))
     var sameAccountAs: String?
 
     @Option(help: "The AWS region.")
@@ -47,12 +58,7 @@ struct SandboxCommand: AsyncParsableCommand {
         var settings = SandboxSettings(directory: data)
         (settings.address, settings.region) = (listen, region)
         if let sameAccountAs {
-            let path = sameAccountAs + "/sandbox.json"
-            guard let data = try? Data(contentsOf: URL(filePath: path)),
-                let other = try? JSONDecoder().decode(SandboxAddresses.self, from: data)
-            else {
-                throw ValidationError("--same-account-as: no sandbox runs with --data \(sameAccountAs): \(path) cannot be read")
-            }
+            let other = try Self.addresses(in: sameAccountAs)
             (settings.account, settings.accessKeyID) = (other.account, other.accessKeyID)
             settings.secretAccessKey = Secret(other.secretAccessKey)
         }
@@ -71,6 +77,17 @@ struct SandboxCommand: AsyncParsableCommand {
         return settings
     }
 
+    /// Of the sandbox that runs with a directory.
+    private static func addresses(in directory: String) throws(ValidationError) -> SandboxAddresses {
+        let path = directory + "/sandbox.json"
+        guard let data = try? Data(contentsOf: URL(filePath: path)),
+            let addresses = try? JSONDecoder().decode(SandboxAddresses.self, from: data)
+        else {
+            throw ValidationError("--same-account-as: no sandbox runs with --data \(directory): \(path) cannot be read")
+        }
+        return addresses
+    }
+
     func run() async throws {
         prepareProcess()
         let settings = try settings()
@@ -83,47 +100,16 @@ struct SandboxCommand: AsyncParsableCommand {
         control.start(named: "control")
         let sandbox: ECRSandbox
         do { sandbox = try ECRSandbox.start(settings, logger: logger) } catch { throw StartError("\(error)") }
-        let configuration = try writeConfiguration(of: sandbox)
+        let other = try sameAccountAs.map { directory throws(ValidationError) in try Self.addresses(in: directory) }
+        let configuration = SandboxConfiguration(sandbox, fallbackOf: other)
+        try configuration.write()
         show("The sandbox is running. Its addresses and keys: \(sandbox.directory)/sandbox.json")
-        show("To run a gateway in front of it, on 127.0.0.1:5000 for user test with password test:")
-        show("  AWS_SHARED_CREDENTIALS_FILE=\(configuration).credentials berth serve --config \(configuration)")
+        let place = configuration.first.map { "\($0.registryHost), with this one as its fallback" } ?? "it"
+        show("To run a gateway in front of \(place), on 127.0.0.1:5000 for user test with password test:")
+        show("  AWS_SHARED_CREDENTIALS_FILE=\(configuration.path).credentials berth serve --config \(configuration.path)")
         show("Faults, quirks and counters: \(sandbox.addresses.control)")
         for await _ in signals { break }
         await sandbox.stop()
-        for path in [configuration, configuration + ".credentials", configuration + ".password"] where data != nil {
-            try? FileManager.default.removeItem(atPath: path)  // its ports and keys are no longer valid
-        }
-    }
-
-    /// Writes a configuration for a gateway in front of the sandbox, with files for its keys and a password.
-    /// - Returns: its path.
-    private func writeConfiguration(of sandbox: ECRSandbox) throws -> String {
-        let path = sandbox.directory + "/berth.yaml", addresses = sandbox.addresses
-        func write(_ text: String, _ suffix: String = "") throws {
-            try Data(text.utf8).write(to: URL(filePath: path + suffix))
-            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path + suffix)
-        }
-        try write(
-            "[default]\naws_access_key_id = \(addresses.accessKeyID)\naws_secret_access_key = \(addresses.secretAccessKey)\n",
-            ".credentials")
-        try write("test\n", ".password")
-        let connectTo = addresses.connectTo.sorted { $0.key < $1.key }.map { "  \"\($0.key)\": \"\($0.value)\"\n" }.joined()
-        try write(
-            """
-            listeners: [{address: "127.0.0.1:5000"}]
-            upstreams:
-              - name: sandbox
-                registry: \(addresses.registryHost)
-                credentials: {source: profile, profile: default}
-                create_repositories: {match: ["**"]}
-            users:
-              - name: test
-                password_file: "\(path).password"
-                access: [{repositories: ["**"], actions: [pull, push, delete, list]}]
-            ca_file: "\(addresses.caFile)"
-            connect_to:
-            \(connectTo)
-            """)
-        return path
+        if data != nil { configuration.remove() }
     }
 }

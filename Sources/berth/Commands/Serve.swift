@@ -48,7 +48,7 @@ struct Serve: AsyncParsableCommand {
             }
         } catch {
             launch.predecessor?.giveUp(because: Self.reason(of: error))
-            throw Self.exitCode(for: error, log.logger)
+            throw Self.exitCode(for: error, isOffered: !takeOver && launch.isOffered, log.logger)
         }
         await gateway.serve()
     }
@@ -62,11 +62,14 @@ struct Serve: AsyncParsableCommand {
     }
 
     /// Reports why the gateway does not start.
-    private static func exitCode(for error: any Error, _ log: Logger) -> ExitCode {
+    /// - Parameter isOffered: a running gateway offers its sockets, which this one did not want.
+    private static func exitCode(for error: any Error, isOffered: Bool, _ log: Logger) -> ExitCode {
         if let problems = error as? ConfigurationProblems { return ConfigurationOptions.report(problems) }
-        log.critical("cannot start", metadata: ["reason": "\(reason(of: error))"])
+        let isInUse = (error as? TransportError)?.kind == .addressInUse
+        let hint = isInUse && isOffered ? "; a running Berth offers its sockets: berth serve --take-over replaces it" : ""
+        log.critical("cannot start", metadata: ["reason": "\(reason(of: error))\(hint)"])
         // A service manager starts again later: the program that has the address, or is to be taken over from, may be on its way out.
-        let isTemporary = (error as? TransportError)?.kind == .addressInUse || error is TakeOverError
+        let isTemporary = isInUse || error is TakeOverError
         return isTemporary ? .unavailable : .configuration
     }
 }

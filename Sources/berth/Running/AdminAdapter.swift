@@ -40,7 +40,7 @@ struct AdminAdapter: Sendable {
             },
             refresh: { name in await refresh(name) },
             reload: {
-                let outcome = await control.reload()
+                let outcome = await control.reload(because: .api)
                 return (outcome.changes, outcome.problems)
             },
             setLogLevel: { name in
@@ -53,10 +53,8 @@ struct AdminAdapter: Sendable {
     @concurrent private func metricsText() async -> [UInt8] {
         let plan = await control.plan, upstreams = plan.snapshot.upstreams
         return metrics.render(
-            tokens: upstreams.map(Self.figures), upstreams: upstreams.map(\.metrics),
-            registries: upstreams.flatMap(\.registries).map {
-                RegistryFigures(upstream: $0.name, registry: $0.host, state: $0.state.value)
-            }, traffic: dataPlane.traffic,
+            tokens: upstreams.flatMap(Self.tokens), upstreams: upstreams.map(\.metrics),
+            registries: upstreams.flatMap(\.registries).map(Self.figures), traffic: dataPlane.traffic,
             usage: dataPlane.usage.report(), certificates: certificates(of: plan.settings),
             reload: await control.reloadFigures)
     }
@@ -67,21 +65,34 @@ struct AdminAdapter: Sendable {
         }
     }
 
-    private static func figures(_ upstream: Upstream) -> TokenFigures {
-        let state = upstream.keeper.state.current
-        return TokenFigures(
-            upstream: upstream.name, expiry: state.expiresAt?.timeIntervalSince1970, refreshesSucceeded: state.refreshesSucceeded,
-            refreshesFailed: state.refreshesFailed)
+    private static func tokens(of upstream: Upstream) -> [TokenFigures] {
+        upstream.registries.map { registry in
+            let state = registry.keeper.state.current
+            return TokenFigures(
+                upstream: upstream.name, fallback: registry === upstream ? nil : registry.host,
+                expiry: state.expiresAt?.timeIntervalSince1970, refreshesSucceeded: state.refreshesSucceeded,
+                refreshesFailed: state.refreshesFailed)
+        }
+    }
+
+    /// Without a token, a registry is not used.
+    private static func figures(_ registry: Upstream) -> RegistryFigures {
+        let hasToken = registry.keeper.state.current.isReady(at: Date())
+        return RegistryFigures(upstream: registry.name, registry: registry.host, state: hasToken ? registry.state.value : 0)
     }
 
     /// The tokens of the upstream's registry and of its fallbacks.
-    private func refresh(_ name: String) async -> Bool? {
+    private func refresh(_ name: String) async -> [RefreshOutcome]? {
         guard let upstream = await control.plan.snapshot.upstreams.first(where: { $0.name == name }) else { return nil }
         return await withTaskGroup { group in
-            for registry in upstream.registries {
-                group.addTask { await registry.keeper.refresh(within: .seconds(20)) != nil }
+            for (position, registry) in upstream.registries.enumerated() {
+                group.addTask {
+                    let isFetched = await registry.keeper.refresh(within: .seconds(20)) != nil
+                    let problem = isFetched ? nil : registry.keeper.state.current.lastError
+                    return (position, RefreshOutcome(registry: registry.host, fetched: isFetched, problem: problem))
+                }
             }
-            return await group.reduce(true) { $0 && $1 }
+            return await group.reduce(into: [(Int, RefreshOutcome)]()) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
         }
     }
 

@@ -87,14 +87,14 @@ actor ControlPlane {
 
     /// Reads the configuration and applies all of it, or nothing.
     /// - Parameter cause: for a file, the configuration in use is applied again with what its files hold now.
-    func reload(because cause: ReloadOutcome.Cause = .request) async -> ReloadOutcome {
+    func reload(because cause: ReloadOutcome.Cause) async -> ReloadOutcome {
         // One after another, since each is compared with the configuration that the one before it left.
         let earlier = reloading
         let task = Task {
             _ = await earlier?.value
-            if cause == .request { await service.reloading() }
+            if cause != .file { await service.reloading() }
             let outcome = await reloadOnce(because: cause)
-            if cause == .request { await service.reloaded(outcome, gateway?.dataPlane.addresses ?? []) }
+            if cause != .file { await service.reloaded(outcome, gateway?.dataPlane.addresses ?? []) }
             return outcome
         }
         reloading = task
@@ -115,7 +115,7 @@ actor ControlPlane {
             let changes = SettingsChanges(from: running, to: settings)
             guard changes.problems.isEmpty else { throw ConfigurationProblems(lines: changes.problems) }
             outcome.changes = changes.summary
-            if cause == .request || !outcome.changes.isEmpty {
+            if cause != .file || !outcome.changes.isEmpty {
                 let next = try GatewayPlan(settings, loop: loop, log: log, running: plan)
                 let sockets = try bind(next, dataPlane, admin)
                 await apply(next, sockets, dataPlane, admin)
@@ -131,7 +131,7 @@ actor ControlPlane {
             outcome.changes = ""
             outcome.problems = error.lines
             switch cause {
-            case .request:
+            case .signal, .api:
                 isRejected = true
                 reject(outcome)
             case .file: watch.failed(error.lines, now: .now)  // which tells when it lasts
@@ -188,7 +188,7 @@ actor ControlPlane {
 
     private func succeed(_ outcome: ReloadOutcome) {
         (lastReload, lastSuccess) = (outcome, outcome.at)
-        if outcome.cause == .request {
+        if outcome.cause != .file {
             isRejected = false
             plan.settings.logWarnings(log)
         }

@@ -4,8 +4,10 @@ import FoundationEssentials
 struct ReloadOutcome: Sendable {
     /// What asked for it.
     enum Cause: String {
-        /// SIGHUP or the admin API.
-        case request
+        /// SIGHUP.
+        case signal
+        /// `POST /api/v1/reload`.
+        case api
         /// A file that the configuration names has changed.
         case file
     }

@@ -76,7 +76,7 @@ struct RunningGateway {
     func serve(reloads: Bool = true) async {
         let isTakenOver = await untilEnd(control, reloads: reloads)
         let within = await control.drainTime
-        log.logger.notice("draining", metadata: ["within": "\(within)"])
+        log.logger.notice("draining", metadata: ["within": "\(within.asConfigured)"])
         await service.stopping(within: within)
         // After a take-over it stays until the new process offers its sockets at the same path: who comes in between is told to try again.
         if !isTakenOver { await offer?.close(because: "the gateway is draining") }
@@ -101,7 +101,7 @@ struct RunningGateway {
     private func untilEnd(_ control: isolated ControlPlane, reloads: Bool) async -> Bool {
         for await event in events {
             switch event {
-            case .signal(SIGHUP) where reloads: Task { await control.reload() }
+            case .signal(SIGHUP) where reloads: Task { await control.reload(because: .signal) }
             case .signal(SIGUSR2): launch.startSuccessor(isOffered: offer != nil, log: log.logger)
             case .signal: return false
             case .handedOver: return true

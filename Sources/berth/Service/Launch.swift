@@ -37,6 +37,9 @@ struct Launch: Sendable {
     /// Where no service manager has made a directory.
     private static let directory = "/run/berth"
 
+    /// Whether another process offers its sockets to this one now.
+    var isOffered: Bool { offerPath.map { Predecessor.isOffered(at: $0) } ?? false }
+
     // MARK: Before
 
     /// Checks that the sockets that are taken over belong to the gateway that the configuration describes.
