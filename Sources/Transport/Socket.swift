@@ -63,6 +63,12 @@ struct Socket {
         }
     }
 
+    /// Bytes written that the peer has not acknowledged yet; 0 also where the kernel does not say.
+    var unacknowledged: Int {
+        var count: Int32 = 0
+        return ioctl(descriptor, UInt(TIOCOUTQ), &count) == 0 ? Int(count) : 0
+    }
+
     /// SO_MEMINFO, which Glibc does not define.
     private static let memoryInfo: Int32 = 55
 

@@ -56,7 +56,19 @@ package final class SocketStream {
     package func waitUntilReadable(timeout: Duration?) async throws { try await readiness.waitUntilReadable(timeout: timeout) }
 
     /// - Throws: as `waitUntilReadable`.
-    package func waitUntilWritable(timeout: Duration?) async throws { try await readiness.waitUntilWritable(timeout: timeout) }
+    package func waitUntilWritable(timeout: Duration?) async throws {
+        var unacknowledged = unacknowledged
+        while true {
+            do { return try await readiness.waitUntilWritable(timeout: timeout) } catch let error as TransportError {
+                guard error.kind == .timedOut, case let left = self.unacknowledged, left < unacknowledged else { throw error }
+                unacknowledged = left
+            }
+        }
+    }
+
+    /// Bytes written that the peer has not acknowledged yet: while they become fewer it is slow, but has not stalled. The kernel calls a socket writable
+    /// only when a third of its buffer is free, which may be megabytes.
+    package var unacknowledged: Int { isOpen ? socket.unacknowledged : 0 }
 
     /// Waits for `duration`. What comes meanwhile stays unread.
     /// - Throws: `TransportError` of kind `.closed` when the peer closes or resets meanwhile, `.cancelled` when the connection is closed here.

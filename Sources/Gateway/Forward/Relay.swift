@@ -208,13 +208,14 @@ struct Relay {
     /// - Parameter patience: how long, where the upstream can take some already; nil: until it has stalled.
     private func waitForUpstream(atMost patience: Duration? = nil) async throws -> Bool {
         guard try !hasResponded else { return false }
-        let waiter = upstream.stream.waiter
+        let waiter = upstream.stream.waiter, unacknowledged = upstream.stream.unacknowledged
         waiter.reset()
         upstream.stream.watchWritable(timeout: patience ?? client.stallTimeout)
         upstream.stream.watchReadable(timeout: nil)
         let wake = await waiter.wait()
         upstream.stream.unwatch()
-        if wake != .timedOut || patience == nil { try check(wake, .upstream) }
+        let isSlow = wake == .timedOut && (patience != nil || upstream.stream.unacknowledged < unacknowledged)
+        if !isSlow { try check(wake, .upstream) }
         return true
     }
 
