@@ -22,7 +22,7 @@ package enum ReadAhead {
 
 /// One TLS connection over a non-blocking socket, which it does not own. Confined to one loop.
 ///
-/// `ERR_clear_error()` comes before every call whose result is examined with `SSL_get_error`: the error queue belongs to the thread, and a client
+/// `clearErrors()` comes before every call whose result is examined with `SSL_get_error`: the error queue belongs to the thread, and a client
 /// that resets its connection would otherwise break other connections' transfers.
 package final class TLSSession {
     private let ssl: OpaquePointer
@@ -67,6 +67,9 @@ package final class TLSSession {
     }
 
     deinit { SSL_free(ssl) }
+
+    /// `ERR_clear_error()` empties each of the queue's 16 places, also of an empty one.
+    private static func clearErrors() { if ERR_peek_error() != 0 { ERR_clear_error() } }
 
     /// Does a step of the handshake. Returns `.bytes(0)` when it is complete.
     package func handshake() throws(TLSError) -> IOProgress {
@@ -121,7 +124,7 @@ package final class TLSSession {
         for _ in 0..<Self.maxRecordsPerRead where got < buffer.count {
             // A record is not cut: OpenSSL would keep the rest of it, and 17 KiB for that, for as long as the reader waits for something else.
             if got > 0, buffer.count - got < Self.recordBytes, SSL_pending(ssl) == 0 { break }
-            ERR_clear_error()
+            Self.clearErrors()
             let count = SSL_read(ssl, start + got, Int32(clamping: buffer.count - got))
             // Checked also when payload has come with them.
             guard berth_message_count(ssl) <= Self.maxMessages else {
@@ -180,7 +183,7 @@ package final class TLSSession {
         defer { if isSeveral { berth_release_buffers(ssl, true) } }
         while done < count {
             if isSeveral, count - done <= Self.recordBytes { berth_release_buffers(ssl, true) }
-            ERR_clear_error()
+            Self.clearErrors()
             let sealed = SSL_write(ssl, start + done, Int32(clamping: count - done))
             guard sealed > 0 else { return (done, SSL_get_error(ssl, sealed)) }
             done += Int(sealed)

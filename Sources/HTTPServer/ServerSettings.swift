@@ -20,7 +20,4 @@ package struct ServerSettings: Sendable {
 
     /// The rest of the idle time, without buffers.
     var parkedTimeout: Duration { idleTimeout - heldTimeout }
-
-    /// The durations that every connection of a loop waits with, for `EventLoop.keepTimeouts`.
-    package var timeouts: [Duration] { [heldTimeout, idleTimeout, parkedTimeout, stallTimeout] }
 }

@@ -36,7 +36,6 @@ actor SandboxHost: ConnectionHost {
         container = ContainerAgent(account: account)
         containerToken = container.token
         control = ControlEndpoint(account: account, faults: faults)
-        loop.keepTimeouts(of: self.settings.timeouts)
     }
 
     func serve(_ socket: AcceptedSocket) async {

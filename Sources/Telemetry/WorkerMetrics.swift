@@ -56,9 +56,14 @@ final class CounterTable: @unchecked Sendable {
     private let counters: UnsafeMutablePointer<Atomic<Int>>
     let count: Int
 
+    /// Two lines of the cache, which come together: another worker's counters are not in them.
+    private static let alignment = 128
+
     init(_ count: Int) {
         self.count = count
-        counters = .allocate(capacity: max(count, 1))
+        let bytes = max(count, 1) * MemoryLayout<Atomic<Int>>.stride
+        counters = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: Self.alignment)
+            .bindMemory(to: Atomic<Int>.self, capacity: count)
         for index in 0..<count { (counters + index).initialize(to: Atomic(0)) }
     }
 

@@ -9,4 +9,10 @@ package enum BootClock {
         clock_gettime(CLOCK_BOOTTIME, &time)
         return time.tv_sec &* 1_000_000_000 &+ time.tv_nsec
     }
+
+    /// A duration as this clock counts.
+    static func nanoseconds(of duration: Duration) -> Int {
+        let (seconds, attoseconds) = duration.components
+        return Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)
+    }
 }

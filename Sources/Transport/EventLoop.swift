@@ -34,7 +34,6 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     private let thread = Atomic<UInt>(0)
     /// Work of the running task since it was resumed; see `spend`.
     private var spent = 0
-    private var commonTimeouts: [(duration: Duration, interval: UnsafePointer<timeval>)] = []
     /// When the current round of jobs began: for what need not be exact, without a call to the clock. On the loop's thread only.
     package private(set) var roundStart = ContinuousClock.now
     /// On the loop's thread only.
@@ -181,22 +180,6 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             after(duration) { continuation.resume() }
         }
-    }
-
-    /// Keeps timeouts of these durations in queues of their own instead of libevent's heap, so that adding and renewing one is O(1). For the few
-    /// durations that every connection uses. Before the loop runs, or on its thread.
-    package func keepTimeouts(of durations: [Duration]) {
-        for duration in durations where commonTimeout(duration) == nil {
-            var interval = timeval(duration)
-            guard let common = event_base_init_common_timeout(base, &interval) else { continue }
-            commonTimeouts.append((duration, common))
-        }
-    }
-
-    func commonTimeout(_ duration: Duration) -> UnsafePointer<timeval>? {
-        // A handful at most: a scan is faster than a hash.
-        for known in commonTimeouts where known.duration == duration { return known.interval }
-        return nil
     }
 }
 

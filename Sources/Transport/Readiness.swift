@@ -1,18 +1,25 @@
 import CLibevent
 
-/// Wakes a waiter when a socket is readable or writable. Owns the two libevent events of the socket. Confined to one loop.
+/// Wakes a waiter when a socket is readable or writable. Owns the libevent events of the socket. Confined to one loop.
 ///
 /// The read event stays registered between waits and is removed only when it fires while no task waits for it: a connection of small requests then
-/// never calls epoll_ctl(2), and a slow receiver costs one pair of calls a pause.
+/// never calls epoll_ctl(2), and a slow receiver costs one pair of calls a pause. Nor does a wait set a timer: it notes when it is to end, and the timer
+/// of a wait before it, which still runs, looks at that.
 final class Readiness {
     private let loop: EventLoop
     private let readEvent: OpaquePointer
-    private let writeEvent: OpaquePointer
-    /// While there is a pause.
-    private var pauseEvent: OpaquePointer?
+    /// Once the socket was full.
+    private var writeEvent: OpaquePointer?
+    /// A timer, once there was a wait with a limit.
+    private var alarm: OpaquePointer?
+    /// When it rings; `.max`: it does not run.
+    private var alarmTime = Int.max
+    /// When the wait of `reader` or `pauser` ends; `.max`: without limit.
+    private var deadline = Int.max
+    /// The last limit, also in nanoseconds: the next one is the same, most often.
+    private var lastTimeout = Duration.zero, lastNanoseconds = 0
     private var reader: Waiter?, writer: Waiter?, pauser: Waiter?
-    /// The read event is registered, and has a timer.
-    private var isRegistered = false, hasTimer = false
+    private var isRegistered = false
     private(set) var isClosed = false
     /// Where this socket's waits happen. A task that serves two sockets gives both the same one.
     var waiter = Waiter()
@@ -21,29 +28,27 @@ final class Readiness {
 
     init(_ descriptor: Int32, on loop: EventLoop) {
         self.loop = loop
-        // event_new fails only without memory. The events get their argument below, when there is a `self`.
+        // event_new fails only without memory. The event gets its argument below, when there is a `self`.
         readEvent = event_new(loop.base, descriptor, 0, { _, _, _ in }, nil)
-        writeEvent = event_new(loop.base, descriptor, 0, { _, _, _ in }, nil)
-        let this = Unmanaged.passUnretained(self).toOpaque()
-        event_assign(readEvent, loop.base, descriptor, Int16(EV_READ | EV_PERSIST), { Readiness.readable($1, $2) }, this)
-        event_assign(writeEvent, loop.base, descriptor, Int16(EV_WRITE), { Readiness.writable($1, $2) }, this)
+        event_assign(readEvent, loop.base, descriptor, Int16(EV_READ | EV_PERSIST), { Readiness.readable($2) }, this)
     }
 
     deinit { _ = close() }
 
+    /// The argument of the events.
+    private var this: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
+
     // MARK: Events
 
-    private static func readable(_ what: Int16, _ this: UnsafeMutableRawPointer?) {
+    private static func readable(_ this: UnsafeMutableRawPointer?) {
         guard let this else { return }
         let readiness = Unmanaged<Readiness>.fromOpaque(this).takeUnretainedValue()
         if let waiter = readiness.reader {
             readiness.reader = nil
-            waiter.wake(what & Int16(EV_READ) != 0 ? .ready : .timedOut)
-        } else if what & Int16(EV_READ) != 0 {
-            event_del(readiness.readEvent)
-            (readiness.isRegistered, readiness.hasTimer, readiness.hasUnexpectedInput) = (false, false, true)
+            waiter.wake(.ready)
         } else {
-            readiness.removeTimer()
+            event_del(readiness.readEvent)
+            (readiness.isRegistered, readiness.hasUnexpectedInput) = (false, true)
         }
     }
 
@@ -55,6 +60,33 @@ final class Readiness {
         waiter.wake(what & Int16(EV_WRITE) != 0 ? .ready : .timedOut)
     }
 
+    private static func ring(_ this: UnsafeMutableRawPointer?) {
+        guard let this else { return }
+        let readiness = Unmanaged<Readiness>.fromOpaque(this).takeUnretainedValue()
+        readiness.alarmTime = .max
+        guard let waiter = readiness.reader ?? readiness.pauser, readiness.deadline < .max else { return }
+        let now = BootClock.now
+        guard now >= readiness.deadline else { return readiness.setAlarm(at: now) }
+        (readiness.reader, readiness.pauser) = (nil, nil)
+        waiter.wake(.timedOut)
+    }
+
+    // MARK: The time of a wait
+
+    private func limit(to timeout: Duration) {
+        if timeout != lastTimeout { (lastTimeout, lastNanoseconds) = (timeout, BootClock.nanoseconds(of: timeout)) }
+        let now = BootClock.now
+        deadline = now + lastNanoseconds
+        if deadline < alarmTime { setAlarm(at: now) }
+    }
+
+    private func setAlarm(at now: Int) {
+        if alarm == nil { alarm = event_new(loop.base, -1, 0, { Readiness.ring($2) }, this) }
+        alarmTime = deadline
+        var interval = timeval(.nanoseconds(deadline - now))
+        event_add(alarm, &interval)
+    }
+
     // MARK: Watching
 
     /// Wakes `waiter` when bytes or the stream's end have come. `timeout` nil: without limit.
@@ -62,12 +94,8 @@ final class Readiness {
         guard !isClosed else { return waiter.wake(.cancelled) }
         reader = waiter
         hasUnexpectedInput = false
-        if let timeout {
-            (isRegistered, hasTimer) = (true, true)
-            return add(readEvent, timeout)
-        }
-        removeTimer()
         register()
+        if let timeout { limit(to: timeout) } else { deadline = .max }
     }
 
     private func register() {
@@ -76,25 +104,22 @@ final class Readiness {
         event_add(readEvent, nil)
     }
 
-    private func removeTimer() {
-        guard hasTimer else { return }
-        hasTimer = false
-        event_remove_timer(readEvent)
-    }
-
     /// Wakes `waiter` when the socket takes bytes again. `timeout` nil: without limit.
     func watchWritable(timeout: Duration?) {
         guard !isClosed else { return waiter.wake(.cancelled) }
         writer = waiter
+        if writeEvent == nil {
+            writeEvent = event_new(loop.base, event_get_fd(readEvent), Int16(EV_WRITE), { Readiness.writable($1, $2) }, this)
+        }
         guard let timeout else { return _ = event_add(writeEvent, nil) }
-        add(writeEvent, timeout)
+        var interval = timeval(timeout)
+        event_add(writeEvent, &interval)
     }
 
     /// Watches a socket that should stay silent: sets `hasUnexpectedInput` when bytes or the stream's end come.
     func watchForClose() {
         reader = nil
         hasUnexpectedInput = false
-        // The timer of the last wait may still run, which then ends nothing: the next wait is most often sooner, and sets it anew.
         register()
     }
 
@@ -103,16 +128,7 @@ final class Readiness {
         reader = nil
         if writer != nil {
             writer = nil
-            event_del(writeEvent)
-        }
-    }
-
-    private func add(_ event: OpaquePointer, _ timeout: Duration) {
-        if let common = loop.commonTimeout(timeout) {
-            event_add(event, common)
-        } else {
-            var interval = timeval(timeout)
-            event_add(event, &interval)
+            if let writeEvent { event_del(writeEvent) }
         }
     }
 
@@ -137,26 +153,10 @@ final class Readiness {
         guard !isClosed else { throw TransportError.connectionClosed("wait") }
         waiter.reset()
         pauser = waiter
-        pauseEvent = event_new(
-            loop.base, -1, 0,
-            { _, _, this in
-                guard let this else { return }
-                let readiness = Unmanaged<Readiness>.fromOpaque(this).takeUnretainedValue()
-                readiness.pauser?.wake(.timedOut)
-                readiness.pauser = nil
-            }, Unmanaged.passUnretained(self).toOpaque())
-        var interval = timeval(duration)
-        event_add(pauseEvent, &interval)
+        limit(to: duration)
         let wake = await waiter.wait()
-        endPause()
-        if wake == .cancelled { throw TransportError(.cancelled, call: "wait", reason: "the exchange is over") }
-    }
-
-    private func endPause() {
         pauser = nil
-        guard let pauseEvent else { return }
-        event_free(pauseEvent)
-        self.pauseEvent = nil
+        if wake == .cancelled { throw TransportError(.cancelled, call: "wait", reason: "the exchange is over") }
     }
 
     private func end(_ wake: Wake, of call: StaticString) throws {
@@ -174,10 +174,9 @@ final class Readiness {
         guard !isClosed else { return nil }
         isClosed = true
         event_free(readEvent)
-        event_free(writeEvent)
+        for event in [writeEvent, alarm] { if let event { event_free(event) } }
         let waiting = reader ?? writer ?? pauser
-        (reader, writer) = (nil, nil)
-        endPause()
+        (reader, writer, pauser) = (nil, nil, nil)
         return waiting
     }
 }

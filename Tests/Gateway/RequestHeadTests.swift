@@ -13,7 +13,7 @@ struct RequestHeadTests {
         trace: TraceContext = new
     ) throws -> (registry: [String], storage: [String]) {
         let requestHead = RequestHead(
-            try head(lines), method: method, target: bytes("/t"), range: range)
+            try head(lines), method: method, target: bytes("/t")[...], range: range)
         let origin = Origin(host: "r", port: 443)
         let registry = OutputBuffer(), storage = OutputBuffer()
         requestHead.writeRegistryHead(into: registry, to: origin, token: bytes("T"), trace: trace, length: length)

@@ -36,7 +36,7 @@ final class Forwarder {
     var rewriting: Rewriting { route.rewriting(publicURL: downstream.publicURL) }
 
     /// Path and query at the upstream.
-    var target: [UInt8] { route.target(of: request, asSent: head.target) }
+    var target: ArraySlice<UInt8> { route.target(of: request, asSent: head.target) }
 
     // MARK: The registry
 

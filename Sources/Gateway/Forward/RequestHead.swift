@@ -7,17 +7,17 @@ struct RequestHead {
     let head: Head
     let method: Method
     /// Path and query at the upstream.
-    let target: [UInt8]
+    let target: ArraySlice<UInt8>
     /// The bytes of a blob to ask for, in the place of what the client asked for, up to `Int.max` for all the rest; nil: as it asked.
     var range: Range<Int>?
 
-    init(_ head: Head, method: Method? = nil, target: [UInt8], range: Range<Int>? = nil) {
+    init(_ head: Head, method: Method? = nil, target: ArraySlice<UInt8>, range: Range<Int>? = nil) {
         (self.head, self.method, self.target) = (head, method ?? head.method, target)
         self.range = range
     }
 
     /// GET of a blob's first byte, which tells its size where HEAD does not.
-    static func probe(_ head: Head, target: [UInt8]) -> RequestHead {
+    static func probe(_ head: Head, target: ArraySlice<UInt8>) -> RequestHead {
         RequestHead(head, method: .get, target: target, range: 0..<1)
     }
 

@@ -31,7 +31,7 @@ struct BlobStorage {
     private func fetch(_ location: BlobLocation, _ requestHead: RequestHead, from start: ContinuousClock.Instant) async throws
         -> Lease
     {
-        let head = RequestHead(requestHead.head, method: requestHead.method, target: location.target, range: requestHead.range)
+        let head = RequestHead(requestHead.head, method: requestHead.method, target: location.target[...], range: requestHead.range)
         var policy = RetryPolicy(from: start)
         while true {
             switch try await attempt(location, head, &policy) {

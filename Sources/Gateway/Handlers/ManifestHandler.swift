@@ -163,7 +163,7 @@ struct ManifestHandler {
 
     /// The first attempt had been taken after all: a tag that cannot be changed names this manifest already.
     private func isPushed(_ digest: [UInt8]) async throws -> Bool {
-        let found = try await forwarder.registry.send(.head, forwarder.target, as: .batchGetImage, upTo: 0)
+        let found = try await forwarder.registry.send(.head, Array(forwarder.target), as: .batchGetImage, upTo: 0)
         return found.status == 200 && found.digest == digest
     }
 

@@ -14,7 +14,7 @@ struct ReferrersHandler {
 
     func handle() async throws {
         let wanted = forwarder.request.target.parameter("artifactType").map { String(decoding: $0, as: UTF8.self) }
-        let response = try await forwarder.registry.send(.get, forwarder.target, upTo: ManifestHandler.maxManifest)
+        let response = try await forwarder.registry.send(.get, Array(forwarder.target), upTo: ManifestHandler.maxManifest)
         var list = response.body
         var isFiltered = response.isFiltered
         if response.status != 200 {

@@ -51,7 +51,7 @@ struct UploadHandler {
         let session = try await openSession()
         let mark = session.contains(UInt8(ascii: "?")) ? "&" : "?"
         let target = session + Array("\(mark)digest=".utf8) + digest.bytes
-        let response = try await forwarder.send(RequestHead(forwarder.head, method: .put, target: target))
+        let response = try await forwarder.send(RequestHead(forwarder.head, method: .put, target: target[...]))
         guard response.status != 201 else { return try await passCreated(response, digest) }
         try await passSession(response, .start, isNew: true)
     }

@@ -51,8 +51,6 @@ package actor Worker: ConnectionHost {
         guard !isDraining || isRetiring, limits.admit(socket.peer, total: snapshot.limits.connections, perClient: perClient) else {
             return await turnAway(socket, at: listener)
         }
-        // The first is found first: each request waits with it once.
-        loop.keepTimeouts(of: [snapshot.timeouts.response] + snapshot.server.timeouts)
         let connection = ServerConnection(socket, on: loop, settings: snapshot.server, tally: clientBytes) {
             [services] error, connection in
             services.reject(error, from: connection.peer, on: connection.stream.loop)
@@ -101,6 +99,7 @@ package actor Worker: ConnectionHost {
 
     /// Serves exchange after exchange, until the connection ends or is idle. An idle connection has no task.
     /// - Parameter record: of the task's last exchange.
+    @inline(__always)
     private func converse(on key: ObjectIdentifier, reusing record: inout ExchangeRecord?) async {
         guard let accepted = connections[key] else { return }
         let connection = accepted.connection

@@ -24,20 +24,20 @@ struct Route {
     private var isRenamed: Bool { repository != upstreamRepository }
 
     /// Path and query as the upstream gets them: byte for byte as the client sent them, unless a part of them means something else there.
-    func target(of request: RegistryRequest, asSent: ArraySlice<UInt8>) -> [UInt8] {
+    func target(of request: RegistryRequest, asSent: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         let isMount =
             request.operation == .uploadStart
             && (request.target.parameter("mount") != nil || request.target.parameter("from") != nil)
         let hasOwnParameter =
             request.namespace != nil || request.isMonolithic || request.count != nil
             || request.target.parameter(UploadState.parameter) != nil
-        guard isRenamed || isMount || hasOwnParameter else { return Array(asSent) }
+        guard isRenamed || isMount || hasOwnParameter else { return asSent }
         let path = request.target.path
         let target =
             isRenamed
             ? Array("/v2/".utf8) + upstreamRepository.bytes + path.dropFirst(4 + repository.bytes.count) : Array(path)
         let query = query(of: request, isMount: isMount)
-        return query.isEmpty ? target : target + [UInt8(ascii: "?")] + query
+        return (query.isEmpty ? target : target + [UInt8(ascii: "?")] + query)[...]
     }
 
     private func query(of request: RegistryRequest, isMount: Bool) -> [UInt8] {
