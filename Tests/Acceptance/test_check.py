@@ -20,6 +20,7 @@ from harness.gateway import FREE, Gateway, clean_environment, user
 from harness.processes import attempt
 from harness.sandbox import Sandbox
 from harness.tls import Authority, Certificate
+from harness.wire import request
 
 EX_UNAVAILABLE, EX_CONFIG = 69, 78
 
@@ -201,6 +202,8 @@ def test_an_address_in_use_by_the_running_gateway_is_fine(
         more = [*own_sandbox.upstream["upstreams"], {"name": "more", "registry": own_sandbox.registry_host}]
         status, said = check(berth, own_directory, own_sandbox, upstreams=more, **where)
         assert status == 0 and said.count("is in use by the running berth (version ") == 3, said
+        errors = request(gateway.admin, "GET", "/api/v1/errors").body
+        assert b"speaks TLS" not in errors, "the check has left errors behind"
         # Another configuration at the same addresses.
         other = [own_sandbox.upstream["upstreams"][0] | {"name": "other"}]
         status, said = check(berth, own_directory, own_sandbox, upstreams=other, **where)

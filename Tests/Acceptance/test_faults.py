@@ -19,6 +19,7 @@ from harness.registry import RegistryClient, Unexpected
 from harness.sandbox import Sandbox
 from harness.scripted import ScriptedServer
 from harness.tls import Authority
+from harness.wire import Connection, basic
 
 REPOSITORY = "faults/app"
 STALL_TIMEOUT_SECONDS = 2
@@ -96,6 +97,22 @@ def test_a_wrong_rest_never_reaches_the_client(
     finally:
         storage.stop()
     assert storage.heard.count(b"GET ") > 1 and f"Range: bytes={BROKEN_AT}-{len(layer) - 1}".encode() in storage.heard
+
+
+@pytest.mark.parametrize("listener", ["plain", "tls"])
+def test_a_slow_client_has_not_stalled(gateway: Gateway, listener: str) -> None:
+    """The kernel calls a socket writable again only when a third of its send buffer is free. A thin line needs longer than the timeout for that much."""
+    layer = os.urandom(64 * MIB)
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        client.push_blob(REPOSITORY, layer)
+    with Connection(getattr(gateway, listener), receive_buffer=256 << 10) as connection:
+        fields = {"Authorization": basic(gateway.username, gateway.password)}
+        connection.send_head("GET", f"/v2/{REPOSITORY}/blobs/{digest_of(layer)}", fields)
+        end = time.monotonic() + 5 * STALL_TIMEOUT_SECONDS
+        while time.monotonic() < end:
+            assert connection.socket.recv(8 << 10)
+            time.sleep(0.04)  # some 200 KiB a second
+    assert not [line for line in gateway.log_lines() if line.get("end") == "client_stalled"]
 
 
 def test_a_stall_is_logged_with_the_side_that_stalled(own_sandbox: Sandbox, gateway: Gateway, stored: Image) -> None:

@@ -80,6 +80,7 @@ def test_receivers_that_do_not_read_cost_little_memory(sandbox: Sandbox, start_g
             return settled(gateway) - before
 
     first = held()
+    print(f"{first / count:.0f} KiB for each")
     # Nothing is read for them: what is left is a TLS session with the upstream, the exchange's stack, and the allocator's overhead.
     assert first / count < 96, f"{first / count:.0f} KiB for each"
     wait_until(lambda: gateway.resident_kib() - before < first * 0.9, "freed memory", 60)
@@ -105,11 +106,11 @@ def test_an_idle_connection_frees_the_memory_of_its_request(sandbox: Sandbox, st
 
 def settled(gateway: Gateway) -> int:
     """The resident size once it no longer changes: the buffers of the stalled streams are then full."""
-    sizes = [0]
+    sizes: list[int] = []
 
     def still() -> bool:
         sizes.append(gateway.resident_kib())
-        return sizes[-1] == sizes[-2]
+        return len(sizes) > 25 and len(set(sizes[-25:])) == 1  # for half a second: on a busy machine the gateway may not run for a while
 
     wait_until(still, "a steady size", 20)
     return sizes[-1]

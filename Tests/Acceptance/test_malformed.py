@@ -13,7 +13,7 @@ from harness.gateway import PASSWORD, Gateway
 from harness.processes import wait_until
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
-from harness.wire import DATE, Response, Connection, basic, raw_exchange
+from harness.wire import DATE, Response, Connection, basic, raw_exchange, request
 
 pytestmark = pytest.mark.usefixtures("nothing_else_is_harmed")
 

@@ -18,7 +18,7 @@ from clients.round_trip import Login
 from conftest import StartClient, StartGateway
 from harness.gateway import EVERYTHING, PASSWORD, Gateway, password_hash
 from harness.images import blob_image
-from harness.load import Load
+from harness.load import SLOW_CLIENTS, Load
 from harness.processes import run, wait_until
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
@@ -339,7 +339,7 @@ HELD_PULLS, HELD_PUSHES, CLIENTS = 200, 20, 8
 
 
 def test_nothing_fails_over_20_reloads_and_5_renewals(start_renewing: StartRenewing, own_sandbox: Sandbox) -> None:
-    renewing = start_renewing("Kubernetes", limits={"connections_per_client": 5000})
+    renewing = start_renewing("Kubernetes", limits={"connections_per_client": 5000}, timeouts=SLOW_CLIENTS)
     gateway = renewing.gateway
     own_sandbox.create_repositories("load/app")
     load = Load([gateway.plain, gateway.tls], gateway.username, gateway.password, "load/app")

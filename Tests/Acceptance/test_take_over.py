@@ -19,7 +19,7 @@ from conftest import StartGateway
 from harness.address import Address, free_port
 from harness.gateway import Gateway, clean_environment
 from harness.images import MIB, Image, blob_image, digest_of
-from harness.load import Load
+from harness.load import SLOW_CLIENTS, Load
 from harness.processes import Program, require_root, wait_until
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
@@ -75,6 +75,18 @@ def taken_over(berth: Path, running: Gateway, directory: Path, **changes: Any) -
     return subprocess.run(
         [berth, "serve", "--take-over", "--config", configuration], env=environment, capture_output=True, text=True, timeout=60
     )
+
+
+def test_an_address_of_a_gateway_that_offers_its_sockets_proposes_the_take_over(
+    berth: Path, gateway: Gateway, own_directory: Path
+) -> None:
+    configuration = own_directory / "second.yaml"
+    listeners = [{"address": gateway.plain.authority}]
+    configuration.write_text(json.dumps(gateway.configuration | {"listeners": listeners, "admin": {"address": "127.0.0.1:0"}}))
+    environment = clean_environment({"RUNTIME_DIRECTORY": str(runtime(gateway))})
+    done = subprocess.run([berth, "serve", "--config", configuration], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 69 and "Address already in use" in done.stderr, done
+    assert "a running Berth offers its sockets: berth serve --take-over" in done.stderr, done
 
 
 def test_a_new_process_serves_at_the_same_addresses_and_the_old_one_ends(gateway: Gateway, take_over: TakeOver) -> None:
@@ -184,7 +196,7 @@ RELOADS, TAKE_OVERS, RENEWALS = 20, 3, 5
 def test_nothing_fails_over_reloads_renewals_and_take_overs(
     start_renewing: StartRenewing, own_sandbox: Sandbox, take_over: TakeOver  # noqa: F811
 ) -> None:
-    renewing = start_renewing("Kubernetes", limits={"connections_per_client": 5000})
+    renewing = start_renewing("Kubernetes", limits={"connections_per_client": 5000}, timeouts=SLOW_CLIENTS)
     first = running = renewing.gateway
     environment = {"RUNTIME_DIRECTORY": str(runtime(first))}
     own_sandbox.create_repositories("load/app")

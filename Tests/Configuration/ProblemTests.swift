@@ -27,6 +27,9 @@ struct ProblemTests {
         Case("worker: 1", "3: worker: unknown key; did you mean 'workers'?"),
         Case("timeouts: {conect: 5s}", "3: timeouts.conect: unknown key; did you mean 'connect'?"),
         Case("limits: {haed: 32KiB}", "3: limits.haed: unknown key; did you mean 'head'?"),
+        Case(
+            "limits: {concurrent: 32}",
+            "3: limits.concurrent: unknown key; it belongs to an upstream: upstreams[].limits.concurrent"),
         Case("log:\n  colour:\n    deep: 1", "4: log.colour: unknown key; known here: format, level"),
         Case("workers: 1\nlog: {}\nworkers: 2", "3: workers: this key is here more than once; keep one"),
         Case(

@@ -15,8 +15,9 @@ struct SandboxCommand: AsyncParsableCommand {
         discussion: """
             Faults on demand, at the address for faults, quirks and counters that the sandbox prints at its start:
 
-              curl -d '{"where": "registry", "kind": "status", "status": 503, "times": -1}' http://127.0.0.1:PORT/faults
-              curl -X DELETE http://127.0.0.1:PORT/faults
+            curl -d '{"where":"registry","kind":"reset","times":-1}' 127.0.0.1:PORT/faults
+
+            curl -X DELETE 127.0.0.1:PORT/faults
 
             where: registry, api, s3, metadata. kind: status, reset, stall, truncate, corrupt. times: how many requests; 1 if absent, -1 for all. Also match: {"method": "GET", "path_prefix": "/v2/"}, status, seconds (of a stall), after_bytes (of a body), share (0 to 1).
 
