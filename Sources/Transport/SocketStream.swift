@@ -14,8 +14,7 @@ package final class SocketStream {
     /// Owns the descriptor from here on.
     /// - Parameter tally: what its bytes are counted in.
     package init(_ descriptor: Int32, on loop: EventLoop, tally: ByteTally? = nil) {
-        (self.loop, self.tally) = (loop, tally)
-        socket = Socket(descriptor: descriptor)
+        (self.loop, self.tally, socket) = (loop, tally, Socket(descriptor: descriptor))
         readiness = Readiness(descriptor, on: loop)
         socket.disableNagle()
     }
@@ -93,9 +92,7 @@ package final class SocketStream {
     // MARK: Reading
 
     /// How much TLS takes off the socket at once.
-    package var readAhead = ReadAhead.record {
-        didSet { if readAhead != oldValue { tls?.setReadAhead(readAhead) } }
-    }
+    package var readAhead = ReadAhead.record { didSet { if readAhead != oldValue { tls?.setReadAhead(readAhead) } } }
 
     /// Bytes lie decrypted or read ahead, which the socket does not show: read before waiting.
     package var hasPending: Bool { tls?.hasPending ?? false }

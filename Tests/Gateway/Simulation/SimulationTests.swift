@@ -3,15 +3,15 @@ import Testing
 @testable import Gateway
 
 /// Many worlds, each with other outages, quotas, expiries and users, and in each the values that decide: when a token is refreshed, whose turn it
-/// is, how fast requests go, what is sent again, and to which registry. Whatever happens, no rule is broken.
-struct SimulationTests {
+/// is, how fast requests go, what is sent again, and to which registry. Whatever happens, no rule is broken. One world after the other: tests that
+/// measure time run beside these.
+@Suite(.serialized) struct SimulationTests {
     private static let batches = 20, worldsPerBatch = 500
 
     @Test(arguments: 0..<UInt64(batches)) func `in no world a rule is broken`(batch: UInt64) async {
         for number in 0..<UInt64(Self.worldsPerBatch) {
             let seed = batch * UInt64(Self.worldsPerBatch) + number
             let problems = Self.live(seed: seed).problems
-            // Tests that measure time run beside this one.
             await Task.yield()
             guard problems.isEmpty else {
                 Issue.record("world \(seed): \(problems.prefix(3).joined(separator: "; "))")
@@ -20,10 +20,11 @@ struct SimulationTests {
         }
     }
 
-    @Test func `most requests succeed, and all that the rules are about happens`() {
+    @Test func `most requests succeed, and all that the rules are about happens`() async {
         var outcomes: [SimulatedRequest.Outcome] = [], counts = [Int](repeating: 0, count: World.Event.allCases.count)
         for seed in 0..<500 as Range<UInt64> {
             let life = Self.live(seed: seed)
+            await Task.yield()
             outcomes += life.outcomes
             for (index, count) in life.counts.enumerated() { counts[index] += count }
         }
