@@ -77,7 +77,8 @@ final class Readiness {
         if timeout != lastTimeout { (lastTimeout, lastNanoseconds) = (timeout, BootClock.nanoseconds(of: timeout)) }
         let now = BootClock.now
         deadline = now + lastNanoseconds
-        if deadline < alarmTime { setAlarm(at: now) }
+        // One that is due already may still be late: it does not run while the machine sleeps.
+        if deadline < alarmTime || alarmTime <= now { setAlarm(at: now) }
     }
 
     private func setAlarm(at now: Int) {

@@ -69,6 +69,15 @@ struct Socket {
         return ioctl(descriptor, UInt(TIOCOUTQ), &count) == 0 ? Int(count) : 0
     }
 
+    /// The peer has taken something worth the wait since `unacknowledged` was read: it is slow, but has not stalled.
+    func hasTaken(since unacknowledged: Int) -> Bool {
+        let left = self.unacknowledged
+        return left < unacknowledged && (left == 0 || unacknowledged - left >= Self.minTaken)
+    }
+
+    /// Bytes: less in a whole timeout is somebody who only wants to hold the connection.
+    private static let minTaken = 4 << 10
+
     /// SO_MEMINFO, which Glibc does not define.
     private static let memoryInfo: Int32 = 55
 

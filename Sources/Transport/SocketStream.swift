@@ -56,18 +56,18 @@ package final class SocketStream {
 
     /// - Throws: as `waitUntilReadable`.
     package func waitUntilWritable(timeout: Duration?) async throws {
-        var unacknowledged = unacknowledged
         while true {
+            let before = unacknowledged
             do { return try await readiness.waitUntilWritable(timeout: timeout) } catch let error as TransportError {
-                guard error.kind == .timedOut, case let left = self.unacknowledged, left < unacknowledged else { throw error }
-                unacknowledged = left
+                guard error.kind == .timedOut, hasTaken(since: before) else { throw error }
             }
         }
     }
 
-    /// Bytes written that the peer has not acknowledged yet: while they become fewer it is slow, but has not stalled. The kernel calls a socket writable
-    /// only when a third of its buffer is free, which may be megabytes.
+    /// Bytes written that the peer has not acknowledged yet.
     package var unacknowledged: Int { isOpen ? socket.unacknowledged : 0 }
+    /// The peer has taken some of them, although the socket may not be writable: it is that only when a third of its buffer is free, perhaps megabytes.
+    package func hasTaken(since unacknowledged: Int) -> Bool { isOpen && socket.hasTaken(since: unacknowledged) }
 
     /// Waits for `duration`. What comes meanwhile stays unread.
     /// - Throws: `TransportError` of kind `.closed` when the peer closes or resets meanwhile, `.cancelled` when the connection is closed here.

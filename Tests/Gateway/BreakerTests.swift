@@ -34,6 +34,14 @@ struct BreakerTests {
         #expect(!breaker.mayTry(at: start))
     }
 
+    @Test func `a failure past the pause is the attempt, also of requests that ask nobody`() {
+        let breaker = opened()
+        #expect(breaker.failed(at: after(4.9)) == nil)
+        #expect(breaker.failed(at: after(5)) == .opened(nil, pause: .seconds(10)))
+        #expect(breaker.failed(at: after(14)) == nil)
+        #expect(breaker.failed(at: after(16)) == .opened(nil, pause: .seconds(20)))
+    }
+
     @Test func `a success between failures starts their count anew`() {
         let breaker = Subject()
         for _ in 1...4 { _ = breaker.failed(at: start) }

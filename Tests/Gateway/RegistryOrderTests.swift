@@ -40,6 +40,12 @@ struct RegistryOrderTests {
         #expect(Self.path(away: [1], .failed, .failed, .failed) == [0, 2, 1])
     }
 
+    @Test func `a read is sent back to a registry that overtook it once`() {
+        #expect(Self.path(count: 2, .overtaken) == [0, 1])
+        #expect(Self.path(count: 2, .overtaken, .failed, .failed, .failed) == [0, 1, 0])
+        #expect(Self.path(count: 2, .overtaken, .overtaken, .overtaken, .overtaken, .overtaken).count <= 5)
+    }
+
     @Test func `only the registry itself can say that something does not exist`() {
         #expect(Self.path(.failed, .missing) == [0, 1, 2], "another replica may have it")
         #expect(Self.path(.failed, .missing, .missing, .missing) == [0, 1, 2, 0])

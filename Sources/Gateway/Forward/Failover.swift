@@ -36,13 +36,17 @@ final class Failover {
 
     /// The one to ask now.
     var registry: Upstream { registries[order.current] }
-    /// What is left to be asked after this one.
-    private var alternative: RegistryOrder.Alternative { order.alternative { Self.isUsed(registries[$0], isOfBlob: isOfBlob) } }
+    /// What is left to be asked after this one. None, where the upstream's own registry is asked and no other is in use: a slow response of its is worth
+    /// more than what those would say.
+    private func alternative(_ hasToken: (Upstream) -> Bool) -> RegistryOrder.Alternative {
+        let alternative = order.alternative { Self.isUsed(registries[$0], isOfBlob: isOfBlob, hasToken) }
+        return alternative == .lastResort && !order.isAtFallback ? .none : alternative
+    }
 
     /// The client of the registry that is asked now.
     func client(_ client: RegistryClient) -> RegistryClient {
         client.record.registry = order.isAtFallback ? registry.host : nil
-        let alternative = alternative
+        let alternative = alternative(client.worker.hasToken)
         return RegistryClient(
             upstream: registry, worker: client.worker, timeouts: client.timeouts, record: client.record, client: client.client,
             alternative: alternative, time: RetryPolicy.time(at: .now, since: start, alternative))
@@ -86,8 +90,9 @@ final class Failover {
         RegistryOrder.Outcome(status: status, isAtFallback: order.isAtFallback)
     }
 
-    private static func isUsed(_ registry: Upstream, isOfBlob: Bool) -> Bool {
-        registry.circuit.isClosed && (!isOfBlob || registry.storageCircuit.isClosed) && !registry.isTokenFailing
+    private static func isUsed(_ registry: Upstream, isOfBlob: Bool, _ hasToken: (Upstream) -> Bool) -> Bool {
+        registry.circuit.isClosed && (!isOfBlob || registry.storageCircuit.isClosed)
+            && (hasToken(registry) || !registry.isTokenFailing)
     }
 
     private static func mayTry(_ registry: Upstream, isOfBlob: Bool, _ hasToken: (Upstream) -> Bool) -> Bool {

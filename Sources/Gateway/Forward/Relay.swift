@@ -214,7 +214,7 @@ struct Relay {
         upstream.stream.watchReadable(timeout: nil)
         let wake = await waiter.wait()
         upstream.stream.unwatch()
-        let isSlow = wake == .timedOut && (patience != nil || upstream.stream.unacknowledged < unacknowledged)
+        let isSlow = wake == .timedOut && (patience != nil || upstream.stream.hasTaken(since: unacknowledged))
         if !isSlow { try check(wake, .upstream) }
         return true
     }

@@ -14,14 +14,18 @@ struct TokenCheck {
 
     /// An upload whose body is not held cannot be sent twice, so its token is verified first, unless the upstream has just accepted it.
     func isNeeded(before body: ReplayBody, _ framing: BodyFraming) -> Bool {
-        guard !body.isWhole, !registry.worker.isTokenProven(token.generation, at: registry.upstream) else { return false }
-        if case .length(let count) = framing { return count > ReplayBody.maxHeld }
-        return true
+        !registry.worker.isTokenProven(token.generation, at: registry.upstream) && isLarge(body, framing)
+    }
+
+    /// More than is held.
+    private func isLarge(_ body: ReplayBody, _ framing: BodyFraming) -> Bool {
+        guard !body.isWhole, case .length(let count) = framing else { return !body.isWhole }
+        return count > ReplayBody.maxHeld
     }
 
     /// A token for an upload that may take long: another one where this one ends soon. This one, where there is no other.
     func lasting(for body: ReplayBody, _ framing: BodyFraming) async -> AuthorizationToken {
-        guard isNeeded(before: body, framing), !token.lasts(Self.uploadTime, at: Date()) else { return token }
+        guard isLarge(body, framing), !token.lasts(Self.uploadTime, at: Date()) else { return token }
         return await registry.upstream.keeper.token(newerThan: token.generation, within: Self.renewalWait) ?? token
     }
 

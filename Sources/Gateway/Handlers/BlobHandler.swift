@@ -49,7 +49,11 @@ struct BlobHandler {
         let canResume = progress.remaining(after: writer.bodySent)?.isEmpty == false
         // A registry that does not even begin to send the rest has had its attempts.
         if !isPassing, canResume, try moves(after: error) { return true }
-        if (error as? ConnectionFailure)?.side == .upstream, try await forwarder.resumes(canResume: canResume) { return true }
+        if (error as? ConnectionFailure)?.side == .upstream {
+            do { if try await forwarder.resumes(canResume: canResume) { return true } } catch let overtaken as ErrorResponse {
+                return try canResume && moves(after: overtaken)
+            }
+        }
         return try isPassing && canResume && moves(after: error)
     }
 

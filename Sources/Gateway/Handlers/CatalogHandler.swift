@@ -60,7 +60,8 @@ struct CatalogHandler {
         while true {
             let registry = failover.client(client)
             do { return try await repositories(of: failover.registry, by: registry) } catch {
-                guard try failover.advance(after: error, isOvertaken: registry.isOvertaken, hasToken: client.worker.hasToken)
+                guard record.isComplete,
+                    try failover.advance(after: error, isOvertaken: registry.isOvertaken, hasToken: client.worker.hasToken)
                 else { throw error }
             }
         }

@@ -72,9 +72,9 @@ struct Breaker: Equatable {
     mutating func failed(at now: ContinuousClock.Instant) -> Change? {
         switch state {
         case .closed: break
-        // Requests that had begun before, or had no other registry to go to: known already.
-        case .open: return nil
-        case .halfOpen:
+        // Requests that had begun before, or had no other registry to go to: known already. Past the pause they are the attempt.
+        case .open(let end) where now < end: return nil
+        case .open, .halfOpen:
             pause = min(pause * 2, Self.maxPause)
             return open(nil, at: now)
         }

@@ -36,7 +36,7 @@ struct RegistryOrder: Equatable {
     /// The position of the registry to ask now; 0: the upstream's own.
     private(set) var current = 0
     /// By position, a bit each.
-    private var asked: UInt8 = 0
+    private var asked: UInt8 = 0, overtaken: UInt8 = 0
     /// A replica did not have it.
     private(set) var isMissing = false
     /// The first registry has been asked since then.
@@ -58,7 +58,11 @@ struct RegistryOrder: Equatable {
         switch outcome {
         case .failed: break
         case .missing: isMissing = true
-        case .overtaken: asked &= ~(1 << UInt8(current))
+        // Once: the breakers of registries that come and go must not send it round and round.
+        case .overtaken where overtaken & 1 << UInt8(current) == 0:
+            asked &= ~(1 << UInt8(current))
+            overtaken |= 1 << UInt8(current)
+        case .overtaken: break
         }
         if let next = others.first(where: { $0 > 0 && mayTry($0) }) {
             go(to: next)

@@ -22,17 +22,23 @@ struct Retries {
     func next(_ policy: inout RetryPolicy, after event: RetryPolicy.Event, isAwaited: Bool = false) -> RetryPolicy.Decision {
         let now = ContinuousClock.now
         if case .failed(let fault, _) = event {
-            if fault.isUnanswered { upstream.retries.countUnanswered() }
+            let isCounted = fault == .stalled && policy.hasCountedStall
+            if fault == .stalled { policy.hasCountedStall = true }
+            if fault.isUnanswered, !isCounted { upstream.retries.countUnanswered() }
             if let problem = fault.problem, fault != .stalled || registry.alternative != .none {
-                circuit.failed(because: problem)
+                if !isCounted { circuit.failed(because: problem) }
                 // Another attempt would only find the same.
                 if registry.alternative == .inUse, !circuit.isClosed { return .fail }
             }
         }
         let decision = budgeted(policy.next(after: event, at: now, random: .random(in: 0..<1)), at: now)
         switch decision {
-        case .retry(let reason, _): count(reason)
-        case .resume: count(.resumed)
+        case .retry(let reason, _):
+            policy.hasCountedStall = false
+            count(reason)
+        case .resume:
+            policy.hasCountedStall = false
+            count(.resumed)
         case .fail:
             // A registry without an alternative that is merely slow has not failed: it has when a request ends without its response.
             if case .failed(.stalled, _) = event, registry.alternative == .none, !isAwaited {

@@ -34,6 +34,8 @@ struct RetryPolicy {
     private(set) var rejectedGeneration = 0
     /// An idle connection turned out to be closed: the others may be closed too.
     private(set) var needsNewConnection: Bool
+    /// That the present attempt has stalled has been counted: its response may be waited for further.
+    var hasCountedStall = false
     private var rejections = 0, faults = 0, stalls = 0, renewals = 0
     /// Failures of the transfer in a row, without progress between them, and what had been sent at the last one.
     private var breaks = 0, sentAtBreak = 0

@@ -61,7 +61,9 @@ final class SimulatedCircuit {
                 openedAt = world.now
                 world.count(.opened)
             }
-        } else if triedAt != nil {
+        } else if triedAt != nil || world.now >= (openedAt ?? 0) + pause {
+            // Past the pause whatever goes there is a try.
+            if triedAt == nil, pause == 60 * World.second { world.count(.triedAfterLongestPause) }
             (openedAt, triedAt) = (world.now, nil)
             failedTries += 1
         }
