@@ -458,7 +458,7 @@ def test_without_a_fallback_nothing_is_said_of_another_registry(
         regions.get(f"/v2/{REPOSITORY}/manifests/v1")
         return regions.log("registry failing")
 
-    [line] = wait_until(lines, "the breaker opens", 60)
+    line = wait_until(lines, "the breaker opens", 60)[0]
     assert "has no fallbacks" in line["consequence"] and "another registry" not in line["consequence"], line
 
 

@@ -102,12 +102,13 @@ def test_a_wrong_rest_never_reaches_the_client(
 @pytest.mark.parametrize("listener", ["plain", "tls"])
 def test_a_slow_client_has_not_stalled(gateway: Gateway, listener: str) -> None:
     """The kernel calls a socket writable again only when a third of its send buffer is free. A thin line needs longer than the timeout for that much."""
-    layer = os.urandom(64 * MIB)
+    image = blob_image(os.urandom(64 * MIB))
     with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
-        client.push_blob(REPOSITORY, layer)
+        client.push_image(REPOSITORY, "slow", image)
     with Connection(getattr(gateway, listener), receive_buffer=256 << 10) as connection:
         fields = {"Authorization": basic(gateway.username, gateway.password)}
-        connection.send_head("GET", f"/v2/{REPOSITORY}/blobs/{digest_of(layer)}", fields)
+        connection.send_head("GET", f"/v2/{REPOSITORY}/blobs/{digest_of(image.layers[0])}", fields)
+        assert connection.socket.recv(8 << 10).startswith(b"HTTP/1.1 200")
         end = time.monotonic() + 5 * STALL_TIMEOUT_SECONDS
         while time.monotonic() < end:
             assert connection.socket.recv(8 << 10)
