@@ -64,8 +64,8 @@ def _size_label(size: float) -> str:
     return f"{size / {'GiB': GIB, 'MiB': 1 << 20, 'KiB': KIB, 'B': 1}[unit]:g} {unit}"
 
 
-def draw(directory: Path, concurrency: Curves, sizes: Curves) -> list[Path]:
-    by_connections, by_size = _points(concurrency), _points(sizes)
+def draw(directory: Path, concurrency: Curves, size: Curves) -> list[Path]:
+    by_connections, by_size = _points(concurrency), _points(size)
     costs_of = [[cost for points in series.values() for _, cost in points] for series in (by_connections, by_size)]
     files = directory / "concurrency.svg", directory / "size.svg"
     across = Axis("keep-alive connections", 0.9, 1100, [float(count) for count in CONNECTIONS], lambda count: f"{count:g}")
