@@ -87,14 +87,13 @@ package actor TakeOverOffer {
         }
     }
 
-    /// Hands over nothing more, tells a new process so that is not ready yet, and removes the Unix socket, unless another process has replaced it.
-    /// Returns at once.
+    /// Hands over nothing more, tells a new process so that is not ready yet, and removes the Unix socket. Returns at once.
     package func close(because reason: String) {
         guard let socket else { return }
         self.socket = nil
+        // After a take-over the path is the new process's, which puts its own socket there at this moment: it would be removed in the place of this one.
+        if closedBecause == nil, let identity, FileIdentity(path) == identity { unlink(path) }
         closedBecause = closedBecause ?? reason
-        // Compared, since another process may offer its sockets there by now.
-        if let identity, FileIdentity(path) == identity { unlink(path) }
         readiness.close()?.wake(.cancelled)
         Task { await tellSuccessor(reason) }
         withExtendedLifetime(socket) {}  // closed after its events

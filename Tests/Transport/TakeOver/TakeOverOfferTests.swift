@@ -157,6 +157,15 @@ struct TakeOverOfferTests {
         #expect(try await connect(path) == nil)
     }
 
+    /// Even one that is put there between a look at the path and the removal.
+    @Test func `a process that was taken over removes no socket`() async throws {
+        let running = try Running(try Self.sockets(1))
+        try await replace(running.offer.path)
+        await running.offer.close(because: "over")
+        #expect(FileManager.default.fileExists(atPath: running.offer.path))
+        #expect(try await connect(running.offer.path) == nil)
+    }
+
     @Test func `only the user may connect to the socket`() throws {
         let running = try Running(try Self.sockets(1))
         #expect(try FileManager.default.attributesOfItem(atPath: running.offer.path)[.posixPermissions] as? Int == 0o600)
