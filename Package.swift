@@ -54,6 +54,7 @@ let package = Package(
         layer("HTTPServer", imports: ["HTTP", "Transport", "Crypto"]),
         layer("Registry", imports: ["HTTP"]),
         layer("Access", imports: ["Registry", "Transport", "Crypto", "HTTP", "CCrypt"]),
+        layer("Cache", imports: ["Registry", "Transport", "Crypto"]),
         layer(
             "Configuration",
             imports: [
@@ -70,7 +71,8 @@ let package = Package(
         layer(
             "Gateway",
             imports: [
-                "Access", "AWS", "Configuration", "Registry", "Telemetry", "HTTPServer", "HTTP", "Transport", "Crypto", logging,
+                "Access", "AWS", "Cache", "Configuration", "Registry", "Telemetry", "HTTPServer", "HTTP", "Transport", "Crypto",
+                logging,
             ]),
         // The page's files become a part of the program, so that nothing has to be installed beside it.
         layer("Admin", imports: ["HTTPServer", "HTTP", "Transport"], resources: [.embedInCode("Page")]),
@@ -78,7 +80,8 @@ let package = Package(
         .executableTarget(
             name: "berth",
             dependencies: [
-                "Gateway", "Admin", "Recipes", "Sandbox", "Access", "AWS", "Configuration", "Registry", "Telemetry", "Transport",
+                "Gateway", "Admin", "Recipes", "Sandbox", "Access", "AWS", "Cache", "Configuration", "Registry", "Telemetry",
+                "Transport",
                 "Crypto",
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -99,6 +102,7 @@ let package = Package(
                 .copy("shared-file-oracle.py"), .copy("profile-oracle.py"),
             ]),
         tests(of: "Access", imports: ["Registry", "Transport", "Crypto", "HTTP", "TestSupport"]),
+        tests(of: "Cache", imports: ["Registry", "Crypto", "TestSupport"]),
         tests(
             of: "Sandbox", imports: ["Transport", "Crypto", "TestSupport", logging],
             resources: [.copy("signed-requests.py"), .copy("botocore-client.py")]),

@@ -82,7 +82,7 @@ package actor AdminHost: ConnectionHost {
         }
         switch path {
         case .events: try await streamEvents(request, at: listener)
-        case .reload, .log, .refresh: try await write(path, request).send(to: request)
+        case .reload, .log, .cache, .refresh: try await write(path, request).send(to: request)
         case .part(.usage), .part(.errors), .part(.transfers): try await sendList(path, request)
         default: try await read(path, request).send(to: request)
         }
@@ -118,7 +118,7 @@ package actor AdminHost: ConnectionHost {
                 return AdminResponse(status: 304, type: file.contentType, fields: fields, body: [])
             }
             return AdminResponse(type: file.contentType, fields: fields, body: file.bytes)
-        case .events, .reload, .log, .refresh: preconditionFailure("not a plain read")
+        case .events, .reload, .log, .cache, .refresh: preconditionFailure("not a plain read")
         }
     }
 
@@ -200,6 +200,7 @@ package actor AdminHost: ConnectionHost {
         defer { writes -= 1 }
         switch path {
         case .refresh(let name): return await refresh(name)
+        case .cache: return await emptyCache()
         case .log: return await setLogLevel(try await request.collect(upTo: Self.maxBody))
         default: return await reload()
         }
@@ -211,6 +212,14 @@ package actor AdminHost: ConnectionHost {
         }
         let report = RefreshReport(outcomes)
         return .json(report, status: report.isComplete ? 200 : 502)
+    }
+
+    private func emptyCache() async -> AdminResponse {
+        guard let removed = await sources.emptyCache() else {
+            return .message("There is no cache: the configuration has no cache.directory.", status: 404)
+        }
+        return .message(
+            "Removed \(removed.entries) blobs and manifests, \(removed.bytes) bytes. What is asked for is fetched again.")
     }
 
     private func reload() async -> AdminResponse {

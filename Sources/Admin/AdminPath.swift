@@ -4,7 +4,7 @@ import HTTP
 enum AdminPath: Equatable {
     case health, ready, metrics, upstreams, events
     case part(StatePart)
-    case reload, log
+    case reload, log, cache
     case refresh(upstream: String)
     case file(PageFile)
 
@@ -29,6 +29,7 @@ enum AdminPath: Equatable {
         case "/api/v1/events": self = .events
         case "/api/v1/reload": self = .reload
         case "/api/v1/log": self = .log
+        case "/api/v1/cache": self = .cache
         default:
             let segments = path.split(separator: "/", omittingEmptySubsequences: false)
             guard segments.count == 6, path.hasPrefix("/api/v1/upstreams/"), segments[5] == "refresh", !segments[4].isEmpty else {
@@ -42,6 +43,7 @@ enum AdminPath: Equatable {
         switch self {
         case .reload, .refresh: [.post]
         case .log: [.put]
+        case .cache: [.delete]
         default: [.get, .head]
         }
     }

@@ -9,6 +9,8 @@ package struct AdminSources: Sendable {
     package var isDraining: @Sendable () async -> Bool
     /// The current state of each upstream in the configuration.
     package var upstreams: @Sendable () async -> [UpstreamStatus]
+    /// nil: nothing is kept.
+    package var cache: @Sendable () async -> CacheCondition?
     /// Counters since the start.
     package var traffic: @Sendable () async -> TrafficStatus
     /// Large bodies on their way.
@@ -29,6 +31,8 @@ package struct AdminSources: Sendable {
     package var isToken: @Sendable (_ presented: [UInt8]) async -> Bool?
     /// Fetches a new token for each registry of an upstream, its own first; nil when there is no upstream of this name.
     package var refresh: @Sendable (_ upstream: String) async -> [RefreshOutcome]?
+    /// Removes all that the cache holds. Returns how many blobs and manifests and how many bytes that were; nil when there is no cache.
+    package var emptyCache: @Sendable () async -> (entries: Int, bytes: Int)?
     /// Loads the configuration again. Returns what changed, or every problem; when there are any, nothing has changed.
     package var reload: @Sendable () async -> (changes: String, problems: [String])
     /// Changes the level of the log; one of `logLevels`.
@@ -37,12 +41,14 @@ package struct AdminSources: Sendable {
     /// One closure for each thing that the listener shows or does.
     package init(
         version: String, logLevels: [String], isDraining: @escaping @Sendable () async -> Bool,
-        upstreams: @escaping @Sendable () async -> [UpstreamStatus], traffic: @escaping @Sendable () async -> TrafficStatus,
+        upstreams: @escaping @Sendable () async -> [UpstreamStatus], cache: @escaping @Sendable () async -> CacheCondition?,
+        traffic: @escaping @Sendable () async -> TrafficStatus,
         transfers: @escaping @Sendable () async -> [TransferStatus], usage: @escaping @Sendable () async -> UsageReading,
         errors: @escaping @Sendable () async -> [ErrorStatus], certificates: @escaping @Sendable () async -> [CertificateStatus],
         configuration: @escaping @Sendable () async -> ConfigurationStatus, logLevel: @escaping @Sendable () async -> String,
         metrics: @escaping @Sendable () async -> [UInt8], isToken: @escaping @Sendable (_ presented: [UInt8]) async -> Bool?,
         refresh: @escaping @Sendable (_ upstream: String) async -> [RefreshOutcome]?,
+        emptyCache: @escaping @Sendable () async -> (entries: Int, bytes: Int)?,
         reload: @escaping @Sendable () async -> (changes: String, problems: [String]),
         setLogLevel: @escaping @Sendable (_ level: String) async -> Void
     ) {
@@ -50,6 +56,6 @@ package struct AdminSources: Sendable {
         (self.upstreams, self.traffic, self.transfers, self.usage) = (upstreams, traffic, transfers, usage)
         (self.errors, self.certificates, self.configuration, self.logLevel) = (errors, certificates, configuration, logLevel)
         (self.metrics, self.isToken, self.refresh, self.reload) = (metrics, isToken, refresh, reload)
-        self.setLogLevel = setLogLevel
+        (self.setLogLevel, self.cache, self.emptyCache) = (setLogLevel, cache, emptyCache)
     }
 }

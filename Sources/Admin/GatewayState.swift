@@ -13,7 +13,7 @@ struct GatewayState {
         return GatewayStatus(
             version: sources.version, ready: !isDraining && upstreams.contains(where: \.ready), draining: isDraining, time: Date(),
             uptimeSeconds: Int(Date().timeIntervalSince(started)), logLevel: await sources.logLevel(),
-            needsToken: await sources.isToken([]) != nil, upstreams: upstreams)
+            needsToken: await sources.isToken([]) != nil, upstreams: upstreams, cache: await sources.cache())
     }
 
     /// The body of a part, before it is encoded.

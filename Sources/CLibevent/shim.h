@@ -35,6 +35,10 @@ static inline int berth_drop_syn(int listener, int drops) {
 extern int pthread_setname_np(pthread_t, const char *);
 extern int sched_getaffinity(pid_t, size_t, cpu_set_t *);
 
+#include <sys/uio.h>
+extern ssize_t preadv2(int, const struct iovec *, int, off_t, int);
+extern int mincore(void *, size_t, unsigned char *);
+
 // <malloc.h> is not in Swift's Glibc module. The bytes in use of all arenas, and of mappings of their own.
 #include <malloc.h>
 static inline size_t berth_allocated(void) {

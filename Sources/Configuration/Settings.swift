@@ -32,6 +32,8 @@ package struct Settings: Sendable {
     package var tokenKey: Secret<[UInt8]>?
     /// As many as the HMAC that signs has.
     package static let minTokenKeyBytes = 32
+    /// What is kept on a disk; nil: nothing.
+    package var cache: ConfiguredCache?
     /// Other addresses to dial for some hosts.
     package var connectTo = ConnectTo()
     /// CA certificates that are trusted in addition to the system's; nil: none.
@@ -76,7 +78,7 @@ package struct Settings: Sendable {
         settings.listeners = [Listener(address: SocketAddress(ipv4: (127, 0, 0, 1), port: 0))]
         let rule = AccessRule(repositories: [.everything], actions: Set(Action.allCases))
         settings.users = [User(name: name, credential: .plain(password), access: [rule])]
-        (settings.anonymous, settings.workers) = (nil, 1)
+        (settings.anonymous, settings.workers, settings.cache) = (nil, 1, nil)
         return settings
     }
 

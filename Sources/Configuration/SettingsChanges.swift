@@ -35,7 +35,7 @@ package struct SettingsChanges {
         Key("routes") { $0.routes }, Key("anonymous") { $0.anonymous }, Key("connect_to") { $0.connectTo },
         Key("limits") { $0.limits }, Key("timeouts") { $0.timeouts }, Key("token_key_file") { $0.tokenKey },
         Key("ca_file") { $0.caFile }, Key("log.level") { $0.log.level }, Key("log.format") { $0.log.format },
-        Key("admin.token_file") { $0.adminToken },
+        Key("admin.token_file") { $0.adminToken }, Key("cache") { $0.cache },
     ]
 
     /// A key, and how two configurations are compared by it.

@@ -55,6 +55,7 @@ struct SettingsReader {
         let upstreams = UpstreamReader(root: root).read(into: &settings)
         settings.routes = RouteReader(root: root, upstreams: upstreams).read()
         UserReader(root: root, problems: problems).read(into: &settings)
+        settings.cache = ConfiguredCache.read(from: root)
         settings.connectTo = connectTo(root)
         settings.caFile = authority(root)
         if let limits = root.section("limits") { fill(&settings.limits, from: limits) }

@@ -57,6 +57,7 @@ extension Units where Value == Int {
         makers: [("B", { $0 }), ("KiB", { $0 << 10 }), ("MiB", { $0 << 20 }), ("GiB", { $0 << 30 })], usual: "KiB")
 
     static func text(bytes: Int) -> String {
-        bytes % (1 << 20) == 0 ? "\(bytes >> 20)MiB" : bytes % (1 << 10) == 0 ? "\(bytes >> 10)KiB" : "\(bytes)B"
+        if bytes > 0, bytes % (1 << 30) == 0 { return "\(bytes >> 30)GiB" }
+        return bytes % (1 << 20) == 0 ? "\(bytes >> 20)MiB" : bytes % (1 << 10) == 0 ? "\(bytes >> 10)KiB" : "\(bytes)B"
     }
 }

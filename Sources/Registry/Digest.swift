@@ -39,6 +39,33 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
         return (isDigit | isLetter) & ~word & 0x8080_8080_8080_8080 == 0x8080_8080_8080_8080
     }
 
+    /// Sixteen digits: a digest is a hash already.
+    package func hash(into hasher: inout Hasher) {
+        bytes.withUnsafeBytes { text in
+            hasher.combine(text.loadUnaligned(fromByteOffset: 7, as: UInt64.self))
+            hasher.combine(text.loadUnaligned(fromByteOffset: 15, as: UInt64.self))
+        }
+    }
+
+    /// Array's `==` compares byte by byte, and takes longer than all else of a look-up.
+    package static func == (a: Digest, b: Digest) -> Bool {
+        a.bytes.count == b.bytes.count
+            && a.bytes.withUnsafeBytes { a in
+                b.bytes.withUnsafeBytes { b in
+                    if a.baseAddress == b.baseAddress { return true }
+                    var at = 0
+                    while at + 8 <= a.count {
+                        guard
+                            a.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+                                == b.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+                        else { return false }
+                        at += 8
+                    }
+                    return a[at...].elementsEqual(b[at...])
+                }
+            }
+    }
+
     /// Of SHA-512; of SHA-256 otherwise.
     package var isSHA512: Bool { bytes.count == Self.sha512Length }
 

@@ -20,21 +20,6 @@ package struct TokenFigures: Sendable {
     fileprivate var labels: [(String, String)] { [("upstream", upstream)] + (fallback.map { [("registry", $0)] } ?? []) }
 }
 
-/// Whether a registry of an upstream is used.
-package struct RegistryFigures: Sendable {
-    /// The upstream's name in the configuration.
-    package let upstream: String
-    /// The registry's host.
-    package let registry: String
-    /// 1: it is; 0.5: the next request tries it; 0: it is not, since it failed or has no token.
-    package let state: Double
-
-    /// - Parameter state: 0, 0.5 or 1.
-    package init(upstream: String, registry: String, state: Double) {
-        (self.upstream, self.registry, self.state) = (upstream, registry, state)
-    }
-}
-
 /// Bytes that crossed the sockets of each side, above TLS: heads, bodies and framing.
 package struct TrafficFigures: Sendable {
     /// Since the start.
@@ -42,17 +27,6 @@ package struct TrafficFigures: Sendable {
 
     /// Nothing yet.
     package init() {}
-}
-
-/// The certificate of a listener.
-package struct CertificateFigures: Sendable, Equatable {
-    /// The listener's address.
-    package let listener: String
-    /// When the first certificate of its chain expires, in seconds since 1970.
-    package let expiry: Double
-
-    /// - Parameter expiry: in seconds since 1970.
-    package init(listener: String, expiry: Double) { (self.listener, self.expiry) = (listener, expiry) }
 }
 
 /// All metrics in Prometheus' text format 0.0.4. Dashboards and alerts depend on the names, so they must not change.
@@ -71,8 +45,7 @@ package struct MetricsText: Sendable {
     /// All metrics, for an exporter's response.
     package func render(
         tokens: [TokenFigures], upstreams: [UpstreamMetrics], registries: [RegistryFigures], traffic bytes: TrafficFigures,
-        usage: UsageReport,
-        certificates: [CertificateFigures], reload: ReloadFigures
+        usage: UsageReport, certificates: [CertificateFigures], cache: CacheFigures?, reload: ReloadFigures
     ) -> [UInt8] {
         var page = Exposition()
         requests(&page)
@@ -86,6 +59,7 @@ package struct MetricsText: Sendable {
             registries.map { ([("upstream", $0.upstream), ("registry", $0.registry)], String($0.state)) })
         self.usage(&page, usage)
         logins(&page)
+        if let cache { self.cache(&page, cache) }
         page.metric(
             "berth_certificate_expiry_timestamp_seconds", "gauge", "When the listener's certificate expires.",
             certificates.map { ([("listener", $0.listener)], "\($0.expiry)") })
@@ -230,6 +204,20 @@ package struct MetricsText: Sendable {
         page.metric(
             "berth_config_last_reload_success_timestamp_seconds", "gauge", "When the configuration was last loaded.",
             [([], "\(reload.lastSuccess)")])
+    }
+
+    private func cache(_ page: inout Exposition, _ cache: CacheFigures) {
+        let results = workers.first?.cacheResults ?? []
+        page.metric(
+            "berth_cache_requests_total", "counter", "Requests for blobs and manifests, by what the cache had.",
+            results.enumerated().map { index, result in
+                ([("result", result)], String(sum { $0.cacheRequests.value(at: index) }))
+            })
+        page.metric("berth_cache_bytes", "gauge", "Bytes that the cache occupies on its disk.", [([], String(cache.bytes))])
+        page.metric(
+            "berth_cache_evictions_total", "counter", "Blobs and manifests removed to make room.", [([], String(cache.evictions))])
+        page.metric(
+            "berth_cache_off", "gauge", "Whether the cache is not used, since its disk failed.", [([], cache.isOff ? "1" : "0")])
     }
 
     private func logins(_ page: inout Exposition) {

@@ -2,12 +2,13 @@ import Synchronization
 
 /// The counters of one worker. Only the worker adds; any thread may read at any time. Relaxed atomics in fixed tables, no lock.
 package final class WorkerMetrics: Sendable {
-    let operations: [String], loginFailures: [String]
+    let operations: [String], loginFailures: [String], cacheResults: [String]
     let requests: CounterTable
     let seconds: CounterTable
     /// In microseconds, so that an integer holds them.
     let secondsSum: CounterTable
     let logins: CounterTable
+    let cacheRequests: CounterTable
     let openConnections = Atomic(0), activeExchanges = Atomic(0), turnedAwayConnections = Atomic(0)
 
     static let statuses = 100...599
@@ -17,12 +18,14 @@ package final class WorkerMetrics: Sendable {
     /// - Parameters:
     ///   - operations: the labels that `request` indexes.
     ///   - loginFailures: the labels that `loginFailed` indexes.
-    package init(operations: [String], loginFailures: [String]) {
-        (self.operations, self.loginFailures) = (operations, loginFailures)
+    ///   - cacheResults: the labels that `cacheRequest` indexes.
+    package init(operations: [String], loginFailures: [String], cacheResults: [String] = []) {
+        (self.operations, self.loginFailures, self.cacheResults) = (operations, loginFailures, cacheResults)
         requests = CounterTable(operations.count * Self.statuses.count)
         seconds = CounterTable(operations.count * (Self.buckets.count + 1))
         secondsSum = CounterTable(operations.count)
         logins = CounterTable(loginFailures.count)
+        cacheRequests = CounterTable(cacheResults.count)
     }
 
     /// An exchange has ended.
@@ -47,6 +50,8 @@ package final class WorkerMetrics: Sendable {
     package func turnedAway() { turnedAwayConnections.add(1, ordering: .relaxed) }
     /// - Parameter reason: an index of `loginFailures`.
     package func loginFailed(reason: Int) { logins.add(1, at: reason) }
+    /// - Parameter result: an index of `cacheResults`.
+    package func cacheRequest(result: Int) { cacheRequests.add(1, at: result) }
 }
 
 /// Counters by index.

@@ -52,6 +52,24 @@ struct Socket {
         }
     }
 
+    /// Sends a part of a file until all is taken or the socket is full, without a copy through this process.
+    /// - Parameter sent: as `tryWrite`. Less than `count` also where the file ends before.
+    func trySendFile(_ file: Int32, at offset: Int, count: Int, sent: inout Int) throws(TransportError) {
+        while sent < count {
+            var position = off_t(offset + sent)
+            let taken = sendfile(descriptor, file, &position, count - sent)
+            if taken > 0 {
+                sent += taken
+            } else if taken == 0 {
+                throw TransportError(.system, call: "sendfile", reason: "the file is shorter than it was")
+            } else if errno == EAGAIN {
+                return
+            } else if errno != EINTR {
+                throw TransportError(call: "sendfile", errno: errno)
+            }
+        }
+    }
+
     var sendBuffer: SendBuffer {
         // SK_MEMINFO_SNDBUF and SK_MEMINFO_WMEM_QUEUED of linux/sock_diag.h.
         withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 9) { info in

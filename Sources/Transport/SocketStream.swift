@@ -27,7 +27,7 @@ package final class SocketStream {
     package var isOpen: Bool { !readiness.isClosed }
 
     /// Bytes written so far, above TLS.
-    package private(set) var sent = 0
+    package private(set) var sent = 0 { didSet { tally?.addSent(sent &- oldValue) } }
 
     // MARK: Waiting
 
@@ -41,13 +41,10 @@ package final class SocketStream {
 
     /// Wakes `waiter` when bytes or the stream's end have come. `timeout` nil: without limit.
     package func watchReadable(timeout: Duration?) { readiness.watchReadable(timeout: timeout) }
-
     /// Wakes `waiter` when the socket takes bytes again. `timeout` nil: without limit.
     package func watchWritable(timeout: Duration?) { readiness.watchWritable(timeout: timeout) }
-
     /// Watches an idle connection of a pool: sets `hasUnexpectedInput` when the peer ends it or sends something.
     package func watchForClose() { readiness.watchForClose() }
-
     /// Ends what `watchReadable` and `watchWritable` began.
     package func unwatch() { readiness.unwatch() }
 
@@ -84,7 +81,6 @@ package final class SocketStream {
 
     /// Bytes have come that were not read yet, below TLS.
     package var hasArrivedInput: Bool { isOpen && socket.hasInput }
-
     /// The peer has ended its side or reset the connection, also when bytes that it sent before are still to be read. A system call. A peer that has only
     /// ended its side, and still reads, looks like one that has closed: as to nginx and to Go's server, it is gone to whoever would wait for its sake.
     package var isEndedByPeer: Bool { !isOpen || socket.isEndedByPeer }
@@ -128,7 +124,6 @@ package final class SocketStream {
 
     /// How full the socket is.
     package var sendBuffer: SendBuffer { socket.sendBuffer }
-
     /// TLS has taken bytes that the socket has not: wait until it is writable, then write on, with an empty buffer if there is nothing more.
     package var hasUnsent: Bool { tls?.hasUnsent ?? false }
 
@@ -138,15 +133,22 @@ package final class SocketStream {
         guard isOpen else { throw .connectionClosed("send") }
         loop.spend()
         var done = 0
-        defer {
-            sent &+= done
-            tally?.addSent(done)
-        }
+        defer { sent &+= done }
         if let tls {
             do { if case .bytes(let count) = try tls.write(buffer) { done = count } } catch { throw TransportError(error) }
         } else {
             try socket.tryWrite(buffer, sent: &done)
         }
+        return done
+    }
+
+    /// Sends a part of a file that is in memory (`PageCache`), without waiting. Not with TLS. Takes less than `count` only where the socket is full.
+    package func trySendFile(_ file: Int32, at offset: Int, count: Int) throws(TransportError) -> Int {
+        guard isOpen else { throw .connectionClosed("sendfile") }
+        loop.spend()
+        var done = 0
+        defer { sent &+= done }
+        try socket.trySendFile(file, at: offset, count: count, sent: &done)
         return done
     }
 
@@ -241,10 +243,8 @@ package final class SocketStream {
 
     /// Writes a last response to a client that is not served, and closes.
     package func close(afterWriting bytes: [UInt8]) async {
-        do {
-            try await write(bytes, timeout: .seconds(1))
-            await linger(for: .seconds(1))
-        } catch {}  // the client has left, or does not read
+        // Not where the client has left, or does not read.
+        if (try? await write(bytes, timeout: .seconds(1))) != nil { await linger(for: .seconds(1)) }
         close()
     }
 }

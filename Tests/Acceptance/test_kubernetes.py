@@ -74,8 +74,9 @@ def test_the_pod_meets_the_restricted_standard(name: str) -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert not any(spec.get(key) for key in ("hostNetwork", "hostPID", "hostIPC"))
-    assert all(set(volume) <= {"name", "configMap", "secret"} for volume in spec["volumes"])
-    assert all(mount["readOnly"] for mount in spec["containers"][0]["volumeMounts"])
+    assert all(set(volume) <= {"name", "configMap", "secret", "emptyDir"} for volume in spec["volumes"])
+    writable = [mount["name"] for mount in spec["containers"][0]["volumeMounts"] if not mount.get("readOnly")]
+    assert writable == (["cache"] if name == "cache" else [])
     assert spec["automountServiceAccountToken"] is False
     assert only(overlay(name), "ServiceAccount")["automountServiceAccountToken"] is False
 
@@ -98,7 +99,7 @@ def test_all_that_the_pod_refers_to_exists(name: str) -> None:
         if "secret" in volume:
             # The group, fsGroup, reads it; others do not.
             assert volume["secret"]["secretName"] in made and volume["secret"]["defaultMode"] == 0o440
-        else:
+        elif "configMap" in volume:
             only(documents, "ConfigMap", volume["configMap"]["name"])
     paths = {mount["mountPath"]: volumes[mount["name"]] for mount in spec["containers"][0]["volumeMounts"]}
     settings = configuration(documents)
@@ -107,6 +108,9 @@ def test_all_that_the_pod_refers_to_exists(name: str) -> None:
         *settings["listeners"][0]["tls"].values(),
         *([settings["token_key_file"]] if "token_key_file" in settings else []),
     ]
+    if cache := settings.get("cache"):
+        assert str(Path(cache["directory"]).parent) in paths
+        assert paths["/var/cache/berth"]["emptyDir"]["sizeLimit"] == spec["containers"][0]["resources"]["requests"]["ephemeral-storage"]
     keys = {each["metadata"]["name"]: set(each["stringData"]) for each in SECRETS}
     for file in map(Path, files):
         assert file.name in keys[paths[str(file.parent)]["secret"]["secretName"]], file
@@ -158,10 +162,10 @@ def test_only_clients_and_prometheus_may_call_and_only_aws_is_called(name: str) 
     assert anywhere == {53, 443}
     blocks = {each["ipBlock"]["cidr"] for policy in policies for rule in policy.get("egress", []) for each in rule.get("to", [])}
     metadata, agent = {"169.254.169.254/32", "fd00:ec2::254/128"}, {"169.254.170.23/32", "fd00:ec2::23/128"}
-    assert blocks == {"cert-manager": metadata, "monitoring": metadata, "pod-identity": agent, "complete": agent}.get(name, set())
+    assert blocks == {"cache": metadata, "cert-manager": metadata, "monitoring": metadata, "pod-identity": agent, "complete": agent}.get(name, set())
 
 
-@pytest.mark.parametrize("name", [name for name in OVERLAYS if name not in ("cert-manager", "monitoring")])
+@pytest.mark.parametrize("name", [name for name in OVERLAYS if name not in ("cache", "cert-manager", "monitoring")])
 def test_the_node_s_role_does_not_stand_in_for_other_credentials(name: str) -> None:
     variables = {each["name"]: each["value"] for each in pod(overlay(name))["containers"][0]["env"]}
     assert variables.pop("AWS_EC2_METADATA_DISABLED") == "true"
@@ -225,6 +229,8 @@ def mounted(name: str, directory: Path, sandbox: Sandbox, certificate: Certifica
     tls = {"certificate": str(certificate.certificate), "private_key": str(certificate.key)}
     settings["listeners"][0] |= {"address": "127.0.0.1:0", "tls": tls}
     settings["admin"] = {"address": "127.0.0.1:0", "token_file": str(directory / Path(settings["admin"]["token_file"]).name)}
+    if "cache" in settings:
+        settings["cache"]["directory"] = str(directory / "cache")
     for upstream in settings["upstreams"]:
         upstream["registry"] = sandbox.registry_host
     return settings
@@ -233,7 +239,7 @@ def mounted(name: str, directory: Path, sandbox: Sandbox, certificate: Certifica
 SECRET_FILES = {"rancher": "one password", "ci": "another password", "token-key": "k" * 64, "admin-token": "t" * 64}
 
 
-@pytest.mark.parametrize("name", ["irsa", "complete"])
+@pytest.mark.parametrize("name", ["irsa", "complete", "cache"])
 def test_a_pod_s_configuration_serves_and_answers_its_probes(
     name: str, own_sandbox: Sandbox, start_gateway: StartGateway, own_directory: Path, certificate: Certificate
 ) -> None:

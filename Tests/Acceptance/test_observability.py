@@ -13,6 +13,7 @@ import yaml
 
 from conftest import StartGateway
 from harness.address import Address, free_port
+from harness.cache import settings
 from harness.gateway import Gateway
 from harness.images import blob_image
 from harness.manifests import DEPLOY, read_json, read_yaml
@@ -20,6 +21,7 @@ from harness.processes import require, run, wait_until
 from harness.prometheus import Prometheus
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
+from harness.tls import Authority, Certificate
 from harness.wire import basic, request
 
 RULES = DEPLOY / "prometheus/berth.rules.yaml"
@@ -92,15 +94,20 @@ def test_the_dashboard_is_well_formed() -> None:
         assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
     assert [variable["name"] for variable in DASHBOARD["templating"]["list"]] == ["datasource", "job", "instance", "upstream"]
     rows = [panel["title"] for panel in DASHBOARD["panels"] if panel["type"] == "row"]
-    assert rows == ["Health and tokens", "Traffic", "Latency", "Errors", "Repositories and users", "Resources"]
+    assert rows == ["Health and tokens", "Traffic", "Latency", "Errors", "Repositories and users", "Cache", "Resources"]
 
 
 # With a server.
 
 
 @pytest.fixture(scope="module")
-def busy(berth: Path, directory: Path, sandbox: Sandbox, gateway: Gateway) -> Gateway:
-    """The shared gateway, after pushes, pulls, a wrong login, a missing repository and a reload."""
+def busy(
+    berth: Path, directory: Path, sandbox: Sandbox, authority: Authority, certificate: Certificate
+) -> Iterator[Gateway]:
+    """A gateway with a cache, after pushes, pulls, a wrong login, a missing repository and a reload."""
+    configuration = sandbox.upstream | {"cache": settings(directory / "busy-cache")}
+    gateway = Gateway(berth, directory / "busy", configuration, sandbox.environment, certificate, authority.certificate)
+    gateway.wait_until_ready()
     sandbox.create_repositories("seen/app")
     image = blob_image(os.urandom(300_000))
     with RegistryClient(gateway.tls, gateway.username, gateway.password) as client:
@@ -109,7 +116,8 @@ def busy(berth: Path, directory: Path, sandbox: Sandbox, gateway: Gateway) -> Ga
         client.expect((404,), "GET", "/v2/seen/nothing/manifests/v1")
     request(gateway.plain, "GET", "/v2/", authorization=basic(gateway.username, "wrong"))
     assert request(gateway.admin, "POST", "/api/v1/reload", {"Content-Length": "0"}).status == 200
-    return gateway
+    yield gateway
+    assert gateway.stop() == 0
 
 
 @pytest.fixture(scope="module")

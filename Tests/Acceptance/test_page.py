@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from conftest import StartGateway
+from harness import cache
 from harness.address import free_port
 from harness.browser import Browser
 from harness.gateway import EVERYTHING, Gateway, password_hash
@@ -152,6 +153,31 @@ def test_a_full_page_is_accessible_and_fits(browser: Browser, running: Gateway, 
         browser.click("#reload")
         browser.wait_for("#dialog", "admin.token_file")
         assert browser.violations() == []
+
+
+def test_the_cache_is_shown_with_what_is_wrong_and_can_be_emptied(
+    browser: Browser, own_sandbox: Sandbox, start_gateway: StartGateway, token: tuple[str, dict[str, Any]], own_directory: Path
+) -> None:
+    directory = own_directory / "cache"
+    gateway = start_gateway(own_sandbox, admin=token[1], cache=cache.settings(directory))
+    gateway.wait_until_ready()
+    cache.wait_until_on(gateway)
+    own_sandbox.create_repositories(REPOSITORY)
+    blob = push(gateway, 3 * MIB)
+    cache.get(gateway, f"{REPOSITORY}/blobs/{digest_of(blob)}")
+    cache.wait_until_kept(gateway, directory, digest_of(blob))
+    is_sound(browser, gateway.admin.url, ("#cache-state", "✓ in use"), ("#cache-facts", f"3.0 MiB of 1.0 GiB, 1 blobs and manifests in {directory}"))
+    browser.wait_for("#cache-facts", "1 fetched", "last used")
+    browser.click("#cache-empty")
+    give_token(browser, token[0])
+    browser.wait_for("#cache-result", "✓ Removed 1 blobs and manifests")
+    browser.wait_for("#cache-facts", "0 B of 1.0 GiB")
+    other = own_directory / "other"
+    other.mkdir()
+    (other / "thesis.txt").touch()
+    gateway.write(gateway.configuration | {"cache": cache.settings(other)})
+    assert request(gateway.admin, "POST", "/api/v1/reload", {"Authorization": f"Bearer {token[0]}"}, b"").status == 200
+    is_sound(browser, gateway.admin.url, ("#cache-state", "✕ off"), ("#cache-problem", "thesis.txt"))
 
 
 def token_response(seconds: float) -> bytes:

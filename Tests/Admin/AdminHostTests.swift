@@ -21,6 +21,12 @@ struct AdminHostTests {
         status.problem = "no valid token: AccessDenied: \"no\" & <never> <\u{301}b>"
         return status
     }()
+    static let cache = {
+        var cache = CacheCondition(directory: "/var/cache/berth", state: "off", problem: "no space", size: 100, staleSeconds: 60)
+        cache.requests = ["hit": 2, "miss": 1, "shared": 1, "stale": 0]
+        cache.oldest = [.init(digest: "sha256:00", size: 7, mediaType: nil, lastUsed: Date(timeIntervalSince1970: 0))]
+        return cache
+    }()
     /// Of `admin.token_file`, where a test has one.
     static let token = "an-operator's-token"
 
@@ -33,6 +39,7 @@ struct AdminHostTests {
         }
         return AdminSources(
             version: "1.2.3", logLevels: ["debug", "info"], isDraining: { isDraining }, upstreams: { upstreams },
+            cache: { upstreams.count == 1 ? cache : nil },
             traffic: {
                 TrafficStatus(
                     time: now, uptimeSeconds: 1.5, requests: [.init(operation: "ping", status: 200, count: 3)],
@@ -64,6 +71,7 @@ struct AdminHostTests {
                 let failed = RefreshOutcome(registry: "b.example", fetched: false, problem: "AccessDenied")
                 return ["main": [first], "broken one": [failed], "half": [first, failed]][name]
             },
+            emptyCache: { upstreams.count == 1 ? (3, 1000) : nil },
             reload: { upstreams.count == 1 ? ("routes", []) : ("", ["berth.yaml:1: users: missing"]) }, setLogLevel: { _ in })
     }
 
@@ -115,6 +123,10 @@ struct AdminHostTests {
         ("GET /page.js", "200", "text/javascript"),
         ("GET /page.css", "200", "text/css"),
         ("GET /icon.svg", "200", "image/svg+xml"),
+        ("GET /api/v1/status", "200", #""hit_rate" : 0.75"#),
+        ("GET /api/v1/status", "200", #""problem" : "no space""#),
+        ("DELETE /api/v1/cache", "200", "Removed 3 blobs and manifests, 1000 bytes."),
+        ("GET /api/v1/cache", "405", "Only DELETE is allowed here."),
         ("POST /api/v1/reload", "200", #""changed" : "routes""#),
         ("POST /api/v1/upstreams/main/refresh", "200", "A new token was fetched."),
         ("POST /api/v1/upstreams/broken%20one/refresh", "502", "No new token could be fetched. b.example: AccessDenied"),

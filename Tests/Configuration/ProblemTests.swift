@@ -73,6 +73,25 @@ struct ProblemTests {
             "5: connect_to.b.example: \(notDialled)"),
     ]
 
+    /// What a cache would delete files in, or could not hold anything in.
+    static let caches =
+        [
+            ("cache", "is not absolute"), ("/", "is the root of the file system"), ("///", "is the root of the file system"),
+            ("", "is not absolute"), ("/var/../cache", "has steps like . and .."),
+        ].map { path, problem in
+            Case("cache: {directory: \"\(path)\"}", "3: cache.directory: '\(path)' \(problem); write \(cacheDirectory)")
+        } + [
+            Case("cache: {size: 1GiB}", "3: cache.directory: missing; write \(cacheDirectory)"),
+            Case("cache: {directory: /c, size: 50}", "3: cache.size: 50 has no unit; write 50KiB"),
+            Case("cache: {directory: /c, size: 1MiB}", "3: cache.size: '1MiB' is out of bounds; allowed are 16MiB to 1048576GiB"),
+            Case("cache: {directory: /c, stale: 731h}", "3: cache.stale: '731h' is out of bounds; allowed are 0s to 720h"),
+            Case(
+                "cache: {path: /c}", "3: cache.directory: missing; write \(cacheDirectory)",
+                "3: cache.path: unknown key; known here: directory, size, stale"),
+        ]
+
+    private static let cacheDirectory = "an absolute path of Berth's own, like /var/cache/berth"
+
     private static let notDialled =
         "key and value must each be host:port; write them like \"api.ecr.eu-west-1.amazonaws.com:443\": \"127.0.0.1:8445\""
 
@@ -128,7 +147,7 @@ struct ProblemTests {
             "4: listeners[0].trusted_proxies[2]: 'proxy' is not a network; write one like 10.0.0.0/8 or fd00::/8"),
     ]
 
-    @Test(arguments: keys + values + hosts + listeners)
+    @Test(arguments: keys + values + hosts + listeners + caches)
     func `a problem has its line, its key and what is allowed`(_ one: Case) {
         #expect(problems(one.file) == one.lines.map { "berth.yaml:" + $0 })
     }

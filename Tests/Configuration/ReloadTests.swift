@@ -34,7 +34,7 @@ struct ReloadTests {
         ("limits: {failed_logins_per_minute: 3}", "limits"), ("limits: {head: 64KiB}", "limits"),
         ("timeouts: {idle: 5s, connect: 1s}", "timeouts"), ("log: {level: debug}", "log.level"),
         ("log: {format: json}", "log.format"), ("connect_to: {\"a.example:443\": \"127.0.0.1:1\"}", "connect_to"),
-        ("routes: [{upstream: main}]", "routes"),
+        ("routes: [{upstream: main}]", "routes"), ("cache: {directory: /c}", "cache"),
         ("users: [{name: ci, password_hash: \"\(Hashes.bcrypt)\", access: []}]", "users: ci added"),
     ])
     func `each other change is made by a reload, and named`(change: String, summary: String) throws {
@@ -45,7 +45,9 @@ struct ReloadTests {
     /// A new key must be added to those that a reload changes, or to those that take a new process.
     @Test func `each key is either reloaded or takes a new process`() {
         let named = ["upstreams", "users", "listeners", "admin"]
-        let reloaded = ["routes", "anonymous", "connectTo", "limits", "timeouts", "tokenKey", "adminToken", "caFile", "log"]
+        let reloaded = [
+            "routes", "anonymous", "connectTo", "limits", "timeouts", "tokenKey", "adminToken", "caFile", "cache", "log",
+        ]
         let fixed = ["workers"], others = ["warnings", "environment", "origin", "text", "files"]
         #expect(Set(Mirror(reflecting: Settings()).children.compactMap(\.label)) == Set(named + reloaded + fixed + others))
         #expect(SettingsChanges.fixed.count == fixed.count)

@@ -64,6 +64,7 @@ struct SettingsTests {
         users_file: \(folder["htpasswd"])
         access_default: [{repositories: [base/app], actions: [list, delete]}]
         anonymous: {access: [{repositories: ["public/**"], actions: [pull]}]}
+        cache: {directory: /var/cache/berth/, size: 50GiB, stale: 72h}
         connect_to:
           "api.ecr.eu-west-1.amazonaws.com:443": "127.0.0.1:8445"
           "*.s3.eu-west-1.amazonaws.com:443": "[::1]:8444"
@@ -126,6 +127,8 @@ struct SettingsTests {
         #expect(settings.connectTo.target(of: "layers.s3.eu-west-1.amazonaws.com", 443)?.description == "[::1]:8444")
         #expect(settings.caFile?.path == folder["ca.pem"] && settings.workers == 4 && settings.environment == ["AWS_REGION": "x"])
         #expect(settings.log.level == .debug && settings.log.format == .text)
+        let cache = try #require(settings.cache)
+        #expect(cache == ConfiguredCache(directory: "/var/cache/berth", size: 50 << 30, stale: .seconds(72 * 3600)))
     }
 
     @Test func `limits and timeouts are read in their units`() throws {

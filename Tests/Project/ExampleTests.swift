@@ -11,7 +11,8 @@ struct ExampleTests {
     static let files = (try? Project.files(in: "deploy"))?.filter { $0.hasSuffix("/berth.yaml") } ?? []
 
     @Test func `there is an example for systemd, Kubernetes, ECS and Swarm`() {
-        for folder in ["systemd", "kubernetes/base", "kubernetes/overlays/complete", "ecs", "compose"] {
+        for folder in ["systemd", "kubernetes/base", "kubernetes/overlays/complete", "kubernetes/overlays/cache", "ecs", "compose"]
+        {
             #expect(Self.files.contains("deploy/\(folder)/berth.yaml"))
         }
     }

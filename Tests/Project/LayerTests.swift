@@ -4,7 +4,7 @@ import Testing
 struct LayerTests {
     /// From the ground up.
     private static let targets: [Substring] = [
-        "HTTP", "Crypto", "Transport", "Telemetry", "HTTPServer", "Registry", "Access", "Configuration", "AWS", "Sandbox",
+        "HTTP", "Crypto", "Transport", "Telemetry", "HTTPServer", "Registry", "Access", "Cache", "Configuration", "AWS", "Sandbox",
         "Gateway", "Admin", "Recipes", "berth",
     ]
     private static let owners: [Substring: Substring] = [
@@ -12,7 +12,7 @@ struct LayerTests {
     ]
     /// The Gateway's, from the top down.
     private static let folders: [Substring] = [
-        "Server", "Exchange", "Handlers", "Forward", "Upstream", "Resilience", "Request", "Log",
+        "Server", "Exchange", "Handlers", "Cache", "Forward", "Upstream", "Resilience", "Request", "Log",
     ]
 
     @Test func `a target imports only targets below it, and a C library has one owner`() throws {

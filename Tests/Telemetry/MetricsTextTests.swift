@@ -5,18 +5,19 @@ import Testing
 
 struct MetricsTextTests {
     static func worker() -> WorkerMetrics {
-        WorkerMetrics(operations: ["ping", "blob_get"], loginFailures: ["missing", "wrong_password"])
+        WorkerMetrics(
+            operations: ["ping", "blob_get"], loginFailures: ["missing", "wrong_password"], cacheResults: ["hit", "miss"])
     }
 
     static func render(
         _ workers: [WorkerMetrics], tokens: [TokenFigures] = [], upstreams: [UpstreamMetrics] = [],
         registries: [RegistryFigures] = [], traffic: TrafficFigures = .init(), usage: UsageReport = UsageReport(since: 0),
-        certificates: [CertificateFigures] = [],
+        certificates: [CertificateFigures] = [], cache: CacheFigures? = nil,
         reload: ReloadFigures = ReloadFigures(lastSuccess: 1_764_000_000)
     ) -> [String] {
         let text = MetricsText(workers: workers, version: "1.2.3").render(
             tokens: tokens, upstreams: upstreams, registries: registries, traffic: traffic, usage: usage,
-            certificates: certificates, reload: reload)
+            certificates: certificates, cache: cache, reload: reload)
         return String(decoding: text, as: UTF8.self)
             .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
@@ -184,6 +185,19 @@ struct MetricsTextTests {
         return (lines + [#"\#(name)_bucket{\#(label)="\#(value)",le="+Inf"} \#(counts[2])"#]).joined(separator: "\n")
     }
 
+    @Test func `the cache has metrics where there is one`() {
+        let (one, two) = (Self.worker(), Self.worker())
+        for worker in [one, two, two] { worker.cacheRequest(result: 0) }
+        let lines = Self.render([one, two], cache: CacheFigures(bytes: 7, evictions: 2, isOff: true))
+        for line in [
+            #"berth_cache_requests_total{result="hit"} 3"#, #"berth_cache_requests_total{result="miss"} 0"#, "berth_cache_bytes 7",
+            "berth_cache_evictions_total 2", "berth_cache_off 1",
+        ] {
+            #expect(lines.contains(line))
+        }
+        #expect(!Self.render([one]).contains { $0.contains("berth_cache") })
+    }
+
     /// A carriage return with a line feed, and a quote with an accent, are each one `Character`: both must be escaped all the same.
     @Test(arguments: [
         ("a\"b\\c\nd", #"a\"b\\c\nd"#),
@@ -195,7 +209,7 @@ struct MetricsTextTests {
         let tokens = [TokenFigures(upstream: name, expiry: nil, refreshesSucceeded: 1, refreshesFailed: 0)]
         let page = MetricsText(workers: [Self.worker()], version: "1.2.3").render(
             tokens: tokens, upstreams: [], registries: [], traffic: .init(), usage: UsageReport(since: 0), certificates: [],
-            reload: ReloadFigures(lastSuccess: 0))
+            cache: nil, reload: ReloadFigures(lastSuccess: 0))
         let line = Array("berth_token_refreshes_total{upstream=\"\(label)\",result=\"success\"} 1".utf8)
         // By bytes: `String` would split and compare by characters.
         let isThere = page.split(separator: UInt8(ascii: "\n")).contains { $0.elementsEqual(line) }

@@ -254,6 +254,8 @@ const renderers = {
     list($("upstreams"), status.upstreams, (upstream) => upstream.name, createUpstream, (row, upstream) => {
       updateUpstream(row, upstream);
     });
+    show($("cache"), Boolean(status.cache));
+    if (status.cache) renderCache(status.cache, status.needs_token);
     if ($("log-level").dataset.current !== status.log_level) {
       $("log-level").dataset.current = status.log_level;
       $("log-level").value = status.log_level;
@@ -462,6 +464,30 @@ function updateFallback(row, fallback) {
   text(note, fallback.problem ?? "");
 }
 
+const CACHE = { on: ["ok", "✓ in use"], starting: ["none", "reads its directory"], waiting: ["warn", "! waits"], off: ["bad", "✕ off"], stopped: ["none", "stopped"] };
+
+function renderCache(cache, mayEmpty) {
+  const [tone, word] = CACHE[cache.state];
+  attribute($("cache-state"), "data-tone", tone);
+  text($("cache-state"), word);
+  $("cache-fill").max = cache.size;
+  $("cache-fill").value = Math.min(cache.bytes, cache.size);
+  const { hit = 0, shared = 0, miss = 0, stale = 0 } = cache.requests;
+  const oldest = cache.oldest[0];
+  const facts = [
+    ["On disk", `${size(cache.bytes)} of ${size(cache.size)}, ${number(cache.entries)} blobs and manifests in ${cache.directory}`],
+    ["From the cache", cache.hit_rate === undefined ? "no request yet" : `${(100 * cache.hit_rate).toFixed(1)}% of the requests`],
+    ["Requests", `${number(hit)} held, ${number(shared)} shared a download, ${number(miss)} fetched, ${number(stale)} while the registry was away`],
+    ["Removed next", oldest ? `last used ${relative(parsed(oldest.last_used), serverNow())}, ${size(oldest.size)}` : "nothing"],
+    ["Removed", `${number(cache.evictions)} to make room${cache.corruptions ? `, ${number(cache.corruptions)} with wrong bytes: look at the disk` : ""}`],
+  ];
+  list($("cache-facts"), facts, ([name]) => name, ([name]) => make("div", "", make("dt", "", name), make("dd")),
+    (row, [, value]) => text(row.lastChild, value));
+  show($("cache-problem"), Boolean(cache.problem));
+  text($("cache-problem"), cache.problem ?? "");
+  show($("cache-actions"), mayEmpty);
+}
+
 function createTransfer() {
   const bar = make("progress");
   return make("li", "row", make("div", "top", make("span", "name"), make("span", "side")), bar, make("p", "detail"));
@@ -641,6 +667,7 @@ $("log-form").addEventListener("submit", (event) => {
   const body = JSON.stringify({ level: $("log-level").value });
   act("/api/v1/log", "PUT", body, event.submitter, $("result"));
 });
+$("cache-empty").addEventListener("click", () => act("/api/v1/cache", "DELETE", null, $("cache-empty"), $("cache-result")));
 $("forget").addEventListener("click", () => {
   sessionStorage.removeItem(TOKEN);
   show($("forget"), false);

@@ -12,9 +12,11 @@ struct GatewayStatus: Encodable {
     /// Whether requests that change something need `admin.token_file`'s token. Without one, web pages can change nothing.
     let needsToken: Bool
     let upstreams: [UpstreamStatus]
+    /// nil: nothing is kept.
+    let cache: CacheCondition?
 
     enum CodingKeys: String, CodingKey {
-        case version, ready, draining, time, upstreams
+        case version, ready, draining, time, upstreams, cache
         case uptimeSeconds = "uptime_seconds"
         case logLevel = "log_level"
         case needsToken = "needs_token"

@@ -1,4 +1,5 @@
 package import Access
+package import Cache
 package import Configuration
 import Crypto
 import HTTP
@@ -20,6 +21,8 @@ package final class ConfigurationSnapshot: Sendable {
     let router: Router
     /// Whose logins are accepted, and what each may do.
     package let users: UserDirectory
+    /// nil: nothing is kept.
+    package let cache: CacheStore?
     let connectTo: ConnectTo
     let timeouts: Settings.Timeouts
     let limits: Settings.Limits
@@ -29,7 +32,8 @@ package final class ConfigurationSnapshot: Sendable {
     /// - Parameter former: the one that this one replaces, whose listeners it continues.
     /// - Throws: a route names an upstream that does not exist.
     package init(
-        _ settings: Settings, upstreams: [Upstream], users: UserDirectory, replacing former: ConfigurationSnapshot? = nil
+        _ settings: Settings, upstreams: [Upstream], users: UserDirectory, replacing former: ConfigurationSnapshot? = nil,
+        cache: CacheStore? = nil
     ) throws(ConfigurationProblems) {
         let old = former?.listeners ?? []
         let pairing = ListenerPairing(from: old.map(\.settings), to: settings.listeners)
@@ -42,11 +46,13 @@ package final class ConfigurationSnapshot: Sendable {
             return before.settings == listener ? before : ListenerPolicy(listener, number: before.number)
         }
         (removed, nextListener) = (pairing.ending.map { old[$0] }, next)
-        (self.upstreams, self.users) = (upstreams, users)
+        (self.upstreams, self.users, self.cache) = (upstreams, users, cache)
         router = try Router(settings.routeTable, upstreams: upstreams)
         connectTo = settings.connectTo
         timeouts = settings.timeouts
-        limits = settings.limits.fitted(toDescriptors: Descriptors.limit)
+        // A cache that has too few does without its files.
+        let files = cache == nil ? 0 : min(CacheStore.maxDescriptors, Descriptors.limit / 4)
+        limits = settings.limits.fitted(toDescriptors: Descriptors.limit - files)
         server = Self.serverSettings(settings)
     }
 

@@ -1,4 +1,5 @@
 import Access
+import Cache
 import Configuration
 import HTTP
 import HTTPServer
@@ -54,13 +55,14 @@ struct Exchange {
         switch request.endpoint {
         case .ping: try await ping()
         case .catalog: try await catalog(request, principal)
-        case .tags, .referrers, .manifest, .blob, .uploads, .upload: try await serve(try forwarder(request, principal))
+        case .tags, .referrers, .manifest, .blob, .uploads, .upload: try await serve(try forwarder(request, principal), principal)
         }
     }
 
     /// A request for a repository. A read goes from registry to registry until one can serve it.
-    private func serve(_ first: Forwarder) async throws {
+    private func serve(_ first: Forwarder, _ principal: Principal) async throws {
         var forwarder = first
+        let cache = snapshot.cache.flatMap { CacheAccess($0, first, principal) }
         while true {
             do {
                 switch forwarder.request.endpoint {
@@ -68,18 +70,24 @@ struct Exchange {
                 case .referrers(_, let digest): try await ReferrersHandler(forwarder, digest: digest).handle()
                 case .manifest(_, let reference):
                     try await ManifestHandler(
-                        forwarder, reference: reference, digests: services.digests, reads: services.reads
+                        forwarder, reference: reference, digests: services.digests, reads: services.reads,
+                        questions: services.questions, cache: cache
                     ).handle()
                 case .blob(_, let digest):
-                    var handler = BlobHandler(forwarder, digest: digest, connectTo: snapshot.connectTo)
+                    var handler = BlobHandler(forwarder, digest: digest, connectTo: snapshot.connectTo, cache: cache)
                     try await handler.handle()
                 case .uploads, .upload: try await UploadHandler(forwarder).handle()
                 case .ping, .catalog: break  // which are of no repository
                 }
                 return
             } catch {
-                guard let next = try forwarder.elsewhere(after: error) else { throw error }
-                forwarder = next
+                do {
+                    guard let next = try forwarder.elsewhere(after: error) else { throw error }
+                    forwarder = next
+                } catch {
+                    guard let cache, try await StaleContent(cache, forwarder).serve(after: error) else { throw error }
+                    return
+                }
             }
         }
     }
@@ -113,7 +121,7 @@ struct Exchange {
     private func registry(_ upstream: Upstream) -> RegistryClient {
         RegistryClient(
             upstream: upstream, worker: services.upstreams, timeouts: snapshot.timeouts, record: record,
-            client: request.connection)
+            requester: .client(request.connection))
     }
 
     private func catalog(_ request: RegistryRequest, _ principal: Principal) async throws {
@@ -203,15 +211,7 @@ struct Exchange {
     /// Before the response has started, an upstream's failure can still become one.
     private func end(after failure: ConnectionFailure) async {
         record.reason = "\(failure.cause)"
-        record.end =
-            switch (failure.side, failure.unreachable, failure.isStall) {
-            case (.client, _, true): "client_stalled"
-            case (.client, _, false): "client_gone"
-            case (.upstream, .registry, _): "upstream_unreachable"
-            case (.upstream, .storage, _): "storage_unreachable"
-            case (.upstream, nil, true): "upstream_stalled"
-            case (.upstream, nil, false): "upstream_failed"
-            }
+        record.end = failure.end
         if !writer.hasStarted { request.closeAfterResponse() }
         switch failure.side {
         case .client:

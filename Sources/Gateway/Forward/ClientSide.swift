@@ -48,6 +48,11 @@ struct ClientSide {
         do { return try stream.tryWrite(bytes) } catch { throw ConnectionFailure(.client, error) }
     }
 
+    /// What the socket takes of a file without a wait. Not with TLS.
+    func trySendFile(_ file: Int32, at offset: Int, count: Int) throws(ConnectionFailure) -> Int {
+        do { return try stream.trySendFile(file, at: offset, count: count) } catch { throw ConnectionFailure(.client, error) }
+    }
+
     /// - Throws: when a drain has run out of time.
     func checkNotAbandoned() throws(ConnectionFailure) {
         guard request.connection.isAbandoned else { return }

@@ -36,6 +36,10 @@ final class Failover {
 
     /// The one to ask now.
     var registry: Upstream { registries[order.current] }
+    /// The upstream's own.
+    var upstream: Upstream { registries[0] }
+    /// Not the upstream's own registry.
+    var isAtFallback: Bool { order.isAtFallback }
     /// What is left to be asked after this one. None, where the upstream's own registry is asked and no other is in use: a slow response of its is worth
     /// more than what those would say.
     private func alternative(_ hasToken: (Upstream) -> Bool) -> RegistryOrder.Alternative {
@@ -48,8 +52,8 @@ final class Failover {
         client.record.registry = order.isAtFallback ? registry.host : nil
         let alternative = alternative(client.worker.hasToken)
         return RegistryClient(
-            upstream: registry, worker: client.worker, timeouts: client.timeouts, record: client.record, client: client.client,
-            alternative: alternative, time: RetryPolicy.time(at: .now, since: start, alternative))
+            upstream: registry, worker: client.worker, timeouts: client.timeouts, record: client.record,
+            requester: client.requester, alternative: alternative, time: RetryPolicy.time(at: .now, since: start, alternative))
     }
 
     /// Whether an error of the registry's own says that the read is to go on elsewhere.
@@ -98,7 +102,7 @@ final class Failover {
     private static func mayTry(_ registry: Upstream, isOfBlob: Bool, _ hasToken: (Upstream) -> Bool) -> Bool {
         // The first token is waited for; one that could not be fetched is not.
         guard hasToken(registry) || !registry.isTokenFailing else { return false }
-        // The storage's attempt is taken by the request that asks it (`BlobStorage.mayBeAsked`): the registry may send none there.
+        // The storage's attempt is taken by the request that asks it (`BlobStorage.checkMayBeAsked`): the registry may send none there.
         return (!isOfBlob || registry.storageCircuit.wouldLetTry()) && registry.circuit.mayTry()
     }
 }

@@ -14,7 +14,7 @@ final class Forwarder {
     let registry: RegistryClient
     let writer: ResponseWriter
     /// How the request came to this registry; nil: it goes to no other.
-    private let failover: Failover?
+    let failover: Failover?
     private(set) var body: ReplayBody
     private(set) var policy: RetryPolicy
     /// The request was sent again although the registry may have taken it before.
@@ -31,6 +31,10 @@ final class Forwarder {
     }
 
     var client: ClientSide { writer.client }
+    /// The upstream's own registry is asked, and no fallback.
+    var isAtUpstream: Bool { failover?.isAtFallback != true }
+    /// Whose registry, or a fallback of it, is asked.
+    var upstream: Upstream { failover?.upstream ?? route.upstream }
     var head: Head { client.request.head }
     var record: ExchangeRecord { registry.record }
     var rewriting: Rewriting { route.rewriting(publicURL: downstream.publicURL) }

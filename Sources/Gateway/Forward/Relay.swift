@@ -49,6 +49,11 @@ struct Relay {
     ///   - remaining: bytes that are still to come; nil: not known.
     private func advance(to count: Int, remaining: Int?) {
         if let transfer = record.transfer { return transfer.advance(to: count) }
+        Self.begin(record, at: count, remaining: remaining, in: transfers)
+    }
+
+    /// Begins to show a body.
+    static func begin(_ record: ExchangeRecord, at count: Int, remaining: Int?, in transfers: WorkerTransfers) {
         guard count + (remaining ?? 0) >= Transfer.minBytes else { return }
         let transfer = transfers.begin(
             record.beginning(now: Date().timeIntervalSince1970, total: remaining.map { count + $0 }))

@@ -1,6 +1,7 @@
 import HTTP
 import HTTPServer
 import Registry
+import Telemetry
 import Transport
 
 /// The response of an exchange to its client, and the only way to send one. Throws the client's failures, and those of the upstream whose
@@ -101,6 +102,35 @@ struct ResponseWriter {
     /// The end of a body of which nothing is left.
     func end(chunked: Bool) async throws {
         if chunked { try await client.write(Array("0\r\n\r\n".utf8)) }
+    }
+
+    // MARK: A response whose body comes from elsewhere
+
+    /// Begins a response. The caller sends the rest of its body by the client's stream.
+    /// - Parameters:
+    ///   - length: bytes of the body; nil: the response has none.
+    ///   - first: the first bytes of the body, which leave with the head. Not of a response to HEAD.
+    /// - Returns: what the socket has not taken at once, to be written before anything else; nil: nothing.
+    func begin(_ status: Int, length: Int?, first: UnsafeRawBufferPointer, _ fields: (ResponseHeadWriter) -> Void)
+        throws(ConnectionFailure) -> [UInt8]?
+    {
+        if request.hasUnreadBody { request.closeAfterResponse() }
+        record.status = status
+        let writer = ResponseHeadWriter(status: status, into: client.output)
+        fields(writer)
+        writer.field("Berth-Request-Id", hexadecimal: record.trace.span)
+        let count = writer.finish(
+            length.map { .length($0) } ?? .none, date: client.stream.loop.date.now(), connection: request.connectionField())
+        client.output.append(first)
+        request.startResponse(headCount: count)
+        return try client.begin(client.output)
+    }
+
+    /// Says how far a large body has come that the caller sends.
+    func advance(remaining: Int) {
+        let sent = bodySent ?? 0
+        if let transfer = record.transfer { return transfer.advance(to: sent) }
+        Relay.begin(record, at: sent, remaining: remaining, in: worker.transfers)
     }
 
     private func relay(_ upstream: UpstreamConnection) -> Relay {

@@ -1,3 +1,4 @@
+import Cache
 import Configuration
 import HTTP
 import Registry
@@ -12,20 +13,26 @@ struct BlobHandler {
     private var progress = BlobProgress()
     /// The response, or the rest of it, is on its way to the client: what breaks now can be resumed.
     private var isPassing = false
+    /// nil: there is none, it has failed, or the client follows redirects itself.
+    private var cache: CacheAccess?
+    /// The blob goes into the cache with the response to this request. Given up with the handler.
+    private var fill: Fill?
 
-    init(_ forwarder: Forwarder, digest: Digest, connectTo: ConnectTo) {
+    init(_ forwarder: Forwarder, digest: Digest, connectTo: ConnectTo, cache: CacheAccess?) {
         (self.forwarder, self.digest, self.connectTo) = (forwarder, digest, connectTo)
+        self.cache = cache.flatMap { forwarder.route.upstream.redirects(forwarder.downstream.client) ? nil : $0 }
     }
 
     /// Of the registry that is asked now.
     private var storage: BlobStorage { BlobStorage(registry: forwarder.registry, connectTo: connectTo) }
     private var upstream: Upstream { forwarder.route.upstream }
     private var writer: ResponseWriter { forwarder.writer }
+    private var cached: CachedBlob? { cache.map { CachedBlob(cache: $0, forwarder: forwarder, digest: digest) } }
 
     mutating func handle() async throws {
         switch forwarder.request.operation {
         case .blobGet: try await get()
-        case .blobHead: try await head()
+        case .blobHead: try await BlobHeadHandler(forwarder, digest: digest, storage: storage, cache: cache).handle()
         default: try await delete()
         }
     }
@@ -36,6 +43,7 @@ struct BlobHandler {
         while true {
             do {
                 isPassing = false
+                if let cached, !writer.hasStarted, fill == nil, try await deliver(from: cached) { return }
                 if try await deliver() { return }
             } catch {
                 guard writer.hasStarted || isPassing else { throw error }
@@ -63,12 +71,14 @@ struct BlobHandler {
         return true
     }
 
-    /// One request, and the blob, or the rest of it, to the client. false: its URL had expired.
+    /// One request, and the blob, or the rest of it, to the client. false: its URL had expired, or the cache has failed.
     private mutating func deliver() async throws -> Bool {
         let requestHead = RequestHead(
             forwarder.head, target: forwarder.target, range: progress.remaining(after: writer.bodySent))
         let response = try await forwarder.send(requestHead)
-        if let location = try location(response) {
+        let location = try storage.location(response)
+        cache?.note(location == nil ? response.status : 200, of: digest, by: forwarder)
+        if let location {
             guard !upstream.redirects(forwarder.downstream.client) || writer.hasStarted else {
                 try await writer.pass(response.lease.connection, .registry(fields: [], forwarder.rewriting), body: response.body)
                 return true
@@ -85,20 +95,23 @@ struct BlobHandler {
             try await forwarder.pass(response)
             return true
         }
+        if let fill = fill.take(), let cached, let size = cached.begin(fill, response.head) {
+            return try await download(into: fill, size, response.lease, cached)
+        }
         try await begin(response.lease.connection, .registry(fields: [], nil), body: response.body)
         return true
     }
 
     private mutating func deliver(from location: BlobLocation, _ requestHead: RequestHead) async throws -> Bool {
-        guard storage.mayBeAsked else {
-            throw ErrorResponse(.unavailable, "The blob's storage is failing; try again later.", retryAfter: 5)
-        }
+        try storage.checkMayBeAsked()
         let lease = try await storage.open(location, requestHead, from: forwarder.policy.start)
         let connection = lease.connection
         let status = connection.head.status
         if BlobStorage.isURLRejected(status), forwarder.renewsURL() { return false }
         if writer.hasStarted {
             try await resume(connection, of: "blob's storage")
+        } else if let fill = fill.take(), let cached, let size = cached.begin(fill, connection.head) {
+            return try await download(into: fill, size, lease, cached)
         } else if [200, 206, 304].contains(status) {
             try await begin(connection, .storage(digest: digest.bytes))
         } else {
@@ -106,6 +119,42 @@ struct BlobHandler {
         }
         return true
     }
+
+    // MARK: The cache
+
+    /// Serves the blob from the cache, whether it is held or on its way there. false: the registry is to be asked.
+    private mutating func deliver(from cache: CachedBlob) async throws -> Bool {
+        switch try await cache.find() {
+        case .content(let prepared, let result):
+            try await send(prepared, as: result, cache)
+            return true
+        case .nothing(let fill): self.fill = fill
+        case .unused: break
+        }
+        return false
+    }
+
+    private mutating func send(_ prepared: ContentResponse.Prepared, as result: CacheResult, _ cache: CachedBlob) async throws {
+        progress.begin(prepared.range, of: prepared.size)
+        isPassing = true
+        try await cache.response.send(prepared, isBlob: true, as: result)
+    }
+
+    /// The response goes into the cache, in a task of its own, and from there to the client. false: nothing came, since the disk or the transfer has
+    /// failed: once more, without the cache.
+    private mutating func download(into fill: Fill, _ size: Int, _ lease: consuming Lease, _ cached: CachedBlob) async throws
+        -> Bool
+    {
+        BlobDownload.begin(fill, size: size, lease, for: forwarder, connectTo: connectTo)
+        guard let prepared = try await cached.prepare(fill) else {
+            cache = nil
+            return false
+        }
+        try await send(prepared, as: .miss, cached)
+        return true
+    }
+
+    // MARK: The response
 
     /// The response to the client.
     private mutating func begin(_ connection: UpstreamConnection, _ head: ResponseHead, body: [UInt8]? = nil) async throws {
@@ -138,78 +187,11 @@ struct BlobHandler {
         }
     }
 
-    /// Where a redirect leads; nil: the response is none.
-    /// - Throws: `ErrorResponse` for a redirect that is not followed.
-    private func location(_ response: borrowing UpstreamResponse) throws -> BlobLocation? {
-        guard BlobStorage.isRedirect(response.status), let field = response.head.value(of: .location) else {
-            try BlobLocation.rejectRedirect(response.head, forwarder.record)
-            return nil
-        }
-        return try BlobLocation(field, of: upstream, connectTo: storage.connectTo, record: forwarder.record)
-    }
-
-    // MARK: HEAD
-
-    private mutating func head() async throws {
-        if upstream.hasBlobHead {
-            let response = try await forwarder.send(RequestHead(forwarder.head, target: forwarder.target))
-            guard (300..<400).contains(response.status), response.status != 304 else { return try await forwarder.pass(response) }
-            // The storage rejects HEAD where the URL is for GET (ECR 1.4): the first byte tells the size.
-        }
-        while try await !probe() {}
-    }
-
-    /// Asks for the blob's first byte and tells the client what that says of the whole. false: the URL had expired.
-    private mutating func probe() async throws -> Bool {
-        let probe = RequestHead.probe(forwarder.head, target: forwarder.target)
-        let response = try await forwarder.send(probe)
-        guard let location = try location(response) else {
-            guard Self.tellsSize(response.status) else { throw forwarder.error(try await forwarder.failure(response)) }
-            try await respond(try Self.size(of: response))
-            return true
-        }
-        await response.release(by: forwarder.registry)
-        let lease = try await storage.open(location, probe, from: forwarder.policy.start)
-        let connection = lease.connection
-        let status = connection.head.status
-        if BlobStorage.isURLRejected(status), forwarder.renewsURL() { return false }
-        if Self.tellsSize(status) {
-            try await respond(try Self.size(of: lease))
-        } else if status == 304 {
-            try await writer.pass(connection, .storage(digest: digest.bytes))
-        } else {
-            throw try await storage.error(connection)
-        }
-        return true
-    }
-
-    private static func tellsSize(_ status: Int) -> Bool { [200, 206, 416].contains(status) }
-
-    /// The upstream's connection is not held while the client takes the response.
-    private static func size(of response: consuming UpstreamResponse) throws -> Int { try size(by: response.head) }
-
-    private static func size(of lease: consuming Lease) throws -> Int { try size(by: lease.connection.head) }
-
-    private static func size(by head: Head) throws -> Int {
-        guard let size = ContentRange.blobSize(head) else {
-            throw ErrorResponse.badGateway("The blob's storage does not tell its size.")
-        }
-        return size
-    }
-
-    private func respond(_ size: Int) async throws {
-        try await writer.respondToHead(
-            200,
-            fields: [
-                ("Content-Type", "application/octet-stream"), ("Accept-Ranges", "bytes"),
-                ("Docker-Distribution-Api-Version", "registry/2.0"), ("Docker-Content-Digest", digest.description),
-            ], length: size)
-    }
-
     // MARK: DELETE
 
     private mutating func delete() async throws {
         let response = try await forwarder.send(RequestHead(forwarder.head, target: forwarder.target))
+        if response.status < 400 || response.status == 404 { cache?.forget(digest) }
         guard response.status >= 400 else { return try await forwarder.pass(response) }
         let failure = try await forwarder.failure(response)
         guard !failure.isOfMissingEndpoint else {

@@ -11,6 +11,15 @@ struct BlobProgress {
     /// Bytes of the blob that the client has been sent, where the response's framing is not the upstream's; nil: it is, and what was sent is the blob.
     private var passed: Int?
 
+    /// No response has promised any bytes.
+    init() {}
+
+    /// The whole of a blob has been promised.
+    init(size: Int) { begin(0..<size, of: size) }
+
+    /// Bytes of a blob have been promised, with their length.
+    mutating func begin(_ range: Range<Int>, of size: Int) { (promised, self.size, passed) = (range, size, nil) }
+
     /// - Parameter head: of the response that goes to the client: 200, or 206 with one range. Any other response promises no bytes, and changes nothing.
     mutating func begin(_ head: Head) {
         guard [200, 206].contains(head.status) else { return }

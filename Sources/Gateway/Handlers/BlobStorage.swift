@@ -7,8 +7,22 @@ struct BlobStorage {
     let registry: RegistryClient
     let connectTo: ConnectTo
 
-    /// Whether to ask the storage: not while it fails, if another registry has one of its own. A request follows.
-    var mayBeAsked: Bool { registry.alternative != .inUse || registry.upstream.storageCircuit.mayTry() }
+    /// A request follows.
+    /// - Throws: while the storage fails, if another registry has one of its own.
+    func checkMayBeAsked() throws(ErrorResponse) {
+        guard registry.alternative == .inUse, !registry.upstream.storageCircuit.mayTry() else { return }
+        throw ErrorResponse(.unavailable, "The blob's storage is failing; try again later.", retryAfter: 5)
+    }
+
+    /// Where a redirect leads; nil: the response is none.
+    /// - Throws: `ErrorResponse` for a redirect that is not followed.
+    func location(_ response: borrowing UpstreamResponse) throws -> BlobLocation? {
+        guard BlobStorage.isRedirect(response.status), let field = response.head.value(of: .location) else {
+            try BlobLocation.rejectRedirect(response.head, registry.record)
+            return nil
+        }
+        return try BlobLocation(field, of: registry.upstream, connectTo: connectTo, record: registry.record)
+    }
 
     /// The response of the storage, redirects followed.
     /// - Parameter start: when the time for all attempts began.

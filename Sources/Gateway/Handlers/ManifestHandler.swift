@@ -8,6 +8,7 @@ struct ManifestHandler {
     private let reference: Reference
     private let digests: RecentDigests
     private let reads: SharedReads
+    private let cached: CachedManifest?
 
     /// Bytes: ECR's own limit (ECR 1.3).
     static let maxManifest = 4 << 20
@@ -18,8 +19,13 @@ struct ManifestHandler {
     /// Others' requests that a read waits for, one after the other, before it is sent by itself.
     private static let maxLeaders = 2
 
-    init(_ forwarder: Forwarder, reference: Reference, digests: RecentDigests, reads: SharedReads) {
+    /// - Parameter questions: what the registry is asked by HEAD for the cache's sake.
+    init(
+        _ forwarder: Forwarder, reference: Reference, digests: RecentDigests, reads: SharedReads, questions: SharedReads,
+        cache: CacheAccess?
+    ) {
         (self.forwarder, self.reference, self.digests, self.reads) = (forwarder, reference, digests, reads)
+        cached = cache.map { CachedManifest(cache: $0, forwarder: forwarder, reference: reference, questions: questions) }
     }
 
     func handle() async throws {
@@ -35,6 +41,7 @@ struct ManifestHandler {
     // MARK: GET and HEAD
 
     private func get() async throws {
+        if let cached, try await cached.serve() { return }
         var place: Int?
         switch reads.join(forwarder) {
         case .leads(let own): place = own
@@ -52,8 +59,13 @@ struct ManifestHandler {
         if let place, case let followers = reads.end(place: place), !followers.isEmpty {
             return try await share(response, with: followers)
         }
-        guard lacksDigest(response.head) else { return try await forwarder.pass(response) }
-        let digest = digest(of: response)
+        var digest: [UInt8]?
+        if lacksDigest(response.head) { digest = self.digest(of: response) }
+        if let cached {
+            var body = response.body
+            if body == nil, let arrived = response.lease.connection.arrivedBody { body = [UInt8](arrived) }
+            cached.keep(response.head, body: body, digest)
+        }
         try await forwarder.pass(response, fields: Self.fields(digest))
     }
 
@@ -104,6 +116,7 @@ struct ManifestHandler {
             }
         }
         let head = response.head
+        cached?.keep(head, body: response.body, digest)
         try BlobLocation.rejectRedirect(head, forwarder.record)
         if forwarder.isThrown(head.status) {
             let failure = UpstreamError(status: head.status, body: response.body ?? [], retryAfter: response.retryAfter)
@@ -140,13 +153,18 @@ struct ManifestHandler {
         try await forwarder.readBody(upTo: Self.maxManifest)
         var creation = RepositoryCreation(forwarder)
         while true {
-            let response = try await forwarder.send(requestHead)
+            let response: UpstreamResponse
+            do { response = try await forwarder.send(requestHead) } catch {
+                cached?.pushFailed(error)
+                throw error
+            }
             if forwarder.body.canReplay, creation.applies(to: response.status) {
                 let failure = try await forwarder.failure(response)
                 guard await creation.create() else { throw forwarder.error(failure) }
                 continue
             }
             let head = response.head
+            cached?.pushed(pushedDigest, head.status)
             if head.status >= 400, forwarder.mayHaveBeenTaken, let pushedDigest {
                 // Read first: its connection and turn are free then for the request that asks.
                 let failure = try await forwarder.failure(response)
@@ -176,6 +194,7 @@ struct ManifestHandler {
 
     private func delete() async throws {
         let response = try await forwarder.send(requestHead)
+        if response.status < 400 || response.status == 404 { cached?.deleted() }
         guard response.status >= 400 else { return try await forwarder.pass(response) }
         let failure = try await forwarder.failure(response)
         guard failure.isOfMissingEndpoint else { throw forwarder.error(failure) }
@@ -200,8 +219,11 @@ struct ManifestHandler {
         }
         switch outcome {
         case .deleted:
+            cached?.deleted()
             try await forwarder.writer.respond(202, fields: [("Docker-Distribution-Api-Version", "registry/2.0")])
-        case .notFound: throw ErrorResponse(.manifestUnknown, "The upstream registry has no such manifest.")
+        case .notFound:
+            cached?.deleted()
+            throw ErrorResponse(.manifestUnknown, "The upstream registry has no such manifest.")
         case .rejected(let code, let reason):
             record.reason = "\(code): \(reason)"
             let text = UpstreamError.withoutNames(reason, forwarder.route.repository.description, repository.description)

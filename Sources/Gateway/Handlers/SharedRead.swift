@@ -7,7 +7,7 @@ final class SharedRead {
     private let ticket: Ticket
     private var response: SharedResponse?
 
-    init(_ client: ServerConnection) { ticket = Ticket(client) }
+    init(_ client: ServerConnection) { ticket = Ticket(.client(client)) }
 
     /// - Parameter response: nil: there is none.
     func end(with response: SharedResponse?) {

@@ -52,6 +52,7 @@ final class AccessLog {
         line.field("seconds", nanoseconds: record.nanoseconds)
         if let upstream = record.upstream { line.field("upstream", upstream.utf8) }
         if let registry = record.registry { line.field("registry", registry.utf8) }
+        if let cache = record.cache { line.field("cache", cache.label) }
         if record.replays > 0 { line.field("replays", record.replays) }
         line.field("trace_id", hexadecimal: record.trace.high, record.trace.low)
         if let parent = record.trace.parent { line.field("parent_id", hexadecimal: parent) }

@@ -32,6 +32,8 @@ final class ExchangeRecord {
     var repository: Repository?
     /// The progress of a large body; nil: none has moved.
     var transfer: Transfer?
+    /// nil: the cache had nothing to do with it, or there is none.
+    var cache: CacheResult?
     /// Of the registry's last response; 0: there was none.
     var upstreamStatus = 0
     /// Of the response; 0: none was sent.
@@ -62,9 +64,16 @@ final class ExchangeRecord {
         (self.client, self.clientText, self.sentBefore, self.trace) = (client, clientText, sentBefore, trace)
         (start, nanoseconds) = (BootClock.now, 0)
         (operation, user, triedUser, upstream, registry, repository, transfer) = (.other, nil, nil, nil, nil, nil, nil)
-        (upstreamStatus, status, replays) = (0, 0, 0)
+        (upstreamStatus, status, replays, cache) = (0, 0, 0, nil)
         (received, sent, bodyReceived, bodySent) = (0, 0, 0, 0)
         (end, isComplete, reason) = ("complete", true, nil)
+    }
+
+    /// Of what a task does that this exchange has begun. It is never logged.
+    func ofTask() -> ExchangeRecord {
+        let record = ExchangeRecord(client, clientText, sentBefore: 0, trace: trace)
+        (record.operation, record.user, record.upstream, record.repository) = (operation, user, upstream, repository)
+        return record
     }
 
     /// 16 hexadecimal digits.
@@ -99,7 +108,8 @@ final class ExchangeRecord {
     func count(in usage: WorkerUsage, last: inout LastUsage) {
         guard let user else { return }
         // Names that the registry did not confirm would fill the table.
-        let isSuccess = status > 0 && status < 400 && upstreamStatus > 0 && upstreamStatus < 400
+        let isConfirmed = upstreamStatus > 0 && upstreamStatus < 400 || cache?.isServedFromCache == true
+        let isSuccess = status > 0 && status < 400 && isConfirmed
         var isPull = false, isPush = false, received = 0, sent = 0
         switch operation {
         case .manifestGet:

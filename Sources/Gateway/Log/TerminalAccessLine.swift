@@ -19,6 +19,7 @@ struct TerminalAccessLine {
         }
         line.word(Self.size(max(record.received, record.sent))[...], .dim)
         line.word(Self.time(record.nanoseconds)[...], .dim)
+        if let cache = record.cache { line.word(cache.label, .dim) }
         if record.replays > 0 { line.field("replays", record.replays) }
         if let registry = record.registry { line.field("registry", registry.utf8) }
         if !record.isComplete { line.word(record.end, .red) }

@@ -25,6 +25,18 @@ struct ConnectionFailure: Error {
     /// Nothing moved for the time allowed.
     var isStall: Bool { (cause as? TransportError)?.kind == .timedOut }
 
+    /// How it ends an exchange, for the access line.
+    var end: StaticString {
+        switch (side, unreachable, isStall) {
+        case (.client, _, true): "client_stalled"
+        case (.client, _, false): "client_gone"
+        case (.upstream, .registry, _): "upstream_unreachable"
+        case (.upstream, .storage, _): "storage_unreachable"
+        case (.upstream, nil, true): "upstream_stalled"
+        case (.upstream, nil, false): "upstream_failed"
+        }
+    }
+
     /// Another attempt would fail for the same reason.
     var isPermanent: Bool {
         let kind = (cause as? TransportError)?.kind

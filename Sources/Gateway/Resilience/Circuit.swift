@@ -93,7 +93,7 @@ package final class Circuit: Sendable {
                 "failures": "\(failures)", "error": "\(reason)",
                 "consequence": hasAlternative.load(ordering: .relaxed)
                     ? "for \(Self.seconds(pause)) reads go to another registry of the upstream"
-                    : "requests go on to it, since the upstream has no fallbacks",
+                    : "the upstream has no fallbacks: requests go on to it, unless there is a cache",
             ]) { $1 })
     }
 

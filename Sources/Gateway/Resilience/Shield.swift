@@ -1,6 +1,5 @@
 import AWS
 import Configuration
-import HTTPServer
 import Synchronization
 import Transport
 
@@ -129,8 +128,8 @@ package final class Shield: Sendable {
     /// - Parameters:
     ///   - user: with whom the others take turns.
     ///   - limit: of the wait, besides `Lines.maxWait`.
-    func begin(_ lane: Lane, user: String, within limit: Duration, for client: ServerConnection) async -> Wait {
-        let ticket = Ticket(client)
+    func begin(_ lane: Lane, user: String, within limit: Duration, for requester: Requester) async -> Wait {
+        let ticket = Ticket(requester)
         let number: Int
         switch join(ticket, lane, user) {
         case .success(let joined): number = joined

@@ -1,7 +1,6 @@
-import HTTPServer
 import Transport
 
-/// A request that waits in line, on its connection's loop.
+/// A request that waits in line, on its loop.
 ///
 /// `@unchecked Sendable`: `outcome` is guarded by the line's lock; all but that, `loop` and `settle` is used on the loop's thread only.
 final class Ticket: @unchecked Sendable {
@@ -11,13 +10,13 @@ final class Ticket: @unchecked Sendable {
     let loop: EventLoop
     /// nil: it waits, or has left.
     var outcome: Outcome?
-    private let client: ServerConnection
+    private let requester: Requester
     private var isSettled = false, isWaiting = false
 
     /// How long until it is noticed that the client has gone.
     private static let look = Duration.milliseconds(250)
 
-    init(_ client: ServerConnection) { (self.client, loop) = (client, client.stream.loop) }
+    init(_ requester: Requester) { (self.requester, loop) = (requester, requester.loop) }
 
     /// Ends the wait. From any thread.
     func settle() {
@@ -33,14 +32,14 @@ final class Ticket: @unchecked Sendable {
         while !isSettled, !isClientGone, case let left = ContinuousClock.now.duration(to: deadline), left > .zero {
             isWaiting = true
             loop.after(min(left, Self.look)) { [self] in wake(.timedOut) }
-            client.stream.waiter.reset()
-            _ = await client.stream.waiter.wait()
+            requester.waiter.reset()
+            _ = await requester.waiter.wait()
             isWaiting = false
         }
     }
 
-    var isClientGone: Bool { client.isAbandoned || client.stream.isEndedByPeer }
+    var isClientGone: Bool { requester.isGone }
 
-    /// The waiter is the connection's: what comes late must not end another wait of its.
-    private func wake(_ wake: Wake) { if isWaiting { client.stream.waiter.wake(wake) } }
+    /// The waiter is the connection's, or the task's: what comes late must not end another wait of its.
+    private func wake(_ wake: Wake) { if isWaiting { requester.waiter.wake(wake) } }
 }

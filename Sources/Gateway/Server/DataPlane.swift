@@ -39,7 +39,8 @@ package final class DataPlane: Sendable {
         for number in 0..<count {
             let loop = EventLoop(isPreferred: true)
             let counters = WorkerMetrics(
-                operations: RegistryOperation.allCases.map { "\($0.label)" }, loginFailures: LoginFailure.allCases.map(\.rawValue))
+                operations: RegistryOperation.allCases.map { "\($0.label)" }, loginFailures: LoginFailure.allCases.map(\.rawValue),
+                cacheResults: CacheResult.allCases.map { "\($0.label)" })
             let upstreamBytes = ByteTally()
             let pool = UpstreamPool(loop: loop, outbound: outbound, tally: upstreamBytes)
             let ownTransfers = WorkerTransfers()

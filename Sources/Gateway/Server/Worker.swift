@@ -61,6 +61,9 @@ package actor Worker: ConnectionHost {
         services.metrics.connections(add: 1)
         guard await secure(connection, listener.tls) else { return end(connection) }
         connection.resume = { self.resume(key) }
+        if services.upstreams.tasks.spawn == nil {
+            services.upstreams.tasks.spawn = { number in _ = Task(executorPreference: self.loop) { await self.runTask(number) } }
+        }
         var record: ExchangeRecord?
         await converse(on: key, reusing: &record)
     }
@@ -80,6 +83,8 @@ package actor Worker: ConnectionHost {
             next = isDraining ? nil : await withUnsafeContinuation { tasks.append($0) }
         }
     }
+
+    private func runTask(_ number: Int) async { await services.upstreams.tasks.run(number) }
 
     private func secure(_ connection: ServerConnection, _ tls: TLSServer?) async -> Bool {
         do {
@@ -205,6 +210,8 @@ package actor Worker: ConnectionHost {
 
     private func finishDrain() {
         services.writeRepeatedRejections(all: true)
+        // Whoever reads on another worker goes on from the upstream.
+        services.upstreams.tasks.abandon()
         for waiting in drained { waiting.resume() }
         drained = []
         tasks.endAll()

@@ -2,7 +2,6 @@ import AWS
 import Configuration
 import FoundationEssentials
 import HTTP
-import HTTPServer
 import Registry
 import Telemetry
 import Transport
@@ -14,10 +13,10 @@ final class RegistryClient {
     let worker: WorkerUpstreams
     let timeouts: Settings.Timeouts
     let record: ExchangeRecord
-    /// The client's connection. Waits for the upstream use its waiter, so that closing it ends them.
-    let client: ServerConnection
-    /// Other registries that could serve the request too.
-    let alternative: RegistryOrder.Alternative
+    /// Waits for the upstream use its waiter, so that its end ends them.
+    let requester: Requester
+    /// Other registries that could serve the request too, or the cache.
+    var alternative: RegistryOrder.Alternative
     var isOvertaken = false  // The request was not sent, because others had failed while it waited.
     /// For all attempts, and for a token when there is none, or for a newer one.
     let time: Duration
@@ -26,20 +25,21 @@ final class RegistryClient {
     private static let discardTime = Duration.seconds(1)
 
     init(
-        upstream: Upstream, worker: WorkerUpstreams, timeouts: Settings.Timeouts, record: ExchangeRecord, client: ServerConnection,
+        upstream: Upstream, worker: WorkerUpstreams, timeouts: Settings.Timeouts, record: ExchangeRecord, requester: Requester,
         alternative: RegistryOrder.Alternative = .none, time: Duration = RetryPolicy.patience
     ) {
-        (self.upstream, self.worker, self.timeouts, self.record, self.client) = (upstream, worker, timeouts, record, client)
+        (self.upstream, self.worker, self.timeouts, self.record, self.requester) = (upstream, worker, timeouts, record, requester)
         (self.alternative, self.time) = (alternative, time)
     }
 
-    var scratch: UnsafeMutableRawBufferPointer { client.scratch }
+    private var loop: EventLoop { worker.pool.loop }
+    var scratch: UnsafeMutableRawBufferPointer { loop.scratch }
     var retries: Retries { Retries(self, upstream.circuit) }
     var storageRetries: Retries { Retries(self, upstream.storageCircuit) }
     var turns: Turns { Turns(registry: self) }
     /// When the time for all attempts of a request began that begins now.
-    var start: ContinuousClock.Instant { client.stream.loop.roundStart - (RetryPolicy.patience - time) }
-    var output: OutputBuffer { client.stream.loop.output }
+    var start: ContinuousClock.Instant { loop.roundStart - (RetryPolicy.patience - time) }
+    var output: OutputBuffer { loop.output }
 
     // MARK: Tokens and connections
 
@@ -66,7 +66,7 @@ final class RegistryClient {
 
     /// An idle connection to the registry; nil: there is none, or the policy wants a new one.
     func idleConnection(_ policy: RetryPolicy) -> Lease? {
-        policy.needsNewConnection ? nil : worker.pool.leaseIdle(upstream.origin, waiter: client.stream.waiter)
+        policy.needsNewConnection ? nil : worker.pool.leaseIdle(upstream.origin, waiter: requester.waiter)
     }
 
     /// A connection to the registry. Throws `ConnectionFailure`.
@@ -78,13 +78,13 @@ final class RegistryClient {
     }
 
     private func connect(to origin: Origin, _ policy: RetryPolicy, _ place: ConnectionFailure.Unreachable) async throws -> Lease {
-        if !policy.needsNewConnection, let idle = worker.pool.leaseIdle(origin, waiter: client.stream.waiter) { return idle }
+        if !policy.needsNewConnection, let idle = worker.pool.leaseIdle(origin, waiter: requester.waiter) { return idle }
         let now = ContinuousClock.now
         var timeouts = timeouts
         timeouts.tlsHandshake = min(timeouts.tlsHandshake, policy.handshakeLimit(at: now))
         do {
             return try await worker.pool.connect(
-                to: origin, timeouts: timeouts, deadline: now + policy.attemptTime(at: now), waiter: client.stream.waiter)
+                to: origin, timeouts: timeouts, deadline: now + policy.attemptTime(at: now), waiter: requester.waiter)
         } catch let error as TransportError {
             guard error.kind != .cancelled else { throw ConnectionFailure(.client, error) }
             throw ConnectionFailure(place, error)

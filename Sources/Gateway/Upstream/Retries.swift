@@ -1,5 +1,4 @@
 import Configuration
-import HTTPServer
 import Registry
 import Telemetry
 import Transport
@@ -14,8 +13,7 @@ struct Retries {
 
     private var upstream: Upstream { registry.upstream }
     private var timeouts: Settings.Timeouts { registry.timeouts }
-    /// The client's connection.
-    private var client: ServerConnection { registry.client }
+    private var requester: Requester { registry.requester }
 
     /// What the policy says to an event, and the upstream's budget to that. Counts the request if it is to be sent again.
     /// - Parameter isAwaited: the response is waited for all the same if the request is not to be sent again.
@@ -58,7 +56,7 @@ struct Retries {
     func pause(
         _ policy: inout RetryPolicy, after fault: AttemptFault, canRepeat: Bool = true, isAwaited: Bool = false
     ) throws(ConnectionFailure) -> Duration? {
-        guard !client.isAbandoned else {
+        guard !requester.isAbandoned else {
             throw ConnectionFailure(.client, .cancelled, call: "retry", reason: "the gateway is stopping")
         }
         let event = RetryPolicy.Event.failed(fault, canRepeat: canRepeat)
@@ -71,7 +69,7 @@ struct Retries {
     func pause(for duration: Duration) async throws {
         guard duration > .zero else { return }
         let wasClosed = circuit.isClosed
-        do { try await client.stream.pause(for: duration) } catch { throw ConnectionFailure(.client, error) }
+        do { try await requester.pause(for: duration) } catch { throw ConnectionFailure(.client, error) }
         try checkInUse(wasClosed, hasAsked: true)
     }
 
@@ -98,7 +96,7 @@ struct Retries {
     /// - Returns: as `awaitLateHead`.
     func awaitHead(of connection: UpstreamConnection, toHead: Bool, _ policy: inout RetryPolicy) async throws -> Duration? {
         let limit = min(timeouts.response, policy.stallLimit(at: .now))
-        do { try await connection.readHead(toHead: toHead, scratch: client.scratch, timeout: limit) } catch let failure
+        do { try await connection.readHead(toHead: toHead, scratch: registry.scratch, timeout: limit) } catch let failure
             as ConnectionFailure where failure.isStall
         { return try await awaitLateHead(of: connection, toHead: toHead, failure, &policy) }
         return nil
@@ -117,7 +115,7 @@ struct Retries {
             guard limit > .zero else { throw stall }
             waited += limit
             do {
-                try await connection.readHead(toHead: toHead, scratch: client.scratch, timeout: limit)
+                try await connection.readHead(toHead: toHead, scratch: registry.scratch, timeout: limit)
                 return nil
             } catch let failure as ConnectionFailure where failure.isStall { stall = failure }
         }

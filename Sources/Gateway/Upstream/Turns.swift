@@ -1,4 +1,3 @@
-import HTTPServer
 import Registry
 import Telemetry
 import Transport
@@ -16,7 +15,7 @@ struct Turns {
         upstream.metrics.delayed()
         let start = ContinuousClock.now, wasClosed = upstream.circuit.isClosed
         let limit = policy.hasFaults ? policy.left(at: start) : .nanoseconds(Lines.maxWait)
-        let wait = await upstream.shield.begin(lane, user: lineUser, within: limit, for: registry.client)
+        let wait = await upstream.shield.begin(lane, user: lineUser, within: limit, for: registry.requester)
         if !policy.hasFaults { policy.postpone(by: start.duration(to: .now)) }
         switch consume wait {
         case .turn(let turn):

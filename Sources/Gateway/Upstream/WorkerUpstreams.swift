@@ -8,11 +8,13 @@ final class WorkerUpstreams {
     private var tokens = TokenReaders()
     /// Large bodies on their way.
     let transfers: WorkerTransfers
+    /// What asks upstreams without a client.
+    let tasks: OwnTasks
     /// The worker's number, from 0.
     let worker: Int
 
     init(worker: Int, pool: UpstreamPool, transfers: WorkerTransfers) {
-        (self.worker, self.pool, self.transfers) = (worker, pool, transfers)
+        (self.worker, self.pool, self.transfers, tasks) = (worker, pool, transfers, OwnTasks(on: pool.loop))
     }
 
     // MARK: Tokens

@@ -5,7 +5,7 @@ import FoundationEssentials
 struct CheckReport: Encodable {
     struct Step: Encodable {
         enum Outcome: String, Encodable { case ok, warning, failed }
-        /// `address`, `certificate`; of an upstream `credentials`, `identity`, `token`, `api`, `registry`, `storage`;
+        /// `address`, `certificate`; of the cache `directory`, `size`; of an upstream `credentials`, `identity`, `token`, `api`, `registry`, `storage`;
         /// of a repository `route`, `manifest`, `platforms`, `blobs`, `fallback`, `tags`, `push`, `delete`.
         let step: String
         let outcome: Outcome
@@ -46,16 +46,18 @@ struct CheckReport: Encodable {
     let warnings: [String]
     let users: Int
     var listeners: [Step] = []
+    /// nil: nothing is kept.
+    var cache: [Step]?
     var upstreams: [Upstream] = []
     /// nil: `--repository` was not given.
     var repository: Repository?
     var isOK: Bool {
-        upstreams.allSatisfy(\.isOK) && !(listeners + (repository?.steps ?? [])).contains { $0.outcome == .failed }
+        upstreams.allSatisfy(\.isOK) && !(listeners + (cache ?? []) + (repository?.steps ?? [])).contains { $0.outcome == .failed }
     }
     /// Whether `serve` could listen on all addresses if no other program did.
     var canListen: Bool { !listeners.contains { $0.step == "address" && $0.outcome == .failed && $0.facts["error"] != "in_use" } }
 
-    enum CodingKeys: String, CodingKey { case ok, configuration, warnings, users, listeners, upstreams, repository }
+    enum CodingKeys: String, CodingKey { case ok, configuration, warnings, users, listeners, cache, upstreams, repository }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
@@ -64,6 +66,7 @@ struct CheckReport: Encodable {
         try container.encode(warnings, forKey: .warnings)
         try container.encode(users, forKey: .users)
         try container.encode(listeners, forKey: .listeners)
+        try container.encodeIfPresent(cache, forKey: .cache)
         try container.encode(upstreams, forKey: .upstreams)
         try container.encodeIfPresent(repository, forKey: .repository)
     }

@@ -50,6 +50,12 @@ struct Check: AsyncParsableCommand {
             report.listeners.append(step)
             if !json { show(step) }
         }
+        if let cache = settings.cache {
+            if !json { show("cache") }
+            let steps = await CacheCheck(settings: cache).run()
+            report.cache = steps
+            if !json { for step in steps { show(step) } }
+        }
         for (number, registry) in settings.upstreams.flatMap({ Array($0.registries.enumerated()) }) {
             var part = CheckReport.Upstream(name: registry.name, registry: registry.registry.host, isFallback: number > 0)
             if !json { show(part.title) }

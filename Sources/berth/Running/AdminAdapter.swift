@@ -1,5 +1,6 @@
 import AWS
 import Admin
+import Cache
 import Configuration
 import Crypto
 import FoundationEssentials
@@ -27,6 +28,7 @@ struct AdminAdapter: Sendable {
             version: ProgramVersion.text, logLevels: Logger.Level.allCases.map(\.rawValue),
             isDraining: { await control.isDraining },
             upstreams: { await upstreams() },
+            cache: { await control.plan.cache.map(cache) },
             traffic: { traffic() },
             transfers: { dataPlane.transfers.map(Self.transfer) },
             usage: { await Self.usage(dataPlane.usage) },
@@ -39,6 +41,7 @@ struct AdminAdapter: Sendable {
                 await control.plan.settings.adminToken.map { constantTimeEqual($0.reveal, presented) }
             },
             refresh: { name in await refresh(name) },
+            emptyCache: { await control.plan.cache?.store.empty() },
             reload: {
                 let outcome = await control.reload(because: .api)
                 return (outcome.changes, outcome.problems)
@@ -56,13 +59,18 @@ struct AdminAdapter: Sendable {
             tokens: upstreams.flatMap(Self.tokens), upstreams: upstreams.map(\.metrics),
             registries: upstreams.flatMap(\.registries).map(Self.figures), traffic: dataPlane.traffic,
             usage: dataPlane.usage.report(), certificates: certificates(of: plan.settings),
-            reload: await control.reloadFigures)
+            cache: plan.cache.map { Self.figures($0.store.status()) }, reload: await control.reloadFigures)
     }
 
     private func certificates(of settings: Settings) -> [CertificateFigures] {
         zip(settings.listeners, dataPlane.addresses).compactMap { listener, address in
             listener.tls.map { CertificateFigures(listener: "\(address)", expiry: Double($0.server.expiresAt)) }
         }
+    }
+
+    private static func figures(_ cache: CacheStatus) -> CacheFigures {
+        let isOff = if case .off = cache.state { true } else { false }
+        return CacheFigures(bytes: cache.bytes, evictions: cache.evictions, isOff: isOff)
     }
 
     private static func tokens(of upstream: Upstream) -> [TokenFigures] {
@@ -131,6 +139,26 @@ struct AdminAdapter: Sendable {
         status.problem = problems.isEmpty ? nil : problems.joined(separator: "; ")
         return status
     }
+
+    private func cache(_ cache: GatewayCache) -> CacheCondition {
+        let status = cache.store.status(oldest: Self.shownOldest)
+        var condition = CacheCondition(
+            directory: cache.directory, state: status.state.name, problem: status.state.reason, size: status.settings.size,
+            staleSeconds: status.settings.stale)
+        (condition.bytes, condition.memoryBytes) = (status.bytes, status.memoryBytes)
+        (condition.entries, condition.tags, condition.fills) = (status.entries, status.tags, status.fills)
+        (condition.evictions, condition.corruptions) = (status.evictions, status.corruptions)
+        for (result, count) in ServedTotals(of: dataPlane.metrics).cacheRequests { condition.requests[result] = count }
+        condition.oldest = status.oldest.map {
+            .init(
+                digest: "\($0.digest)", size: $0.size, mediaType: $0.mediaType,
+                lastUsed: Date(timeIntervalSince1970: TimeInterval($0.lastUse)))
+        }
+        return condition
+    }
+
+    /// Of the contents that would be removed next.
+    private static let shownOldest = 5
 
     private func traffic() -> TrafficStatus {
         let served = ServedTotals(of: dataPlane.metrics), bytes = dataPlane.traffic

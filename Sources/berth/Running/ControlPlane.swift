@@ -60,8 +60,11 @@ actor ControlPlane {
         plan.warnOfExpiredCertificates(log)
     }
 
-    /// From now on `/readyz` reports the drain, and reloads are rejected.
-    func beginDrain() { isDraining = true }
+    /// From now on `/readyz` reports the drain, and reloads are rejected. The cache's directory is left to the next process, which may run already.
+    func beginDrain() {
+        isDraining = true
+        plan.cache?.stop()
+    }
 
     var drainTime: Duration { plan.settings.timeouts.drain }
 
@@ -116,7 +119,8 @@ actor ControlPlane {
             guard changes.problems.isEmpty else { throw ConfigurationProblems(lines: changes.problems) }
             outcome.changes = changes.summary
             if cause != .file || !outcome.changes.isEmpty {
-                let next = try GatewayPlan(settings, loop: loop, log: log, running: plan)
+                let cache = GatewayCache.of(settings.cache, running: plan.cache, log: log)
+                let next = try GatewayPlan(settings, loop: loop, log: log, running: plan, cache: cache)
                 let sockets = try bind(next, dataPlane, admin)
                 await apply(next, sockets, dataPlane, admin)
                 succeed(outcome)
@@ -181,6 +185,8 @@ actor ControlPlane {
         let before = ListeningAddress.all(of: plan, dataPlane, admin)
         await dataPlane.change(to: next.snapshot, sockets.data, outbound: next.outbound, settings: next.settings)
         if let socket = sockets.admin { await admin.move(to: socket) }
+        next.cache?.apply(next.settings.cache)
+        if plan.cache?.store !== next.cache?.store { plan.cache?.stop() }
         processLog.change(from: plan.settings.log, to: next.settings.log)
         plan = next
         for address in ListeningAddress.all(of: plan, dataPlane, admin) where !before.contains(address) { address.write(to: log) }

@@ -15,15 +15,19 @@ struct GatewayPlan: Sendable {
     /// What the workers read.
     let snapshot: ConfigurationSnapshot
     let outbound: OutboundSettings
+    /// nil: nothing is kept.
+    let cache: GatewayCache?
     /// Signs bearer tokens if there is no `token_key_file`. Reloads keep it, so that tokens stay valid.
     let ownTokenKey: Secret<[UInt8]>
 
     /// - Parameters:
     ///   - running: the plan to be replaced. What is the same in both is taken from it: tokens, counters, remembered logins.
     ///   - ownTokenKey: of the process before this one; nil: a random one.
+    ///   - cache: that of the configuration, for a plan that is to run.
     /// - Throws: all problems.
     init(
-        _ settings: Settings, loop: EventLoop, log: Logger, running: GatewayPlan? = nil, ownTokenKey: Secret<[UInt8]>? = nil
+        _ settings: Settings, loop: EventLoop, log: Logger, running: GatewayPlan? = nil, ownTokenKey: Secret<[UInt8]>? = nil,
+        cache: GatewayCache? = nil
     ) throws(ConfigurationProblems) {
         var problems: [String] = []
         let outbound: OutboundSettings?
@@ -43,11 +47,11 @@ struct GatewayPlan: Sendable {
             }
         }
         guard problems.isEmpty, let outbound else { throw ConfigurationProblems(lines: problems) }
-        (self.settings, self.outbound, self.ownTokenKey) = (settings, outbound, ownTokenKey)
+        (self.settings, self.outbound, self.ownTokenKey, self.cache) = (settings, outbound, ownTokenKey, cache)
         keepers = builder.keepers
         snapshot = try ConfigurationSnapshot(
             settings, upstreams: upstreams, users: Self.users(of: settings, running: running, ownTokenKey),
-            replacing: running?.snapshot)
+            replacing: running?.snapshot, cache: cache?.store)
     }
 
     private static func users(of settings: Settings, running: GatewayPlan?, _ ownTokenKey: Secret<[UInt8]>) -> UserDirectory {

@@ -37,7 +37,9 @@ struct RunningGateway {
         settings.logWarnings(log.logger)
         try launch.checkSockets(for: settings, log: log.logger)
         let loop = EventLoop()
-        let plan = try GatewayPlan(settings, loop: loop, log: log.logger, ownTokenKey: launch.predecessor?.key)
+        let plan = try GatewayPlan(
+            settings, loop: loop, log: log.logger, ownTokenKey: launch.predecessor?.key,
+            cache: GatewayCache.of(settings.cache, log: log.logger))
         let service = try ServiceStatus(launch.service, loop: loop, log: log.logger)
         let control = ControlPlane(loop: loop, plan: plan, log: log, service: service, reading: reading)
         loop.start(named: "control")

@@ -1,0 +1,13 @@
+/// What the configuration says of the cache. Bounds are checked there.
+package struct CacheSettings: Sendable, Equatable {
+    /// Path of the directory. It is made if it is missing; its parent must exist.
+    package var directory: String
+    /// Bytes on disk at most, sidecar files and blocks that are not full included.
+    package var size: Int
+    /// Seconds for which a confirmation and the last known digest of a tag are valid.
+    package var stale: Int
+
+    package init(directory: String, size: Int, stale: Int) {
+        (self.directory, self.size, self.stale) = (directory, size, stale)
+    }
+}

@@ -1,0 +1,216 @@
+import Glibc
+package import Registry
+import Synchronization
+import Transport
+
+/// Contents kept on disk. One for the process; any thread may call it. No method waits for the disk, unless it is `async`.
+package final class CacheStore: ContentOwner {
+    /// For blocking reads of the contents' files.
+    package let disk: DiskThreads
+    private let upkeep: CacheUpkeep
+    private let clock: @Sendable () -> Int
+    private let report: @Sendable (CacheEvent) -> Void
+
+    /// Reads the directory on a thread of its own. Until that is done, `state` is `starting`, and nothing is found or filled.
+    /// - Parameter report: is told what happens, on a thread of the cache. Must not block.
+    package convenience init(_ settings: CacheSettings, report: @escaping @Sendable (CacheEvent) -> Void) {
+        self.init(settings, files: SystemFiles(), clock: { time(nil) }, tickInterval: 1000, report: report)
+    }
+
+    /// - Parameters:
+    ///   - clock: seconds since 1970.
+    ///   - tickInterval: milliseconds.
+    init(
+        _ settings: CacheSettings, files: any FileCalls, clock: @escaping @Sendable () -> Int, tickInterval: Int,
+        report: @escaping @Sendable (CacheEvent) -> Void
+    ) {
+        disk = DiskThreads(count: min(max(coreCount(), Self.minThreads), Self.maxThreads), named: "cache-disk")
+        (self.clock, self.report) = (clock, report)
+        upkeep = CacheUpkeep(settings, files: files, clock: clock, tickInterval: tickInterval, report: report)
+        upkeep.perform { $0.start() }
+    }
+
+    deinit { upkeep.stop() }
+
+    /// Of the disk. A disk that is slow keeps several waiting.
+    private static let minThreads = 4, maxThreads = 16
+
+    /// File descriptors at most, besides one for each other content that is being read: of files kept open and of fills, and of the directory.
+    package static let maxDescriptors = KeptContents.maxFiles + CacheTable.maxFills + 16
+
+    // MARK: Contents
+
+    /// Finds a content to be read, and counts it as used. One that was found at the start begins to be checked: it is `growing`, as one that is
+    /// being filled. Takes a short lock; allocates nothing when the content is in use already.
+    package func open(_ digest: Digest, from source: ContentSource) -> CacheLookup {
+        let found = upkeep.change { table, now in table.open(digest, from: source, at: now) }
+        verify(found.toCheck)
+        return found.lookup
+    }
+
+    private func verify(_ toCheck: ContentToCheck?) {
+        guard let toCheck else { return }
+        Verification(of: toCheck.content, in: toCheck.directory, owner: self, disk: disk).start()
+    }
+
+    /// As `open`, for a HEAD request: nothing is opened or checked.
+    /// - Returns: nil: not held, or only announced.
+    package func head(_ digest: Digest, from source: ContentSource) -> CachedHead? {
+        let now = clock()
+        return upkeep.table.withLock { $0.head(digest, from: source, at: now) }
+    }
+
+    /// The open file of a content, for which `open` said that it is held. Opens it on a disk thread unless it is open: `content.file` tells.
+    /// - Returns: nil: it is gone, or no regular file of the right size: to be treated as absent. Or the content is broken and never had one.
+    package func file(of content: CachedContent) async -> ContentFile? {
+        if let file = content.file { return file }
+        // The file is there before its first byte is available; of a small content, until it is in memory.
+        let progress = await content.wait(beyond: 0)
+        if let file = content.file { return file }
+        guard progress.phase == .whole else { return nil }
+        _ = await disk.run {
+            self.openFile(of: content, size: progress.size)
+            return 0
+        }
+        return content.file
+    }
+
+    private func openFile(of content: CachedContent, size: Int) {
+        guard content.file == nil, let directory = upkeep.table.withLock({ $0.directory }) else { return }
+        do throws(FileError) {
+            guard let descriptor = try directory.open(content.digest, size: size) else { return drop(content) }
+            content.setFile(ContentFile(owning: descriptor, files: directory.files, disk: disk))
+        } catch {
+            unreadable(content, error, in: directory)
+        }
+    }
+
+    /// Claims the download of a content that is not held. Of all that call this at the same time, on all workers, one gets the fill.
+    package func claim(_ digest: Digest, for source: ContentSource) -> CacheClaim {
+        switch upkeep.change({ table, now in table.claim(digest, for: source, at: now) }) {
+        case .fill(let content): return .fill(Fill(content, owner: self, disk: disk))
+        case .found(let found):
+            verify(found.toCheck)
+            return .found(found.lookup)
+        case .declined: return .declined
+        }
+    }
+
+    /// Removes a content whose file cannot be read, as a reader has noticed. Those who read it may go on as far as they can.
+    package func drop(_ content: CachedContent) { upkeep.change { table, _ in table.drop(content) } }
+
+    // MARK: Confirmations
+
+    /// The source has the content, as its registry has said just now. Does nothing when the content is neither held nor being filled.
+    package func confirm(_ digest: Digest, for source: ContentSource) {
+        upkeep.change { table, now in table.confirm(digest, for: source, at: now) }
+    }
+
+    /// The source does not have the content any more, or it was deleted there. Tags of the source that lead to it are forgotten too.
+    package func forget(_ digest: Digest, for source: ContentSource) {
+        upkeep.change { table, _ in table.forget(digest, for: source) }
+    }
+
+    // MARK: Tags
+
+    /// The last known digest of a tag, if it became known within `stale`.
+    package func digest(of tag: Tag, in source: ContentSource) -> Digest? {
+        let now = clock()
+        return upkeep.table.withLock { table in
+            guard let known = table.tags[source, tag] else { return nil }
+            return Confirmations.isValid(known.time, at: now, stale: table.settings.stale) ? known.digest : nil
+        }
+    }
+
+    /// The registry has said just now what the tag leads to, or a push has changed it.
+    package func setTag(_ tag: Tag, in source: ContentSource, to digest: Digest) {
+        upkeep.change { table, now in
+            guard table.tags.set(tag, in: source, to: digest, at: now, stale: table.settings.stale) else { return }
+            table.pending.tags.append(.init(source: source, tag: tag))
+        }
+    }
+
+    /// The tag was deleted, or the registry does not have it.
+    package func forgetTag(_ tag: Tag, in source: ContentSource) {
+        upkeep.change { table, _ in
+            guard table.tags.forget(tag, in: source) else { return }
+            table.pending.tags.append(.init(source: source, tag: tag))
+        }
+    }
+
+    // MARK: Running it
+
+    /// Whether it is used. Takes a short lock.
+    package var state: CacheState { upkeep.table.withLock { $0.state } }
+
+    /// For the admin listener and the metrics.
+    /// - Parameter oldest: contents at most in `oldest`.
+    package func status(oldest: Int = 0) -> CacheStatus { upkeep.table.withLock { CacheStatus($0, oldest: oldest) } }
+
+    /// Applies another size and `stale` of a reload. Evicts what no longer fits. Another directory needs another store.
+    package func change(size: Int, stale: Int) {
+        upkeep.change { table, _ in
+            (table.settings.size, table.settings.stale) = (size, stale)
+            table.shrink()
+        }
+    }
+
+    /// Removes all contents, confirmations and tags. Fills in progress go on and are kept.
+    /// - Returns: contents and bytes removed, when their files are gone.
+    package func empty() async -> (entries: Int, bytes: Int) {
+        let removed = upkeep.change { table, _ in table.empty() }
+        await settle()
+        return removed
+    }
+
+    /// Waits until the directory has been read, or cannot be used for now.
+    package func waitUntilStarted() async { await settle() }
+
+    /// Leaves the directory to another process, or to nobody. Nothing is found, filled, or written any more; fills in progress go on for their
+    /// readers, and what is being read stays readable. The threads end when nothing needs them. From any thread; does not wait.
+    package func stop() { upkeep.stop() }
+
+    /// Waits until the disk knows what the table has decided. The start is the first job.
+    func settle() async {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            upkeep.perform { upkeep in
+                upkeep.work()
+                continuation.resume()
+            }
+        }
+    }
+
+    /// What happens each second. For tests, which do not wait for it.
+    func tick() { upkeep.perform { $0.tick() } }
+
+    // MARK: What becomes of contents
+
+    func reserve(_ content: CachedContent, size: Int) -> CacheDirectory? {
+        upkeep.change { table, _ in table.reserve(content, size: size) ? table.directory : nil }
+    }
+
+    func filled(_ content: CachedContent, size: Int, partial: String, in directory: CacheDirectory) {
+        upkeep.change { table, _ in table.complete(content) }
+        upkeep.perform { $0.commit(content, size: size, partial: partial, in: directory) }
+    }
+
+    func abandoned(_ content: CachedContent) { upkeep.change { table, _ in table.abandoned(content) } }
+
+    func corrupt(_ content: CachedContent, isFill: Bool) {
+        upkeep.change { table, _ in
+            table.corruptions += 1
+            if isFill { table.endFill(content) } else { table.drop(content) }
+        }
+        report(isFill ? .wrongContent(content.digest) : .corrupt(content.digest))
+    }
+
+    func verified(_ content: CachedContent, size: Int) { upkeep.change { table, _ in table.verified(content, size: size) } }
+
+    func unreadable(_ content: CachedContent, _ error: FileError?, in directory: CacheDirectory) {
+        guard let error, !error.isOfOneReading else { return drop(content) }
+        upkeep.change { table, _ in table.interrupted(content) }
+        if !error.isShortage { upkeep.failed(error, in: directory) }
+    }
+
+    func failed(_ error: FileError, in directory: CacheDirectory) { upkeep.failed(error, in: directory) }
+}

@@ -1,0 +1,20 @@
+/// Memory for bytes on their way to the disk. The filler reads into it and passes it on, without a copy.
+///
+/// `@unchecked Sendable`: it has one owner at a time. The filler has it from `Fill.buffer()` to `Fill.append(_:)`, then a disk thread has it.
+package final class FillBuffer: @unchecked Sendable {
+    /// Bytes that a buffer has room for: eight TLS records.
+    package static let capacity = 128 << 10
+    /// The memory, aligned to pages.
+    package let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 4096)
+    /// Bytes at its start that are filled. The filler sets it.
+    package var count = 0
+
+    init() {}
+
+    deinit { memory.deallocate() }
+
+    /// Where the next bytes go.
+    package var free: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(rebasing: memory[count...]) }
+    /// The bytes that are filled.
+    package var filled: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
+}

@@ -1,0 +1,93 @@
+import Crypto
+import Registry
+import Synchronization
+
+/// Hashes a file that was found at the start, while its first readers follow: what the disk may have changed is never served as a whole. Runs on
+/// disk threads, in steps, so that others have their turn.
+final class Verification: Sendable {
+    private let content: CachedContent
+    private let size: Int
+    private let directory: CacheDirectory
+    private let owner: any ContentOwner
+    private let disk: DiskThreads
+    private let state: Mutex<State>
+
+    private struct State {
+        let hash: ContentHash
+        /// nil: not opened yet.
+        var file: ContentFile?
+        var buffer: FillBuffer?
+        var offset = 0
+        /// The bytes of a small content.
+        var memory: [UInt8]?
+    }
+
+    /// Pieces of a step: two mebibytes, about a millisecond.
+    private static let piecesPerStep = 16
+
+    init(of content: CachedContent, in directory: CacheDirectory, owner: any ContentOwner, disk: DiskThreads) {
+        (self.content, self.directory, self.owner, self.disk) = (content, directory, owner, disk)
+        size = content.progress.size
+        state = Mutex(
+            State(hash: ContentHash(isSHA512: content.digest.isSHA512), memory: KeptContents.isSmall(size) ? [] : nil))
+    }
+
+    func start() { disk.perform { self.step() } }
+
+    private func step() {
+        do throws(FileError) {
+            for _ in 0..<Self.piecesPerStep {
+                guard !content.progress.phase.isEnd else { return }
+                let isEnd = try state.withLock { state throws(FileError) -> Bool in try hashPiece(&state) }
+                if isEnd { return }
+            }
+            start()
+        } catch {
+            end(.broken, error: error)
+        }
+    }
+
+    /// - Returns: whether it has ended.
+    private func hashPiece(_ state: inout State) throws(FileError) -> Bool {
+        if state.file == nil { state.file = try open() }
+        guard let file = state.file else {
+            end(.broken)
+            return true
+        }
+        let buffer = state.buffer ?? FillBuffer()
+        state.buffer = buffer
+        let room = UnsafeMutableRawBufferPointer(rebasing: buffer.memory[..<min(FillBuffer.capacity, size - state.offset)])
+        let count = room.isEmpty ? 0 : try directory.files.read(file.descriptor, into: room, at: state.offset)
+        let bytes = UnsafeRawBufferPointer(rebasing: room[..<count])
+        state.hash.update(bytes)
+        state.memory?.append(contentsOf: bytes)
+        state.offset += count
+        if state.offset < size {
+            content.advance(to: state.offset)
+            // It has become shorter.
+            if count == 0 { end(.broken) }
+            return count == 0
+        }
+        let isRight = state.hash.digest() == Hexadecimal.decoded(Array(content.digest.fileName.utf8)[...])
+        end(isRight ? .whole : .corrupt, memory: state.memory)
+        return true
+    }
+
+    private func open() throws(FileError) -> ContentFile? {
+        guard let descriptor = try directory.open(content.digest, size: size) else { return nil }
+        let file = ContentFile(owning: descriptor, files: directory.files, disk: disk)
+        content.setFile(file)
+        return file
+    }
+
+    /// The owner is told first: a reader that sees the end finds the cache as it is from then on.
+    private func end(_ phase: CachedContent.Phase, memory: [UInt8]? = nil, error: FileError? = nil) {
+        switch phase {
+        case .whole: owner.verified(content, size: size)
+        case .corrupt: owner.corrupt(content, isFill: false)
+        default: owner.unreadable(content, error, in: directory)
+        }
+        guard content.end(phase, memory: phase == .whole ? memory : nil), phase == .whole, memory != nil else { return }
+        content.setFile(nil)
+    }
+}

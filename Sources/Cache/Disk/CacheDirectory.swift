@@ -1,0 +1,177 @@
+import Crypto
+import Registry
+
+/// The directory on disk, which one process at a time has locked:
+///
+///     version              marks the directory as a cache, and says how it is laid out
+///     lock                 locked by the process that uses it
+///     sha256/ab/<hex>      a content, whole; sha512 likewise
+///     sha256/ab/<hex>.info its `Sidecar`
+///     tags/log             see `TagLog`
+///     partial/<random>     files that are being written; emptied at the start
+///
+/// A file gets its name when it is whole, by rename(2). A content's sidecar is there before it and goes after it. So whatever is on disk when
+/// the process is killed, each content that has a sidecar is whole. `DirectoryScan` removes the rest.
+final class CacheDirectory: Sendable {
+    let files: any FileCalls
+    let root: DirectoryHandle, partial: DirectoryHandle, tags: DirectoryHandle
+    private let sha256: DirectoryHandle, sha512: DirectoryHandle
+    private let lock: DirectoryLock
+
+    static let version = "berth cache 1\n"
+    private static let versionName = "version", newVersionName = "version.new", lockName = "lock"
+    /// What an empty file system may contain, and what is left of a process that was killed while it made the directory.
+    private static let harmlessNames: Set<String> = ["lost+found", lockName, newVersionName]
+
+    /// Why the directory cannot be used.
+    enum Failure: Error, Equatable {
+        /// Another process has locked it.
+        case locked
+        /// It is something else than a cache.
+        case refused(String)
+        case failed(FileError)
+    }
+
+    /// Makes what is missing, locks it, and removes files that were being written.
+    init(path: String, files: any FileCalls) throws(Failure) {
+        func attempt<Value>(_ call: () throws(FileError) -> Value) throws(Failure) -> Value {
+            do throws(FileError) { return try call() } catch { throw .failed(error) }
+        }
+        let root = try attempt { () throws(FileError) in DirectoryHandle(try files.openRoot(path), files) }
+        func folder(_ name: String) throws(Failure) -> DirectoryHandle {
+            try attempt { () throws(FileError) in
+                try files.makeDirectory(name, in: root.descriptor)
+                return DirectoryHandle(try files.openDirectory(name, in: root.descriptor), files)
+            }
+        }
+        let names = try attempt { () throws(FileError) in try files.names(in: root.descriptor) }
+        let isMarked = names.contains(Self.versionName)
+        if !isMarked, let foreign = names.sorted().first(where: { !Self.harmlessNames.contains($0) }) {
+            throw .refused("\(path) contains \(foreign) and is no cache of Berth; name an empty directory")
+        }
+        let lock = try attempt { () throws(FileError) in
+            DirectoryLock(try files.create(Self.lockName, in: root.descriptor, isNew: false), files)
+        }
+        guard try attempt({ () throws(FileError) in try lock.take() }) else { throw .locked }
+        if isMarked {
+            let text = try attempt { () throws(FileError) in
+                try files.contents(of: Self.versionName, in: root.descriptor, limit: 256)
+            }
+            guard text == Array(Self.version.utf8) else {
+                throw .refused("\(path)/version is not of this version of Berth; name another directory, or empty this one")
+            }
+        } else {
+            try attempt { () throws(FileError) in try Self.mark(root, files) }
+        }
+        (self.root, self.lock, self.files) = (root, lock, files)
+        (sha256, sha512) = (try folder("sha256"), try folder("sha512"))
+        let partial = try folder("partial")
+        (self.partial, tags) = (partial, try folder("tags"))
+        try attempt { () throws(FileError) in
+            for name in try files.names(in: partial.descriptor) { try files.remove(name, in: partial.descriptor) }
+        }
+    }
+
+    private static func mark(_ root: DirectoryHandle, _ files: any FileCalls) throws(FileError) {
+        let file = try files.create(newVersionName, in: root.descriptor, isNew: false)
+        defer { files.close(file) }
+        try files.write(Array(version.utf8), to: file)
+        try files.sync(file)
+        try files.rename(newVersionName, in: root.descriptor, to: versionName, in: root.descriptor)
+    }
+
+    /// Lets another process have it. Nothing more is written but to files that are open.
+    func release() { lock.release() }
+
+    // MARK: Files that are being written
+
+    /// - Returns: its name and its descriptor, which the caller closes.
+    func createPartial() throws(FileError) -> (name: String, descriptor: Int32) {
+        let name = Hexadecimal.string(of: randomBytes(12))
+        return (name, try files.create(name, in: partial.descriptor, isNew: true))
+    }
+
+    /// It may be gone: another process has emptied the directory.
+    func removePartial(_ name: String) { try? files.remove(name, in: partial.descriptor) }
+
+    // MARK: Contents
+
+    /// Gives a whole content its name.
+    func commit(_ name: String, as digest: Digest, _ sidecar: Sidecar) throws(FileError) {
+        try withFolder(of: digest, isMade: true) { folder throws(FileError) in
+            try replace(digest.fileName + Digest.sidecarSuffix, in: folder, with: sidecar.text)
+            try files.rename(name, in: partial.descriptor, to: digest.fileName, in: folder)
+        }
+    }
+
+    /// Replaces the sidecar of a content.
+    func write(_ sidecar: Sidecar, of digest: Digest) throws(FileError) {
+        try withFolder(of: digest) { folder throws(FileError) in
+            try replace(digest.fileName + Digest.sidecarSuffix, in: folder, with: sidecar.text)
+        }
+    }
+
+    /// Replaces a small file as a whole.
+    func replace(_ name: String, in folder: Int32, with text: [UInt8]) throws(FileError) {
+        let (partialName, descriptor) = try createPartial()
+        defer { files.close(descriptor) }
+        do throws(FileError) {
+            try files.write(text, to: descriptor)
+            try files.rename(partialName, in: partial.descriptor, to: name, in: folder)
+        } catch {
+            removePartial(partialName)
+            throw error
+        }
+    }
+
+    /// Does nothing if it is gone.
+    func remove(_ digest: Digest) throws(FileError) {
+        for suffix in ["", Digest.sidecarSuffix] {
+            do throws(FileError) {
+                try withFolder(of: digest) { folder throws(FileError) in try files.remove(digest.fileName + suffix, in: folder) }
+            } catch  where error.isMissing || error.isOfOneFile {}
+        }
+    }
+
+    /// Its file's time becomes now.
+    func touch(_ digest: Digest) throws(FileError) {
+        try withFolder(of: digest) { folder throws(FileError) in try files.touch(digest.fileName, in: folder) }
+    }
+
+    /// - Returns: a descriptor that the caller closes; nil: there is no regular file of this size.
+    func open(_ digest: Digest, size: Int) throws(FileError) -> Int32? {
+        let descriptor = try withFolder(of: digest) { folder throws(FileError) in try files.open(digest.fileName, in: folder) }
+        do throws(FileError) {
+            let status = try files.status(of: descriptor)
+            if status.isRegular, status.size == size { return descriptor }
+            files.close(descriptor)
+            return nil
+        } catch {
+            files.close(descriptor)
+            throw error
+        }
+    }
+
+    /// sha256 or sha512, and what follows their names.
+    var algorithms: [(prefix: String, folder: DirectoryHandle)] { [("sha256:", sha256), ("sha512:", sha512)] }
+
+    func space() throws(FileError) -> FileSystemSpace { try files.space(of: root.descriptor) }
+
+    private func withFolder<Value>(
+        of digest: Digest, isMade: Bool = false, _ work: (Int32) throws(FileError) -> Value
+    ) throws(FileError) -> Value {
+        let above = digest.isSHA512 ? sha512 : sha256
+        let name = String(digest.fileName.prefix(2))
+        if isMade { try files.makeDirectory(name, in: above.descriptor) }
+        let folder = try files.openDirectory(name, in: above.descriptor)
+        defer { files.close(folder) }
+        return try work(folder)
+    }
+}
+
+extension Digest {
+    /// The hexadecimal digits.
+    var fileName: String { String(decoding: bytes.dropFirst("sha256:".utf8.count), as: UTF8.self) }
+    /// Follows a content's name in that of its sidecar.
+    static var sidecarSuffix: String { ".info" }
+}

@@ -1,0 +1,77 @@
+import Registry
+
+/// Reads what a former process has left, and removes what is not whole.
+struct DirectoryScan {
+    let directory: CacheDirectory
+
+    /// A content with its sidecar.
+    struct Found: Sendable {
+        let digest: Digest
+        let sidecar: Sidecar
+        /// When it was last used, as its file's time tells: in seconds since 1970.
+        let lastUse: Int
+    }
+
+    private var files: any FileCalls { directory.files }
+
+    /// All contents, the one first that has not been used for the longest time.
+    func contents() throws(FileError) -> [Found] {
+        var found: [Found] = []
+        for (prefix, folder) in directory.algorithms {
+            for name in try files.names(in: folder.descriptor) where Self.isFolderName(name) {
+                do throws(FileError) {
+                    let inner = try files.openDirectory(name, in: folder.descriptor)
+                    defer { files.close(inner) }
+                    try add(contentsOf: inner, prefix: prefix, folder: name, to: &found)
+                } catch  where error.isNoDirectory {}
+            }
+        }
+        return found.sorted { $0.lastUse < $1.lastUse }
+    }
+
+    private func add(
+        contentsOf folder: Int32, prefix: String, folder folderName: String, to found: inout [Found]
+    ) throws(FileError) {
+        let names = Set(try files.names(in: folder))
+        for name in names {
+            let isSidecar = name.hasSuffix(Digest.sidecarSuffix)
+            let hex = isSidecar ? String(name.dropLast(Digest.sidecarSuffix.count)) : name
+            // What the cache would not have named so is not its own: it stays.
+            guard let digest = Digest(prefix + hex), hex.hasPrefix(folderName) else { continue }
+            // Either of the two leads to the pair, and one of the two is left where the other is missing.
+            guard !isSidecar || !names.contains(hex) else { continue }
+            if let content = try content(digest, in: folder) {
+                found.append(content)
+            } else {
+                try remove(hex, in: folder)
+                try remove(hex + Digest.sidecarSuffix, in: folder)
+            }
+        }
+    }
+
+    /// - Returns: nil: not whole, or not regular.
+    private func content(_ digest: Digest, in folder: Int32) throws(FileError) -> Found? {
+        do throws(FileError) {
+            let name = digest.fileName
+            let status = try files.status(of: name, in: folder)
+            guard status.isRegular,
+                let text = try files.contents(
+                    of: name + Digest.sidecarSuffix, in: folder, limit: Sidecar.maxBytes),
+                let sidecar = Sidecar(text), sidecar.size == status.size
+            else { return nil }
+            return Found(digest: digest, sidecar: sidecar, lastUse: status.modified)
+        } catch  where error.isOfOneReading {
+            return nil
+        }
+    }
+
+    private func remove(_ name: String, in folder: Int32) throws(FileError) {
+        do throws(FileError) {
+            try files.remove(name, in: folder)
+        } catch  where error.isMissing || error.isOfOneFile {}
+    }
+
+    private static func isFolderName(_ name: String) -> Bool {
+        name.utf8.count == 2 && name.utf8.allSatisfy { $0 &- 48 < 10 || $0 &- 97 < 6 }
+    }
+}

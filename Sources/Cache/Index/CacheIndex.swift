@@ -1,0 +1,115 @@
+import Registry
+
+/// What is held: a value without files and without a clock of its own.
+struct CacheIndex: Sendable {
+    private var entries: [Digest: Placed] = [:]
+    private var order = UseOrder<Digest>()
+    /// Bytes on disk of what is held.
+    private(set) var heldBytes = 0
+    /// Bytes promised to fills in progress.
+    private(set) var reservedBytes = 0
+
+    struct Entry: Sendable, Equatable {
+        /// Bytes of the content.
+        var size: Int
+        var mediaType: String?
+        /// Its bytes have been hashed since the start.
+        var isVerified: Bool
+        var confirmations = Confirmations()
+        /// Seconds since 1970.
+        var lastUse: Int
+        /// The last use that the file's time tells.
+        var writtenUse: Int
+    }
+
+    private struct Placed: Sendable {
+        var entry: Entry
+        /// In the order of use.
+        let place: Int
+    }
+
+    /// A file system's block. Files and sidecar files are counted in whole blocks.
+    private static let block = 4096
+    /// With more, the oldest ones go: the index is in memory.
+    static let maxEntries = 500_000
+
+    /// Bytes that a content of this size takes on disk, with its sidecar file.
+    static func cost(_ size: Int) -> Int { (size + block - 1) / block * block + block }
+
+    var count: Int { entries.count }
+
+    subscript(digest: Digest) -> Entry? { entries[digest]?.entry }
+
+    /// Replaces what was held under this digest. It counts as used last.
+    mutating func insert(_ digest: Digest, _ entry: Entry) {
+        remove(digest)
+        heldBytes += Self.cost(entry.size)
+        entries[digest] = Placed(entry: entry, place: order.add(digest))
+    }
+
+    /// Counts it as used.
+    /// - Returns: nil: not held.
+    mutating func use(_ digest: Digest, at now: Int) -> Entry? {
+        guard let place = entries.index(forKey: digest) else { return nil }
+        entries.values[place].entry.lastUse = now
+        order.use(entries.values[place].place)
+        return entries.values[place].entry
+    }
+
+    /// Changes an entry's confirmations and marks; its size stays.
+    mutating func update(_ digest: Digest, _ change: (inout Entry) -> Void) {
+        guard let place = entries.index(forKey: digest) else { return }
+        change(&entries.values[place].entry)
+    }
+
+    /// - Returns: nil: not held.
+    @discardableResult
+    mutating func remove(_ digest: Digest) -> Entry? {
+        guard let removed = entries.removeValue(forKey: digest) else { return nil }
+        heldBytes -= Self.cost(removed.entry.size)
+        order.remove(removed.place)
+        return removed.entry
+    }
+
+    /// The oldest contents, in the order in which they would go.
+    func oldest(_ count: Int) -> [Digest] { order.oldest(count) }
+
+    // MARK: Room
+
+    mutating func reserve(_ bytes: Int) { reservedBytes += bytes }
+
+    mutating func release(_ bytes: Int) { reservedBytes -= bytes }
+
+    /// Removes the contents that have not been used for the longest time, until `bytes` more fit into `capacity`.
+    /// - Returns: what was removed; nil: it cannot fit, and nothing was removed.
+    mutating func makeRoom(for bytes: Int, capacity: Int) -> [Digest]? {
+        guard reservedBytes + bytes <= capacity else { return nil }
+        var removed: [Digest] = []
+        while heldBytes + reservedBytes + bytes > capacity, let digest = order.oldest {
+            remove(digest)
+            removed.append(digest)
+        }
+        return removed
+    }
+
+    /// Removes the contents that have not been used for the longest time, until so many bytes are free again or nothing is left.
+    mutating func free(_ bytes: Int) -> [Digest] {
+        let goal = heldBytes - bytes
+        var removed: [Digest] = []
+        while heldBytes > goal, let digest = order.oldest {
+            remove(digest)
+            removed.append(digest)
+        }
+        return removed
+    }
+
+    /// Removes the contents that have not been used for the longest time, while there are too many for the memory.
+    mutating func freeEntries() -> [Digest] {
+        var removed: [Digest] = []
+        while count > Self.maxEntries, let digest = order.oldest {
+            remove(digest)
+            removed.append(digest)
+        }
+        return removed
+    }
+}

@@ -1,0 +1,148 @@
+import Cache
+import HTTPServer
+import Transport
+
+/// Sends a content of the cache to the client: its bytes go from the kernel's memory to the socket, and the loop never waits for the disk.
+struct ContentSender {
+    let content: CachedContent
+    let file: ContentFile
+    let store: CacheStore
+    let writer: ResponseWriter
+    let growth: GrowthWait
+
+    private var client: ClientSide { writer.client }
+    private var loop: EventLoop { client.stream.loop }
+
+    enum Failure: Error {
+        /// No more comes: what the client has is right, and the rest is to be had from the upstream.
+        case broken
+        /// What the client has may be wrong.
+        case corrupt
+    }
+
+    /// Bytes that are looked up in the kernel's memory at once, or read by a disk's thread.
+    private static let window = 1 << 20
+    /// Bytes that one call sends: other connections have their turn in between.
+    private static let piece = 256 << 10
+    /// The same with TLS: as many records as are sealed at once.
+    private static let sealedPiece = 64 << 10
+    /// Bytes read for a receiver that has less room, although the kernel calls it writable.
+    private static let slowRead = 16 << 10
+
+    /// Sends bytes of the content, as they become available.
+    /// - Throws: the client's failure, or `Failure`.
+    func send(_ range: Range<Int>) async throws {
+        if client.stream.isTLS { try await sendSealed(range) } else { try await sendFile(range) }
+    }
+
+    /// The first bytes of a small part that are there already, so that they leave with the head: appended to the output.
+    func ready(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+        let none = UnsafeRawBufferPointer(rebasing: client.scratch.prefix(0))
+        guard range.count <= Self.slowRead, case let progress = content.progress, progress.available >= range.upperBound,
+            progress.phase == .whole || content.isFill
+        else { return none }
+        let buffer = UnsafeMutableRawBufferPointer(rebasing: client.scratch.prefix(range.count))
+        guard PageCache.tryRead(file.descriptor, at: range.lowerBound, into: buffer) == range.count else { return none }
+        return UnsafeRawBufferPointer(buffer)
+    }
+
+    private func sendFile(_ range: Range<Int>) async throws {
+        // How far the file is in the kernel's memory, as far as is known.
+        var (offset, loaded, size) = (range.lowerBound, range.lowerBound, range.count)
+        while offset < range.upperBound {
+            if loop.isTurnOver { await loop.nextTurn() }
+            let available = try await available(beyond: offset, upTo: range.upperBound)
+            if loaded <= offset {
+                let window = offset..<min(available, offset + Self.window)
+                loaded = PageCache.end(of: window, in: file.descriptor)
+                if loaded <= offset {
+                    try await load(window)
+                    loaded = window.upperBound
+                }
+            }
+            let wanted = min(loaded, available, offset + Self.piece) - offset
+            let sent = try client.trySendFile(file.descriptor, at: offset, count: wanted)
+            offset += sent
+            size -= sent
+            writer.advance(remaining: size)
+            if sent < wanted { try await client.waitUntilWritable() }
+        }
+    }
+
+    private func sendSealed(_ range: Range<Int>) async throws {
+        var offset = range.lowerBound, room = 0
+        while offset < range.upperBound {
+            if loop.isTurnOver { await loop.nextTurn() }
+            let available = try await available(beyond: offset, upTo: range.upperBound)
+            if room < Self.sealedPiece {
+                // Nothing is held for a client that does not read.
+                let buffer = client.stream.sendBuffer
+                room = buffer.room
+                if room < Self.slowRead, !buffer.isWritable {
+                    try await client.waitUntilWritable()
+                    continue
+                }
+            }
+            let wanted = min(available - offset, Self.sealedPiece, max(room, Self.slowRead))
+            let buffer = UnsafeMutableRawBufferPointer(rebasing: client.scratch.prefix(wanted))
+            let count = PageCache.tryRead(file.descriptor, at: offset, into: buffer) ?? -1
+            guard count >= 0 else {
+                // Its bytes are written from the kernel's memory, in pieces that a slow client can take.
+                try await load(offset..<min(available, offset + Self.window))
+                if PageCache.tryRead(file.descriptor, at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(1)))
+                    == nil
+                {
+                    offset += try await sendRead(offset..<(offset + wanted))
+                }
+                continue
+            }
+            guard count > 0 else { throw gone() }
+            // No await since the read: the scratch buffer is the loop's.
+            let taken = try client.tryWrite(UnsafeRawBufferPointer(rebasing: buffer.prefix(count)))
+            if taken < count || client.stream.hasUnsent {
+                try await client.write([UInt8](UnsafeRawBufferPointer(rebasing: buffer[taken..<count])))
+            }
+            room -= count
+            offset += count
+            writer.advance(remaining: range.upperBound - offset)
+        }
+    }
+
+    /// Where the kernel keeps nothing in memory, or cannot read without waiting (NFS).
+    /// - Returns: bytes sent.
+    private func sendRead(_ range: Range<Int>) async throws -> Int {
+        let file = file, disk = store.disk
+        let bytes = await withUnsafeContinuation { (continuation: UnsafeContinuation<[UInt8]?, Never>) in
+            disk.perform { continuation.resume(returning: PageCache.read(range, of: file.descriptor)) }
+        }
+        guard let bytes else { throw gone() }
+        try await client.write(bytes)
+        return bytes.count
+    }
+
+    /// Offset up to which bytes are available: more than `offset`.
+    private func available(beyond offset: Int, upTo end: Int) async throws -> Int {
+        // Of a file that is being checked, the last byte of a part too waits until it is known to be right. Those of a download are the upstream's.
+        let open = content.isFill ? end : end - 1
+        var progress = content.progress
+        while progress.phase == .growing, min(progress.available, open) <= offset {
+            progress = try await growth.wait(for: content, beyond: open <= offset ? .max : offset)
+        }
+        // Before the bytes: those of a broken content are right, those of a corrupt one may not be.
+        if progress.phase == .corrupt { throw Failure.corrupt }
+        guard progress.available > offset else { throw Failure.broken }
+        return min(progress.available, progress.phase == .growing ? open : end)
+    }
+
+    /// Has a disk's thread read a part into the kernel's memory.
+    private func load(_ range: Range<Int>) async throws {
+        let file = file
+        guard await store.disk.run({ PageCache.load(range, of: file.descriptor) ? 1 : 0 }) == 1 else { throw gone() }
+    }
+
+    /// The file cannot be read.
+    private func gone() -> Failure {
+        store.drop(content)
+        return .broken
+    }
+}

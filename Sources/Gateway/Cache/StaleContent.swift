@@ -1,0 +1,72 @@
+import Cache
+import HTTP
+import Registry
+
+/// What the cache can do for a read that no registry of the upstream answers.
+struct StaleContent {
+    private let cache: CacheAccess
+    private let forwarder: Forwarder
+
+    init(_ cache: CacheAccess, _ forwarder: Forwarder) { (self.cache, self.forwarder) = (cache, forwarder) }
+
+    /// Serves what was last known.
+    /// - Parameter error: how the last attempt ended.
+    /// - Returns: false: the error is the response.
+    func serve(after error: any Error) async throws -> Bool {
+        guard Self.isAway(error), !forwarder.writer.hasStarted, forwarder.record.isComplete else { return false }
+        let reason = Failover.text(of: error)
+        let isServed = try await serve()
+        if isServed { forwarder.record.addReason(reason) }
+        return isServed
+    }
+
+    private func serve() async throws -> Bool {
+        let response = ContentResponse(cache, forwarder.writer)
+        switch (forwarder.request.endpoint, forwarder.request.operation) {
+        case (.blob(_, let digest), .blobHead):
+            return try await response.sendHead(of: digest, ContentSelection.Wish(forwarder.head), isBlob: true, as: .stale)
+        case (.manifest(_, .digest(let digest)), .manifestHead):
+            return try await response.sendHead(
+                of: digest, nil, isBlob: false, as: .stale, accepted: Accepted(forwarder.head))
+        case (.manifest(_, .tag(let tag)), .manifestGet), (.manifest(_, .tag(let tag)), .manifestHead):
+            guard let digest = cache.store.digest(of: tag, in: cache.source), case .held(let content) = cache.open(digest),
+                Accepted(forwarder.head).takes(content.mediaType), let prepared = try await response.prepare(content, nil)
+            else { return false }
+            try await response.send(prepared, isBlob: false, as: .stale)
+            return true
+        default: return false
+        }
+    }
+
+    /// The upstream does not answer, or only that it cannot serve now.
+    private static func isAway(_ error: any Error) -> Bool {
+        switch error {
+        case let failure as ConnectionFailure: failure.side == .upstream
+        case let response as ErrorResponse: response.error.status == 429 || response.error.status >= 500
+        default: false
+        }
+    }
+}
+
+/// The media types that a request takes (RFC 9110 12.5.1).
+struct Accepted {
+    /// Lower case; nil: any.
+    private let types: [Substring]?
+
+    init(_ head: Head) {
+        types = head.string("accept")?.lowercased().split(separator: ",").compactMap { item in
+            let parts = item.split(separator: ";").map { $0.drop { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" } }
+            // A weight of zero: not this one.
+            guard !parts.dropFirst().contains(where: { $0.wholeMatch(of: /q=0(\.0*)?/) != nil }) else { return nil }
+            return parts.first
+        }
+    }
+
+    /// - Parameter type: as in `Content-Type`; nil: not known, which only those take that take anything.
+    func takes(_ type: String?) -> Bool {
+        guard let types else { return true }
+        let type = type?.lowercased().split(separator: ";").first ?? ""
+        let group = type.split(separator: "/").first.map { "\($0)/*" } ?? "*/*"
+        return types.contains { $0 == "*/*" || $0 == type || $0 == group }
+    }
+}

@@ -1,0 +1,83 @@
+import Cache
+import HTTP
+import Registry
+
+/// What the cache has of the blob that a request is for.
+struct CachedBlob {
+    let cache: CacheAccess
+    let forwarder: Forwarder
+    let digest: Digest
+
+    /// How a GET goes on.
+    enum Found {
+        /// From the cache, where the blob is, or where it comes in.
+        case content(ContentResponse.Prepared, CacheResult)
+        /// From the registry, and into the cache with its response.
+        case nothing(Fill)
+        /// From the registry alone.
+        case unused
+    }
+
+    /// Contents that turn out to be none, before the registry is asked without regard to the cache.
+    private static let maxTries = 3
+
+    func find() async throws -> Found {
+        let wish = ContentSelection.Wish(forwarder.head)
+        for _ in 0..<Self.maxTries {
+            switch cache.open(digest) {
+            case .held(let content): if let found = try await prepare(content, wish) { return found }
+            case .unconfirmed(let content):
+                // Without HEAD, the client's own GET confirms it.
+                try CacheAccess.check(forwarder)
+                guard forwarder.registry.upstream.hasBlobHead else { return .unused }
+                try await confirm()
+                if let found = try await prepare(content, wish) { return found }
+            case .absent:
+                forwarder.record.cache = .miss
+                try CacheAccess.check(forwarder)
+                // Whoever wants a part does not have all of it fetched.
+                guard wish == nil else { return .unused }
+                switch cache.store.claim(digest, for: cache.source) {
+                case .fill(let fill): return .nothing(fill)
+                case .found: continue
+                case .declined: return .unused
+                }
+            }
+        }
+        forwarder.record.cache = .miss
+        return .unused
+    }
+
+    private func prepare(_ content: CachedContent, _ wish: ContentSelection.Wish?) async throws -> Found? {
+        let result = content.isFill && content.progress.phase != .whole ? CacheResult.shared : .hit
+        return try await response.prepare(content, wish).map { .content($0, result) }
+    }
+
+    /// The registry says that the repository has the blob.
+    private func confirm() async throws {
+        let response = try await forwarder.registry.send(
+            .head, Array(forwarder.target), as: .batchCheckLayerAvailability, upTo: 0)
+        cache.note(response.status, of: digest, by: forwarder)
+        guard response.status >= 400 else { return }
+        throw forwarder.error(UpstreamError(status: response.status, body: []))
+    }
+
+    var response: ContentResponse { ContentResponse(cache, forwarder.writer) }
+
+    // MARK: Into the cache
+
+    /// The size of the blob; nil: the response is not the whole blob, or the cache does not take it.
+    func begin(_ fill: Fill, _ head: Head) -> Int? {
+        guard head.status == 200, !head.isEncoded, case .length(let size) = head.framing,
+            fill.begin(size: size, mediaType: head.value(of: .contentType).map { String(decoding: $0, as: UTF8.self) })
+        else { return nil }
+        return size
+    }
+
+    /// Waits for the first bytes of a download. nil: none will come.
+    func prepare(_ fill: Fill) async throws -> ContentResponse.Prepared? {
+        if let prepared = try await response.prepare(fill.content, nil) { return prepared }
+        guard fill.content.progress.phase == .corrupt else { return nil }
+        throw ErrorResponse.badGateway("The bytes that the upstream sent are not those of the blob's digest.", retryAfter: 1)
+    }
+}

@@ -1,0 +1,197 @@
+import Cache
+import HTTP
+import Registry
+
+/// What the cache has of the manifest that a request is for, and what it learns from the responses of the registry.
+struct CachedManifest {
+    let cache: CacheAccess
+    let forwarder: Forwarder
+    let reference: Reference
+    /// What registries are asked by HEAD now.
+    let questions: SharedReads
+
+    private var isGet: Bool { forwarder.request.operation == .manifestGet }
+    private var response: ContentResponse { ContentResponse(cache, forwarder.writer) }
+
+    // MARK: Reading
+
+    /// Serves the manifest from the cache. false: the registry is to be asked.
+    func serve() async throws -> Bool {
+        if try await serveHeld() { return true }
+        try CacheAccess.check(forwarder)
+        // A registry that does not answer is not waited for as long as one that nothing can replace.
+        if hasStale { forwarder.registry.alternative = .inUse }
+        guard case .tag(let tag) = reference, isGet else { return false }
+        return try await serve(tag)
+    }
+
+    private func serveHeld() async throws -> Bool {
+        switch (reference, isGet) {
+        case (.digest(let digest), true): return try await serve(digest)
+        case (.digest(let digest), false):
+            guard !cache.mayPush else { return false }
+            return try await response.sendHead(of: digest, nil, isBlob: false, as: .hit, accepted: Accepted(forwarder.head))
+        case (.tag, _): return false
+        }
+    }
+
+    private func serve(_ digest: Digest) async throws -> Bool {
+        switch cache.open(digest) {
+        case .held(let content): return try await send(content)
+        case .unconfirmed(let content):
+            try CacheAccess.check(forwarder)
+            guard try await ask() == digest else { return false }
+            return try await send(content)
+        case .absent:
+            forwarder.record.cache = .miss
+            return false
+        }
+    }
+
+    /// The registry says what the tag leads to now: with HEAD, if that may be what is held.
+    private func serve(_ tag: Tag) async throws -> Bool {
+        forwarder.record.cache = .miss
+        guard let known = cache.store.digest(of: tag, in: cache.source), isHeld(known) else { return false }
+        guard let digest = try await ask() else { return false }
+        switch cache.open(digest) {
+        case .held(let content), .unconfirmed(let content):
+            // The registry may convert a manifest to a type that the client takes (ECR 1.3), and then names another digest, as a rule.
+            return try await send(content)
+        case .absent: return false
+        }
+    }
+
+    /// `StaleContent` can serve the request.
+    private var hasStale: Bool {
+        switch reference {
+        case .digest(let digest): !isGet && cache.store.head(digest, from: cache.source)?.isConfirmed == true
+        case .tag(let tag): cache.store.digest(of: tag, in: cache.source).map(isHeld) ?? false
+        }
+    }
+
+    private func isHeld(_ digest: Digest) -> Bool { if case .absent = cache.open(digest) { false } else { true } }
+
+    /// The digest that the registry names, which the repository has then. nil: it names none.
+    /// - Throws: the registry's error.
+    private func ask() async throws -> Digest? {
+        let response = try await sharedHead(), head = response.head
+        note(head)
+        guard head.status < 400 else {
+            throw forwarder.error(UpstreamError(status: head.status, body: [], retryAfter: response.retryAfter))
+        }
+        guard head.status == 200 else { return nil }
+        return head.value(of: .dockerContentDigest).flatMap { Digest($0) }
+    }
+
+    /// One request for all that ask the same at the same time.
+    private func sharedHead() async throws -> SharedResponse {
+        switch questions.join(forwarder) {
+        case .leads(let place):
+            var shared: SharedResponse?
+            defer { for read in questions.end(place: place) { read.end(with: shared) } }
+            let response = try await head()
+            shared = response
+            return response
+        case .follows(let read):
+            // The time goes on: whoever waits for a registry that is away gets what was last known.
+            if let response = try await read.wait(for: forwarder.policy.left(at: .now)) {
+                forwarder.record.upstreamStatus = response.head.status
+                return response
+            }
+        case .alone: break
+        }
+        return try await head()
+    }
+
+    private func head() async throws -> SharedResponse {
+        let response = try await forwarder.send(RequestHead(forwarder.head, method: .head, target: forwarder.target))
+        return SharedResponse(response.lease.connection, body: nil)
+    }
+
+    private func send(_ content: CachedContent) async throws -> Bool {
+        let result = content.isFill && content.progress.phase != .whole ? CacheResult.shared : .hit
+        // The type is known once the content is announced no more.
+        guard let prepared = try await response.prepare(content, nil), Accepted(forwarder.head).takes(content.mediaType) else {
+            return false
+        }
+        try await response.send(prepared, isBlob: false, as: result)
+        return true
+    }
+
+    // MARK: Learning
+
+    /// What a response of the registry says of the tag and the digest.
+    private func note(_ head: Head, _ named: Digest? = nil) {
+        switch (head.status, reference) {
+        case (200, .digest(let digest)): cache.confirm(digest)
+        case (200, .tag(let tag)):
+            guard let digest = named ?? head.value(of: .dockerContentDigest).flatMap({ Digest($0) }) else { return }
+            cache.store.setTag(tag, in: cache.source, to: digest)
+            cache.confirm(digest)
+        // What a replica lacks may be on its way there.
+        case (404, .digest(let digest)) where forwarder.isAtUpstream: cache.forget(digest)
+        case (404, .tag(let tag)) where forwarder.isAtUpstream: cache.store.forgetTag(tag, in: cache.source)
+        default: break
+        }
+    }
+
+    /// Keeps a manifest that the registry has sent. Its bytes are written and checked while the client gets them.
+    /// - Parameters:
+    ///   - body: nil: it has not come whole yet, and is not kept.
+    ///   - digest: as it was computed; nil: the response or the request says it.
+    func keep(_ head: Head, body: [UInt8]?, _ computed: [UInt8]?) {
+        var digest: Digest? = if case .digest(let named) = reference { named } else { nil }
+        digest = digest ?? (computed ?? head.value(of: .dockerContentDigest).map(Array.init)).flatMap { Digest($0) }
+        note(head, digest)
+        guard isGet, head.status == 200, !head.isEncoded, let body, let digest,
+            case .fill(let fill) = cache.store.claim(digest, for: cache.source),
+            fill.begin(size: body.count, mediaType: head.value(of: .contentType).map { String(decoding: $0, as: UTF8.self) })
+        else { return }
+        forwarder.registry.worker.tasks.start { _ in await Self.write(body, into: fill) }
+    }
+
+    private static func write(_ body: [UInt8], into fill: Fill) async {
+        var rest = body[...]
+        while !rest.isEmpty {
+            guard let buffer = await fill.buffer() else { return }
+            let count = min(rest.count, FillBuffer.capacity)
+            rest.prefix(count).withUnsafeBytes { buffer.memory.copyMemory(from: $0) }
+            buffer.count = count
+            fill.append(buffer)
+            rest = rest.dropFirst(count)
+        }
+        _ = await fill.finish()
+    }
+
+    /// A push has made the tag lead elsewhere, or may have.
+    /// - Parameters:
+    ///   - digest: of what was pushed; nil: not known.
+    ///   - status: of the response.
+    func pushed(_ digest: [UInt8]?, _ status: Int) {
+        guard case .tag(let tag) = reference, (200..<300).contains(status) || status >= 500 else { return }
+        if status < 300, let digest = digest.flatMap({ Digest($0) }) {
+            cache.store.setTag(tag, in: cache.source, to: digest)
+        } else {
+            cache.store.forgetTag(tag, in: cache.source)
+        }
+    }
+
+    /// A push has ended without a response.
+    func pushFailed(_ error: any Error) {
+        // Without a connection nothing was taken.
+        guard let failure = error as? ConnectionFailure, failure.unreachable == nil || forwarder.mayHaveBeenTaken,
+            case .tag(let tag) = reference
+        else { return }
+        cache.store.forgetTag(tag, in: cache.source)
+    }
+
+    /// The registry has deleted it. With its last tag an image goes too (ECR 1.3): whether it still has it is asked anew.
+    func deleted() {
+        switch reference {
+        case .digest(let digest): cache.forget(digest)
+        case .tag(let tag):
+            if let digest = cache.store.digest(of: tag, in: cache.source) { cache.forget(digest) }
+            cache.store.forgetTag(tag, in: cache.source)
+        }
+    }
+}

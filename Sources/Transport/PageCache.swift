@@ -1,0 +1,70 @@
+import CLibevent
+import Glibc
+
+/// Reads of files that the kernel has in memory, so that a loop never waits for a disk. For what it has not, another thread reads first.
+package enum PageCache {
+    /// Reads what is in memory at `offset`, without waiting for the disk.
+    /// - Returns: bytes read, perhaps fewer than asked for; 0: the file ends there; nil: the disk has to be asked, which reports what is wrong with it too.
+    package static func tryRead(_ descriptor: Int32, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
+        var part = iovec(iov_base: buffer.baseAddress, iov_len: buffer.count)
+        let count = preadv2(descriptor, &part, 1, off_t(offset), noWait)
+        return count >= 0 ? count : nil
+    }
+
+    /// RWF_NOWAIT of linux/fs.h.
+    private static let noWait: Int32 = 8
+
+    /// How far a part of a file is in memory, from its start without a gap.
+    /// - Parameter range: offsets in the file, not beyond its end.
+    /// - Returns: `range.lowerBound` if the first page is not.
+    package static func end(of range: Range<Int>, in descriptor: Int32) -> Int {
+        let first = range.lowerBound & ~(pageSize - 1), length = range.upperBound - first
+        guard length > 0, let map = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, off_t(first)), map != MAP_FAILED else {
+            return range.lowerBound
+        }
+        defer { munmap(map, length) }
+        let pages = (length + pageSize - 1) / pageSize
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: pages) { states in
+            guard mincore(map, length, states.baseAddress) == 0 else { return range.lowerBound }
+            let present = states.firstIndex { $0 & 1 == 0 } ?? pages
+            return max(range.lowerBound, min(range.upperBound, first + present * pageSize))
+        }
+    }
+
+    private static let pageSize = sysconf(Int32(_SC_PAGESIZE))
+
+    /// Reads a part of a file into memory, and has the kernel read on behind it. Waits for the disk.
+    /// - Returns: whether all of it could be read.
+    package static func load(_ range: Range<Int>, of descriptor: Int32) -> Bool {
+        posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count + ahead), POSIX_FADV_WILLNEED)
+        return withUnsafeTemporaryAllocation(byteCount: piece, alignment: 4096) { buffer in
+            var offset = range.lowerBound
+            while offset < range.upperBound {
+                let count = pread(descriptor, buffer.baseAddress, min(piece, range.upperBound - offset), off_t(offset))
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { return false }
+                offset += count
+            }
+            return true
+        }
+    }
+
+    /// Bytes that `load` copies at once, and bytes that it has the kernel read ahead.
+    private static let piece = 64 << 10, ahead = 2 << 20
+
+    /// Reads a part of a file. Waits for the disk.
+    /// - Returns: nil: it could not be read whole.
+    package static func read(_ range: Range<Int>, of descriptor: Int32) -> [UInt8]? {
+        posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count + ahead), POSIX_FADV_WILLNEED)
+        let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in
+            while filled < range.count {
+                let count = pread(
+                    descriptor, buffer.baseAddress.map { $0 + filled }, range.count - filled, off_t(range.lowerBound + filled))
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { return }
+                filled += count
+            }
+        }
+        return bytes.count == range.count ? bytes : nil
+    }
+}

@@ -1,0 +1,54 @@
+import Cache
+import Configuration
+import Logging
+import Registry
+
+/// The cache of a configuration, from the start of its store to the end. Reloads keep it while its directory stays the same.
+struct GatewayCache: Sendable {
+    let directory: String
+    let store: CacheStore
+
+    /// The cache of a configuration. One that runs already is kept, without a change: `apply` makes it, when the
+    /// reload cannot fail any more. A store that nobody uses in the end stops by itself.
+    static func of(_ settings: ConfiguredCache?, running: GatewayCache? = nil, log: Logger) -> GatewayCache? {
+        guard let settings else { return nil }
+        if let running, running.directory == settings.directory { return running }
+        return GatewayCache(settings, log: log)
+    }
+
+    private init(_ settings: ConfiguredCache, log: Logger) {
+        let directory = settings.directory
+        self.directory = directory
+        store = CacheStore(
+            CacheSettings(directory: directory, size: settings.size, stale: Int(settings.stale.components.seconds)),
+            report: { Self.log($0, directory, log) })
+    }
+
+    func apply(_ settings: ConfiguredCache?) {
+        if let settings { store.change(size: settings.size, stale: Int(settings.stale.components.seconds)) }
+    }
+
+    /// Leaves the directory to another process, or to nobody. Downloads in progress go on for their clients.
+    func stop() { store.stop() }
+
+    private static func log(_ event: CacheEvent, _ directory: String, _ log: Logger) {
+        switch event {
+        case .on(let entries, let bytes):
+            log.notice("cache in use", metadata: ["directory": "\(directory)", "entries": "\(entries)", "bytes": "\(bytes)"])
+        case .waiting:
+            log.notice("cache not in use yet: another process uses its directory", metadata: ["directory": "\(directory)"])
+        case .off(let reason):
+            log.error(
+                "cache not in use: everything is fetched from the registries; it is tried again every 30 s",
+                metadata: ["directory": "\(directory)", "error": "\(reason)"])
+        case .wrongContent(let digest):
+            log.error(
+                "a registry sent other bytes than their digest says: its clients are cut off, and nothing is kept",
+                metadata: ["digest": "\(digest)"])
+        case .corrupt(let digest):
+            log.warning(
+                "a file of the cache had other bytes than it was written with; it is removed, and fetched again when asked for",
+                metadata: ["directory": "\(directory)", "digest": "\(digest)"])
+        }
+    }
+}

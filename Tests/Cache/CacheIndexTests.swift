@@ -1,0 +1,158 @@
+import Registry
+import TestSupport
+import Testing
+
+@testable import Cache
+
+/// The index against models that are too slow to be wrong.
+struct CacheIndexTests {
+    @Test(arguments: 1...20) func `the order of use is that of a list`(seed: UInt64) {
+        var random = Seeded(seed)
+        var order = UseOrder<Int>()
+        var places: [Int: Int] = [:]
+        var model: [Int] = []
+        for _ in 0..<2000 {
+            let key = Int.random(in: 0..<40, using: &random)
+            let isUsed = Int.random(in: 0..<3, using: &random) > 0
+            model.removeAll { $0 == key }
+            if isUsed { model.append(key) }
+            if let place = places[key] {
+                if isUsed { order.use(place) } else { order.remove(place) }
+                if !isUsed { places[key] = nil }
+            } else if isUsed {
+                places[key] = order.add(key)
+            }
+            #expect(order.oldest == model.first && order.count == model.count)
+        }
+        #expect(order.oldest(100) == model && order.oldest(3) == Array(model.prefix(3)))
+    }
+
+    /// Entries in the order of their use, the oldest one first.
+    private struct Model {
+        var entries: [(digest: Digest, size: Int, lastUse: Int)] = []
+        var reserved = 0
+        var held: Int { entries.reduce(0) { $0 + CacheIndex.cost($1.size) } }
+
+        mutating func use(_ digest: Digest, at now: Int) -> Int? {
+            guard let place = entries.firstIndex(where: { $0.digest == digest }) else { return nil }
+            var entry = entries.remove(at: place)
+            entry.lastUse = now
+            entries.append(entry)
+            return entry.size
+        }
+
+        mutating func evict(while isTooMuch: (Model) -> Bool) -> [Digest] {
+            var removed: [Digest] = []
+            while !entries.isEmpty, isTooMuch(self) { removed.append(entries.removeFirst().digest) }
+            return removed
+        }
+    }
+
+    @Test(arguments: 1...20) func `what is held, used and evicted is as in a model`(seed: UInt64) {
+        var random = Seeded(seed)
+        let digests = (0..<30).map { sha256([UInt8($0)]) }
+        let capacity = 400_000
+        var (index, model) = (CacheIndex(), Model())
+        for now in 0..<1500 {
+            guard let digest = digests.randomElement(using: &random) else { return }
+            let size = Int.random(in: 0..<60_000, using: &random)
+            switch Int.random(in: 0..<7, using: &random) {
+            case 0, 1:
+                let removed = index.makeRoom(for: CacheIndex.cost(size), capacity: capacity)
+                guard model.reserved + CacheIndex.cost(size) <= capacity else {
+                    #expect(removed == nil)
+                    continue
+                }
+                let expected = model.evict { $0.held + $0.reserved + CacheIndex.cost(size) > capacity }
+                #expect(removed == expected)
+                index.insert(digest, .init(size: size, isVerified: true, lastUse: now, writtenUse: now))
+                model.entries.removeAll { $0.digest == digest }
+                model.entries.append((digest, size, now))
+            case 2, 3:
+                let sizes = [index.use(digest, at: now)?.size, model.use(digest, at: now)]
+                #expect(sizes[0] == sizes[1])
+            case 4:
+                let removed = index.remove(digest)
+                #expect(removed?.size == model.entries.first { $0.digest == digest }?.size)
+                model.entries.removeAll { $0.digest == digest }
+            case 5:
+                if model.reserved > 0, Bool.random(using: &random) {
+                    index.release(model.reserved)
+                    model.reserved = 0
+                } else if model.held + model.reserved + size < capacity {
+                    index.reserve(size)
+                    model.reserved += size
+                }
+            default:
+                let goal = model.held - size
+                let removed = [index.free(size), model.evict { $0.held > goal }]
+                #expect(removed[0] == removed[1])
+            }
+            #expect(index.heldBytes == model.held && index.reservedBytes == model.reserved && index.count == model.entries.count)
+            #expect(index.heldBytes + index.reservedBytes <= capacity)
+            #expect(index.oldest(100) == model.entries.map(\.digest))
+            #expect(index.oldest(100).map { index[$0]?.lastUse } == model.entries.map(\.lastUse))
+        }
+    }
+
+    @Test func `a confirmation counts for its source and its time only`() {
+        var confirmations = Confirmations()
+        var isChanged = confirmations.confirm(alpha, at: 1000, stale: 100)
+        #expect(isChanged)
+        #expect(
+            confirmations.isConfirmed(by: alpha, at: 1099, stale: 100)
+                && !confirmations.isConfirmed(by: alpha, at: 1100, stale: 100))
+        #expect(!confirmations.isConfirmed(by: beta, at: 1000, stale: 100))
+        var other = alpha
+        other = ContentSource(upstream: alpha.upstream, registry: "2.dkr.ecr.eu-west-1.amazonaws.com", repository: alpha.repository)
+        #expect(!confirmations.isConfirmed(by: other, at: 1000, stale: 100))
+        // The clock was set back by hours.
+        #expect(!confirmations.isConfirmed(by: alpha, at: 500, stale: 100))
+        isChanged = confirmations.confirm(alpha, at: 1010, stale: 100)
+        #expect(!isChanged, "written down a moment ago")
+        isChanged = confirmations.confirm(alpha, at: 1030, stale: 100)
+        #expect(isChanged && confirmations.all.count == 1)
+        let forgotten = [confirmations.forget(alpha), confirmations.forget(alpha)]
+        #expect(forgotten == [true, false] && confirmations.all.isEmpty)
+    }
+
+    @Test func `with too many sources the oldest confirmation goes`() {
+        var confirmations = Confirmations()
+        for number in 0...Confirmations.maxCount {
+            let source = ContentSource(upstream: "main", registry: "r", repository: repository("r\(number)"))
+            _ = confirmations.confirm(source, at: 1000 + number, stale: 100_000)
+        }
+        #expect(confirmations.all.count == Confirmations.maxCount && confirmations.all.first?.time == 1001)
+    }
+
+    @Test func `a sidecar is read as it was written, and a torn one is none`() {
+        var confirmations = Confirmations()
+        _ = confirmations.confirm(alpha, at: 1000, stale: 100)
+        _ = confirmations.confirm(ContentSource(upstream: "ü x", registry: "r", repository: repository("a")), at: 2000, stale: 100)
+        let sidecar = Sidecar(size: 12, mediaType: "application/vnd.oci.image.manifest.v1+json; a=b", confirmations: confirmations)
+        let text = sidecar.text
+        #expect(Sidecar(text) == sidecar)
+        for length in 0..<text.count { #expect(Sidecar(Array(text.prefix(length))) == nil) }
+        #expect(Sidecar(Array("size\t-1\nend\n".utf8)) == nil && Sidecar(Array("size\t1\nother\t1\nend\n".utf8)) == nil)
+        let empty = Sidecar(size: 0, mediaType: nil, confirmations: Confirmations())
+        #expect(Sidecar(empty.text) == empty)
+        #expect(Sidecar.mediaType("a\r\nb: c") == nil && Sidecar.mediaType("") == nil && Sidecar.mediaType("é") == nil)
+        // A name that would break the lines is not written down.
+        let strange = ContentSource(upstream: "a\tb\nfrom", registry: "r", repository: repository("a"))
+        #expect(strange.fields == nil)
+    }
+
+    @Test func `tags beyond the bound are not remembered until others have expired`() {
+        var tags = TagTable()
+        let (one, two) = (sha256([1]), sha256([2]))
+        for number in 0..<TagTable.maxCount { _ = tags.set(tag("t\(number)"), in: alpha, to: one, at: 1000, stale: 100) }
+        var isSet = tags.set(tag("more"), in: beta, to: one, at: 1001, stale: 100)
+        #expect(!isSet && tags.count == TagTable.maxCount)
+        isSet = tags.set(tag("t5"), in: alpha, to: two, at: 1090, stale: 100)
+        #expect(isSet, "a known one is changed")
+        isSet = tags.set(tag("more"), in: beta, to: one, at: 1150, stale: 100)
+        #expect(isSet && tags.count == 2)
+        let forgotten = [tags.forget(two, in: alpha), tags.forget(one, in: alpha)]
+        #expect(forgotten == [[tag("t5")], []])
+    }
+}

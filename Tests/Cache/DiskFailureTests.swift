@@ -1,0 +1,173 @@
+import Foundation
+import Testing
+
+@testable import Cache
+
+/// A disk that fails turns the cache off, and nothing else.
+struct DiskFailureTests {
+    private let directory = CacheDirectoryOnDisk()
+    private let files = ScriptedFiles()
+    private let events = Events()
+    private let old = content(200, size: 300_000), new = content(201, size: 900_000)
+
+    private struct Failure: Sendable, CustomTestStringConvertible {
+        let call: String
+        let code: Int32
+        var testDescription: String { "\(call) fails with \(code)" }
+    }
+
+    private static let failures = [
+        Failure(call: "pwrite", code: ENOSPC), Failure(call: "pwrite", code: EIO), Failure(call: "pwrite", code: EROFS),
+        Failure(call: "create", code: EACCES), Failure(call: "create", code: EROFS), Failure(call: "create", code: ENOENT),
+        Failure(call: "create", code: ENOSPC), Failure(call: "renameat", code: EIO), Failure(call: "renameat", code: ENOENT),
+        Failure(call: "renameat", code: ENOSPC), Failure(call: "mkdirat", code: EDQUOT), Failure(call: "openat", code: EACCES),
+    ]
+
+    @Test(arguments: failures) private func `a write that fails turns the cache off until the disk works again`(failure: Failure)
+        async
+    {
+        let store = await directory.start(files: files, events: events)
+        #expect(await store.fill(old) == .whole)
+        guard case .fill(let fill) = store.claim(sha256(new), for: alpha), fill.begin(size: new.count, mediaType: nil)
+        else { return #expect(Bool(false)) }
+        await fill.append(Array(new.prefix(200_000)))
+        if failure.call != "create" { #expect(await fill.content.wait(beyond: 199_999).available == 200_000) }
+        files.set { $0.failures[failure.call] = failure.code }
+        await fill.append(Array(new.dropFirst(200_000)))
+        let phase = await fill.finish()
+        #expect(phase == .broken || phase == .whole && failure.call != "pwrite")
+        await store.settle()
+        guard case .off(let reason) = store.state else { return #expect(Bool(false), "still on") }
+        #expect(reason.hasPrefix(failure.call.prefix(4)) && reason.count > 20)
+        #expect(events.texts.filter { $0.hasPrefix("off") }.count == 1)
+        if case .absent = store.open(sha256(old), from: alpha) {} else { #expect(Bool(false)) }
+        if case .declined = store.claim(sha256(old), for: alpha) {} else { #expect(Bool(false)) }
+        #expect(store.status().reservedBytes == 0 && store.status().fills == 0)
+        // Nobody asks the disk meanwhile, and it is tried again after half a minute.
+        for _ in 0..<29 { store.tick() }
+        await store.settle()
+        files.set { $0.failures = [:] }
+        #expect(store.state.name == "off")
+        store.tick()
+        await store.settle()
+        #expect(store.state == .on && events.texts.last?.hasPrefix("on") == true)
+        #expect(await store.read(sha256(old)) == old)
+        #expect(await store.fill(new) == .whole)
+        #expect(await store.read(sha256(new)) == new)
+        #expect(directory.files.allSatisfy { !$0.hasPrefix("partial") })
+    }
+
+    @Test func `a disk that goes on failing stays off without a new line in the log`() async {
+        files.set { $0.failures["create"] = EROFS }
+        let store = await directory.start(files: files, events: events)
+        for _ in 0..<95 { store.tick() }
+        await store.settle()
+        #expect(store.state.name == "off" && events.texts.count == 1)
+        files.set { $0.failures = [:] }
+        for _ in 0..<30 { store.tick() }
+        await store.settle()
+        #expect(store.state == .on && events.texts.count == 2)
+    }
+
+    @Test func `a directory that is removed is made anew`() async throws {
+        let store = await directory.start(events: events)
+        #expect(await store.fill(old) == .whole)
+        guard case .fill(let fill) = store.claim(sha256(new), for: alpha), fill.begin(size: new.count, mediaType: nil)
+        else { return #expect(Bool(false)) }
+        await fill.append(Array(new.prefix(200_000)))
+        _ = await fill.content.wait(beyond: 199_999)
+        try FileManager.default.removeItem(atPath: directory.cache)
+        await fill.append(Array(new.dropFirst(200_000)))
+        // Its file is open: readers get all of it. It only cannot be kept.
+        #expect(await fill.finish() == .whole)
+        await store.settle()
+        #expect(store.state.name == "off")
+        for _ in 0..<30 { store.tick() }
+        await store.settle()
+        #expect(store.state == .on && store.status().entries == 0)
+        #expect(await store.fill(old) == .whole)
+        #expect(await store.read(sha256(old)) == old)
+    }
+
+    @Test func `a file that is gone is absent, and the cache goes on`() async throws {
+        let store = await directory.start()
+        #expect(await store.fill(old) == .whole)
+        store.stop()
+        await store.settle()
+        let next = await directory.start()
+        try FileManager.default.removeItem(atPath: directory.path(of: sha256(old)))
+        #expect(await next.read(sha256(old)) == nil)
+        await next.settle()
+        #expect(next.state == .on)
+        #expect(next.status().entries == 0)
+        #expect(await next.fill(old) == .whole)
+    }
+
+    @Test func `a file that cannot be read goes, and the cache goes on`() async {
+        let store = await directory.start()
+        #expect(await store.fill(old) == .whole)
+        store.stop()
+        await store.settle()
+        let next = await directory.start(files: files)
+        files.set { $0.failures["pread"] = EIO }
+        guard case .held(let content) = next.open(sha256(old), from: alpha) else { return #expect(Bool(false)) }
+        #expect(await content.wait(beyond: .max).phase == .broken)
+        await next.settle()
+        #expect(next.state == .on && next.status().entries == 0 && directory.contents == [])
+    }
+
+    @Test func `too few descriptors cost no content`() async {
+        let store = await directory.start()
+        #expect(await store.fill(old) == .whole)
+        store.stop()
+        await store.settle()
+        let next = await directory.start(files: files)
+        files.set { $0.failures["open file"] = EMFILE }
+        #expect(await next.read(sha256(old)) == nil)
+        await next.settle()
+        #expect(next.state == .on && next.status().entries == 1)
+        files.set { $0.failures = [:] }
+        #expect(await next.read(sha256(old)) == old)
+    }
+
+    @Test func `a directory with other things in it is refused and left alone`() async throws {
+        try FileManager.default.createDirectory(atPath: directory.cache, withIntermediateDirectories: false)
+        try Data("mine".utf8).write(to: URL(filePath: directory.cache + "/letter.txt"))
+        let store = await directory.start()
+        #expect(store.state.reason?.contains("letter.txt") == true && directory.files == ["letter.txt"])
+        try FileManager.default.removeItem(atPath: directory.cache + "/letter.txt")
+        try Data("berth cache 99\n".utf8).write(to: URL(filePath: directory.cache + "/version"))
+        let other = await directory.start()
+        #expect(other.state.reason?.contains("version") == true)
+        let missing = CacheDirectoryOnDisk()
+        try FileManager.default.removeItem(atPath: missing.path)
+        #expect(await missing.start().state.reason?.contains("No such file") == true)
+    }
+
+    @Test func `one process at a time has the directory`() async {
+        let first = await directory.start()
+        #expect(await first.fill(old) == .whole)
+        let second = await directory.start(events: events)
+        #expect(second.state == .waiting && events.texts == ["waiting"])
+        if case .declined = second.claim(sha256(new), for: alpha) {} else { #expect(Bool(false)) }
+        second.tick()
+        await second.settle()
+        #expect(second.state == .waiting)
+        // A fill goes on for its readers when the directory is given up.
+        guard case .fill(let fill) = first.claim(sha256(new), for: alpha), fill.begin(size: new.count, mediaType: nil)
+        else { return #expect(Bool(false)) }
+        await fill.append(Array(new.prefix(100)))
+        first.confirm(sha256(old), for: beta)
+        first.stop()
+        await first.settle()
+        second.tick()
+        await second.settle()
+        #expect(second.state == .on && second.head(sha256(old), from: beta)?.isConfirmed == true)
+        await fill.append(Array(new.dropFirst(100)))
+        #expect(await fill.finish() == .whole)
+        #expect(await first.read(fill.content) == new)
+        await first.settle()
+        #expect(directory.contents == [sha256(old).fileName])
+        if case .absent = first.open(sha256(old), from: alpha) {} else { #expect(Bool(false)) }
+    }
+}

@@ -1,0 +1,39 @@
+import Glibc
+import Testing
+
+@testable import Transport
+
+struct PageCacheTests {
+    private func withFile(_ bytes: [UInt8], _ body: (Int32) throws -> Void) throws {
+        var path = Array("/tmp/berth-page-cache-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&path)
+        defer { close(descriptor) }
+        unlink(path)
+        #expect(pwrite(descriptor, bytes, bytes.count, 0) == bytes.count)
+        try body(descriptor)
+    }
+
+    @Test func `what has just been written is in memory to its end`() throws {
+        let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        try withFile(bytes) { file in
+            #expect(PageCache.end(of: 10..<100_000, in: file) == 100_000)
+            #expect(PageCache.end(of: 99_999..<100_000, in: file) == 100_000)
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 50_000, alignment: 1)
+            defer { buffer.deallocate() }
+            #expect(PageCache.tryRead(file, at: 70_000, into: buffer) == 30_000)
+            #expect(buffer.prefix(30_000).elementsEqual(bytes[70_000...]))
+            #expect(PageCache.tryRead(file, at: 100_000, into: buffer) == 0)
+        }
+    }
+
+    @Test func `a part is loaded and read whole, or reported as missing`() throws {
+        try withFile([UInt8](repeating: 7, count: 200_000)) { file in
+            fsync(file)
+            posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)
+            #expect(PageCache.load(5..<150_000, of: file) && PageCache.end(of: 5..<150_000, in: file) == 150_000)
+            #expect(!PageCache.load(150_000..<200_001, of: file))
+            #expect(PageCache.read(199_990..<200_000, of: file) == [UInt8](repeating: 7, count: 10))
+            #expect(PageCache.read(199_990..<200_001, of: file) == nil)
+        }
+    }
+}
