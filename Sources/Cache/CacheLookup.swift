@@ -22,7 +22,7 @@ package enum CacheClaim: Sendable {
 package struct CachedHead: Sendable, Equatable {
     /// Bytes.
     package let size: Int
-    /// As the upstream said; nil: it did not.
+    /// Of a manifest; nil: it is a blob.
     package let mediaType: String?
     /// Whether the source's registry has said within `stale` that it has the content.
     package let isConfirmed: Bool

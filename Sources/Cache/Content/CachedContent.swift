@@ -63,7 +63,7 @@ package final class CachedContent: Sendable {
 
     /// Takes a short lock.
     package var progress: Progress { condition.withLock { $0.progress } }
-    /// As the upstream said in `Content-Type`; nil: it did not, or the content is only announced.
+    /// Of a manifest; nil: it is a blob, or the content is only announced.
     package var mediaType: String? { condition.withLock { $0.mediaType } }
     /// All bytes of a small content that is whole; no file is needed then. nil: read the file.
     package var memory: [UInt8]? { condition.withLock { $0.memory } }

@@ -38,7 +38,7 @@ package final class Fill: Sendable {
     deinit { Self.abandon(content, state.withLock { $0.file }, owner, disk) }
 
     /// The upstream has responded and says how many bytes will come. From here on others may read.
-    /// - Parameter mediaType: the response's `Content-Type`. Kept if it is at most 255 characters of printable ASCII.
+    /// - Parameter mediaType: of a manifest, the response's `Content-Type`. Kept if it is at most 255 characters of printable ASCII. nil: it is a blob.
     /// - Returns: false: the cache does not take the content: it is too large, there is no room, or the cache is off. The fill is abandoned.
     package func begin(size: Int, mediaType: String?) -> Bool {
         guard size >= 0, let directory = owner.reserve(content, size: size) else {

@@ -26,32 +26,42 @@ final class CacheAccess {
             upstream: upstream.name, registry: upstream.host, repository: forwarder.route.upstreamRepository)
     }
 
-    /// Ends a request at once that the registry cannot serve now: it may be served from the cache, and otherwise the client learns it without a wait. No
-    /// client waits for the attempt that tells whether the registry is back. Where there are fallbacks, `Failover` has chosen.
+    /// Ends a request at once that the registry cannot serve now: it may be served from the cache or go on to a fallback, and otherwise the client learns it
+    /// without a wait. No client waits for the attempt that tells whether the registry is back.
     /// - Throws: `ErrorResponse`.
-    static func check(_ forwarder: Forwarder) throws(ErrorResponse) {
-        let upstream = forwarder.registry.upstream
-        guard forwarder.upstream.fallbacks.isEmpty else { return }
-        if upstream.isTokenFailing, forwarder.registry.readyToken(forwarder.policy) == nil {
+    static func check(_ forwarder: Forwarder) async throws {
+        let registry = forwarder.registry, upstream = registry.upstream
+        if upstream.isTokenFailing, registry.readyToken(forwarder.policy) == nil {
             throw ErrorResponse(
                 .unavailable, "The gateway has no valid token for the upstream registry, and its cache does not have this.",
                 status: 503, retryAfter: 5)
         }
         guard !upstream.circuit.isClosed else { return }
-        if upstream.circuit.mayTry() { tryAgain(forwarder.registry) }
+        if forwarder.failover?.isAttempt ?? upstream.circuit.mayTry() {
+            registry.worker.tasks.start { task in try? await ask(registry, .task(task)) }
+        } else if upstream.circuit.claimQuestion() {
+            do { try await ask(registry, registry.requester) } catch let failure as ConnectionFailure where failure.side == .client
+            {
+                upstream.circuit.found(isAway: false)
+                throw failure
+            } catch {
+                upstream.circuit.found(isAway: true)
+            }
+        }
+        // Other requests go on: what has failed may be a single repository.
+        guard upstream.circuit.isAway else { return }
         throw ErrorResponse(
             .unavailable, "The upstream registry does not answer, and the gateway's cache does not have this.", status: 503,
             retryAfter: 5)
     }
 
-    /// Asks the registry for what costs it nothing. Its circuit learns what came of it.
-    private static func tryAgain(_ registry: RegistryClient) {
-        registry.worker.tasks.start { task in
-            let client = RegistryClient(
-                upstream: registry.upstream, worker: registry.worker, timeouts: registry.timeouts, record: registry.record.ofTask(),
-                requester: .task(task), alternative: .inUse)
-            _ = try? await client.send(.get, Array("/v2/".utf8), as: .other, upTo: TokenRejection.maxBody)
-        }
+    /// Asks the registry for what every registry has. Its circuit closes if it responds.
+    private static func ask(_ registry: RegistryClient, _ requester: Requester) async throws {
+        let client = RegistryClient(
+            upstream: registry.upstream, worker: registry.worker, timeouts: registry.timeouts, record: registry.record.ofTask(),
+            requester: requester, alternative: .inUse)
+        let response = try await client.send(.get, Array("/v2/".utf8), as: .other, upTo: TokenRejection.maxBody)
+        guard response.status < 500 else { throw ErrorResponse(.unavailable, "") }
     }
 
     func open(_ digest: Digest) -> CacheLookup { store.open(digest, from: source) }
@@ -62,10 +72,10 @@ final class CacheAccess {
     /// The repository does not have it any more.
     func forget(_ digest: Digest) { store.forget(digest, for: source) }
 
-    /// The response of the registry that is asked says whether the repository has a content. What a replica lacks may be on its way there.
+    /// What the response of the registry that is asked, or of its storage, says of a content in the repository. What a replica lacks may be on its way there.
     func note(_ status: Int, of digest: Digest, by forwarder: Forwarder) {
         switch status {
-        case 200..<300, 304: confirm(digest)
+        case 200, 206: confirm(digest)
         case 404 where forwarder.isAtUpstream: forget(digest)
         default: break
         }

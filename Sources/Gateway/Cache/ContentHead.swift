@@ -4,9 +4,8 @@ import Registry
 /// The head of a response from the cache: as the upstream's is when Berth has passed it on, so that clients cannot tell them apart.
 struct ContentHead {
     let digest: Digest
-    /// As the upstream said; nil: it did not.
+    /// Of a manifest; nil: it is a blob.
     let mediaType: String?
-    let isBlob: Bool
     /// No registry answers.
     var isStale = false
 
@@ -27,10 +26,8 @@ struct ContentHead {
     func write(part: (range: Range<Int>, size: Int)?, to writer: ResponseHeadWriter) {
         if let mediaType {
             writer.field("Content-Type", Array(mediaType.utf8))
-        } else if isBlob {
+        } else {
             writer.field("Content-Type", "application/octet-stream")
-        }
-        if isBlob {
             writer.field("Accept-Ranges", "bytes")
             writer.field("ETag", Array(Self.tag(of: digest).utf8))
         }

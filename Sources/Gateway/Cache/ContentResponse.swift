@@ -10,8 +10,11 @@ struct ContentResponse {
     let writer: ResponseWriter
     private let growth: GrowthWait
 
-    /// Bytes that a growing content may be away from the range asked for: past it, the range is fetched by itself.
+    /// Bytes that a download may be away from the range asked for: past it, the range is fetched by itself.
     private static let maxAhead = 1 << 20
+
+    /// Bytes of a small content that leave with the head, and of each piece after it.
+    private static let maxWithHead = 16 << 10, piece = 64 << 10
 
     /// A content that can be sent, and what of it.
     struct Prepared {
@@ -45,7 +48,9 @@ struct ContentResponse {
         let selection = ContentSelection(wish, size: size, tag: ContentHead.tag(of: content.digest))
         let range = try Self.range(selection, size: size)
         let isReady = isHead || range.isEmpty
-        if !isReady, progress.phase == .growing, range.lowerBound > progress.available + Self.maxAhead { return nil }
+        if !isReady, content.isFill, progress.phase == .growing, range.lowerBound > progress.available + Self.maxAhead {
+            return nil
+        }
         while !isReady, progress.phase == .growing, progress.available <= range.lowerBound {
             progress = try await growth.wait(for: content, beyond: range.lowerBound)
         }
@@ -73,11 +78,10 @@ struct ContentResponse {
 
     /// Sends the response.
     /// - Throws: `ConnectionFailure`: of the upstream, where the content breaks off and its rest is to be had from there.
-    func send(_ prepared: Prepared, isBlob: Bool, as result: CacheResult) async throws {
+    func send(_ prepared: Prepared, as result: CacheResult) async throws {
         writer.record.cache = result
         let head = ContentHead(
-            digest: prepared.content.digest, mediaType: prepared.content.mediaType, isBlob: isBlob,
-            isStale: result == .stale && !isBlob)
+            digest: prepared.content.digest, mediaType: prepared.content.mediaType, isStale: result == .stale)
         do {
             let sender = prepared.file.map {
                 ContentSender(content: prepared.content, file: $0, store: cache.store, writer: writer, growth: growth)
@@ -85,7 +89,8 @@ struct ContentResponse {
             let (first, rest) = try begin(prepared, head, sender)
             if let rest { try await writer.client.write(rest) }
             let left = (prepared.range.lowerBound + first)..<prepared.range.upperBound
-            if !isHead, let sender, !left.isEmpty { try await sender.send(left) }
+            guard !isHead, !left.isEmpty else { return }
+            if let sender { try await sender.send(left) } else if let memory = prepared.memory { try await send(memory, left) }
         } catch ContentSender.Failure.broken {
             throw ConnectionFailure(.upstream, .closed, call: "read", reason: "the content in the cache broke off")
         } catch ContentSender.Failure.corrupt {
@@ -107,12 +112,26 @@ struct ContentResponse {
         let none = UnsafeRawBufferPointer(start: nil, count: 0)
         if isHead { return try begin(none) }
         if let memory = prepared.memory {
-            return try memory.withUnsafeBytes { try begin(UnsafeRawBufferPointer(rebasing: $0[prepared.range])) }
+            let first = prepared.range.prefix(Self.maxWithHead)
+            return try memory.withUnsafeBytes { try begin(UnsafeRawBufferPointer(rebasing: $0[first])) }
         }
         return try begin(sender?.ready(prepared.range) ?? none)
     }
 
-    /// Responds to HEAD.
+    /// In pieces, so that no more than one is copied for a client that is slow.
+    private func send(_ memory: [UInt8], _ range: Range<Int>) async throws {
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let piece = offset..<min(offset + Self.piece, range.upperBound)
+            let taken = try memory.withUnsafeBytes { try writer.client.tryWrite(UnsafeRawBufferPointer(rebasing: $0[piece])) }
+            if taken < piece.count || writer.client.stream.hasUnsent {
+                try await writer.client.write([UInt8](memory[(offset + taken)..<piece.upperBound]))
+            }
+            offset = piece.upperBound
+        }
+    }
+
+    /// Responds to HEAD of a blob, or of a manifest.
     /// - Parameter accepted: the media types that the client takes; nil: any.
     /// - Returns: false: the content is not held, or of another type, or the registry has not said lately that the repository has it.
     func sendHead(
@@ -120,7 +139,8 @@ struct ContentResponse {
     )
         async throws -> Bool
     {
-        guard let held = cache.store.head(digest, from: cache.source), held.isConfirmed, accepted?.takes(held.mediaType) != false
+        guard let held = cache.store.head(digest, from: cache.source), held.isConfirmed, (held.mediaType == nil) == isBlob,
+            accepted?.takes(held.mediaType) != false
         else { return false }
         // RFC 9110 14.2: a range is for GET.
         var wish = wish
@@ -128,7 +148,7 @@ struct ContentResponse {
         let selection = ContentSelection(wish, size: held.size, tag: ContentHead.tag(of: digest))
         _ = try Self.range(selection, size: held.size)
         writer.record.cache = result
-        let head = ContentHead(digest: digest, mediaType: held.mediaType, isBlob: isBlob)
+        let head = ContentHead(digest: digest, mediaType: held.mediaType)
         let rest = try writer.begin(
             ContentHead.status(selection), length: selection == .notModified ? nil : held.size,
             first: UnsafeRawBufferPointer(start: nil, count: 0)

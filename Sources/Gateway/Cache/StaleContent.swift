@@ -23,16 +23,17 @@ struct StaleContent {
     private func serve() async throws -> Bool {
         let response = ContentResponse(cache, forwarder.writer)
         switch (forwarder.request.endpoint, forwarder.request.operation) {
-        case (.blob(_, let digest), .blobHead):
+        // A push that is told that a layer is here does not send it, and the registry may have deleted it.
+        case (.blob(_, let digest), .blobHead) where !cache.mayPush:
             return try await response.sendHead(of: digest, ContentSelection.Wish(forwarder.head), isBlob: true, as: .stale)
         case (.manifest(_, .digest(let digest)), .manifestHead):
             return try await response.sendHead(
                 of: digest, nil, isBlob: false, as: .stale, accepted: Accepted(forwarder.head))
         case (.manifest(_, .tag(let tag)), .manifestGet), (.manifest(_, .tag(let tag)), .manifestHead):
             guard let digest = cache.store.digest(of: tag, in: cache.source), case .held(let content) = cache.open(digest),
-                Accepted(forwarder.head).takes(content.mediaType), let prepared = try await response.prepare(content, nil)
+                let prepared = try await response.prepare(content, nil), Accepted(forwarder.head).takes(content.mediaType)
             else { return false }
-            try await response.send(prepared, isBlob: false, as: .stale)
+            try await response.send(prepared, as: .stale)
             return true
         default: return false
         }
@@ -62,10 +63,10 @@ struct Accepted {
         }
     }
 
-    /// - Parameter type: as in `Content-Type`; nil: not known, which only those take that take anything.
+    /// - Parameter type: as in `Content-Type`; nil: that of a blob, which nobody takes for a manifest.
     func takes(_ type: String?) -> Bool {
+        guard let type = type?.lowercased().split(separator: ";").first else { return false }
         guard let types else { return true }
-        let type = type?.lowercased().split(separator: ";").first ?? ""
         let group = type.split(separator: "/").first.map { "\($0)/*" } ?? "*/*"
         return types.contains { $0 == "*/*" || $0 == type || $0 == group }
     }

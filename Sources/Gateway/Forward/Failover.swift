@@ -7,6 +7,15 @@ final class Failover {
     private var order: RegistryOrder
     private let isOfBlob: Bool
     private let start: ContinuousClock.Instant
+    /// The request is the one that tries a registry that has failed: its result decides.
+    private(set) var isAttempt = false
+
+    private init(_ other: Failover) {
+        (registries, order, isOfBlob, start) = (other.registries, other.order, other.isOfBlob, other.start)
+    }
+
+    /// For another request that begins where this one has come.
+    func copy() -> Failover { Failover(self) }
 
     /// nil: the request goes to the upstream's own registry, whatever happens: there is no other, or another one may not respond.
     /// - Parameters:
@@ -16,9 +25,11 @@ final class Failover {
         guard !client.upstream.fallbacks.isEmpty, Self.moves(operation, mayPush: mayPush()) else { return nil }
         (registries, start) = (client.upstream.registries, client.start)
         isOfBlob = operation == .blobGet
+        var isAttempt = false
         order = RegistryOrder(count: registries.count) { [registries, isOfBlob] in
-            Self.mayTry(registries[$0], isOfBlob: isOfBlob, client.worker.hasToken)
+            Self.mayTry(registries[$0], isOfBlob: isOfBlob, client.worker.hasToken, &isAttempt)
         }
+        self.isAttempt = isAttempt
     }
 
     /// Whether another registry may respond to an operation. HEAD of a blob is how clients find out which layers they need not push, and hardly ever part of
@@ -66,7 +77,11 @@ final class Failover {
     func advance(after error: any Error, isOvertaken: Bool, hasToken: (Upstream) -> Bool) throws(ErrorResponse) -> Bool {
         guard let outcome = isOvertaken ? .overtaken : outcome(of: error) else { return false }
         let (registries, isOfBlob) = (registries, isOfBlob)
-        if order.advance(after: outcome, mayTry: { Self.mayTry(registries[$0], isOfBlob: isOfBlob, hasToken) }) { return true }
+        var isAttempt = false
+        defer { self.isAttempt = isAttempt }
+        if order.advance(after: outcome, mayTry: { Self.mayTry(registries[$0], isOfBlob: isOfBlob, hasToken, &isAttempt) }) {
+            return true
+        }
         guard order.isMissing else { return false }
         throw ErrorResponse(
             .unavailable, "A replica of the registry does not have this, and the registry itself cannot be asked now; try again.",
@@ -99,10 +114,15 @@ final class Failover {
             && (hasToken(registry) || !registry.isTokenFailing)
     }
 
-    private static func mayTry(_ registry: Upstream, isOfBlob: Bool, _ hasToken: (Upstream) -> Bool) -> Bool {
+    /// - Parameter isAttempt: set to whether the registry has failed, and this is to try it.
+    private static func mayTry(
+        _ registry: Upstream, isOfBlob: Bool, _ hasToken: (Upstream) -> Bool, _ isAttempt: inout Bool
+    ) -> Bool {
         // The first token is waited for; one that could not be fetched is not.
         guard hasToken(registry) || !registry.isTokenFailing else { return false }
         // The storage's attempt is taken by the request that asks it (`BlobStorage.checkMayBeAsked`): the registry may send none there.
-        return (!isOfBlob || registry.storageCircuit.wouldLetTry()) && registry.circuit.mayTry()
+        guard !isOfBlob || registry.storageCircuit.wouldLetTry(), registry.circuit.mayTry() else { return false }
+        isAttempt = !registry.circuit.isClosed
+        return true
     }
 }

@@ -15,7 +15,7 @@ final class BlobDownload {
     private let connectTo: ConnectTo
     private let task: OwnTask
     private var registry: RegistryClient
-    /// Goes on where the client's request has come. When the download has given up, the request uses it again.
+    /// Goes on from where the client's request has come.
     private let failover: Failover?
     private var policy: RetryPolicy
     private var progress: BlobProgress
@@ -34,8 +34,8 @@ final class BlobDownload {
     ///   - forwarder: the client's request.
     static func begin(_ fill: Fill, size: Int, _ lease: consuming Lease, for forwarder: Forwarder, connectTo: ConnectTo) {
         let connection = lease.connection, held = Handover(lease)
-        let (registry, failover, target) = (forwarder.registry, forwarder.failover, Array(forwarder.target))
-        registry.worker.tasks.start { task in
+        let (registry, failover, target) = (forwarder.registry, forwarder.failover?.copy(), Array(forwarder.target))
+        let hasStarted = registry.worker.tasks.start { task in
             guard let lease = held.take() else { return }
             connection.stream.waiter = task.waiter
             let download = BlobDownload(
@@ -43,8 +43,8 @@ final class BlobDownload {
                 failover: failover)
             await download.run(lease, connection)
         }
-        // Also when no task began: the gateway stops.
         connection.stream.waiter = connection.idleWaiter
+        if !hasStarted { fill.abandon() }
     }
 
     /// A lease on its way into a task.

@@ -20,7 +20,8 @@ struct BlobHandler {
 
     init(_ forwarder: Forwarder, digest: Digest, connectTo: ConnectTo, cache: CacheAccess?) {
         (self.forwarder, self.digest, self.connectTo) = (forwarder, digest, connectTo)
-        self.cache = cache.flatMap { forwarder.route.upstream.redirects(forwarder.downstream.client) ? nil : $0 }
+        let isRead = forwarder.request.operation != .blobDelete
+        self.cache = isRead && forwarder.route.upstream.redirects(forwarder.downstream.client) ? nil : cache
     }
 
     /// Of the registry that is asked now.
@@ -77,7 +78,8 @@ struct BlobHandler {
             forwarder.head, target: forwarder.target, range: progress.remaining(after: writer.bodySent))
         let response = try await forwarder.send(requestHead)
         let location = try storage.location(response)
-        cache?.note(location == nil ? response.status : 200, of: digest, by: forwarder)
+        // A redirect says nothing yet: the storage has the blob or not.
+        if location == nil { cache?.note(response.status, of: digest, by: forwarder) }
         if let location {
             guard !upstream.redirects(forwarder.downstream.client) || writer.hasStarted else {
                 try await writer.pass(response.lease.connection, .registry(fields: [], forwarder.rewriting), body: response.body)
@@ -108,6 +110,7 @@ struct BlobHandler {
         let connection = lease.connection
         let status = connection.head.status
         if BlobStorage.isURLRejected(status), forwarder.renewsURL() { return false }
+        cache?.note(status, of: digest, by: forwarder)
         if writer.hasStarted {
             try await resume(connection, of: "blob's storage")
         } else if let fill = fill.take(), let cached, let size = cached.begin(fill, connection.head) {
@@ -137,7 +140,7 @@ struct BlobHandler {
     private mutating func send(_ prepared: ContentResponse.Prepared, as result: CacheResult, _ cache: CachedBlob) async throws {
         progress.begin(prepared.range, of: prepared.size)
         isPassing = true
-        try await cache.response.send(prepared, isBlob: true, as: result)
+        try await cache.response.send(prepared, as: result)
     }
 
     /// The response goes into the cache, in a task of its own, and from there to the client. false: nothing came, since the disk or the transfer has
@@ -190,8 +193,9 @@ struct BlobHandler {
     // MARK: DELETE
 
     private mutating func delete() async throws {
+        // Whatever the response is: it may have been taken.
+        defer { cache?.forget(digest) }
         let response = try await forwarder.send(RequestHead(forwarder.head, target: forwarder.target))
-        if response.status < 400 || response.status == 404 { cache?.forget(digest) }
         guard response.status >= 400 else { return try await forwarder.pass(response) }
         let failure = try await forwarder.failure(response)
         guard !failure.isOfMissingEndpoint else {

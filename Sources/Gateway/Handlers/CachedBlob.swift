@@ -25,16 +25,18 @@ struct CachedBlob {
         let wish = ContentSelection.Wish(forwarder.head)
         for _ in 0..<Self.maxTries {
             switch cache.open(digest) {
+            // A manifest that is asked for as a blob: the registry knows whether it is one too.
+            case .held(let content) where content.mediaType != nil, .unconfirmed(let content) where content.mediaType != nil:
+                return .unused
             case .held(let content): if let found = try await prepare(content, wish) { return found }
             case .unconfirmed(let content):
                 // Without HEAD, the client's own GET confirms it.
-                try CacheAccess.check(forwarder)
-                guard forwarder.registry.upstream.hasBlobHead else { return .unused }
-                try await confirm()
+                try await CacheAccess.check(forwarder)
+                guard forwarder.registry.upstream.hasBlobHead, try await confirm() else { return .unused }
                 if let found = try await prepare(content, wish) { return found }
             case .absent:
                 forwarder.record.cache = .miss
-                try CacheAccess.check(forwarder)
+                try await CacheAccess.check(forwarder)
                 // Whoever wants a part does not have all of it fetched.
                 guard wish == nil else { return .unused }
                 switch cache.store.claim(digest, for: cache.source) {
@@ -48,17 +50,20 @@ struct CachedBlob {
         return .unused
     }
 
+    /// - Returns: nil: the content turned out to be none.
     private func prepare(_ content: CachedContent, _ wish: ContentSelection.Wish?) async throws -> Found? {
         let result = content.isFill && content.progress.phase != .whole ? CacheResult.shared : .hit
-        return try await response.prepare(content, wish).map { .content($0, result) }
+        guard let prepared = try await response.prepare(content, wish), content.mediaType == nil else { return nil }
+        return .content(prepared, result)
     }
 
-    /// The registry says that the repository has the blob.
-    private func confirm() async throws {
+    /// Asks the registry whether the repository has the blob. false: it does not say so: HEAD takes a permission of its own, and does not find what a
+    /// pull-through cache has yet to fetch. The client's own request is answered then.
+    private func confirm() async throws -> Bool {
         let response = try await forwarder.registry.send(
             .head, Array(forwarder.target), as: .batchCheckLayerAvailability, upTo: 0)
         cache.note(response.status, of: digest, by: forwarder)
-        guard response.status >= 400 else { return }
+        guard response.status == 429 || response.status >= 500 else { return response.status == 200 }
         throw forwarder.error(UpstreamError(status: response.status, body: []))
     }
 
@@ -69,7 +74,7 @@ struct CachedBlob {
     /// The size of the blob; nil: the response is not the whole blob, or the cache does not take it.
     func begin(_ fill: Fill, _ head: Head) -> Int? {
         guard head.status == 200, !head.isEncoded, case .length(let size) = head.framing,
-            fill.begin(size: size, mediaType: head.value(of: .contentType).map { String(decoding: $0, as: UTF8.self) })
+            fill.begin(size: size, mediaType: nil)
         else { return nil }
         return size
     }

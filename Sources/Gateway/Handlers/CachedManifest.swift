@@ -18,7 +18,7 @@ struct CachedManifest {
     /// Serves the manifest from the cache. false: the registry is to be asked.
     func serve() async throws -> Bool {
         if try await serveHeld() { return true }
-        try CacheAccess.check(forwarder)
+        try await CacheAccess.check(forwarder)
         // A registry that does not answer is not waited for as long as one that nothing can replace.
         if hasStale { forwarder.registry.alternative = .inUse }
         guard case .tag(let tag) = reference, isGet else { return false }
@@ -39,7 +39,7 @@ struct CachedManifest {
         switch cache.open(digest) {
         case .held(let content): return try await send(content)
         case .unconfirmed(let content):
-            try CacheAccess.check(forwarder)
+            try await CacheAccess.check(forwarder)
             guard try await ask() == digest else { return false }
             return try await send(content)
         case .absent:
@@ -71,12 +71,12 @@ struct CachedManifest {
 
     private func isHeld(_ digest: Digest) -> Bool { if case .absent = cache.open(digest) { false } else { true } }
 
-    /// The digest that the registry names, which the repository has then. nil: it names none.
-    /// - Throws: the registry's error.
+    /// The digest that the registry names, which the repository has then. nil: it names none, or the client's own request is answered with the error.
+    /// - Throws: the registry's error, where it cannot serve now.
     private func ask() async throws -> Digest? {
         let response = try await sharedHead(), head = response.head
         note(head)
-        guard head.status < 400 else {
+        guard head.status < 500, head.status != 429 else {
             throw forwarder.error(UpstreamError(status: head.status, body: [], retryAfter: response.retryAfter))
         }
         guard head.status == 200 else { return nil }
@@ -114,7 +114,7 @@ struct CachedManifest {
         guard let prepared = try await response.prepare(content, nil), Accepted(forwarder.head).takes(content.mediaType) else {
             return false
         }
-        try await response.send(prepared, isBlob: false, as: result)
+        try await response.send(prepared, as: result)
         return true
     }
 
@@ -143,11 +143,18 @@ struct CachedManifest {
         var digest: Digest? = if case .digest(let named) = reference { named } else { nil }
         digest = digest ?? (computed ?? head.value(of: .dockerContentDigest).map(Array.init)).flatMap { Digest($0) }
         note(head, digest)
-        guard isGet, head.status == 200, !head.isEncoded, let body, let digest,
-            case .fill(let fill) = cache.store.claim(digest, for: cache.source),
-            fill.begin(size: body.count, mediaType: head.value(of: .contentType).map { String(decoding: $0, as: UTF8.self) })
-        else { return }
-        forwarder.registry.worker.tasks.start { _ in await Self.write(body, into: fill) }
+        guard isGet, head.status == 200, !head.isEncoded, let body, let digest, let type = head.value(of: .contentType) else {
+            return
+        }
+        switch cache.store.claim(digest, for: cache.source) {
+        case .fill(let fill):
+            guard fill.begin(size: body.count, mediaType: String(decoding: type, as: UTF8.self)) else { return }
+            forwarder.registry.worker.tasks.start { _ in await Self.write(body, into: fill) }
+        // Somebody has pushed the manifest as a blob too, and pulled that first: the next read keeps it as what it is.
+        case .found(.held(let content)), .found(.unconfirmed(let content)):
+            if content.mediaType == nil, content.progress.phase == .whole { cache.store.drop(content) }
+        case .found, .declined: break
+        }
     }
 
     private static func write(_ body: [UInt8], into fill: Fill) async {
@@ -185,12 +192,20 @@ struct CachedManifest {
         cache.store.forgetTag(tag, in: cache.source)
     }
 
-    /// The registry has deleted it. With its last tag an image goes too (ECR 1.3): whether it still has it is asked anew.
-    func deleted() {
+    /// What a deletion will delete. With its last tag an image goes too (ECR 1.3), which nobody may have pulled by this tag.
+    func named() async -> Digest? {
+        guard case .tag = reference else { return nil }
+        let found = try? await forwarder.registry.send(.head, Array(forwarder.target), as: .batchGetImage, upTo: 0)
+        return found.flatMap { $0.status == 200 ? $0.digest : nil }.flatMap { Digest($0) }
+    }
+
+    /// The registry may have deleted it: whether it still has it is asked anew.
+    /// - Parameter named: as `named` said before.
+    func deleted(_ named: Digest?) {
         switch reference {
         case .digest(let digest): cache.forget(digest)
         case .tag(let tag):
-            if let digest = cache.store.digest(of: tag, in: cache.source) { cache.forget(digest) }
+            for digest in [named, cache.store.digest(of: tag, in: cache.source)] { if let digest { cache.forget(digest) } }
             cache.store.forgetTag(tag, in: cache.source)
         }
     }

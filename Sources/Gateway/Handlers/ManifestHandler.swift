@@ -193,8 +193,10 @@ struct ManifestHandler {
     // MARK: DELETE
 
     private func delete() async throws {
+        let named = await cached?.named()
+        // Whatever becomes of the request: it may have been taken.
+        defer { cached?.deleted(named) }
         let response = try await forwarder.send(requestHead)
-        if response.status < 400 || response.status == 404 { cached?.deleted() }
         guard response.status >= 400 else { return try await forwarder.pass(response) }
         let failure = try await forwarder.failure(response)
         guard failure.isOfMissingEndpoint else { throw forwarder.error(failure) }
@@ -219,10 +221,8 @@ struct ManifestHandler {
         }
         switch outcome {
         case .deleted:
-            cached?.deleted()
             try await forwarder.writer.respond(202, fields: [("Docker-Distribution-Api-Version", "registry/2.0")])
         case .notFound:
-            cached?.deleted()
             throw ErrorResponse(.manifestUnknown, "The upstream registry has no such manifest.")
         case .rejected(let code, let reason):
             record.reason = "\(code): \(reason)"

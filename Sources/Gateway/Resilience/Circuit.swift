@@ -19,7 +19,17 @@ package final class Circuit: Sendable {
         case open
     }
 
+    /// What is known of a registry whose circuit is open: requests to a single repository may have opened it.
+    private enum Reach: UInt8, AtomicRepresentable {
+        case unknown
+        /// It is being asked for what every registry has.
+        case asked
+        /// It did not have that either.
+        case away
+    }
+
     private let condition = Mutex(Condition())
+    private let reach = Atomic(Reach.unknown)
     private let trouble = Atomic(Trouble.none)
     /// Whether the upstream has another registry for reads; for the log.
     private let hasAlternative = Atomic(false)
@@ -59,6 +69,22 @@ package final class Circuit: Sendable {
         guard trouble.load(ordering: .relaxed) == .open else { return true }
         var breaker = condition.withLock { $0.breaker }
         return breaker.mayTry(at: now())
+    }
+
+    /// It fails whatever it is asked for.
+    var isAway: Bool { reach.load(ordering: .relaxed) == .away }
+
+    /// Whether the caller is to find out if an open registry is away, and say so by `found`. Once for each time that it opens.
+    func claimQuestion() -> Bool {
+        !isClosed && reach.compareExchange(expected: .unknown, desired: .asked, ordering: .relaxed).exchanged
+    }
+
+    /// - Parameter isAway: false: it responds, or it could not be found out.
+    func found(isAway: Bool) {
+        condition.withLock { condition in
+            guard condition.breaker.state != .closed else { return }
+            reach.store(isAway ? .away : .unknown, ordering: .relaxed)
+        }
     }
 
     func succeeded(at now: @autoclosure () -> ContinuousClock.Instant = .now) {
@@ -101,6 +127,7 @@ package final class Circuit: Sendable {
     private var subject: String { isOfStorage ? "storage of a registry" : "registry" }
 
     private func note(_ breaker: Breaker) {
+        if breaker.state == .closed { reach.store(.unknown, ordering: .relaxed) }
         trouble.store(breaker.isUntroubled ? .none : breaker.state == .closed ? .some : .open, ordering: .relaxed)
     }
 

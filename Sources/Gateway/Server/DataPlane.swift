@@ -166,6 +166,7 @@ package final class DataPlane: Sendable {
             for worker in workers { group.addTask { await worker.drain(grace: grace) } }
         }
         abandoning.cancel()
+        for worker in workers { await worker.endOwnTasks() }
     }
 
     /// Ends the exchanges that are under way.

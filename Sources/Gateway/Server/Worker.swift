@@ -210,12 +210,13 @@ package actor Worker: ConnectionHost {
 
     private func finishDrain() {
         services.writeRepeatedRejections(all: true)
-        // Whoever reads on another worker goes on from the upstream.
-        services.upstreams.tasks.abandon()
         for waiting in drained { waiting.resume() }
         drained = []
         tasks.endAll()
     }
+
+    /// Ends what runs without a connection: clients of other workers have read from its downloads until now.
+    func endOwnTasks() { services.upstreams.tasks.abandon() }
 
     /// Closes upstream connections that have been idle for too long, ends tasks that nobody needs, and publishes levels, until the drain.
     func keepSweeping(every interval: Duration) async {

@@ -17,13 +17,15 @@ final class OwnTasks {
 
     init(on loop: EventLoop) { self.loop = loop }
 
-    /// Begins a task, unless the gateway stops.
+    /// Begins a task.
     /// - Parameter work: ends soon after its task is abandoned.
-    func start(_ work: @escaping (OwnTask) async -> Void) {
-        guard !isAbandoned else { return }
+    /// - Returns: false: the gateway stops.
+    @discardableResult func start(_ work: @escaping (OwnTask) async -> Void) -> Bool {
+        guard !isAbandoned else { return false }
         lastNumber += 1
         entries[lastNumber] = Entry(task: OwnTask(on: loop), work: work)
         spawn?(lastNumber)
+        return true
     }
 
     /// What a task does, from its beginning to its end.
