@@ -246,6 +246,15 @@ def own_sandbox(berth: Path, own_directory: Path) -> Iterator[Sandbox]:
     running.stop()
 
 
+@pytest.fixture
+def replica(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> Iterator[Sandbox]:
+    """Of `own_sandbox`, in another region of the same account."""
+    options = ("--same-account-as", str(own_sandbox.directory / "data"), "--region", "eu-central-1")
+    running = Sandbox(berth, own_directory / "replica", *options)
+    yield running
+    running.stop()
+
+
 StartGateway = Callable[..., Gateway]
 
 

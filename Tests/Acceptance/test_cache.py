@@ -17,7 +17,7 @@ from harness.cache import (
     STALE, Asked, contents, direct, file_of, get, pull_image, result, settings, status, store, together, wait_until_kept, wait_until_on,
 )  # fmt: skip
 from harness.gateway import EVERYTHING, PASSWORD, Gateway, clean_environment, user
-from harness.images import INDEX_TYPE, MIB, Image, blob_image, digest_of
+from harness.images import INDEX_TYPE, MANIFEST_TYPE, MIB, Image, blob_image, digest_of, manifest_for
 from harness.processes import attempt, wait_until
 from harness.registry import RegistryClient, Unexpected
 from harness.sandbox import Sandbox
@@ -187,6 +187,53 @@ def other_sandbox(berth: Path, own_directory: Path) -> Iterator[Sandbox]:
     running = Sandbox(berth, own_directory / "other", "--account", "210987654321")
     yield running
     running.stop()
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_what_head_does_not_confirm_is_asked_of_the_registry(
+    own_sandbox: Sandbox, gateway: Gateway, kept: Path, held: Image, status: int
+) -> None:
+    """HEAD takes a permission of its own, and does not find what a pull-through cache has yet to fetch."""
+    store(own_sandbox, held, f"{OTHER}:v1")
+    warm(gateway, kept, held)
+    own_sandbox.add_fault(where="registry", kind="status", status=status, times=-1, match={"method": "HEAD"})
+    for target in (f"blobs/{layer(held)}", f"manifests/{held.digest}", "manifests/v1"):
+        response = get(gateway, f"{OTHER}/{target}")
+        assert response.status == 200 and result(gateway, response) == "miss", (target, response)
+    own_sandbox.clear_faults()
+    own_sandbox.add_fault(where="registry", kind="status", status=status, times=-1, match={"path_prefix": "/v2/team/none/"})
+    for target in (f"blobs/{layer(held)}", f"manifests/{held.digest}"):
+        assert get(gateway, f"team/none/{target}").status == status, "the registry's own error"
+
+
+def test_a_redirect_alone_confirms_nothing(own_sandbox: Sandbox, gateway: Gateway, kept: Path, held: Image) -> None:
+    """A registry may redirect for what it has not, as one in front of a cache of its own does."""
+    store(own_sandbox, held, f"{OTHER}:v1")
+    warm(gateway, kept, held)
+    own_sandbox.add_fault(where="registry", kind="status", status=404, times=-1, match={"method": "HEAD"})
+    own_sandbox.add_fault(where="s3", kind="status", status=404, times=-1)
+    for _ in range(2):
+        assert get(gateway, blob(held, OTHER)).status == 404
+
+
+def test_a_manifest_that_was_pulled_as_a_blob_is_served_as_a_manifest(
+    own_sandbox: Sandbox, gateway: Gateway, kept: Path, held: Image
+) -> None:
+    """Somebody may push the bytes of another one's manifest as a layer."""
+    own_sandbox.create_repositories(SECRET)
+    as_layer = Image(held.config, (held.manifest,), manifest_for(held.config, (held.manifest,)))
+    store(own_sandbox, as_layer, f"{SECRET}:v1")
+    first = get(gateway, f"{SECRET}/blobs/{held.digest}")
+    assert first.status == 200 and first.fields["content-type"] == "application/octet-stream"
+    wait_until_kept(gateway, kept, held.digest)
+    target = f"{REPOSITORY}/manifests/{held.digest}"
+    for method in ("HEAD", "GET", "HEAD", "GET"):
+        response = get(gateway, target, {"Accept": f"{MANIFEST_TYPE}, */*"}, method=method)
+        assert response.status == 200 and response.fields["content-type"] == MANIFEST_TYPE, (method, response)
+    wait_until(lambda: result(gateway, get(gateway, target)) == "hit", "a manifest in the cache")
+    again = get(gateway, f"{SECRET}/blobs/{held.digest}")
+    assert again.body == held.manifest and again.fields["content-type"] == "application/octet-stream"
+    assert get(gateway, f"{REPOSITORY}/manifests/{layer(held)}").status == 404, "a layer is no manifest"
 
 
 def test_a_digest_of_one_upstream_opens_nothing_in_another(
@@ -389,7 +436,8 @@ def test_head_of_a_user_who_may_push_asks_the_registry(own_sandbox: Sandbox, gat
     assert get(gateway, blob(held), method="HEAD").status == 200
     assert asked() == {"registry.blob_head": 1}
     away(own_sandbox)
-    assert get(gateway, blob(held), method="HEAD").status == 200, "from the cache, when no registry answers"
+    assert get(gateway, blob(held), method="HEAD").status >= 500, "when no registry answers, nobody can say it"
+    assert get(gateway, f"{REPOSITORY}/manifests/{held.digest}", method="HEAD").status == 200, "with which pulls begin"
 
 
 def test_a_condition_on_a_held_blob(gateway: Gateway, kept: Path, held: Image) -> None:
@@ -523,6 +571,31 @@ def test_a_delete_is_forgotten_at_once(
     away(own_sandbox)
     for each in {target, f"{REPOSITORY}/manifests/v1"}:
         assert get(gateway, each).status != 200, each
+
+
+@pytest.mark.parametrize("kind", ["reset", "status"])
+def test_a_delete_whose_response_is_lost_is_forgotten(
+    own_sandbox: Sandbox, gateway: Gateway, kept: Path, held: Image, kind: str
+) -> None:
+    """It may have been taken."""
+    warm(gateway, kept, held)
+    target = f"{REPOSITORY}/manifests/{held.digest}"
+    own_sandbox.add_fault(where="registry", kind=kind, status=500, times=-1, match={"method": "DELETE"})
+    assert get(gateway, target, method="DELETE").status >= 500
+    own_sandbox.clear_faults()
+    asked = Asked(own_sandbox)
+    get(gateway, target)
+    assert asked(), "the registry's word is asked for again"
+
+
+def test_a_delete_by_a_tag_that_nobody_has_pulled_ends_the_image(
+    own_sandbox: Sandbox, gateway: Gateway, kept: Path, held: Image
+) -> None:
+    target = f"{REPOSITORY}/manifests/{held.digest}"
+    get(gateway, target)
+    wait_until_kept(gateway, kept, held.digest)
+    assert get(gateway, f"{REPOSITORY}/manifests/v1", method="DELETE").status == 202
+    assert get(gateway, target).status == 404
 
 
 def test_after_a_start_without_a_token_what_is_held_is_served(

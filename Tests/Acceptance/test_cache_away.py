@@ -14,7 +14,7 @@ from harness.cache import STALE, get, pull_image, result, settings, store, wait_
 from harness.gateway import Gateway
 from harness.images import MIB, Image, blob_image, digest_of
 from harness.processes import wait_until
-from harness.sandbox import Sandbox
+from harness.sandbox import Sandbox, with_replica
 from harness.wire import Response
 
 REPOSITORY = "team/app"
@@ -83,8 +83,9 @@ def wait_until_noticed(gateway: Gateway, sandbox: Sandbox) -> None:
     """The first requests find out that the registry is away."""
 
     def is_noticed() -> bool:
-        get(gateway, f"{REPOSITORY}/manifests/v1")
-        return gateway.metric("berth_upstream_state", registry=sandbox.registry_host) == 0
+        response, seconds = timed(lambda: get(gateway, f"{REPOSITORY}/manifests/v1"))
+        is_open = gateway.metric("berth_upstream_state", registry=sandbox.registry_host) == 0
+        return is_open and response.fields.get("warning") == STALE and seconds < SLOWER_SECONDS
 
     wait_until(is_noticed, "an open breaker", 60)
 
@@ -124,6 +125,40 @@ def test_unknown_images_get_503_with_the_reason_soon(
             if method == "GET":
                 assert response.code == "UNAVAILABLE" and response.error and response.error["message"]
             assert gateway.access_line(response)["reason"]
+
+
+def test_a_repository_that_fails_leaves_the_others_alone(own_sandbox: Sandbox, gateway: Gateway, unknown: Image) -> None:
+    """Its requests open the registry's breaker, and the registry is there."""
+    own_sandbox.add_fault(where="registry", kind="status", status=500, times=-1, match={"path_prefix": "/v2/broken/"})
+    for _ in range(3):
+        assert get(gateway, "broken/manifests/v1").status == 500
+        for target in (f"manifests/{unknown.digest}", "manifests/unknown", f"blobs/{digest_of(unknown.layers[0])}"):
+            response, seconds = timed(lambda: get(gateway, f"{REPOSITORY}/{target}"))
+            assert response.status == 200 and seconds < SLOWER_SECONDS, (response, seconds)
+    assert any(line.get("message") == "registry failing" for line in gateway.log_lines()), "the breaker has opened"
+
+
+def test_unknown_images_get_503_soon_where_all_replicas_are_away_too(
+    own_sandbox: Sandbox, replica: Sandbox, start_gateway: StartGateway, kept: Path, image: Image
+) -> None:
+    store(own_sandbox, image, f"{REPOSITORY}:v1")
+    gateway = start_gateway(own_sandbox, **with_replica(own_sandbox, replica), cache=settings(kept))
+    gateway.wait_until_ready()
+    wait_until_on(gateway)
+    pull_image(gateway, REPOSITORY, "v1", image)
+    wait_until_kept(gateway, kept, image.digest, *(digest_of(each) for each in image.blobs))
+    reset(own_sandbox)
+    reset(replica)
+    wait_until_noticed(gateway, own_sandbox)
+    for target in ("manifests/unknown", f"blobs/{digest_of(os.urandom(8))}"):
+        wait_until(lambda: timed(lambda: get(gateway, f"{REPOSITORY}/{target}"))[1] < SLOWER_SECONDS, "a breaker of each", 60)
+        for method in ("GET", "HEAD"):
+            response, seconds = timed(lambda: get(gateway, f"{REPOSITORY}/{target}", method=method))
+            assert response.status == 503 and seconds < SLOWER_SECONDS, (method, target, seconds, response)
+    pull_image(gateway, REPOSITORY, "v1", image)
+    own_sandbox.clear_faults()
+    wait_until(lambda: "warning" not in get(gateway, f"{REPOSITORY}/manifests/v1").fields, "the registry's word", 70)
+    assert get(gateway, f"{REPOSITORY}/manifests/unknown").status == 404
 
 
 def test_pulls_go_on_through_a_whole_outage(own_sandbox: Sandbox, gateway: Gateway, image: Image) -> None:

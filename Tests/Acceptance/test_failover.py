@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
@@ -20,11 +19,10 @@ from harness.images import MANIFEST_TYPE, MIB, Image, blob_image, digest_of
 from harness.names import NameServer, with_resolver
 from harness.processes import attempt, wait_until
 from harness.registry import RegistryClient
-from harness.sandbox import Sandbox
+from harness.sandbox import Sandbox, with_replica
 from harness.wire import Response, request
 
 REPOSITORY = "team/app"
-HERE, THERE = "eu-west-1", "eu-central-1"
 MAX_READ_SECONDS = 10  # until the first byte
 
 
@@ -59,22 +57,6 @@ def store(sandbox: Sandbox, image: Image, *tags: str, repository: str = REPOSITO
 
 
 @pytest.fixture
-def replica(berth: Path, own_directory: Path, own_sandbox: Sandbox) -> Iterator[Sandbox]:
-    options = ("--same-account-as", str(own_sandbox.directory / "data"), "--region", THERE)
-    running = Sandbox(berth, own_directory / "replica", *options)
-    yield running
-    running.stop()
-
-
-def settings(first: Sandbox, replica: Sandbox, **changes: Any) -> dict[str, Any]:
-    trust = first.directory / "both.pem"
-    trust.write_bytes(first.ca.read_bytes() + replica.ca.read_bytes())
-    upstream = first.upstream["upstreams"][0] | {"fallbacks": [replica.registry_host]}
-    connect_to = first.facts["connect_to"] | replica.facts["connect_to"]
-    return {"ca_file": str(trust), "connect_to": connect_to, "upstreams": [upstream]} | changes
-
-
-@pytest.fixture
 def image() -> Image:
     return blob_image(os.urandom(200_000), os.urandom(20_000))
 
@@ -84,7 +66,7 @@ def regions(own_sandbox: Sandbox, replica: Sandbox, start_gateway: StartGateway,
     store(own_sandbox, image, "v1")
     store(replica, image, "v1")
     users = [user("ci", "**", actions=("pull", "push", "delete", "list")), user("node", "**", actions=("pull",))]
-    gateway = start_gateway(own_sandbox, **settings(own_sandbox, replica), users=users)
+    gateway = start_gateway(own_sandbox, **with_replica(own_sandbox, replica), users=users)
     gateway.wait_until_ready()
     wait_until(lambda: upstream_status(gateway)["fallbacks"][0]["ready"], "the fallback's token")
     return Regions(own_sandbox, replica, gateway)
@@ -147,7 +129,7 @@ def test_without_a_token_reads_go_to_the_replica(
     store(own_sandbox, image, "v1")
     store(replica, image, "v1")
     own_sandbox.add_fault(where="api", kind="status", status=500, times=-1)
-    gateway = start_gateway(own_sandbox, **settings(own_sandbox, replica))
+    gateway = start_gateway(own_sandbox, **with_replica(own_sandbox, replica))
     gateway.wait_until_ready()
     regions = Regions(own_sandbox, replica, gateway)
     start = time.monotonic()
@@ -176,7 +158,7 @@ def test_a_large_blob_goes_on_at_the_replica_at_its_byte(
     large = blob_image(os.urandom(16 * MIB))
     store(own_sandbox, large, "v1")
     store(replica, large, "v1")
-    gateway = start_gateway(own_sandbox, **settings(own_sandbox, replica), timeouts={"stall": "2s"})
+    gateway = start_gateway(own_sandbox, **with_replica(own_sandbox, replica), timeouts={"stall": "2s"})
     gateway.wait_until_ready()
     regions = Regions(own_sandbox, replica, gateway)
     wait_until(lambda: upstream_status(gateway)["fallbacks"][0]["ready"], "the fallback's token")
@@ -392,7 +374,7 @@ def test_a_reload_adds_and_removes_fallbacks(
 ) -> None:
     store(own_sandbox, image, "v1")
     store(replica, image, "v1")
-    with_fallback = settings(own_sandbox, replica)
+    with_fallback = with_replica(own_sandbox, replica)
     without = with_fallback | {"upstreams": own_sandbox.upstream["upstreams"]}
     gateway = start_gateway(own_sandbox, **without)
     gateway.wait_until_ready()
@@ -417,7 +399,7 @@ def test_a_reload_adds_and_removes_fallbacks(
 def test_a_fallback_without_a_token_shows(own_sandbox: Sandbox, replica: Sandbox, start_gateway: StartGateway, image: Image) -> None:
     store(own_sandbox, image, "v1")
     replica.deny_credentials(True)
-    gateway = start_gateway(own_sandbox, **settings(own_sandbox, replica))
+    gateway = start_gateway(own_sandbox, **with_replica(own_sandbox, replica))
     gateway.wait_until_ready()
     regions = Regions(own_sandbox, replica, gateway)
     there = replica.registry_host

@@ -59,7 +59,7 @@ final class CacheAccess {
     private static func ask(_ registry: RegistryClient, _ requester: Requester) async throws {
         let client = RegistryClient(
             upstream: registry.upstream, worker: registry.worker, timeouts: registry.timeouts, record: registry.record.ofTask(),
-            requester: requester, alternative: .inUse)
+            requester: requester, alternative: .inUse, time: RetryPolicy.stallTime)
         let response = try await client.send(.get, Array("/v2/".utf8), as: .other, upTo: TokenRejection.maxBody)
         guard response.status < 500 else { throw ErrorResponse(.unavailable, "") }
     }

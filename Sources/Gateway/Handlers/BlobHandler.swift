@@ -193,9 +193,13 @@ struct BlobHandler {
     // MARK: DELETE
 
     private mutating func delete() async throws {
-        // Whatever the response is: it may have been taken.
-        defer { cache?.forget(digest) }
-        let response = try await forwarder.send(RequestHead(forwarder.head, target: forwarder.target))
+        let response: UpstreamResponse
+        // Whatever becomes of the request: it may have been taken.
+        do { response = try await forwarder.send(RequestHead(forwarder.head, target: forwarder.target)) } catch {
+            cache?.forget(digest)
+            throw error
+        }
+        cache?.forget(digest)
         guard response.status >= 400 else { return try await forwarder.pass(response) }
         let failure = try await forwarder.failure(response)
         guard !failure.isOfMissingEndpoint else {

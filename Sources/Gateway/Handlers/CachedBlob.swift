@@ -23,6 +23,7 @@ struct CachedBlob {
 
     func find() async throws -> Found {
         let wish = ContentSelection.Wish(forwarder.head)
+        forwarder.record.cache = .miss
         for _ in 0..<Self.maxTries {
             switch cache.open(digest) {
             // A manifest that is asked for as a blob: the registry knows whether it is one too.
@@ -35,7 +36,6 @@ struct CachedBlob {
                 guard forwarder.registry.upstream.hasBlobHead, try await confirm() else { return .unused }
                 if let found = try await prepare(content, wish) { return found }
             case .absent:
-                forwarder.record.cache = .miss
                 try await CacheAccess.check(forwarder)
                 // Whoever wants a part does not have all of it fetched.
                 guard wish == nil else { return .unused }
@@ -46,7 +46,6 @@ struct CachedBlob {
                 }
             }
         }
-        forwarder.record.cache = .miss
         return .unused
     }
 

@@ -17,6 +17,7 @@ struct CachedManifest {
 
     /// Serves the manifest from the cache. false: the registry is to be asked.
     func serve() async throws -> Bool {
+        forwarder.record.cache = isGet ? .miss : nil
         if try await serveHeld() { return true }
         try await CacheAccess.check(forwarder)
         // A registry that does not answer is not waited for as long as one that nothing can replace.
@@ -42,15 +43,12 @@ struct CachedManifest {
             try await CacheAccess.check(forwarder)
             guard try await ask() == digest else { return false }
             return try await send(content)
-        case .absent:
-            forwarder.record.cache = .miss
-            return false
+        case .absent: return false
         }
     }
 
     /// The registry says what the tag leads to now: with HEAD, if that may be what is held.
     private func serve(_ tag: Tag) async throws -> Bool {
-        forwarder.record.cache = .miss
         guard let known = cache.store.digest(of: tag, in: cache.source), isHeld(known) else { return false }
         guard let digest = try await ask() else { return false }
         switch cache.open(digest) {

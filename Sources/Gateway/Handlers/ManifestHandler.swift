@@ -194,17 +194,22 @@ struct ManifestHandler {
 
     private func delete() async throws {
         let named = await cached?.named()
-        // Whatever becomes of the request: it may have been taken.
-        defer { cached?.deleted(named) }
-        let response = try await forwarder.send(requestHead)
+        let response: UpstreamResponse
+        // Whatever becomes of the request: it may have been taken. And before the client learns it.
+        do { response = try await forwarder.send(requestHead) } catch {
+            cached?.deleted(named)
+            throw error
+        }
+        cached?.deleted(named)
         guard response.status >= 400 else { return try await forwarder.pass(response) }
         let failure = try await forwarder.failure(response)
         guard failure.isOfMissingEndpoint else { throw forwarder.error(failure) }
-        try await deleteImage()
+        try await deleteImage(named)
     }
 
     /// By ECR's API.
-    private func deleteImage() async throws {
+    /// - Parameter named: as `CachedManifest.named`.
+    private func deleteImage(_ named: Digest?) async throws {
         let repository = forwarder.route.upstreamRepository, record = forwarder.record
         guard let directory = forwarder.route.upstream.directory else {
             throw ErrorResponse(.unsupported, "The upstream registry deletes no manifests.")
@@ -216,9 +221,11 @@ struct ManifestHandler {
             }
         let outcome: ImageDeletion
         do throws(AWSError) { outcome = try await directory.deleteImage(image, in: repository.description) } catch {
+            cached?.deleted(named)
             record.reason = "\(error)"
             throw ErrorResponse(.denied, "The gateway could not delete the image; the operator can see the cause in the log.")
         }
+        cached?.deleted(named)
         switch outcome {
         case .deleted:
             try await forwarder.writer.respond(202, fields: [("Docker-Distribution-Api-Version", "registry/2.0")])

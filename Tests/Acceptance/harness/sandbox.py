@@ -123,6 +123,15 @@ class Sandbox:
         self.control("DELETE", "/faults")
 
 
+def with_replica(first: Sandbox, replica: Sandbox, **changes: Any) -> dict[str, Any]:
+    """The configuration of a gateway for a registry and its replica."""
+    trust = first.directory / "both.pem"
+    trust.write_bytes(first.ca.read_bytes() + replica.ca.read_bytes())
+    upstream = first.upstream["upstreams"][0] | {"fallbacks": [replica.registry_host]}
+    connect_to = first.facts["connect_to"] | replica.facts["connect_to"]
+    return {"ca_file": str(trust), "connect_to": connect_to, "upstreams": [upstream]} | changes
+
+
 def read_json(path: Path) -> dict[str, Any] | None:
     """The file's value, or None while it is missing or half written."""
     try:
