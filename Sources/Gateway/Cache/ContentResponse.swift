@@ -158,6 +158,11 @@ struct ContentResponse {
     }
 }
 
+extension CachedContent {
+    /// What a request has found that is served from this now.
+    var result: CacheResult { isFill && progress.phase != .whole ? .shared : .hit }
+}
+
 extension CachedContent.Progress {
     /// Something can be sent.
     fileprivate var isUsable: Bool { phase == .growing || phase == .whole }

@@ -51,7 +51,7 @@ struct CachedBlob {
 
     /// - Returns: nil: the content turned out to be none.
     private func prepare(_ content: CachedContent, _ wish: ContentSelection.Wish?) async throws -> Found? {
-        let result = content.isFill && content.progress.phase != .whole ? CacheResult.shared : .hit
+        let result = content.result
         guard let prepared = try await response.prepare(content, wish), content.mediaType == nil else { return nil }
         return .content(prepared, result)
     }

@@ -107,7 +107,7 @@ struct CachedManifest {
     }
 
     private func send(_ content: CachedContent) async throws -> Bool {
-        let result = content.isFill && content.progress.phase != .whole ? CacheResult.shared : .hit
+        let result = content.result
         // The type is known once the content is announced no more.
         guard let prepared = try await response.prepare(content, nil), Accepted(forwarder.head).takes(content.mediaType) else {
             return false
