@@ -5,8 +5,8 @@ import Transport
 
 /// Contents kept on disk. One for the process; any thread may call it. No method waits for the disk, unless it is `async`.
 package final class CacheStore: ContentOwner {
-    /// For blocking reads of the contents' files.
-    package let disk: DiskThreads
+    private let disk: DiskThreads
+    private let watch = DiskWatch()
     private let upkeep: CacheUpkeep
     private let clock: @Sendable () -> Int
     private let report: @Sendable (CacheEvent) -> Void
@@ -24,10 +24,17 @@ package final class CacheStore: ContentOwner {
         _ settings: CacheSettings, files: any FileCalls, clock: @escaping @Sendable () -> Int, tickInterval: Int,
         report: @escaping @Sendable (CacheEvent) -> Void
     ) {
-        disk = DiskThreads(count: min(max(coreCount(), Self.minThreads), Self.maxThreads), named: "cache-disk")
+        let threads = min(max(coreCount(), Self.minThreads), Self.maxThreads)
+        disk = DiskThreads((0..<threads).map { "cache-disk-\($0)" }, watch: watch)
         (self.clock, self.report) = (clock, report)
-        upkeep = CacheUpkeep(settings, files: files, clock: clock, tickInterval: tickInterval, report: report)
-        upkeep.perform { $0.start() }
+        upkeep = CacheUpkeep(
+            settings, files: WatchedFiles(files: files, watch: watch), watch: watch, clock: clock, tickInterval: tickInterval,
+            report: report)
+        if disk.count > 0, upkeep.hasThreads {
+            upkeep.perform { $0.start() }
+        } else {
+            upkeep.giveUp(reason: "no thread could be started; raise the limit of processes")
+        }
     }
 
     deinit { upkeep.stop() }
@@ -35,8 +42,8 @@ package final class CacheStore: ContentOwner {
     /// Of the disk. A disk that is slow keeps several waiting.
     private static let minThreads = 4, maxThreads = 16
 
-    /// File descriptors at most, besides one for each other content that is being read: of files kept open and of fills, and of the directory.
-    package static let maxDescriptors = KeptContents.maxFiles + CacheTable.maxFills + 16
+    /// File descriptors at most, besides one for each other content that is being read: of files kept open, of fills and checks, and of the directory.
+    package static let maxDescriptors = KeptContents.maxFiles + GrowingContents.maxCount + 16
 
     // MARK: Contents
 
@@ -61,18 +68,22 @@ package final class CacheStore: ContentOwner {
     }
 
     /// The open file of a content, for which `open` said that it is held. Opens it on a disk thread unless it is open: `content.file` tells.
-    /// - Returns: nil: it is gone, or no regular file of the right size: to be treated as absent. Or the content is broken and never had one.
+    /// - Returns: nil: it is gone, or no regular file of the right size, or the disk does not answer: to be treated as absent. Or the content is
+    ///   broken and never had one.
     package func file(of content: CachedContent) async -> ContentFile? {
         if let file = content.file { return file }
         // The file is there before its first byte is available; of a small content, until it is in memory.
         let progress = await content.wait(beyond: 0)
         if let file = content.file { return file }
         guard progress.phase == .whole else { return nil }
-        _ = await disk.run {
-            self.openFile(of: content, size: progress.size)
-            return 0
-        }
+        _ = await disk.run { self.openFile(of: content, size: progress.size) }
         return content.file
+    }
+
+    /// Runs a short read of a content's file on a disk thread.
+    /// - Returns: nil: the disk does not answer. The read may go on.
+    package func read<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value? {
+        await disk.run { [watch] in watch.note("pread", work) }
     }
 
     private func openFile(of content: CachedContent, size: Int) {
@@ -97,7 +108,11 @@ package final class CacheStore: ContentOwner {
     }
 
     /// Removes a content whose file cannot be read, as a reader has noticed. Those who read it may go on as far as they can.
-    package func drop(_ content: CachedContent) { upkeep.change { table, _ in table.drop(content) } }
+    package func drop(_ content: CachedContent) {
+        upkeep.change { table, _ in table.drop(content) }
+        // Who follows its check need not wait: nobody else ends it if the disk does not answer.
+        if !content.isFill { content.end(.broken) }
+    }
 
     // MARK: Confirmations
 
@@ -170,18 +185,12 @@ package final class CacheStore: ContentOwner {
     /// readers, and what is being read stays readable. The threads end when nothing needs them. From any thread; does not wait.
     package func stop() { upkeep.stop() }
 
-    /// Waits until the disk knows what the table has decided. The start is the first job.
-    func settle() async {
-        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
-            upkeep.perform { upkeep in
-                upkeep.work()
-                continuation.resume()
-            }
-        }
-    }
+    /// Waits until the disk knows what the table has decided, or does not answer. The start is the first job.
+    func settle() async { await upkeep.settle() }
 
     /// What happens each second. For tests, which do not wait for it.
     func tick() { upkeep.perform { $0.tick() } }
+    func look() { upkeep.look() }
 
     // MARK: What becomes of contents
 

@@ -9,8 +9,13 @@ final class CacheUpkeep: Sendable {
     private let files: any FileCalls
     private let clock: @Sendable () -> Int
     private let report: @Sendable (CacheEvent) -> Void
-    private let housekeeper: Housekeeper
-    /// Ticks until the directory is tried again, or its free space is looked at. On the housekeeper's thread only.
+    private let watch: DiskWatch
+    /// One, so that jobs run one after the other.
+    private let housekeeper: DiskThreads
+    private let ticker: Ticker?
+    /// The housekeeper has not come to the last tick yet.
+    private let isTicking = Atomic(false)
+    /// Ticks until the directory is tried again, or its free space is looked at.
     private let countdown = Atomic(0)
 
     /// Ticks, which are seconds.
@@ -18,13 +23,14 @@ final class CacheUpkeep: Sendable {
 
     /// - Parameter tickInterval: milliseconds.
     init(
-        _ settings: CacheSettings, files: any FileCalls, clock: @escaping @Sendable () -> Int, tickInterval: Int,
+        _ settings: CacheSettings, files: any FileCalls, watch: DiskWatch, clock: @escaping @Sendable () -> Int, tickInterval: Int,
         report: @escaping @Sendable (CacheEvent) -> Void
     ) {
-        (self.files, self.clock, self.report) = (files, clock, report)
+        (self.files, self.watch, self.clock, self.report) = (files, watch, clock, report)
         table = Mutex(CacheTable(settings))
         let this = Weak()
-        housekeeper = Housekeeper(named: "cache", interval: tickInterval) { this.upkeep.withLock { $0.value }?.tick() }
+        housekeeper = DiskThreads(["cache"], watch: watch)
+        ticker = Ticker(named: "cache-clock", interval: tickInterval) { this.upkeep.withLock { $0.value }?.beat() }
         this.upkeep.withLock { $0.value = self }
     }
 
@@ -36,6 +42,12 @@ final class CacheUpkeep: Sendable {
 
     /// Runs a job after those that have come, on the housekeeper's thread.
     func perform(_ job: @escaping @Sendable (CacheUpkeep) -> Void) { housekeeper.perform { job(self) } }
+
+    /// Writes down what is pending, after the jobs that have come. Returns when that is done, or when the disk does not answer.
+    func settle() async { _ = await housekeeper.run { self.work() } }
+
+    /// Whether there are the threads that it needs.
+    var hasThreads: Bool { housekeeper.count > 0 && ticker != nil }
 
     /// Changes the table and lets the disk know. Takes a short lock.
     func change<Result: Sendable>(_ change: (inout CacheTable, _ now: Int) -> Result) -> Result {
@@ -106,7 +118,7 @@ final class CacheUpkeep: Sendable {
         guard countdown.subtract(1, ordering: .relaxed).newValue <= 0 else { return }
         switch table.withLock({ $0.state }) {
         case .on: checkSpace()
-        case .waiting, .off: start()
+        case .waiting, .off: if !watch.isHung { start() }
         case .starting, .stopped: break
         }
     }
@@ -182,8 +194,37 @@ final class CacheUpkeep: Sendable {
         guard let ended else { return }
         for content in ended { content.end(.broken) }
         countdown.store(Self.retryInterval, ordering: .relaxed)
-        housekeeper.perform { directory.release() }
+        perform { _ in directory.release() }
         report(.off(reason: reason))
+    }
+
+    /// Turns the cache off for want of something else than the directory. Whoever waits for the disk goes on without it, also after `stop`.
+    func giveUp(reason: String) {
+        let (ended, directory, isNew) = table.withLock { table in
+            let directory = table.directory, isNew = table.state != .stopped && table.state != .off(reason: reason)
+            return (table.state == .stopped ? table.growing.contents : table.turnOff(reason: reason), directory, isNew)
+        }
+        for content in ended { content.end(.broken) }
+        countdown.store(Self.retryInterval, ordering: .relaxed)
+        perform { _ in directory?.release() }
+        if isNew { report(.off(reason: reason)) }
+        watch.letGo()
+    }
+
+    /// Once a second, on a thread that does not wait for the disk.
+    private func beat() {
+        look()
+        guard !isTicking.exchange(true, ordering: .relaxed) else { return }
+        perform { upkeep in
+            upkeep.isTicking.store(false, ordering: .relaxed)
+            upkeep.tick()
+        }
+    }
+
+    /// Turns the cache off when the disk does not answer.
+    func look() {
+        guard let call = watch.look() else { return }
+        giveUp(reason: "\(call): no answer for \(DiskWatch.patience) s; look at the disk, or the server, of the directory")
     }
 
     /// Writes down what is pending, and gives the directory up.

@@ -11,6 +11,11 @@ package enum PageCache {
         return count >= 0 ? count : nil
     }
 
+    /// Whether the file system can say that a read would have to wait. NFS cannot.
+    package static func canTryRead(_ descriptor: Int32) -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { tryRead(descriptor, at: 0, into: $0) != nil || errno == EAGAIN }
+    }
+
     /// RWF_NOWAIT of linux/fs.h.
     private static let noWait: Int32 = 8
 

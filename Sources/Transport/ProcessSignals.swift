@@ -27,10 +27,12 @@ package enum ProcessSignals {
 
 /// Prepares a process for running loops. To be called once, before anything else.
 ///
-/// A peer that closes while it is written to is an error of that write (EPIPE), and must not end the process. Loops run until the process ends and
+/// A peer that closes while it is written to is an error of that write (EPIPE), as is a file that grows beyond the limit for files (EFBIG); neither
+/// must end the process. Loops run until the process ends and
 /// may be closing TLS connections at that moment, so OpenSSL must not free its memory at exit (seen: a crash after the last log line).
 package func prepareProcess() {
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
     Descriptors.raiseLimit()
     disableOpenSSLExitHandler()
 }

@@ -53,21 +53,23 @@ struct Socket {
     }
 
     /// Sends a part of a file until all is taken or the socket is full, without a copy through this process.
-    /// - Parameter sent: as `tryWrite`. Less than `count` also where the file ends before.
-    func trySendFile(_ file: Int32, at offset: Int, count: Int, sent: inout Int) throws(TransportError) {
+    /// - Parameter sent: as `tryWrite`.
+    /// - Returns: false: the file ends before, or cannot be read.
+    func trySendFile(_ file: Int32, at offset: Int, count: Int, sent: inout Int) throws(TransportError) -> Bool {
         while sent < count {
             var position = off_t(offset + sent)
             let taken = sendfile(descriptor, file, &position, count - sent)
             if taken > 0 {
                 sent += taken
-            } else if taken == 0 {
-                throw TransportError(.system, call: "sendfile", reason: "the file is shorter than it was")
+            } else if taken == 0 || errno == EIO {
+                return false
             } else if errno == EAGAIN {
-                return
+                return true
             } else if errno != EINTR {
                 throw TransportError(call: "sendfile", errno: errno)
             }
         }
+        return true
     }
 
     var sendBuffer: SendBuffer {

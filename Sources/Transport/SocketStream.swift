@@ -142,14 +142,14 @@ package final class SocketStream {
         return done
     }
 
-    /// Sends a part of a file that is in memory (`PageCache`), without waiting. Not with TLS. Takes less than `count` only where the socket is full.
-    package func trySendFile(_ file: Int32, at offset: Int, count: Int) throws(TransportError) -> Int {
+    /// Sends a part of a file that is in memory (`PageCache`), without waiting. Not with TLS. Takes less where the socket is full; nil: not in the file.
+    package func trySendFile(_ file: Int32, at offset: Int, count: Int) throws(TransportError) -> Int? {
         guard isOpen else { throw .connectionClosed("sendfile") }
         loop.spend()
         var done = 0
         defer { sent &+= done }
-        try socket.trySendFile(file, at: offset, count: count, sent: &done)
-        return done
+        let isRead = try socket.trySendFile(file, at: offset, count: count, sent: &done)
+        return isRead || done > 0 ? done : nil
     }
 
     /// Writes without waiting what the socket takes.

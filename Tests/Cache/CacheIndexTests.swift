@@ -1,4 +1,5 @@
 import Registry
+import Synchronization
 import TestSupport
 import Testing
 
@@ -154,5 +155,42 @@ struct CacheIndexTests {
         #expect(isSet && tags.count == 2)
         let forgotten = [tags.forget(two, in: alpha), tags.forget(one, in: alpha)]
         #expect(forgotten == [[tag("t5")], []])
+    }
+
+    @Test func `a queue that is never empty keeps its order`() {
+        var (queue, next) = (JobQueue(), 0)
+        let last = Mutex(-1)
+        for number in 0..<10_000 {
+            for _ in 0..<(number < 100 ? 2 : 1) {
+                queue.append { [next] in last.withLock { $0 = next } }
+                next += 1
+            }
+            queue.popFirst()?()
+            #expect(last.withLock { $0 } == number)
+        }
+        var left = 0
+        while let job = queue.popFirst() {
+            job()
+            left += 1
+        }
+        #expect(left == 100 && last.withLock { $0 } == next - 1)
+    }
+
+    @Test func `more files than can be checked at a time are not found for now`() throws {
+        let onDisk = CacheDirectoryOnDisk()
+        var table = CacheTable(CacheSettings(directory: onDisk.cache, size: 1 << 30, stale: 3600))
+        let directory = try CacheDirectory(path: onDisk.cache, files: SystemFiles())
+        let found = (0...GrowingContents.maxCount).map { number in
+            DirectoryScan.Found(
+                digest: sha256(Array("\(number)".utf8)),
+                sidecar: Sidecar(size: 1, mediaType: nil, confirmations: Confirmations()), lastUse: 1000)
+        }
+        table.begin(in: directory, TagLog(in: directory), found, [], at: 1000)
+        table.state = .on
+        for content in found.dropLast() { #expect(table.open(content.digest, from: alpha, at: 1000).toCheck != nil) }
+        guard case .absent = table.open(found[GrowingContents.maxCount].digest, from: alpha, at: 1000).lookup,
+            case .declined = table.claim(found[GrowingContents.maxCount].digest, for: alpha, at: 1000),
+            case .unconfirmed = table.open(found[0].digest, from: alpha, at: 1000).lookup
+        else { return #expect(Bool(false)) }
     }
 }

@@ -41,6 +41,25 @@ struct CachedContentTests {
         #expect(content.progress == .init(phase: phase, size: 200_000, available: 100_000))
     }
 
+    @Test func `bytes of a file whose check does not come to its end may be wrong`() {
+        func checked(_ written: Int) -> CachedContent {
+            let content = CachedContent(sha256([]), progress: .init(phase: .growing, size: 200_000, available: 0), mediaType: nil)
+            content.advance(to: written)
+            content.end(.broken)
+            return content
+        }
+        #expect(checked(0).progress.phase == .broken && checked(100_000).progress.phase == .corrupt)
+    }
+
+    @Test func `a small content is in memory from the moment at which it has no file`() {
+        let content = growing(3)
+        let disk = DiskThreads([], watch: DiskWatch())
+        content.setFile(ContentFile(owning: -1, files: SystemFiles(), disk: disk))
+        #expect(content.place.memory == nil && content.place.file != nil)
+        content.end(.whole, memory: [1, 2, 3])
+        #expect(content.place.memory == [1, 2, 3] && content.place.file == nil)
+    }
+
     @Test func `a reader is woken once, when there is more than it has`() {
         let content = growing(1_000_000)
         content.advance(to: 1000)

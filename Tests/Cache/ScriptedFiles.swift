@@ -17,6 +17,18 @@ final class ScriptedFiles: FileCalls {
         var afterChange: (@Sendable () -> Void)?
         /// Each write waits for a post.
         var gate: Semaphore?
+        /// Calls that are not answered until this is opened.
+        var hanging: [String: Gate] = [:]
+    }
+
+    /// Holds up whoever comes, until it is opened.
+    final class Gate: Sendable {
+        private let semaphore = Semaphore()
+        func open() { semaphore.post() }
+        func pass() {
+            semaphore.wait()
+            semaphore.post()
+        }
     }
 
     func set(_ change: (inout Script) -> Void) { script.withLock { change(&$0) } }
@@ -25,6 +37,7 @@ final class ScriptedFiles: FileCalls {
         _ call: String, changes: Bool = false, _ work: (SystemFiles) throws(FileError) -> Result
     ) throws(FileError) -> Result {
         let system = system
+        script.withLock { $0.hanging[call] }?.pass()
         let result: Swift.Result<Result, FileError> = script.withLock { script in
             if let code = script.failures[call] {
                 if script.delay == 0 { return .failure(FileError(call, code: code)) }

@@ -36,4 +36,11 @@ struct PageCacheTests {
             #expect(PageCache.read(199_990..<200_001, of: file) == nil)
         }
     }
+
+    @Test func `a file system that cannot tell whether a read has to wait is known`() throws {
+        // /proc keeps nothing in memory, as a network file system does not tell what it keeps.
+        let file = open("/proc/self/cmdline", O_RDONLY)
+        defer { close(file) }
+        #expect(!PageCache.canTryRead(file))
+    }
 }

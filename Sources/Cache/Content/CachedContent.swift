@@ -21,7 +21,7 @@ package final class CachedContent: Sendable {
         /// No more becomes available: the upstream or the disk failed, or the fill was declined. What was available is what the upstream sent;
         /// readers go on from the upstream at their byte.
         case broken
-        /// The bytes are not those of the digest. Readers' connections must be cut.
+        /// The bytes are not those of the digest, or the check of a file has broken off. Readers' connections must be cut.
         case corrupt
     }
 
@@ -69,6 +69,8 @@ package final class CachedContent: Sendable {
     package var memory: [UInt8]? { condition.withLock { $0.memory } }
     /// The file, if it is open. `CacheStore.file(of:)` opens it otherwise.
     package var file: ContentFile? { condition.withLock { $0.file } }
+    /// Where the bytes are at this moment: a small content loses its file when it gets its bytes.
+    package var place: (memory: [UInt8]?, file: ContentFile?) { condition.withLock { ($0.memory, $0.file) } }
 
     /// Waits until more than `offset` bytes are available, or no more will be. An `offset` of -1 waits until the size is known.
     /// Cannot be cancelled: where a client may leave meanwhile, `notify` is to be used.
@@ -114,21 +116,23 @@ package final class CachedContent: Sendable {
         }
     }
 
-    /// Nothing changes afterwards.
+    /// Nothing changes afterwards. Bytes whose check does not come to its end may be wrong: readers are cut who may have some.
     /// - Parameter memory: its bytes; its file is not needed then.
     /// - Returns: false: it had ended before.
     @discardableResult
     func end(_ phase: Phase, memory: [UInt8]? = nil) -> Bool {
         change { condition in
-            condition.progress.phase = phase
+            let isUnchecked = phase == .broken && !isFill && condition.progress.available > 0
+            condition.progress.phase = isUnchecked ? .corrupt : phase
             guard phase == .whole else { return }
             condition.progress.available = condition.progress.size
             condition.memory = memory
+            if memory != nil { condition.file = nil }
         }
     }
 
     /// Readers may have it from here on.
-    func setFile(_ file: ContentFile?) { condition.withLock { $0.file = file } }
+    func setFile(_ file: ContentFile) { condition.withLock { $0.file = file } }
 
     /// - Returns: false: it has ended, and nothing was changed.
     @discardableResult

@@ -1,13 +1,19 @@
+import Transport
+
 /// The open file of a content. The descriptor stays open for as long as somebody has this object, also when the file has been removed.
 package final class ContentFile: Sendable {
     /// For `sendfile`, `preadv2` and `mmap`. Never written to or closed by a reader. Whoever uses it keeps this object alive meanwhile
     /// (`withExtendedLifetime`, or a property of an object that stays): a local variable lives only until it is mentioned last.
     package let descriptor: Int32
+    /// Its file system says what it has in memory. One that cannot, as NFS, may ask its server in any call: no loop may make one.
+    package let isLocal: Bool
     private let files: any FileCalls
     private let disk: DiskThreads
 
+    /// On a disk thread.
     init(owning descriptor: Int32, files: any FileCalls, disk: DiskThreads) {
         (self.descriptor, self.files, self.disk) = (descriptor, files, disk)
+        isLocal = PageCache.canTryRead(descriptor)
     }
 
     /// Not on the reader's thread: the last close of a removed file frees its blocks, which takes long for a large one.

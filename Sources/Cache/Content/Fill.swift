@@ -50,6 +50,8 @@ package final class Fill: Sendable {
             state.size = size
         }
         content.begin(size: size, mediaType: Sidecar.mediaType(mediaType))
+        // Also while a disk thread does not come back with a buffer.
+        _ = content.notify(beyond: .max) { [weak self] in self?.endWaiting() }
         // Nothing will be appended.
         if size == 0 { append(FillBuffer()) }
         return true
@@ -69,8 +71,11 @@ package final class Fill: Sendable {
                 return buffer
             }
             if let buffer { continuation.resume(returning: buffer) }
+            if content.progress.phase.isEnd { endWaiting() }
         }
     }
+
+    private func endWaiting() { state.withLock { $0.waiting.take() }?.resume(returning: nil) }
 
     private static func free(_ state: inout State) -> FillBuffer? {
         if let buffer = state.spare.popLast() { return buffer }
@@ -135,7 +140,7 @@ package final class Fill: Sendable {
                 // The owner is told first, here and below: a reader that sees the end finds the cache as it is from then on.
                 owner.filled(content, size: content.progress.size, partial: name, in: file.directory)
                 // Readers need not wait for the name.
-                if content.end(.whole, memory: memory), memory != nil { content.setFile(nil) }
+                content.end(.whole, memory: memory)
             case .corrupt:
                 file.discard()
                 owner.corrupt(content, isFill: true)

@@ -16,7 +16,6 @@ final class Verification: Sendable {
         let hash: ContentHash
         /// nil: not opened yet.
         var file: ContentFile?
-        var buffer: FillBuffer?
         var offset = 0
         /// The bytes of a small content.
         var memory: [UInt8]?
@@ -35,10 +34,11 @@ final class Verification: Sendable {
     func start() { disk.perform { self.step() } }
 
     private func step() {
+        let buffer = FillBuffer()
         do throws(FileError) {
             for _ in 0..<Self.piecesPerStep {
                 guard !content.progress.phase.isEnd else { return }
-                let isEnd = try state.withLock { state throws(FileError) -> Bool in try hashPiece(&state) }
+                let isEnd = try state.withLock { state throws(FileError) -> Bool in try hashPiece(&state, buffer) }
                 if isEnd { return }
             }
             start()
@@ -48,14 +48,12 @@ final class Verification: Sendable {
     }
 
     /// - Returns: whether it has ended.
-    private func hashPiece(_ state: inout State) throws(FileError) -> Bool {
+    private func hashPiece(_ state: inout State, _ buffer: FillBuffer) throws(FileError) -> Bool {
         if state.file == nil { state.file = try open() }
         guard let file = state.file else {
             end(.broken)
             return true
         }
-        let buffer = state.buffer ?? FillBuffer()
-        state.buffer = buffer
         let room = UnsafeMutableRawBufferPointer(rebasing: buffer.memory[..<min(FillBuffer.capacity, size - state.offset)])
         let count = room.isEmpty ? 0 : try directory.files.read(file.descriptor, into: room, at: state.offset)
         let bytes = UnsafeRawBufferPointer(rebasing: room[..<count])
@@ -87,7 +85,6 @@ final class Verification: Sendable {
         case .corrupt: owner.corrupt(content, isFill: false)
         default: owner.unreadable(content, error, in: directory)
         }
-        guard content.end(phase, memory: phase == .whole ? memory : nil), phase == .whole, memory != nil else { return }
-        content.setFile(nil)
+        content.end(phase, memory: phase == .whole ? memory : nil)
     }
 }

@@ -2,10 +2,11 @@ import Synchronization
 import Transport
 
 /// A few threads for calls that may wait for the disk. Jobs begin in the order in which they come. The threads end with the last reference to this.
-package final class DiskThreads: Sendable {
+final class DiskThreads: Sendable {
     private let queue: Queue
-    /// Without any, jobs run on their caller's thread.
-    private let hasThreads: Bool
+    private let watch: DiskWatch
+    /// Threads. Without any, no job runs.
+    let count: Int
 
     private final class Queue: Sendable {
         let jobs = Mutex(JobQueue())
@@ -21,30 +22,34 @@ package final class DiskThreads: Sendable {
         }
     }
 
-    private let count: Int
-
     /// - Parameters:
-    ///   - count: threads.
-    ///   - name: for `top` and gdb; at most 12 characters.
-    init(count: Int, named name: String) {
+    ///   - names: of each thread, for `top` and gdb; at most 15 characters.
+    ///   - watch: knows whether the disk answers.
+    init(_ names: [String], watch: DiskWatch) {
         let queue = Queue()
-        let started = (0..<count).filter { number in startThread(named: "\(name)-\(number)") { queue.run() } }.count
-        (self.queue, self.count, hasThreads) = (queue, started, started > 0)
+        (self.queue, self.watch) = (queue, watch)
+        count = names.filter { startThread(named: $0) { queue.run() } }.count
     }
 
     deinit { for _ in 0..<count { queue.semaphore.post() } }
 
     /// Runs `work` on one of the threads. From any thread; never waits.
-    package func perform(_ work: @escaping @Sendable () -> Void) {
-        guard hasThreads else { return work() }
+    func perform(_ work: @escaping @Sendable () -> Void) {
         queue.jobs.withLock { $0.append(work) }
         queue.semaphore.post()
     }
 
     /// Runs `work` on one of the threads and returns what it returns.
-    package func run(_ work: @escaping @Sendable () -> Int) async -> Int {
-        await withUnsafeContinuation { (continuation: UnsafeContinuation<Int, Never>) in
-            perform { continuation.resume(returning: work()) }
+    /// - Returns: nil: the disk does not answer. The work may go on.
+    func run<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value? {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Value?, Never>) in
+            guard let wait = watch.beginWait({ continuation.resume(returning: nil) }) else {
+                return continuation.resume(returning: nil)
+            }
+            perform { [watch] in
+                let value = work()
+                if watch.endWait(wait) { continuation.resume(returning: value) }
+            }
         }
     }
 }

@@ -8,11 +8,12 @@ struct JobQueue: Sendable {
     mutating func popFirst() -> (@Sendable () -> Void)? {
         guard first < jobs.count else { return nil }
         let job = jobs[first]
-        // What the job holds is freed with it, not when the queue is empty.
+        // What the job holds is freed with it.
         jobs[first] = {}
         first += 1
-        if first == jobs.count {
-            jobs.removeAll(keepingCapacity: jobs.count < 1024)
+        // Also a queue that is never empty must not grow.
+        if first == jobs.count || first >= 1024 && 2 * first > jobs.count {
+            jobs.removeFirst(first)
             first = 0
         }
         return job

@@ -39,7 +39,8 @@ final class Semaphore: @unchecked Sendable {
     }
 
     /// Waits for a post, at most so long.
-    func wait(milliseconds: Int) {
+    /// - Returns: whether there was one.
+    func wait(milliseconds: Int) -> Bool {
         var deadline = timespec()
         clock_gettime(CLOCK_MONOTONIC, &deadline)
         deadline.tv_nsec += milliseconds % 1000 * 1_000_000
@@ -47,7 +48,9 @@ final class Semaphore: @unchecked Sendable {
         deadline.tv_nsec %= 1_000_000_000
         pthread_mutex_lock(mutex)
         while count == 0, pthread_cond_timedwait(condition, mutex, &deadline) == 0 {}
-        if count > 0 { count -= 1 }
-        pthread_mutex_unlock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        guard count > 0 else { return false }
+        count -= 1
+        return true
     }
 }

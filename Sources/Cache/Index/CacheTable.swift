@@ -44,6 +44,7 @@ struct CacheTable: Sendable {
         }
         // A small one that has left the memory is read as a whole, so it can as well be hashed.
         let isWhole = entry.isVerified && !KeptContents.isSmall(entry.size)
+        guard isWhole || !growing.isFull else { return FoundContent() }
         let content = CachedContent(
             digest, progress: .init(phase: isWhole ? .whole : .growing, size: entry.size, available: isWhole ? entry.size : 0),
             mediaType: entry.mediaType)
@@ -105,7 +106,8 @@ struct CacheTable: Sendable {
         if case .absent = found.lookup {} else { return .found(found) }
         // One that has ended, and that nobody has taken away yet.
         if let former = growing.any(digest) { endFill(former) }
-        guard state == .on, growing.fills < Self.maxFills else { return .declined }
+        // Held all the same, or while it is checked held no more: it cannot be read now.
+        guard state == .on, index[digest] == nil, growing[digest] == nil, growing.fills < Self.maxFills else { return .declined }
         let content = CachedContent(digest, progress: .init(phase: .announced, size: 0, available: 0), mediaType: nil)
         var fill = GrowingContents.FillRecord()
         fill.confirmations.add(source, time: now)

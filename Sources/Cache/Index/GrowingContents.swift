@@ -3,6 +3,8 @@ import Registry
 /// Contents that are being filled or checked now.
 struct GrowingContents: Sendable {
     private var all: [Digest: Growing] = [:]
+    /// Each has a file open.
+    static let maxCount = 512
     /// Fills among them that are not whole.
     private(set) var fills = 0
 
@@ -38,6 +40,8 @@ struct GrowingContents: Sendable {
 
     func contains(_ content: CachedContent) -> Bool { all[content.digest]?.content === content }
 
+    /// Too many for another check.
+    var isFull: Bool { all.count >= Self.maxCount }
     var contents: [CachedContent] { all.values.map(\.content) }
 
     /// - Parameter fill: nil: it is being checked.

@@ -55,11 +55,9 @@ struct ContentResponse {
             progress = try await growth.wait(for: content, beyond: range.lowerBound)
         }
         guard progress.isUsable else { return nil }
-        let memory = isReady ? nil : content.memory
-        var file: ContentFile?
-        if !isReady, memory == nil {
-            file = content.file
-            if file == nil { file = await cache.store.file(of: content) }
+        var (memory, file) = isReady ? (nil, nil) : content.place
+        if !isReady, memory == nil, file == nil {
+            file = await cache.store.file(of: content)
             guard file != nil else { return nil }
         }
         return Prepared(content: content, selection: selection, size: size, range: range, file: file, memory: memory)
@@ -94,7 +92,7 @@ struct ContentResponse {
         } catch ContentSender.Failure.broken {
             throw ConnectionFailure(.upstream, .closed, call: "read", reason: "the content in the cache broke off")
         } catch ContentSender.Failure.corrupt {
-            writer.record.reason = "the content in the cache is not that of its digest"
+            writer.record.reason = "the content in the cache is not that of its digest, or could not be checked"
             writer.record.end = "cache_corrupt"
             writer.client.request.abort()
         }

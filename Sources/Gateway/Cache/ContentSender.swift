@@ -22,17 +22,19 @@ struct ContentSender {
 
     /// Bytes that are looked up in the kernel's memory at once, or read by a disk's thread.
     private static let window = 1 << 20
+    /// Nanoseconds of a client, after which the kernel's memory is looked at again.
+    private static let longWait = 1_000_000_000
     /// Bytes that one call sends: other connections have their turn in between.
     private static let piece = 256 << 10
-    /// The same with TLS: as many records as are sealed at once.
-    private static let sealedPiece = 64 << 10
+    /// The same where bytes pass through this process: with TLS as many records as are sealed at once.
+    private static let readPiece = 64 << 10
     /// Bytes read for a receiver that has less room, although the kernel calls it writable.
     private static let slowRead = 16 << 10
 
     /// Sends bytes of the content, as they become available.
     /// - Throws: the client's failure, or `Failure`.
     func send(_ range: Range<Int>) async throws {
-        if client.stream.isTLS { try await sendSealed(range) } else { try await sendFile(range) }
+        if client.stream.isTLS || !file.isLocal { try await sendRead(range) } else { try await sendFile(range) }
     }
 
     /// The first bytes of a small part that are there already, so that they leave with the head: appended to the output.
@@ -61,20 +63,25 @@ struct ContentSender {
                 }
             }
             let wanted = min(loaded, available, offset + Self.piece) - offset
-            let sent = try client.trySendFile(file.descriptor, at: offset, count: wanted)
+            guard let sent = try client.trySendFile(file.descriptor, at: offset, count: wanted) else { throw gone() }
             offset += sent
             size -= sent
             writer.advance(remaining: size)
-            if sent < wanted { try await client.waitUntilWritable() }
+            guard sent < wanted else { continue }
+            let begun = BootClock.now
+            try await client.waitUntilWritable()
+            // It may have left the memory meanwhile.
+            if BootClock.now - begun > Self.longWait { loaded = offset }
         }
     }
 
-    private func sendSealed(_ range: Range<Int>) async throws {
+    /// For TLS, and for files of which only the disk's threads may ask.
+    private func sendRead(_ range: Range<Int>) async throws {
         var offset = range.lowerBound, room = 0
         while offset < range.upperBound {
             if loop.isTurnOver { await loop.nextTurn() }
             let available = try await available(beyond: offset, upTo: range.upperBound)
-            if room < Self.sealedPiece {
+            if room < Self.readPiece {
                 // Nothing is held for a client that does not read.
                 let buffer = client.stream.sendBuffer
                 room = buffer.room
@@ -83,17 +90,13 @@ struct ContentSender {
                     continue
                 }
             }
-            let wanted = min(available - offset, Self.sealedPiece, max(room, Self.slowRead))
+            let wanted = min(available - offset, Self.readPiece, max(room, Self.slowRead))
             let buffer = UnsafeMutableRawBufferPointer(rebasing: client.scratch.prefix(wanted))
-            let count = PageCache.tryRead(file.descriptor, at: offset, into: buffer) ?? -1
-            guard count >= 0 else {
-                // Its bytes are written from the kernel's memory, in pieces that a slow client can take.
-                try await load(offset..<min(available, offset + Self.window))
-                if PageCache.tryRead(file.descriptor, at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(1)))
-                    == nil
-                {
-                    offset += try await sendRead(offset..<(offset + wanted))
-                }
+            guard let count = PageCache.tryRead(file.descriptor, at: offset, into: buffer) else {
+                try await client.write(try await read(offset..<(offset + wanted)))
+                room -= wanted
+                offset += wanted
+                writer.advance(remaining: range.upperBound - offset)
                 continue
             }
             guard count > 0 else { throw gone() }
@@ -106,18 +109,6 @@ struct ContentSender {
             offset += count
             writer.advance(remaining: range.upperBound - offset)
         }
-    }
-
-    /// Where the kernel keeps nothing in memory, or cannot read without waiting (NFS).
-    /// - Returns: bytes sent.
-    private func sendRead(_ range: Range<Int>) async throws -> Int {
-        let file = file, disk = store.disk
-        let bytes = await withUnsafeContinuation { (continuation: UnsafeContinuation<[UInt8]?, Never>) in
-            disk.perform { continuation.resume(returning: PageCache.read(range, of: file.descriptor)) }
-        }
-        guard let bytes else { throw gone() }
-        try await client.write(bytes)
-        return bytes.count
     }
 
     /// Offset up to which bytes are available: more than `offset`.
@@ -137,12 +128,24 @@ struct ContentSender {
     /// Has a disk's thread read a part into the kernel's memory.
     private func load(_ range: Range<Int>) async throws {
         let file = file
-        guard await store.disk.run({ PageCache.load(range, of: file.descriptor) ? 1 : 0 }) == 1 else { throw gone() }
+        guard let isLoaded = await store.read({ PageCache.load(range, of: file.descriptor) }) else { throw failure }
+        guard isLoaded else { throw gone() }
+    }
+
+    /// Has a disk's thread read a part, and the kernel read on behind it.
+    private func read(_ range: Range<Int>) async throws -> [UInt8] {
+        let file = file
+        guard let answer = await store.read({ PageCache.read(range, of: file.descriptor) }) else { throw failure }
+        guard let bytes = answer else { throw gone() }
+        return bytes
     }
 
     /// The file cannot be read.
     private func gone() -> Failure {
         store.drop(content)
-        return .broken
+        return failure
     }
+
+    /// No more comes. What was sent of a file whose check has not ended may be wrong.
+    private var failure: Failure { content.isFill || content.progress.phase == .whole ? .broken : .corrupt }
 }

@@ -48,8 +48,8 @@ struct ClientSide {
         do { return try stream.tryWrite(bytes) } catch { throw ConnectionFailure(.client, error) }
     }
 
-    /// What the socket takes of a file without a wait. Not with TLS.
-    func trySendFile(_ file: Int32, at offset: Int, count: Int) throws(ConnectionFailure) -> Int {
+    /// What the socket takes of a file without a wait; nil: the file has no such bytes any more. Not with TLS.
+    func trySendFile(_ file: Int32, at offset: Int, count: Int) throws(ConnectionFailure) -> Int? {
         do { return try stream.trySendFile(file, at: offset, count: count) } catch { throw ConnectionFailure(.client, error) }
     }
 
