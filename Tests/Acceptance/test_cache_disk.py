@@ -6,15 +6,18 @@ import os
 import random
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conftest import StartGateway
+from harness.address import Address
 from harness.cache import (
     Asked, bytes_on_disk, check_contents, contents, direct, file_of, get, get_cut, pull_image, result, settings, status, store, together,
     wait_until_kept, wait_until_on,
@@ -24,10 +27,11 @@ from harness.images import MIB, Image, blob_image, digest_of
 from harness.processes import attempt, require, require_root, run, wait_until
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
-from harness.wire import Response, request
+from harness.wire import Connection, Response, basic, request
 
 REPOSITORY = "team/app"
 FILLS = 200  # in the test of kill -9
+HANG_SECONDS = 10  # without an answer of the disk, after which the cache is off
 RETRY_SECONDS = 30  # after which a cache that is off is tried again
 
 
@@ -466,17 +470,23 @@ def test_what_is_larger_than_the_cache_passes(own_sandbox: Sandbox, start_gatewa
 # Slow.
 
 
-def test_a_slow_disk_delays_no_other_request(
-    berth: Path, own_sandbox: Sandbox, start_gateway: StartGateway, own_directory: Path, kept: Path
-) -> None:
+def on_slow_disk(berth: Path, kept: Path, **environment: str) -> Path:
+    """A program that runs Berth with a slow disk below `kept`; see slow_disk.c."""
     require("cc")
+    library, program = kept.parent / "slow_disk.so", kept.parent / "berth"
+    run("cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library, Path(__file__).parent / "harness" / "slow_disk.c")
+    words = " ".join(f"{name}={value}" for name, value in (environment | {"SLOW_DISK": str(kept)}).items())
+    program.write_text(f'#!/bin/sh\n{words} LD_PRELOAD={library} exec "{berth}" "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+def test_a_slow_disk_delays_no_other_request(
+    berth: Path, own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path
+) -> None:
     image = blob_image(*(os.urandom(2 * MIB) for _ in range(8)))
     store(own_sandbox, image, f"{REPOSITORY}:v1")
-    library, program = own_directory / "slow_disk.so", own_directory / "berth"
-    run("cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library, Path(__file__).parent / "harness" / "slow_disk.c")
-    program.write_text(f'#!/bin/sh\nSLOW_DISK={kept} SLOW_DISK_MS=200 LD_PRELOAD={library} exec "{berth}" "$@"\n')
-    program.chmod(0o755)
-    gateway = start(own_sandbox, start_gateway, kept, program)
+    gateway = start(own_sandbox, start_gateway, kept, on_slow_disk(berth, kept, SLOW_DISK_MS="200"))
     wait_until_on(gateway, 60)
 
     def slowest(while_not: Callable[[], bool]) -> float:
@@ -505,3 +515,85 @@ def test_a_slow_disk_delays_no_other_request(
         reading = slowest(lambda: all(pull.done() for pull in pulls))
     assert all(pull.result().body == image.layers[number] for number, pull in enumerate(pulls))
     assert reading < 0.15 + usual, (reading, usual)
+
+
+# Hung.
+
+
+@pytest.mark.parametrize("is_remote", [False, True], ids=["local", "remote"])
+def test_a_disk_that_hangs_holds_nothing_up(
+    berth: Path, own_sandbox: Sandbox, start_gateway: StartGateway, own_directory: Path, kept: Path, is_remote: bool
+) -> None:
+    """Remote: as with NFS, no call tells without a wait what is in memory."""
+    image = blob_image(*(os.urandom(12 * MIB) for _ in range(8)))
+    store(own_sandbox, image, f"{REPOSITORY}:v1")
+    hang = own_directory / "hang"
+    program = on_slow_disk(berth, kept, SLOW_DISK_HANG=str(hang), **({"SLOW_DISK_REMOTE": "1"} if is_remote else {}))
+    gateway = start_gateway(own_sandbox, program=program, cache=settings(kept), timeouts={"drain": "1s"})
+    gateway.wait_until_ready()
+    wait_until_on(gateway)
+    for number in range(4):
+        assert get(gateway, blob(image, number), address=(gateway.plain, gateway.tls)[number % 2]).body == image.layers[number]
+        wait_until_kept(gateway, kept, digest_of(image.layers[number]))
+
+    def timed(call: Callable[..., Response], *arguments: Any, **options: Any) -> tuple[Response, float]:
+        begun = time.monotonic()
+        return call(*arguments, **options), time.monotonic() - begun
+
+    def slow_reader(number: int, address: Address) -> bytes:
+        """Has the head and the first bytes before the disk hangs."""
+        with Connection(address, receive_buffer=64 << 10) as connection:
+            connection.send_head("GET", f"/v2/{blob(image, number)}", {"Authorization": basic(gateway.username, gateway.password)})
+            head = connection.receive_final_head()
+            pieces = connection.body(head)
+            body = next(pieces)
+            begun.release()
+            assert hung.wait(30)
+            return body + b"".join(pieces)
+
+    begun, hung = threading.Semaphore(0), threading.Event()
+    with together(16) as begin:
+        # In progress: two hits, and two downloads.
+        own_sandbox.add_fault(where="s3", kind="stall", after_bytes=MIB, seconds=1, times=2)
+        readers = {n: begin(slow_reader, n, (gateway.plain, gateway.tls)[n % 2]) for n in (0, 1, 4, 5)}
+        for _ in readers:
+            assert begun.acquire(timeout=30)
+        run("sync")
+        attempt("sh", "-c", "echo 1 > /proc/sys/vm/drop_caches")
+        hang.touch()
+        hung.set()
+        time.sleep(0.5)
+        # New: hits, a download, and what the admin asks for.
+        pulls = {n: begin(timed, get, gateway, blob(image, n), address=(gateway.plain, gateway.tls)[n % 2]) for n in (2, 3, 6)}
+        emptied = begin(timed, request, gateway.admin, "DELETE", "/api/v1/cache")
+        # Others are served meanwhile.
+        slowest = max(timed(get, gateway, f"{REPOSITORY}/tags/list", address=a)[1] for a in (gateway.plain, gateway.tls) * 20)
+        for number, pull in (readers | pulls).items():
+            body, seconds = (pull.result(), 0) if number in readers else (pull.result()[0].body, pull.result()[1])
+            assert body == image.layers[number], number
+            assert seconds < HANG_SECONDS + 10, seconds
+        assert emptied.result()[0].status == 200 and emptied.result()[1] < HANG_SECONDS + 10
+    assert slowest < 2, slowest
+    wait_until(lambda: status(gateway)["state"] == "off" and "no answer" in status(gateway)["problem"], "a cache that is off", 20)
+    # Off: at once.
+    for number in range(8):
+        response, seconds = timed(get, gateway, blob(image, number))
+        assert response.body == image.layers[number] and seconds < 5, (number, seconds)
+    gateway.program.process.send_signal(signal.SIGHUP)
+    # The disk answers.
+    hang.unlink()
+    wait_until_on(gateway, RETRY_SECONDS + 20)
+    assert get(gateway, blob(image, 7)).body == image.layers[7]
+    wait_until_kept(gateway, kept, digest_of(image.layers[7]))
+    assert result(gateway, get(gateway, blob(image, 7))) == "hit"
+    check_contents(kept)
+    # It hangs again, and the gateway is stopped.
+    hang.touch()
+    with together(1) as begin:
+        pull = begin(get_cut, gateway, blob(image, 0))
+        time.sleep(0.5)
+        begin_stop = time.monotonic()
+        assert gateway.stop() == 0
+        assert time.monotonic() - begin_stop < HANG_SECONDS + 10
+        with suppress(OSError):
+            pull.result()
