@@ -474,7 +474,7 @@ def on_slow_disk(berth: Path, kept: Path, **environment: str) -> Path:
     """A program that runs Berth with a slow disk below `kept`; see slow_disk.c."""
     require("cc")
     library, program = kept.parent / "slow_disk.so", kept.parent / "berth"
-    run("cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library, Path(__file__).parent / "harness" / "slow_disk.c")
+    run("cc", "-shared", "-fPIC", "-O1", "-o", library, Path(__file__).parent / "harness" / "slow_disk.c")
     words = " ".join(f"{name}={value}" for name, value in (environment | {"SLOW_DISK": str(kept)}).items())
     program.write_text(f'#!/bin/sh\n{words} LD_PRELOAD={library} exec "{berth}" "$@"\n')
     program.chmod(0o755)

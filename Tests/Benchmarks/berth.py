@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.address import Address
+from harness.cache import settings, wait_until_on
 from harness.gateway import EVERYTHING, Gateway, clean_environment, password_hash
 from harness.processes import Program
 from harness.wire import request
@@ -15,6 +16,7 @@ from ports import free_port
 from proxies import Surroundings
 from upstream import REGION, REGISTRY_HOST, STORAGE_HOST
 
+PULL = [{"repositories": ["**"], "actions": ["pull"]}]
 START_SECONDS = 120.0  # also under valgrind
 Configure = Callable[[dict[str, Any]], None]
 
@@ -32,7 +34,7 @@ class Berth:
         self.name = name
         self.plain = Address("127.0.0.1", ports[0])
         self.tls = Address("127.0.0.1", ports[1], around.ca)
-        admin = Address("127.0.0.1", ports[2])
+        self.admin = admin = Address("127.0.0.1", ports[2])
         configuration: dict[str, Any] = {
             "listeners": [
                 {"address": self.plain.authority},
@@ -51,6 +53,10 @@ class Berth:
             "log": {"level": "info" if around.access_log else "warning", "format": "json"},
             "workers": 1,
         }
+        if around.cache:
+            configuration["cache"] = settings(around.cache, size="16GiB", stale="24h")
+            # For who may push, the registry answers HEAD.
+            configuration["users"][0]["access"] = PULL
         if configure:
             configure(configuration)
         directory = around.directory
@@ -65,6 +71,8 @@ class Berth:
         argv = [*around.before, program, "serve", "--config", directory / f"{name}.yaml"]
         self.program = Program(name, argv, directory, clean_environment(variables | around.environment))
         self.program.wait_ready(lambda: admin.accepts() and request(admin, "GET", "/readyz").status == 200, START_SECONDS)
+        if around.cache:
+            wait_until_on(self, START_SECONDS)
 
     def pids(self) -> list[int]:
         return [self.program.pid]

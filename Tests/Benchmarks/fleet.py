@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,14 +35,15 @@ class Fleet:
         self.around = Surroundings(directory, self.upstream, authority.issue("proxy", "IP:127.0.0.1"), authority.certificate)
         self.names = [*programs, *PEERS]
         self.load = self.native.program("load")
-        self._running: dict[tuple[str, bool], Proxy] = {}
+        self._running: dict[tuple[str, bool, bool], Proxy] = {}
         self._numbers = count()
 
-    def get(self, name: str, access_log: bool = False) -> Proxy:
+    def get(self, name: str, access_log: bool = False, has_cache: bool = False) -> Proxy:
         """A proxy that all rows share."""
-        key = name, access_log
+        key = name, access_log, has_cache
         if key not in self._running:
-            self._running[key] = self._start(name, access_log=access_log)
+            cache = self.new_directory(f"cache-{name}") if has_cache else None
+            self._running[key] = self._start(name, access_log=access_log, cache=cache)
         return self._running[key]
 
     @contextmanager
@@ -58,8 +60,7 @@ class Fleet:
             proxy.stop()
 
     def _start(self, name: str, configure: Configure | None = None, **changes: Any) -> Proxy:
-        directory = self.directory / f"{next(self._numbers)}-{name}"
-        directory.mkdir()
+        directory = self.new_directory(name)
         around = replace(self.around, directory=directory, **changes)
         if name in self.programs:
             return Berth(name, self.programs[name], around, configure)
@@ -69,6 +70,20 @@ class Fleet:
             FLOOR: lambda around: start_floor(self.native.program("floor"), around),
         }
         return starts[name](around)
+
+    def new_directory(self, name: str) -> Path:
+        directory = self.directory / f"{next(self._numbers)}-{name}"
+        directory.mkdir()
+        return directory
+
+    @contextmanager
+    def cache_directory(self) -> Iterator[Path]:
+        """For a cache that is large, and only needed in the block."""
+        directory = self.new_directory("cache")
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory)
 
     def stop(self) -> None:
         for proxy in self._running.values():

@@ -1,11 +1,14 @@
 // The floor of a pull: the least that a program can do to pass a TLS upstream's response on. One thread, one client at a time, blocking sockets, no
 // checks, no limits: a yardstick, not a proxy.
 //
-//   floor PLAIN_PORT TLS_PORT CERTIFICATE KEY UPSTREAM_PORT CA HOST TOKEN
+//   floor PLAIN_PORT TLS_PORT CERTIFICATE KEY UPSTREAM_PORT CA HOST TOKEN [FILES]
 //
 // What makes it cheap: OpenSSL reads 64 KiB from the upstream at a time, and the records in them are sent to the client together, in one call.
+//
+// With FILES, a directory, the floor of a hit: it sends the file that has the digest of the target as its name, by sendfile(2) or in sealed records.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -14,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BUFFER_SIZE = 256 << 10, READ_AHEAD = 64 << 10, HEAD_SIZE = 64 << 10 };
@@ -21,7 +26,7 @@ enum { BUFFER_SIZE = 256 << 10, READ_AHEAD = 64 << 10, HEAD_SIZE = 64 << 10 };
 static char buffer[BUFFER_SIZE];
 static SSL *upstream;
 static SSL_CTX *upstream_context;
-static const char *host, *token;
+static const char *host, *token, *files;
 static int upstream_port;
 
 static void check(int is_good, const char *what) {
@@ -66,6 +71,30 @@ static int put(int client, SSL *tls, const char *data, int length) {
     return !tls || BIO_flush(SSL_get_wbio(tls)) == 1;
 }
 
+// Sends the file of a target. Returns whether the client took it.
+static int put_file(int client, SSL *tls, const char *target) {
+    char path[4096];
+    struct stat status;
+    const char *name = strrchr(target, ':');
+    snprintf(path, sizeof path, "%s/%s", files, name ? name + 1 : "");
+    int file = open(path, O_RDONLY);
+    check(file >= 0 && fstat(file, &status) == 0, path);
+    int length = snprintf(buffer, BUFFER_SIZE, "HTTP/1.1 200 OK\r\nContent-Length: %ld\r\n\r\n", (long)status.st_size);
+    int is_taken = put(client, tls, buffer, length);
+    for (off_t at = 0; is_taken && at < status.st_size;) {
+        if (tls) {
+            ssize_t count = pread(file, buffer, READ_AHEAD, at);
+            check(count > 0, "read");
+            is_taken = put(client, tls, buffer, (int)count);
+            at += count;
+        } else {
+            is_taken = sendfile(client, file, &at, status.st_size - at) > 0;
+        }
+    }
+    close(file);
+    return is_taken;
+}
+
 // Passes one request and its response on. Returns whether the client may send another.
 static int exchange(int client, SSL *tls) {
     char head[HEAD_SIZE], method[16], target[4096];
@@ -76,6 +105,7 @@ static int exchange(int client, SSL *tls) {
         head[length += count] = 0;
     } while (!strstr(head, "\r\n\r\n") && length < HEAD_SIZE - 1);
     if (sscanf(head, "%15s %4095s", method, target) != 2) return 0;
+    if (files) return put_file(client, tls, target);
     length = snprintf(head, HEAD_SIZE, "%s %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Basic %s\r\n\r\n", method, target, host, token);
     check(SSL_write(upstream, head, length) == length, "write to the upstream");
     long left = -1; // of the response; -1: its head is not complete
@@ -101,7 +131,7 @@ static int exchange(int client, SSL *tls) {
 static void serve(int listener, SSL_CTX *context) {
     int client = accept(listener, NULL, NULL);
     setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    connect_upstream();
+    if (!files) connect_upstream();
     SSL *tls = NULL;
     if (context) {
         tls = SSL_new(context);
@@ -117,12 +147,13 @@ static void serve(int listener, SSL_CTX *context) {
         while (exchange(client, NULL)) {}
     }
     close(client);
+    if (files) return;
     close(SSL_get_fd(upstream));
     SSL_free(upstream);
 }
 
 int main(int argc, char **argv) {
-    check(argc == 9, "floor PLAIN_PORT TLS_PORT CERTIFICATE KEY UPSTREAM_PORT CA HOST TOKEN");
+    check(argc == 9 || argc == 10, "floor PLAIN_PORT TLS_PORT CERTIFICATE KEY UPSTREAM_PORT CA HOST TOKEN [FILES]");
     signal(SIGPIPE, SIG_IGN);
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     // As the proxies.
@@ -132,6 +163,7 @@ int main(int argc, char **argv) {
     upstream_port = atoi(argv[5]);
     host = argv[7];
     token = argv[8];
+    files = argv[9]; // NULL: the argument is not there
     upstream_context = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_ciphersuites(upstream_context, "TLS_AES_128_GCM_SHA256");
     check(SSL_CTX_load_verify_file(upstream_context, argv[6]) == 1, "authority");

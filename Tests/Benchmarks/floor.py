@@ -1,4 +1,4 @@
-"""The C floor: floor.c, the least that a proxy can do for a pull."""
+"""The C floor: floor.c, the least that a proxy can do for a pull, or for a hit."""
 
 from __future__ import annotations
 
@@ -15,4 +15,6 @@ def start_floor(program: Path, around: Surroundings) -> Peer:
     certificate = around.certificate
     argv: list[Word] = [program, str(plain), str(tls), certificate.certificate, certificate.key]
     argv += [str(around.upstream.address.port), around.ca, REGISTRY_HOST, TOKEN]
+    if around.cache:
+        argv.append(around.upstream.files)
     return Peer("floor", argv, around, (plain, tls))

@@ -18,11 +18,11 @@ class Native:
         """Compiles NAME.c, which may use OpenSSL."""
         return self._compile(name, name, "-lssl", "-lcrypto")
 
-    def library(self, name: str) -> Path:
-        return self._compile(name, f"{name}.so", "-shared", "-fPIC", "-ldl")
+    def library(self, name: str, sources: Path = SOURCES) -> Path:
+        return self._compile(name, f"{name}.so", "-shared", "-fPIC", "-ldl", sources=sources)
 
-    def _compile(self, name: str, output: str, *options: str) -> Path:
+    def _compile(self, name: str, output: str, *options: str, sources: Path = SOURCES) -> Path:
         target = self.directory / output
         if not target.exists():
-            run("cc", *OPTIONS, SOURCES / f"{name}.c", "-o", target, *options)
+            run("cc", *OPTIONS, sources / f"{name}.c", "-o", target, *options)
         return target

@@ -1,4 +1,4 @@
-"""nginx, tuned: kept upstream connections, TLS sessions reused, large buffers, no copies on disk, full TLS records."""
+"""nginx, tuned: kept upstream connections, TLS sessions reused, large buffers, full TLS records. No copies on disk, but for its cache."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ http {{
     proxy_http_version 1.1;
     proxy_request_buffering off;
     proxy_max_temp_file_size 0;
+    {cache}
     proxy_buffer_size 16k;
     proxy_buffers 16 256k;
     proxy_busy_buffers_size 512k;
@@ -59,10 +60,7 @@ http {{
             proxy_set_header Connection "";
             proxy_set_header Authorization "Basic {token}";
             proxy_ssl_name {host};
-            proxy_buffering off;
-            proxy_buffer_size 128k;
-            proxy_intercept_errors on;
-            error_page 307 = @storage;
+            {blobs}
         }}
         location @storage {{
             set $location $upstream_http_location;
@@ -78,6 +76,26 @@ http {{
 }}
 """
 
+RELAYED = """\
+proxy_buffering off;
+            proxy_buffer_size 128k;
+            proxy_intercept_errors on;
+            error_page 307 = @storage;
+"""
+
+# A hit is opened once, and leaves by sendfile(2) or in full records. One process has the cache: nothing is locked.
+CACHE = """\
+proxy_cache_path {directory} levels=1:2 keys_zone=contents:10m max_size=16g inactive=1d use_temp_path=off;
+    proxy_cache contents;
+    proxy_cache_key $uri;
+    proxy_cache_valid 200 1d;
+    open_file_cache max=1000 inactive=1d;
+    open_file_cache_valid 1d;
+    sendfile on;
+    tcp_nopush on;
+    output_buffers 4 256k;
+"""
+
 
 def start_nginx(around: Surroundings) -> Peer:
     plain, tls = free_port(), free_port()
@@ -87,6 +105,8 @@ def start_nginx(around: Surroundings) -> Peer:
         CONFIGURATION.format(
             directory=directory,
             temporary=nginx_temporary(directory),
+            cache=CACHE.format(directory=around.cache) if around.cache else "",
+            blobs="" if around.cache else RELAYED,
             access_log=f"{directory}/access.log combined buffer=64k flush=1s" if around.access_log else "off",
             certificate=around.certificate,
             upstream=around.upstream.address.authority,

@@ -23,6 +23,7 @@ class Surroundings:
     certificate: Certificate
     ca: Path
     access_log: bool = False
+    cache: Path | None = None  # where contents are kept; None: nowhere
     before: tuple[Word, ...] = ()  # words of the command line before the program's
     environment: dict[str, str] = field(default_factory=dict)  # in addition
 

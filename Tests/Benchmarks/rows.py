@@ -8,13 +8,16 @@ from typing import Any
 
 from allocations import allocations
 from effort import Effort
+from fills import fill_cost
 from fleet import FLOOR, Fleet
+from hits import hit_cost, small_hit_cost
 from instructions import instruction_lines
 from latency import latency
 from line import Line
 from memory import idle_connection, private_idle, program_size, stalled_pull
 from results import Round
 from scaling import large_configuration, two_workers
+from slow_disk import latency_on_slow_disk
 from small import logged_cost, small_cost
 from transfer import pull_cost, push_cost
 
@@ -93,6 +96,33 @@ def _transfers() -> list[Row]:
     return rows
 
 
+def _cache() -> list[Row]:
+    rows = []
+    for tls in (False, True):
+        client = _client(tls)
+        title = f"cache: hit, {client} client"
+        rows.append(row(f"cache-hit-{client}", title, "CPU s/GiB", hit_cost(tls), also=(FLOOR,), without="haproxy"))
+    for method, tls in KINDS:
+        key, title = f"cache-{method.lower()}-{_client(tls)}", f"cache: manifest {method} by digest, {_client(tls)} client"
+        measure, quick = small_hit_cost(method, tls), method == "GET" and not tls
+        rows.append(row(key, title, "CPU µs/request", measure, without="haproxy", quick=quick))
+    for tls in (False, True):
+        client = _client(tls)
+        lines = tuple(
+            Line(f"cache-fill-{client}{key}", f"cache: miss that fills, {client} client{words}", "CPU s/GiB")
+            for key, words in (("", ", without SHA-256"), ("-whole", ""), ("-sha256", ": SHA-256 alone"))
+        )
+        rows.append(Row(lines, fill_cost(tls), without="haproxy", quick=not tls))
+    kinds = {"relayed": "relayed HEAD", "held": "cached GET"}
+    lines = tuple(
+        Line(f"cache-slow-{key}-{percentile}", f"cache: {words}, {percentile} while the disk crawls, of undisturbed", "times")
+        for key, words in kinds.items()
+        for percentile in ("p50", "p99")
+    )
+    rows.append(Row(lines, latency_on_slow_disk, without="haproxy", quick=False))
+    return rows
+
+
 def _latencies() -> list[Row]:
     rows = []
     for method, tls in KINDS:
@@ -145,6 +175,7 @@ ROWS: list[Row] = [
     *_small(),
     *_latencies(),
     *_transfers(),
+    *_cache(),
     *_memory(),
     *_allocations(),
     row("two-workers", "two workers against one", "times", two_workers, steady=True),

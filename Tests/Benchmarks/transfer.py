@@ -18,13 +18,17 @@ from upstream import GIB, UPLOAD
 Transfer = Callable[[Fleet, Effort, list[str]], Round]
 
 
-def curl(address: Address, target: str, *options: Word) -> None:
+def curl_words(address: Address, target: str, *options: Word) -> list[Word]:
     trust = ["--cacert", str(address.ca)] if address.ca else []
     argv = ["curl", "--silent", "--show-error", "--fail", "--http1.1", "-H", AUTHORIZATION, *trust, *options]
-    run(*argv, "--output", "/dev/null", address.url + target)
+    return [*argv, "--output", "/dev/null", address.url + target]
 
 
-def _cost(proxy: Proxy, size: int, transfer: Callable[[], None]) -> float:
+def curl(address: Address, target: str, *options: Word) -> None:
+    run(*curl_words(address, target, *options))
+
+
+def transfer_cost(proxy: Proxy, size: int, transfer: Callable[[], None]) -> float:
     """CPU seconds of the proxy for each GiB."""
     before = cpu_seconds(proxy.pids())
     transfer()
@@ -35,7 +39,7 @@ def pull_cost(tls: bool, redirected: bool = False) -> Transfer:
     def measure(fleet: Fleet, effort: Effort, names: list[str]) -> Round:
         target = fleet.upstream.blob(effort.blob, redirected)
         proxies = [fleet.get(name) for name in names]
-        return {proxy.name: _cost(proxy, effort.blob, lambda: curl(address(proxy, tls), target)) for proxy in proxies}
+        return {proxy.name: transfer_cost(proxy, effort.blob, lambda: curl(address(proxy, tls), target)) for proxy in proxies}
 
     return measure
 
@@ -47,6 +51,6 @@ def push_cost(tls: bool, chunked: bool) -> Transfer:
         file = fleet.upstream.file(effort.blob)
         options: list[Word] = [*framing, "-H", "Expect:", "--upload-file", file]
         proxies = [fleet.get(name) for name in names]
-        return {proxy.name: _cost(proxy, effort.blob, lambda: curl(address(proxy, tls), UPLOAD, *options)) for proxy in proxies}
+        return {proxy.name: transfer_cost(proxy, effort.blob, lambda: curl(address(proxy, tls), UPLOAD, *options)) for proxy in proxies}
 
     return measure

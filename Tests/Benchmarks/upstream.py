@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 from harness.address import Address
 from harness.processes import Program
 from harness.tls import Authority
+from harness.wire import request
 from ports import free_port
 from process_figures import with_children
 from sink import Sink
@@ -57,6 +59,7 @@ http {{
         location ~ /manifests/ {{ default_type application/vnd.oci.image.manifest.v1+json; try_files /manifest =404; }}
         location ~ /blobs/sha256:f(\\d+)$ {{ return 307 https://{storage}/0$1?{query}; }}
         location ~ /blobs/sha256:(\\d+)$ {{ default_type application/octet-stream; try_files /$1 =404; }}
+        location ~ /blobs/sha256:([0-9a-f]+)$ {{ default_type application/octet-stream; try_files /$1 =404; }}
         location ~ /blobs/uploads/ {{
             proxy_pass http://unix:{directory}/sink.sock;
             proxy_http_version 1.1;
@@ -67,6 +70,10 @@ http {{
         listen {authority} ssl;
         server_name {storage};
         location / {{ default_type application/octet-stream; }}
+    }}
+    server {{
+        listen {counter};
+        location / {{ stub_status; }}
     }}
 }}
 """
@@ -98,9 +105,13 @@ class TokenResponse(BaseHTTPRequestHandler):
 class Upstream:
     def __init__(self, directory: Path, authority: Authority) -> None:
         self.address = Address("127.0.0.1", free_port(), authority.certificate)
+        self.counter = Address("127.0.0.1", free_port())
         self.files = directory / "files"
         self.files.mkdir()
-        (self.files / "manifest").write_bytes(os.urandom(MANIFEST_SIZE // 2).hex().encode())
+        manifest = os.urandom(MANIFEST_SIZE // 2).hex().encode()
+        (self.files / "manifest").write_bytes(manifest)
+        self.held_manifest = f"/v2/{REPOSITORY}/manifests/sha256:{hashlib.sha256(manifest).hexdigest()}"
+        self._contents: dict[int, str] = {}
         Sink(directory / "sink.sock").start()
         self.certificate = authority.issue("upstream", f"DNS:{REGISTRY_HOST},DNS:{STORAGE_HOST}")
         configuration = directory / "upstream.conf"
@@ -109,6 +120,7 @@ class Upstream:
                 directory=directory,
                 temporary=nginx_temporary(directory),
                 authority=self.address.authority,
+                counter=self.counter.authority,
                 certificate=self.certificate,
                 storage=STORAGE_HOST,
                 query=QUERY,
@@ -135,6 +147,20 @@ class Upstream:
         """What a client uploads."""
         self.blob(size)
         return self.files / f"{size:064d}"
+
+    def content(self, size: int) -> str:
+        """The target of a blob of this size that has the digest of its bytes, as a cache requires."""
+        if size not in self._contents:
+            with self.file(size).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            (self.files / digest).hardlink_to(self.file(size))
+            self._contents[size] = f"/v2/{REPOSITORY}/blobs/sha256:{digest}"
+        return self._contents[size]
+
+    def requests(self) -> int:
+        """How many it has had, with this one."""
+        counts = request(self.counter, "GET", "/").body.split(b"\n")[2]
+        return int(counts.split()[2])
 
     def pids(self) -> list[int]:
         return with_children(self.program.pid)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from harness.address import Address
 from harness.gateway import Gateway
@@ -114,11 +114,17 @@ def pull_image(gateway: Gateway, repository: str, tag: str, image: Image, user: 
 # What the gateway holds.
 
 
-def status(gateway: Gateway) -> dict[str, Any]:
+class Running(Protocol):
+    """A gateway of a test, or of a benchmark."""
+
+    admin: Address
+
+
+def status(gateway: Running) -> dict[str, Any]:
     return json.loads(request(gateway.admin, "GET", "/api/v1/status").body)["cache"]
 
 
-def wait_until_on(gateway: Gateway, seconds: float = 20) -> None:
+def wait_until_on(gateway: Running, seconds: float = 20) -> None:
     wait_until(lambda: status(gateway)["state"] == "on", "a cache in use", seconds)
 
 

@@ -1,6 +1,7 @@
 // A library to preload. Calls on files below the directory that SLOW_DISK names take SLOW_DISK_MS milliseconds longer, and wait for as long as the file
 // that SLOW_DISK_HANG names exists; but not reads that do not wait for the disk (RWF_NOWAIT). With SLOW_DISK_REMOTE the directory is like one of NFS:
 // there are no such reads, and sendfile and mmap wait as the others do.
+#define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
