@@ -39,6 +39,15 @@ extern int sched_getaffinity(pid_t, size_t, cpu_set_t *);
 extern ssize_t preadv2(int, const struct iovec *, int, off_t, int);
 extern int mincore(void *, size_t, unsigned char *);
 
+// cachestat(2), Linux 6.5, which no libc has yet: how many pages of a part of a file are in memory, also those that are only being read. -1: errno says why.
+#include <unistd.h>
+extern long syscall(long, ...);
+static inline long berth_cached_pages(int file, unsigned long long offset, unsigned long long length) {
+    struct { unsigned long long offset, length; } range = {offset, length};
+    struct { unsigned long long cached, dirty, writeback, evicted, recently_evicted; } pages;
+    return syscall(451, file, &range, &pages, 0) == 0 ? (long)pages.cached : -1;
+}
+
 // <malloc.h> is not in Swift's Glibc module. The bytes in use of all arenas, and of mappings of their own.
 #include <malloc.h>
 static inline size_t berth_allocated(void) {

@@ -146,7 +146,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
     /// Counts one unit of work of the running task: a recv(2), a send(2), or a request parsed from bytes that were already there. On the loop's
     /// thread only.
-    package func spend() { spent &+= 1 }
+    package func spend(_ units: Int = 1) { spent &+= units }
 
     /// The running task has used up its turn. Code whose sockets may always be ready checks this and then calls `nextTurn`.
     @inline(__always) package var isTurnOver: Bool { spent >= Self.workPerTurn }

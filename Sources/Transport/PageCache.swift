@@ -20,15 +20,21 @@ package enum PageCache {
     private static let noWait: Int32 = 8
 
     /// How far a part of a file is in memory, from its start without a gap.
-    /// - Parameter range: offsets in the file, not beyond its end.
+    /// - Parameters:
+    ///   - range: offsets in the file, not beyond its end.
+    ///   - isBeingRead: the kernel may be reading parts of the file now. Otherwise it is asked how many pages there are, which costs a tenth of asking
+    ///     for each whether it is complete.
     /// - Returns: `range.lowerBound` if the first page is not.
-    package static func end(of range: Range<Int>, in descriptor: Int32) -> Int {
+    package static func end(of range: Range<Int>, in descriptor: Int32, isBeingRead: Bool) -> Int {
         let first = range.lowerBound & ~(pageSize - 1), length = range.upperBound - first
+        let pages = (length + pageSize - 1) / pageSize
+        if !isBeingRead, length > 0, berth_cached_pages(descriptor, UInt64(first), UInt64(length)) == pages {
+            return range.upperBound
+        }
         guard length > 0, let map = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, off_t(first)), map != MAP_FAILED else {
             return range.lowerBound
         }
         defer { munmap(map, length) }
-        let pages = (length + pageSize - 1) / pageSize
         return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: pages) { states in
             guard mincore(map, length, states.baseAddress) == 0 else { return range.lowerBound }
             let present = states.firstIndex { $0 & 1 == 0 } ?? pages

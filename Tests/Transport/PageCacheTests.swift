@@ -16,8 +16,10 @@ struct PageCacheTests {
     @Test func `what has just been written is in memory to its end`() throws {
         let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         try withFile(bytes) { file in
-            #expect(PageCache.end(of: 10..<100_000, in: file) == 100_000)
-            #expect(PageCache.end(of: 99_999..<100_000, in: file) == 100_000)
+            for isBeingRead in [false, true] {
+                #expect(PageCache.end(of: 10..<100_000, in: file, isBeingRead: isBeingRead) == 100_000)
+                #expect(PageCache.end(of: 99_999..<100_000, in: file, isBeingRead: isBeingRead) == 100_000)
+            }
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 50_000, alignment: 1)
             defer { buffer.deallocate() }
             #expect(PageCache.tryRead(file, at: 70_000, into: buffer) == 30_000)
@@ -30,7 +32,8 @@ struct PageCacheTests {
         try withFile([UInt8](repeating: 7, count: 200_000)) { file in
             fsync(file)
             posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)
-            #expect(PageCache.load(5..<150_000, of: file) && PageCache.end(of: 5..<150_000, in: file) == 150_000)
+            #expect(PageCache.load(5..<150_000, of: file))
+            #expect(PageCache.end(of: 5..<150_000, in: file, isBeingRead: true) == 150_000)
             #expect(!PageCache.load(150_000..<200_001, of: file))
             #expect(PageCache.read(199_990..<200_000, of: file) == [UInt8](repeating: 7, count: 10))
             #expect(PageCache.read(199_990..<200_001, of: file) == nil)
@@ -42,5 +45,15 @@ struct PageCacheTests {
         let file = open("/proc/self/cmdline", O_RDONLY)
         defer { close(file) }
         #expect(!PageCache.canTryRead(file))
+    }
+
+    @Test(arguments: [false, true]) func `what is not in memory is found missing`(isBeingRead: Bool) throws {
+        try withFile([UInt8](repeating: 7, count: 200_000)) { file in
+            // A hole: a page that nobody has read.
+            #expect(ftruncate(file, 1 << 20) == 0)
+            let end = PageCache.end(of: 0..<(1 << 20), in: file, isBeingRead: isBeingRead)
+            #expect(end >= 200_000 && end < 1 << 20)
+            #expect(PageCache.end(of: (1 << 19)..<(1 << 20), in: file, isBeingRead: isBeingRead) == 1 << 19)
+        }
     }
 }

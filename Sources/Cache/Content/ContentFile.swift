@@ -1,3 +1,5 @@
+import Glibc
+import Synchronization
 import Transport
 
 /// The open file of a content. The descriptor stays open for as long as somebody has this object, also when the file has been removed.
@@ -9,11 +11,24 @@ package final class ContentFile: Sendable {
     package let isLocal: Bool
     private let files: any FileCalls
     private let disk: DiskThreads
+    /// When a part was last missing, in seconds of the monotonic clock.
+    private let lastMissing = Atomic(Int.min / 2)
 
     /// On a disk thread.
     init(owning descriptor: Int32, files: any FileCalls, disk: DiskThreads) {
         (self.descriptor, self.files, self.disk) = (descriptor, files, disk)
         isLocal = PageCache.canTryRead(descriptor)
+    }
+
+    /// A part of it was not in the kernel's memory in the last minute. The kernel may be reading on behind what it was asked for: a page may be there and
+    /// not be complete. Otherwise all that is there is complete: it has been written, or read to be checked, or the disk has failed long ago.
+    package var isBeingRead: Bool { Self.seconds - lastMissing.load(ordering: .relaxed) < 60 }
+    package func noteMissing() { lastMissing.store(Self.seconds, ordering: .relaxed) }
+
+    private static var seconds: Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+        return time.tv_sec
     }
 
     /// Not on the reader's thread: the last close of a removed file frees its blocks, which takes long for a large one.

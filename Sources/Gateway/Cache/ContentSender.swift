@@ -20,13 +20,12 @@ struct ContentSender {
         case corrupt
     }
 
-    /// Bytes that are looked up in the kernel's memory at once, or read by a disk's thread.
+    /// Bytes that are looked up in the kernel's memory at once, or read by a disk's thread, and that one call sends: a tenth of a millisecond. A quarter of
+    /// it costs a quarter more, since the kernel sends what is left of a call as a segment of its own.
     private static let window = 1 << 20
     /// Nanoseconds of a client, after which the kernel's memory is looked at again.
     private static let longWait = 1_000_000_000
-    /// Bytes that one call sends: other connections have their turn in between.
-    private static let piece = 256 << 10
-    /// The same where bytes pass through this process: with TLS as many records as are sealed at once.
+    /// Bytes that pass through this process at once: with TLS as many records as are sealed at once.
     private static let readPiece = 64 << 10
     /// Bytes read for a receiver that has less room, although the kernel calls it writable.
     private static let slowRead = 16 << 10
@@ -44,7 +43,10 @@ struct ContentSender {
             progress.phase == .whole || content.isFill
         else { return none }
         let buffer = UnsafeMutableRawBufferPointer(rebasing: client.scratch.prefix(range.count))
-        guard PageCache.tryRead(file.descriptor, at: range.lowerBound, into: buffer) == range.count else { return none }
+        guard PageCache.tryRead(file.descriptor, at: range.lowerBound, into: buffer) == range.count else {
+            file.noteMissing()
+            return none
+        }
         return UnsafeRawBufferPointer(buffer)
     }
 
@@ -56,13 +58,13 @@ struct ContentSender {
             let available = try await available(beyond: offset, upTo: range.upperBound)
             if loaded <= offset {
                 let window = offset..<min(available, offset + Self.window)
-                loaded = PageCache.end(of: window, in: file.descriptor)
+                loaded = PageCache.end(of: window, in: file.descriptor, isBeingRead: file.isBeingRead)
                 if loaded <= offset {
                     try await load(window)
                     loaded = window.upperBound
                 }
             }
-            let wanted = min(loaded, available, offset + Self.piece) - offset
+            let wanted = min(loaded, available) - offset
             guard let sent = try client.trySendFile(file.descriptor, at: offset, count: wanted) else { throw gone() }
             offset += sent
             size -= sent
@@ -128,6 +130,7 @@ struct ContentSender {
     /// Has a disk's thread read a part into the kernel's memory.
     private func load(_ range: Range<Int>) async throws {
         let file = file
+        file.noteMissing()
         guard let isLoaded = await store.read({ PageCache.load(range, of: file.descriptor) }) else { throw failure }
         guard isLoaded else { throw gone() }
     }
@@ -135,6 +138,7 @@ struct ContentSender {
     /// Has a disk's thread read a part, and the kernel read on behind it.
     private func read(_ range: Range<Int>) async throws -> [UInt8] {
         let file = file
+        file.noteMissing()
         guard let answer = await store.read({ PageCache.read(range, of: file.descriptor) }) else { throw failure }
         guard let bytes = answer else { throw gone() }
         return bytes
