@@ -23,6 +23,7 @@ package final class ContentFile: Sendable {
     /// A part of it was not in the kernel's memory in the last minute. The kernel may be reading on behind what it was asked for: a page may be there and
     /// not be complete. Otherwise all that is there is complete: it has been written, or read to be checked, or the disk has failed long ago.
     package var isBeingRead: Bool { Self.seconds - lastMissing.load(ordering: .relaxed) < 60 }
+    /// A part of it is not in the kernel's memory, and will be read now.
     package func noteMissing() { lastMissing.store(Self.seconds, ordering: .relaxed) }
 
     private static var seconds: Int {

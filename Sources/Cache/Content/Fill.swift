@@ -115,9 +115,18 @@ package final class Fill: Sendable {
 
     // MARK: On a disk thread
 
+    /// Goes on with what has come meanwhile, unless others wait: to wake another thread for each buffer costs a tenth of a fill.
     private func writeNext() {
+        while writeBuffer() {
+            guard disk.hasJobs else { continue }
+            return disk.perform { self.writeNext() }
+        }
+    }
+
+    /// - Returns: whether there are more.
+    private func writeBuffer() -> Bool {
         guard let (buffer, file) = state.withLock({ state in state.queue.isEmpty ? nil : (state.queue.removeFirst(), state.file) })
-        else { return }
+        else { return false }
         if let file, !content.progress.phase.isEnd { write(buffer, to: file) }
         let isEnd = content.progress.phase.isEnd
         buffer.count = 0
@@ -128,8 +137,7 @@ package final class Fill: Sendable {
             return (state.waiting, state.isWriting)
         }
         waiting?.resume(returning: isEnd ? nil : buffer)
-        // Others have their turn in between.
-        if hasMore { disk.perform { self.writeNext() } }
+        return hasMore
     }
 
     private func write(_ buffer: FillBuffer, to file: PartialFile) {

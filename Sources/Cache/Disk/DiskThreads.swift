@@ -33,6 +33,9 @@ final class DiskThreads: Sendable {
 
     deinit { for _ in 0..<count { queue.semaphore.post() } }
 
+    /// Others wait for a thread.
+    var hasJobs: Bool { queue.jobs.withLock { !$0.isEmpty } }
+
     /// Runs `work` on one of the threads. From any thread; never waits.
     func perform(_ work: @escaping @Sendable () -> Void) {
         queue.jobs.withLock { $0.append(work) }

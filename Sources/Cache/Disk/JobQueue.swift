@@ -3,6 +3,8 @@ struct JobQueue: Sendable {
     private var jobs: [@Sendable () -> Void] = []
     private var first = 0
 
+    var isEmpty: Bool { first == jobs.count }
+
     mutating func append(_ job: @escaping @Sendable () -> Void) { jobs.append(job) }
 
     mutating func popFirst() -> (@Sendable () -> Void)? {
