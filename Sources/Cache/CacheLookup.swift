@@ -40,3 +40,10 @@ struct ContentToCheck: Sendable {
     let content: CachedContent
     let directory: CacheDirectory
 }
+
+/// What the table has granted to who wants to fill a content.
+enum ClaimedContent: Sendable {
+    case fill(CachedContent)
+    case found(FoundContent)
+    case declined
+}

@@ -2,16 +2,26 @@ package import Registry
 
 /// Whether the cache is used.
 package enum CacheState: Sendable, Equatable {
-    /// The directory is being read. What has been found is served; nothing is filled.
+    /// The directory is being read. Nothing is found or filled.
     case starting
     /// In use.
     case on
     /// Another process uses the directory, for instance the one that drains after a take-over. Tried again each second.
     case waiting
-    /// The disk failed. Tried again each 30 seconds. The reason names the call or the file, and what to do.
+    /// The disk failed. Tried again each 30 seconds. If it only cannot be written, what is held is found. The reason names the call or the file, and
+    /// what to do.
     case off(reason: String)
     /// Handed over to another process, or stopped. Final.
     case stopped
+
+    init(after failure: CacheDirectory.Failure) {
+        self =
+            switch failure {
+            case .locked: .waiting
+            case .refused(let reason): .off(reason: reason)
+            case .failed(let error): .off(reason: error.reason)
+            }
+    }
 
     /// One word: `starting`, `on`, `waiting`, `off`, `stopped`.
     package var name: String {
@@ -24,7 +34,10 @@ package enum CacheState: Sendable, Equatable {
         }
     }
 
-    /// Why the cache is not used; nil: it is.
+    /// The disk failed.
+    package var isOff: Bool { if case .off = self { true } else { false } }
+
+    /// Why nothing is filled; nil: contents are.
     package var reason: String? {
         switch self {
         case .starting, .on: nil
@@ -93,7 +106,7 @@ extension CacheStatus {
 
 /// What the log is told. Called on a thread of the cache; must not block.
 package enum CacheEvent: Sendable {
-    /// The directory has been read, and the cache is used.
+    /// The directory has been read or can be written again, and the cache is used.
     case on(entries: Int, bytes: Int)
     /// Another process uses the directory.
     case waiting

@@ -116,9 +116,16 @@ package final class CacheStore: ContentOwner {
 
     // MARK: Confirmations
 
+    /// Moves when something of the source is forgotten or pushed. To be asked before a request is sent whose response will be told to `confirm` or `setTag`.
+    package func removals(in source: ContentSource) -> Int { upkeep.table.withLock { $0.removals[source] } }
+
     /// The source has the content, as its registry has said just now. Does nothing when the content is neither held nor being filled.
-    package func confirm(_ digest: Digest, for source: ContentSource) {
-        upkeep.change { table, now in table.confirm(digest, for: source, at: now) }
+    /// - Parameter since: what `removals` was before the registry was asked. If it has moved, the response may be older than a deletion, and does not
+    ///   count. nil: it is not older.
+    package func confirm(_ digest: Digest, for source: ContentSource, since: Int? = nil) {
+        upkeep.change { table, now in
+            if since == nil || since == table.removals[source] { table.confirm(digest, for: source, at: now) }
+        }
     }
 
     /// The source does not have the content any more, or it was deleted there. Tags of the source that lead to it are forgotten too.
@@ -138,18 +145,24 @@ package final class CacheStore: ContentOwner {
     }
 
     /// The registry has said just now what the tag leads to, or a push has changed it.
-    package func setTag(_ tag: Tag, in source: ContentSource, to digest: Digest) {
+    /// - Parameter since: as for `confirm`. nil: a push.
+    package func setTag(_ tag: Tag, in source: ContentSource, to digest: Digest, since: Int? = nil) {
         upkeep.change { table, now in
-            guard table.tags.set(tag, in: source, to: digest, at: now, stale: table.settings.stale) else { return }
-            table.pending.tags.append(.init(source: source, tag: tag))
+            guard since == nil || since == table.removals[source] else { return }
+            if since == nil { table.removals.add(source) }
+            if table.tags.set(tag, in: source, to: digest, at: now, stale: table.settings.stale) {
+                table.pending.changeTag(tag, in: source)
+            }
         }
     }
 
     /// The tag was deleted, or the registry does not have it.
     package func forgetTag(_ tag: Tag, in source: ContentSource) {
         upkeep.change { table, _ in
-            guard table.tags.forget(tag, in: source) else { return }
-            table.pending.tags.append(.init(source: source, tag: tag))
+            table.removals.add(source)
+            let wasKnown = table.tags.forget(tag, in: source)
+            if wasKnown { table.pending.changeTag(tag, in: source) }
+            if wasKnown || table.directory == nil { table.pending.forgotten.add(.tag(tag, source)) }
         }
     }
 
@@ -170,20 +183,22 @@ package final class CacheStore: ContentOwner {
         }
     }
 
-    /// Removes all contents, confirmations and tags. Fills in progress go on and are kept.
-    /// - Returns: contents and bytes removed, when their files are gone.
+    /// Removes all contents, confirmations and tags. Fills in progress go on and are kept. What has not been read yet is removed when it is read.
+    /// - Returns: contents and bytes removed. Their files are gone, unless the disk fails: then they go when it can be written again.
     package func empty() async -> (entries: Int, bytes: Int) {
-        let removed = upkeep.change { table, _ in table.empty() }
-        await settle()
-        return removed
+        let former = upkeep.change { table, _ in table.empty() }
+        let doomed = former.index.oldest(.max)
+        upkeep.change { table, _ in table.pending.doomed += doomed }
+        if former.state == .on { await settle() }
+        return (former.index.count, former.index.heldBytes)
     }
-
-    /// Waits until the directory has been read, or cannot be used for now.
-    package func waitUntilStarted() async { await settle() }
 
     /// Leaves the directory to another process, or to nobody. Nothing is found, filled, or written any more; fills in progress go on for their
     /// readers, and what is being read stays readable. The threads end when nothing needs them. From any thread; does not wait.
     package func stop() { upkeep.stop() }
+
+    /// After `stop`: all that was known has been written down, and another process may have the directory.
+    package var hasLeft: Bool { upkeep.table.withLock { $0.state == .stopped && $0.directory == nil } }
 
     /// Waits until the disk knows what the table has decided, or does not answer. The start is the first job.
     func settle() async { await upkeep.settle() }
@@ -199,7 +214,7 @@ package final class CacheStore: ContentOwner {
     }
 
     func filled(_ content: CachedContent, size: Int, partial: String, in directory: CacheDirectory) {
-        upkeep.change { table, _ in table.complete(content) }
+        upkeep.change { table, _ in table.growing.complete(content) }
         upkeep.perform { $0.commit(content, size: size, partial: partial, in: directory) }
     }
 
@@ -216,9 +231,11 @@ package final class CacheStore: ContentOwner {
     func verified(_ content: CachedContent, size: Int) { upkeep.change { table, _ in table.verified(content, size: size) } }
 
     func unreadable(_ content: CachedContent, _ error: FileError?, in directory: CacheDirectory) {
-        guard let error, !error.isOfOneReading else { return drop(content) }
-        upkeep.change { table, _ in table.interrupted(content) }
-        if !error.isShortage { upkeep.failed(error, in: directory) }
+        // While the disk fails, the file may be right.
+        let isOfFile = error.map { $0.isMissing || $0.isOfOneFile || $0.isOfOneReading && state == .on } ?? true
+        guard !isOfFile, let error else { return drop(content) }
+        upkeep.change { table, _ in _ = table.growing.remove(content) }
+        upkeep.failed(error, in: directory)
     }
 
     func failed(_ error: FileError, in directory: CacheDirectory) { upkeep.failed(error, in: directory) }

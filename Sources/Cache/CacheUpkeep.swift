@@ -52,12 +52,17 @@ final class CacheUpkeep: Sendable {
     /// Changes the table and lets the disk know. Takes a short lock.
     func change<Result: Sendable>(_ change: (inout CacheTable, _ now: Int) -> Result) -> Result {
         let now = clock()
-        let (result, isToSchedule) = table.withLock { table in (change(&table, now), table.pending.schedule()) }
+        let (result, isToSchedule) = table.withLock { table in
+            // Otherwise it is done when the directory has been read, or can be written again.
+            (change(&table, now), table.directory != nil && !table.state.isOff && table.pending.schedule())
+        }
         if isToSchedule { perform { $0.work() } }
         return result
     }
 
     // MARK: On the housekeeper's thread
+
+    private var writer: DiskWriter { DiskWriter(upkeep: self) }
 
     /// Opens the directory and reads what is there.
     func start() {
@@ -73,27 +78,33 @@ final class CacheUpkeep: Sendable {
             }
         } catch {
             countdown.store(error == .locked ? 1 : Self.retryInterval, ordering: .relaxed)
-            enter(Self.state(after: error))
+            enter(CacheState(after: error))
         }
     }
 
     private func read(_ directory: CacheDirectory) throws(FileError) {
-        let log = TagLog(in: directory)
-        let found = try DirectoryScan(directory: directory).contents()
-        let tags = try log.load()
-        let space = try directory.space()
-        let hasRoom = change { table, now in
-            table.begin(in: directory, log, found, tags, at: now)
-            return table.shrink(to: space)
+        let stale = table.withLock { $0.settings.stale }
+        let goesOn = { self.table.withLock { $0.state != .stopped } }
+        guard var found = try FoundDirectory.read(directory, at: clock(), stale: stale, while: goesOn) else {
+            return directory.release()
         }
-        work()
+        table.withLock { $0.begin(&found) }
+        do throws(FileError) {
+            try turnOn(directory)
+        } catch {
+            failed(error, in: directory)
+        }
+    }
+
+    private func turnOn(_ directory: CacheDirectory) throws(FileError) {
+        guard try writer.makeRoom(in: directory) else { return failed(reason: Self.noRoom, in: directory, keeps: true) }
         countdown.store(Self.spaceInterval, ordering: .relaxed)
-        guard hasRoom else { return failed(reason: Self.noRoom, in: directory) }
-        let status = table.withLock { table in
-            if table.state != .stopped { table.state = .on }
-            return CacheStatus(table, oldest: 0)
+        let held: (entries: Int, bytes: Int)? = table.withLock { table in
+            guard table.state != .stopped, table.directory === directory else { return nil }
+            table.state = .on
+            return (table.index.count, table.index.heldBytes)
         }
-        if status.state == .on { report(.on(entries: status.entries, bytes: status.bytes)) }
+        if let held { report(.on(entries: held.entries, bytes: held.bytes)) }
     }
 
     private static let noRoom =
@@ -115,100 +126,97 @@ final class CacheUpkeep: Sendable {
 
     /// Once a second.
     func tick() {
+        let (state, directory) = table.withLock { ($0.state, $0.directory) }
+        // What could not be done for a moment.
+        if state == .on { work() }
         guard countdown.subtract(1, ordering: .relaxed).newValue <= 0 else { return }
-        switch table.withLock({ $0.state }) {
+        switch state {
         case .on: checkSpace()
-        case .waiting, .off: if !watch.isHung { start() }
+        case .waiting, .off: if !watch.isHung { retry(directory) }
         case .starting, .stopped: break
         }
     }
 
-    /// Removes contents while too little of the file system is free.
-    func checkSpace() {
+    private func checkSpace() {
         countdown.store(Self.spaceInterval, ordering: .relaxed)
         guard let directory = table.withLock({ $0.directory }) else { return }
         do throws(FileError) {
-            let space = try directory.space()
-            let hasRoom = change { table, _ in table.shrink(to: space) }
-            work()
-            if !hasRoom { failed(reason: Self.noRoom, in: directory) }
+            if try !writer.makeRoom(in: directory) { failed(reason: Self.noRoom, in: directory, keeps: true) }
         } catch {
             failed(error, in: directory)
         }
     }
 
-    /// Writes down what the table has decided.
-    func work() {
-        let (work, directory, log) = table.withLock { ($0.pending.take(), $0.directory, $0.tagLog) }
-        guard let directory, let log else { return }
+    /// Goes on where the disk had failed, if it can be written again.
+    private func retry(_ directory: CacheDirectory?) {
+        guard let directory else { return start() }
+        countdown.store(Self.retryInterval, ordering: .relaxed)
         do throws(FileError) {
-            for digest in work.doomed where table.withLock({ $0.index[digest] == nil }) { try directory.remove(digest) }
-            for digest in work.sidecars {
-                guard let entry = table.withLock({ $0.index[digest] }) else { continue }
-                try unlessGone { () throws(FileError) in try directory.write(Sidecar(entry), of: digest) }
-            }
-            for digest in work.touches where table.withLock({ $0.index[digest] != nil }) {
-                try unlessGone { () throws(FileError) in try directory.touch(digest) }
-            }
-            for changed in work.tags {
-                let (known, count) = table.withLock { ($0.tags[changed.source, changed.tag], $0.tags.count) }
-                try log.append(changed.tag, in: changed.source, known, count: count) { table.withLock { $0.tags.rows } }
-            }
+            if try directory.tryToWrite() { return try turnOn(directory) }
+            forget()
+            start()
         } catch {
             failed(error, in: directory)
         }
     }
 
-    /// Somebody may have removed a file. Its next reader will notice.
-    private func unlessGone(_ call: () throws(FileError) -> Void) throws(FileError) {
-        do throws(FileError) { try call() } catch  where error.isMissing || error.isOfOneFile {}
+    /// Writes down what the table has decided. While the disk fails, that waits.
+    func work() {
+        guard let directory = table.withLock({ $0.state.isOff ? nil : $0.directory }) else { return }
+        do throws(FileError) {
+            try writer.write()
+        } catch {
+            failed(error, in: directory)
+        }
     }
 
     /// Gives the file of a fill its name.
     func commit(_ content: CachedContent, size: Int, partial: String, in directory: CacheDirectory) {
-        let sidecar = table.withLock { table in table.directory === directory ? table.sidecar(of: content, size: size) : nil }
-        guard let sidecar else { return directory.removePartial(partial) }
         do throws(FileError) {
-            try directory.commit(partial, as: content.digest, sidecar)
-            change { table, now in table.commit(content, sidecar, at: now) }
-            let space = try directory.space()
-            _ = change { table, _ in table.shrink(to: space) }
+            try writer.commit(content, size: size, partial: partial, in: directory, at: clock())
         } catch {
-            directory.removePartial(partial)
-            _ = change { table, _ in table.endFill(content) }
             if !error.isOfOneFile { failed(error, in: directory) }
         }
     }
 
     // MARK: From any thread
 
-    /// Turns the cache off, until it is tried again.
-    func failed(_ error: FileError, in directory: CacheDirectory) { failed(reason: error.reason, in: directory) }
+    /// Turns the cache off, until it is tried again. A fill that only lacks a descriptor or memory ends by itself.
+    func failed(_ error: FileError, in directory: CacheDirectory) {
+        if error.isShortage, table.withLock({ $0.state == .on }) { return }
+        failed(reason: error.reason, in: directory, keeps: error.leavesReading, isFull: error.isFull)
+    }
 
-    private func failed(reason: String, in directory: CacheDirectory) {
-        let ended: [CachedContent]? = table.withLock { table in
+    /// - Parameters:
+    ///   - keeps: what is held can be read, and is. Otherwise it is read anew when the directory can be used again.
+    ///   - isFull: with less in it, it may be written at once.
+    func failed(reason: String, in directory: CacheDirectory, keeps: Bool, isFull: Bool = false) {
+        let failure: (isNew: Bool, ended: [CachedContent])? = table.withLock { table in
             // A failure of before does not count.
             guard table.directory === directory, table.state != .stopped else { return nil }
-            return table.turnOff(reason: reason)
+            return (!table.state.isOff, table.turnOff(reason: reason, isFull: isFull))
         }
-        guard let ended else { return }
-        for content in ended { content.end(.broken) }
-        countdown.store(Self.retryInterval, ordering: .relaxed)
-        perform { _ in directory.release() }
+        guard let failure else { return }
+        for content in failure.ended { content.end(.broken) }
+        if !keeps { forget() }
+        guard failure.isNew else { return }
+        countdown.store(isFull ? 1 : Self.retryInterval, ordering: .relaxed)
         report(.off(reason: reason))
     }
 
     /// Turns the cache off for want of something else than the directory. Whoever waits for the disk goes on without it, also after `stop`.
     func giveUp(reason: String) {
-        let (ended, directory, isNew) = table.withLock { table in
-            let directory = table.directory, isNew = table.state != .stopped && table.state != .off(reason: reason)
-            return (table.state == .stopped ? table.growing.contents : table.turnOff(reason: reason), directory, isNew)
-        }
-        for content in ended { content.end(.broken) }
         countdown.store(Self.retryInterval, ordering: .relaxed)
-        perform { _ in directory?.release() }
-        if isNew { report(.off(reason: reason)) }
+        enter(.off(reason: reason))
+        forget()
         watch.letGo()
+    }
+
+    /// Forgets what the directory has told, and gives it up.
+    private func forget() {
+        let former = table.withLock { $0.reset() }
+        for content in former.growing.contents { content.end(.broken) }
+        if let directory = former.directory { perform { _ in directory.release() } }
     }
 
     /// Once a second, on a thread that does not wait for the disk.
@@ -237,14 +245,6 @@ final class CacheUpkeep: Sendable {
                 return table.directory
             }
             directory?.release()
-        }
-    }
-
-    private static func state(after failure: CacheDirectory.Failure) -> CacheState {
-        switch failure {
-        case .locked: .waiting
-        case .refused(let reason): .off(reason: reason)
-        case .failed(let error): .off(reason: error.reason)
         }
     }
 }

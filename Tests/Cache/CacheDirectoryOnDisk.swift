@@ -29,7 +29,7 @@ final class CacheDirectoryOnDisk: Sendable {
         let store = CacheStore(
             CacheSettings(directory: cache, size: size, stale: stale), files: files, clock: { clock.now }, tickInterval: 3_600_000,
             report: { events.append($0) })
-        await store.waitUntilStarted()
+        await store.settle()
         return store
     }
 

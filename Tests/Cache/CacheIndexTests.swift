@@ -185,12 +185,73 @@ struct CacheIndexTests {
                 digest: sha256(Array("\(number)".utf8)),
                 sidecar: Sidecar(size: 1, mediaType: nil, confirmations: Confirmations()), lastUse: 1000)
         }
-        table.begin(in: directory, TagLog(in: directory), found, [], at: 1000)
+        var read = FoundDirectory(
+            directory: directory, log: TagLog(in: directory), index: CacheIndex(found, at: 1000, stale: 3600), tags: TagTable())
+        table.begin(&read)
         table.state = .on
         for content in found.dropLast() { #expect(table.open(content.digest, from: alpha, at: 1000).toCheck != nil) }
         guard case .absent = table.open(found[GrowingContents.maxCount].digest, from: alpha, at: 1000).lookup,
             case .declined = table.claim(found[GrowingContents.maxCount].digest, for: alpha, at: 1000),
             case .unconfirmed = table.open(found[0].digest, from: alpha, at: 1000).lookup
         else { return #expect(Bool(false)) }
+    }
+
+    @Test func `more tags than the bound on disk: all up to it are kept, and those that became known since count more`() {
+        let rows = (0...TagTable.maxCount).map {
+            TagTable.Row(source: alpha, tag: tag("t\($0)"), known: .init(digest: sha256([1]), time: 1000 + $0 % 50))
+        }
+        var tags = TagTable(rows, at: 1090, stale: 100)
+        #expect(tags.count == TagTable.maxCount)
+        #expect(TagTable(rows, at: 1130, stale: 100).count < TagTable.maxCount / 2, "what has expired does not count")
+        var later = TagTable()
+        _ = later.set(tag("t7"), in: alpha, to: sha256([2]), at: 1001, stale: 100)
+        _ = later.set(tag("t7"), in: beta, to: sha256([3]), at: 1001, stale: 100)
+        tags.merge(later)
+        #expect(tags.count == TagTable.maxCount + 1 && tags[alpha, tag("t7")]?.digest == sha256([2]))
+        // The clock was set back after a sweep.
+        _ = tags.set(tag("x"), in: beta, to: sha256([3]), at: 1_000_000, stale: 10_000_000)
+        let isSet = tags.set(tag("x"), in: beta, to: sha256([3]), at: 1400, stale: 100)
+        #expect(isSet && tags.count == 1)
+    }
+
+    @Test func `figures that a disk may tell do not overflow`() {
+        #expect(SystemFiles.bytes(.max, of: 4096) == 1 << 60 && SystemFiles.bytes(.max, of: 1) == 1 << 60)
+        #expect(SystemFiles.bytes(1 << 51, of: 4096) == 1 << 60 && SystemFiles.bytes(1000, of: 4096) == 4_096_000)
+        #expect(Sidecar(Array("size\t\(Int.max)\nend\n".utf8)) == nil)
+        for time in [Int.min, -1, Int.max] {
+            #expect(Sidecar(Array("size\t1\nfrom\t\(time)\tmain\tr\ta\nend\n".utf8)) == nil)
+        }
+        let sidecar = Sidecar(size: Sidecar.maxSize, mediaType: nil, confirmations: Confirmations())
+        let found = (0..<3).map { DirectoryScan.Found(digest: sha256([$0]), sidecar: sidecar, lastUse: [.min, 0, .max][Int($0)]) }
+        var index = CacheIndex(found, at: 1000, stale: 100)
+        #expect(found.map { index[$0.digest]?.writtenUse } == [0, 0, 1000] && index.heldBytes > 3 * Sidecar.maxSize)
+        #expect(index.free(.max - index.heldBytes).count == 3)
+    }
+
+    @Test func `sidecars count as large as they are, without what has expired`() {
+        var confirmations = Confirmations()
+        for number in 0..<64 {
+            confirmations.add(.init(upstream: "m", registry: "r", repository: repository("r\(number)")), time: 1000 + number)
+        }
+        let found = DirectoryScan.Found(
+            digest: sha256([]), sidecar: Sidecar(size: 1, mediaType: nil, confirmations: confirmations), lastUse: 0)
+        var index = CacheIndex([found], at: 1100, stale: 1000)
+        #expect(index.heldBytes == CacheIndex.cost(1) + 8 * 4096)
+        index.update(sha256([])) { $0.confirmations.removeExpired(at: 1100, stale: 60) }
+        #expect(index.heldBytes == CacheIndex.cost(1) + 2 * 4096)
+        #expect(CacheIndex([found], at: 2100, stale: 1000).heldBytes == CacheIndex.cost(1))
+        index.remove(sha256([]))
+        #expect(index.heldBytes == 0)
+    }
+
+    @Test func `a fill that is abandoned while its file gets its name leaves no file`() {
+        var table = CacheTable(CacheSettings(directory: "", size: 1 << 30, stale: 100))
+        table.state = .on
+        guard case .fill(let content) = table.claim(sha256([]), for: alpha, at: 0) else { return #expect(Bool(false)) }
+        table.growing.complete(content)
+        guard let sidecar = table.sidecar(of: content, size: 0) else { return #expect(Bool(false)) }
+        table.abandoned(content)
+        table.commit(content, sidecar, at: 0)
+        #expect(table.index.count == 0 && table.pending.doomed == [sha256([])])
     }
 }

@@ -42,7 +42,7 @@ struct CrashTests {
         let store = CacheStore(
             CacheSettings(directory: path, size: 1 << 30, stale: 3600), files: files, clock: { [clock] in clock.now },
             tickInterval: 3_600_000, report: { _ in })
-        await store.waitUntilStarted()
+        await store.settle()
         return store
     }
 
@@ -102,7 +102,7 @@ struct CrashTests {
         let store = CacheStore(
             CacheSettings(directory: directory.cache, size: 2 * CacheIndex.cost(140_000), stale: 3600), files: files,
             clock: { [clock] in clock.now }, tickInterval: 3_600_000, report: { _ in })
-        await store.waitUntilStarted()
+        await store.settle()
         await use(store)
         files.set { $0.afterChange = nil }
         #expect(copies.all.count > 100 && store.status().evictions > 0 && store.state == .on)

@@ -8,11 +8,12 @@ struct DiskFailureTests {
     private let directory = CacheDirectoryOnDisk()
     private let files = ScriptedFiles()
     private let events = Events()
-    private let old = content(200, size: 300_000), new = content(201, size: 900_000)
+    private let oldest = content(199, size: 300_000), old = content(200, size: 300_000), new = content(201, size: 900_000)
 
     private struct Failure: Sendable, CustomTestStringConvertible {
         let call: String
         let code: Int32
+        var error: FileError { FileError(call, code: code) }
         var testDescription: String { "\(call) fails with \(code)" }
     }
 
@@ -20,14 +21,14 @@ struct DiskFailureTests {
         Failure(call: "pwrite", code: ENOSPC), Failure(call: "pwrite", code: EIO), Failure(call: "pwrite", code: EROFS),
         Failure(call: "create", code: EACCES), Failure(call: "create", code: EROFS), Failure(call: "create", code: ENOENT),
         Failure(call: "create", code: ENOSPC), Failure(call: "renameat", code: EIO), Failure(call: "renameat", code: ENOENT),
-        Failure(call: "renameat", code: ENOSPC), Failure(call: "mkdirat", code: EDQUOT), Failure(call: "openat", code: EACCES),
+        Failure(call: "renameat", code: ENOSPC), Failure(call: "mkdirat", code: EIO), Failure(call: "openat", code: EACCES),
     ]
 
     @Test(arguments: failures) private func `a write that fails turns the cache off until the disk works again`(failure: Failure)
         async
     {
         let store = await directory.start(files: files, events: events)
-        #expect(await store.fill(old) == .whole)
+        for bytes in [oldest, old] { #expect(await store.fill(bytes) == .whole) }
         guard case .fill(let fill) = store.claim(sha256(new), for: alpha), fill.begin(size: new.count, mediaType: nil)
         else { return #expect(Bool(false)) }
         await fill.append(Array(new.prefix(200_000)))
@@ -40,10 +41,12 @@ struct DiskFailureTests {
         guard case .off(let reason) = store.state else { return #expect(Bool(false), "still on") }
         #expect(reason.hasPrefix(failure.call.prefix(4)) && reason.count > 20)
         #expect(events.texts.filter { $0.hasPrefix("off") }.count == 1)
-        if case .absent = store.open(sha256(old), from: alpha) {} else { #expect(Bool(false)) }
-        if case .declined = store.claim(sha256(old), for: alpha) {} else { #expect(Bool(false)) }
+        // What only cannot be written is read on.
+        #expect(await store.read(sha256(old)) == (failure.error.leavesReading ? old : nil))
+        if case .declined = store.claim(sha256(new), for: alpha) {} else { #expect(Bool(false)) }
         #expect(store.status().reservedBytes == 0 && store.status().fills == 0)
-        // Nobody asks the disk meanwhile, and it is tried again after half a minute.
+        // Nobody asks the disk meanwhile, and it is tried again after half a minute; once before, if something has gone.
+        if failure.error.isFull { store.tick() }
         for _ in 0..<29 { store.tick() }
         await store.settle()
         files.set { $0.failures = [:] }
@@ -51,10 +54,54 @@ struct DiskFailureTests {
         store.tick()
         await store.settle()
         #expect(store.state == .on && events.texts.last?.hasPrefix("on") == true)
+        #expect(store.status().evictions == (failure.error.isFull ? 1 : 0))
         #expect(await store.read(sha256(old)) == old)
         #expect(await store.fill(new) == .whole)
         #expect(await store.read(sha256(new)) == new)
         #expect(directory.files.allSatisfy { !$0.hasPrefix("partial") })
+    }
+
+    @Test func `where a quota is reached, a twentieth goes, and fills go on a second later`() async {
+        let contents = (0..<10).map { content(UInt64($0) + 210, size: 300_000) }
+        let store = await directory.start(files: files, events: events)
+        for bytes in contents { #expect(await store.fill(bytes) == .whole) }
+        files.set { $0.failures["pwrite"] = EDQUOT }
+        #expect(await store.fill(new) == .broken && store.state.name == "off")
+        files.set { $0.failures = [:] }
+        store.tick()
+        await store.settle()
+        #expect(store.state == .on && store.status().evictions == 1 && !directory.contents.contains(sha256(contents[0]).fileName))
+        #expect(await store.fill(new) == .whole)
+    }
+
+    @Test func `another directory at its path is read, and the former one is not used`() async throws {
+        let store = await directory.start(files: files)
+        for bytes in [oldest, old] { #expect(await store.fill(bytes) == .whole) }
+        files.set { $0.failures["pwrite"] = EROFS }
+        #expect(await store.fill(new) == .broken)
+        files.set { $0.failures = [:] }
+        try FileManager.default.moveItem(atPath: directory.cache, toPath: directory.path + "/former")
+        for _ in 0..<30 { store.tick() }
+        await store.settle()
+        #expect(store.state == .on && store.status().entries == 0)
+        #expect(await store.fill(new) == .whole)
+        #expect(directory.contents == [sha256(new).fileName])
+    }
+
+    @Test func `too few descriptors end one fill, and what was to be written is written a second later`() async {
+        let store = await directory.start(files: files)
+        #expect(await store.fill(old) == .whole)
+        files.set { $0.failures["create"] = EMFILE }
+        #expect(await store.fill(new) == .broken)
+        store.forget(sha256(old), for: alpha)
+        await store.settle()
+        #expect(store.state == .on && store.status().reservedBytes == 0)
+        files.set { $0.failures = [:] }
+        store.tick()
+        await store.settle()
+        store.stop()
+        await store.settle()
+        #expect(await directory.start().head(sha256(old), from: alpha)?.isConfirmed == false)
     }
 
     @Test func `a disk that goes on failing stays off without a new line in the log`() async {
@@ -103,13 +150,13 @@ struct DiskFailureTests {
         #expect(await next.fill(old) == .whole)
     }
 
-    @Test func `a file that cannot be read goes, and the cache goes on`() async {
+    @Test(arguments: [EIO, EACCES, ESTALE]) func `a file that cannot be read goes, and the cache goes on`(code: Int32) async {
         let store = await directory.start()
         #expect(await store.fill(old) == .whole)
         store.stop()
         await store.settle()
         let next = await directory.start(files: files)
-        files.set { $0.failures["pread"] = EIO }
+        files.set { $0.failures["pread"] = code }
         guard case .held(let content) = next.open(sha256(old), from: alpha) else { return #expect(Bool(false)) }
         #expect(await content.wait(beyond: .max).phase == .broken)
         await next.settle()

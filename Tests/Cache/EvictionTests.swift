@@ -39,6 +39,18 @@ struct EvictionTests {
         #expect(await store.read(content.digest) == contents[0])
     }
 
+    @Test func `whoever cannot read a file that is gone does not drop the one that has come since`() async {
+        let store = await directory.start(size: capacity)
+        #expect(await store.fill(contents[0]) == .whole)
+        guard case .held(let content) = store.open(sha256(contents[0]), from: alpha) else { return #expect(Bool(false)) }
+        store.drop(content)
+        await store.settle()
+        #expect(await store.fill(contents[0]) == .whole)
+        store.drop(content)
+        await store.settle()
+        #expect(store.status().entries == 1 && directory.contents == [content.digest.fileName])
+    }
+
     @Test func `fills in progress count, and one that is too large is declined`() async {
         let store = await directory.start(size: capacity)
         for bytes in contents.prefix(4) { #expect(await store.fill(bytes) == .whole) }

@@ -148,7 +148,7 @@ struct HungDiskTests {
         let store = CacheStore(
             CacheSettings(directory: directory.cache, size: 1 << 30, stale: 3600), files: files, clock: { 1_800_000_000 },
             tickInterval: 3_600_000, report: { [events] in events.append($0) })
-        async let started: Void = store.waitUntilStarted()
+        async let started: Void = store.settle()
         try await lookUntilOff(store)
         await started
         try await answer(store)

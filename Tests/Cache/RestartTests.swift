@@ -121,6 +121,31 @@ struct RestartTests {
         #expect(try manager.contentsOfDirectory(atPath: elsewhere).count == 2)
     }
 
+    @Test(arguments: [ENOENT, EBUSY]) func `what was being written and cannot be removed just now hinders nobody`(code: Int32)
+        async throws
+    {
+        await fill([content(1, size: 1000)])
+        let left = directory.cache + "/partial/left"
+        try FileManager.default.createDirectory(atPath: left, withIntermediateDirectories: false)
+        let store = await directory.start()
+        #expect(store.state == .on)
+        store.stop()
+        await store.settle()
+        try FileManager.default.removeItem(atPath: left)
+        try Data("left".utf8).write(to: URL(filePath: left))
+        // By a process that ends its fills, or by NFS, while it is open.
+        let files = ScriptedFiles()
+        files.set { $0.failures["unlinkat"] = code }
+        #expect(await directory.start(files: files).state == .on)
+    }
+
+    @Test func `a store that is stopped while it reads the directory gives it up`() async throws {
+        await fill([content(1, size: 1000)])
+        let directory = try CacheDirectory(path: directory.cache, files: SystemFiles())
+        var scan = DirectoryScan(directory) { false }
+        #expect(try scan.contents() == nil)
+    }
+
     @Test func `a file that is replaced by a link while the process runs is not followed`() async throws {
         let bytes = content(20, size: 300_000), digest = sha256(bytes)
         await fill([bytes])

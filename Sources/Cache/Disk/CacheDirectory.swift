@@ -13,6 +13,7 @@ import Registry
 /// A file gets its name when it is whole, by rename(2). A content's sidecar is there before it and goes after it. So whatever is on disk when
 /// the process is killed, each content that has a sidecar is whole. `DirectoryScan` removes the rest.
 final class CacheDirectory: Sendable {
+    private let path: String
     let files: any FileCalls
     let root: DirectoryHandle, partial: DirectoryHandle, tags: DirectoryHandle
     private let sha256: DirectoryHandle, sha512: DirectoryHandle
@@ -63,13 +64,29 @@ final class CacheDirectory: Sendable {
         } else {
             try attempt { () throws(FileError) in try Self.mark(root, files) }
         }
-        (self.root, self.lock, self.files) = (root, lock, files)
+        (self.path, self.root, self.lock, self.files) = (path, root, lock, files)
         (sha256, sha512) = (try folder("sha256"), try folder("sha512"))
         let partial = try folder("partial")
         (self.partial, tags) = (partial, try folder("tags"))
         try attempt { () throws(FileError) in
-            for name in try files.names(in: partial.descriptor) { try files.remove(name, in: partial.descriptor) }
+            for name in try files.names(in: partial.descriptor) {
+                // The process before may end its fills just now, and NFS names a removed file anew while it is open.
+                do throws(FileError) {
+                    try files.remove(name, in: partial.descriptor)
+                } catch  where error.isMissing || error.isOfOneFile || error.isBusy {}
+            }
         }
+    }
+
+    /// Fails unless the disk can be written again.
+    /// - Returns: false: the path leads to another directory now; something may have been mounted there.
+    func tryToWrite() throws(FileError) -> Bool {
+        let descriptor = try files.openRoot(path)
+        defer { files.close(descriptor) }
+        let (found, own) = (try files.status(of: descriptor), try files.status(of: root.descriptor))
+        guard (found.device, found.inode) == (own.device, own.inode) else { return false }
+        try Self.mark(root, files)
+        return true
     }
 
     private static func mark(_ root: DirectoryHandle, _ files: any FileCalls) throws(FileError) {
@@ -126,11 +143,18 @@ final class CacheDirectory: Sendable {
 
     /// Does nothing if it is gone.
     func remove(_ digest: Digest) throws(FileError) {
-        for suffix in ["", Digest.sidecarSuffix] {
-            do throws(FileError) {
-                try withFolder(of: digest) { folder throws(FileError) in try files.remove(digest.fileName + suffix, in: folder) }
-            } catch  where error.isMissing || error.isOfOneFile {}
-        }
+        do throws(FileError) {
+            try withFolder(of: digest) { folder throws(FileError) in
+                for suffix in ["", Digest.sidecarSuffix] { try remove(digest.fileName + suffix, in: folder) }
+            }
+        } catch  where error.isMissing || error.isOfOneFile {}
+    }
+
+    /// Does nothing if it is gone, or no file.
+    func remove(_ name: String, in folder: Int32) throws(FileError) {
+        do throws(FileError) {
+            try files.remove(name, in: folder)
+        } catch  where error.isMissing || error.isOfOneFile {}
     }
 
     /// Its file's time becomes now.

@@ -3,11 +3,17 @@ import Registry
 /// Reads what a former process has left, and removes what is not whole.
 struct DirectoryScan {
     let directory: CacheDirectory
+    /// Asked before each folder.
+    let goesOn: () -> Bool
+    /// What many contents have in common, so that it is in memory once.
+    private var sources: Set<ContentSource> = [], mediaTypes: Set<String> = []
+
+    init(_ directory: CacheDirectory, while goesOn: @escaping () -> Bool) { (self.directory, self.goesOn) = (directory, goesOn) }
 
     /// A content with its sidecar.
     struct Found: Sendable {
         let digest: Digest
-        let sidecar: Sidecar
+        var sidecar: Sidecar
         /// When it was last used, as its file's time tells: in seconds since 1970.
         let lastUse: Int
     }
@@ -15,10 +21,12 @@ struct DirectoryScan {
     private var files: any FileCalls { directory.files }
 
     /// All contents, the one first that has not been used for the longest time.
-    func contents() throws(FileError) -> [Found] {
+    /// - Returns: nil: it was not to go on.
+    mutating func contents() throws(FileError) -> [Found]? {
         var found: [Found] = []
         for (prefix, folder) in directory.algorithms {
             for name in try files.names(in: folder.descriptor) where Self.isFolderName(name) {
+                guard goesOn() else { return nil }
                 do throws(FileError) {
                     let inner = try files.openDirectory(name, in: folder.descriptor)
                     defer { files.close(inner) }
@@ -29,7 +37,7 @@ struct DirectoryScan {
         return found.sorted { $0.lastUse < $1.lastUse }
     }
 
-    private func add(
+    private mutating func add(
         contentsOf folder: Int32, prefix: String, folder folderName: String, to found: inout [Found]
     ) throws(FileError) {
         let names = Set(try files.names(in: folder))
@@ -40,11 +48,13 @@ struct DirectoryScan {
             guard let digest = Digest(prefix + hex), hex.hasPrefix(folderName) else { continue }
             // Either of the two leads to the pair, and one of the two is left where the other is missing.
             guard !isSidecar || !names.contains(hex) else { continue }
-            if let content = try content(digest, in: folder) {
+            if var content = try content(digest, in: folder) {
+                content.sidecar.confirmations.share(&sources)
+                content.sidecar.mediaType = content.sidecar.mediaType.map { mediaTypes.insert($0).memberAfterInsert }
                 found.append(content)
             } else {
-                try remove(hex, in: folder)
-                try remove(hex + Digest.sidecarSuffix, in: folder)
+                try directory.remove(hex, in: folder)
+                try directory.remove(hex + Digest.sidecarSuffix, in: folder)
             }
         }
     }
@@ -63,12 +73,6 @@ struct DirectoryScan {
         } catch  where error.isOfOneReading {
             return nil
         }
-    }
-
-    private func remove(_ name: String, in folder: Int32) throws(FileError) {
-        do throws(FileError) {
-            try files.remove(name, in: folder)
-        } catch  where error.isMissing || error.isOfOneFile {}
     }
 
     private static func isFolderName(_ name: String) -> Bool {

@@ -41,6 +41,8 @@ struct FileStatus: Sendable, Equatable {
     var size: Int
     /// Seconds since 1970.
     var modified: Int
+    /// Which file it is.
+    var device: UInt64, inode: UInt64
 }
 
 /// Bytes of a file system: in all, and those that this process may still write.

@@ -18,10 +18,16 @@ struct FileError: Error, Sendable, Equatable {
     var isShortage: Bool { [EMFILE, ENFILE, ENOMEM].contains(code) }
     /// There is no directory of this name, but something else, or a symbolic link.
     var isNoDirectory: Bool { [ENOENT, ENOTDIR, ELOOP].contains(code) }
+    /// In use: it cannot be removed now.
+    var isBusy: Bool { code == EBUSY }
     /// Something else than a file is in its place. The disk does not fail because of that.
     var isOfOneFile: Bool { [EISDIR, ENOTEMPTY, EEXIST, ELOOP, ENXIO].contains(code) }
     /// One file is gone, cannot be read, or is something else. If the whole disk fails, the next write tells.
-    var isOfOneReading: Bool { isOfOneFile || code == ENOENT || code == EIO }
+    var isOfOneReading: Bool { isOfOneFile || [ENOENT, EIO, EACCES, EPERM, ESTALE].contains(code) }
+    /// There is no room, of which the figures of the file system may tell nothing: a quota, or too many files.
+    var isFull: Bool { [ENOSPC, EDQUOT].contains(code) }
+    /// A write failed because of something that lets what is there be read.
+    var leavesReading: Bool { isFull || isShortage || [EROFS, EACCES, EPERM].contains(code) }
 
     /// What failed and how to fix it: `pwrite: No space left on device: …`.
     var reason: String {

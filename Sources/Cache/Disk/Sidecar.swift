@@ -10,6 +10,8 @@ struct Sidecar: Sendable, Equatable {
 
     /// Bytes of the text at most. More than 64 sources take.
     static let maxBytes = 64 << 10
+    /// Bytes of a content at most, so that the sum of all cannot overflow.
+    static let maxSize = 1 << 40
 
     var text: [UInt8] {
         var lines = "size\t\(size)\n"
@@ -36,14 +38,14 @@ struct Sidecar: Sendable, Equatable {
             line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
         }
         guard lines.popLast() == ["end"], let first = lines.first, first.count == 2, first[0] == "size",
-            let size = Int(first[1]), size >= 0
+            let size = Int(first[1]), (0...Self.maxSize).contains(size)
         else { return nil }
         self.init(size: size, mediaType: nil, confirmations: Confirmations())
         for line in lines.dropFirst() {
             switch line.first {
             case "type" where line.count == 2: mediaType = line[1]
             case "from" where line.count == 5:
-                guard let time = Int(line[1]), let source = ContentSource(fields: line[2...]) else { return nil }
+                guard let time = Confirmations.time(line[1]), let source = ContentSource(fields: line[2...]) else { return nil }
                 confirmations.add(source, time: time)
             default: return nil
             }

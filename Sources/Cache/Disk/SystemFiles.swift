@@ -124,12 +124,20 @@ struct SystemFiles: FileCalls {
         var space = statvfs()
         guard fstatvfs(descriptor, &space) == 0 else { throw FileError("fstatvfs") }
         return FileSystemSpace(
-            total: Int(space.f_blocks) * Int(space.f_frsize), free: Int(space.f_bavail) * Int(space.f_frsize))
+            total: Self.bytes(space.f_blocks, of: space.f_frsize), free: Self.bytes(space.f_bavail, of: space.f_frsize))
+    }
+
+    /// At most an exbibyte, so that sums do not overflow: some file systems without a bound report nearly 2^63 bytes, or more.
+    static func bytes(_ blocks: UInt, of size: UInt) -> Int {
+        let (bytes, isTooMuch) = blocks.multipliedReportingOverflow(by: size)
+        return isTooMuch ? 1 << 60 : Int(min(bytes, 1 << 60))
     }
 
     func close(_ descriptor: Int32) { _ = Glibc.close(descriptor) }
 
     private static func status(_ status: stat) -> FileStatus {
-        FileStatus(isRegular: status.st_mode & S_IFMT == S_IFREG, size: Int(status.st_size), modified: status.st_mtim.tv_sec)
+        FileStatus(
+            isRegular: status.st_mode & S_IFMT == S_IFREG, size: Int(status.st_size), modified: status.st_mtim.tv_sec,
+            device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     }
 }

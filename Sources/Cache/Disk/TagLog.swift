@@ -26,9 +26,18 @@ final class TagLog: Sendable {
         file = Mutex(File())
     }
 
-    deinit { if let open = file.withLock({ $0.descriptor }) { directory.files.close(open) } }
+    deinit { close() }
 
-    /// The tags that it tells. What is torn or unknown in it is dropped.
+    /// Goes on with another file.
+    private func close(_ next: File = File()) {
+        let open = file.withLock { file in
+            defer { file = next }
+            return file.descriptor
+        }
+        if let open { directory.files.close(open) }
+    }
+
+    /// The tags that it tells. What is torn or unknown in it is dropped; so it is to be written anew before a line is added.
     func load() throws(FileError) -> [TagTable.Row] {
         let text: [UInt8]
         do throws(FileError) {
@@ -41,30 +50,22 @@ final class TagLog: Sendable {
             guard let (key, known) = Self.parse(line) else { continue }
             places[key] = known.map { TagTable.Row(source: key.source, tag: key.tag, known: $0) }
         }
-        let rows = Array(places.values)
-        // A torn line must not be continued by the next one.
-        try rewrite(rows)
-        return rows
+        return Array(places.values)
     }
 
+    /// Whether most of its lines say nothing any more.
+    /// - Parameter count: tags.
+    func isMostlyOld(_ count: Int) -> Bool { file.withLock { $0.lines > 2 * count + Self.slack } }
+
     /// Writes down what a tag leads to now; nil: it is forgotten.
-    /// - Parameter all: all tags, for when the log is written anew.
-    func append(
-        _ tag: Tag, in source: ContentSource, _ known: TagTable.Known?, count: Int, all: () -> [TagTable.Row]
-    ) throws(FileError) {
+    func append(_ tag: Tag, in source: ContentSource, _ known: TagTable.Known?) throws(FileError) {
         guard let line = Self.line(tag, in: source, known) else { return }
-        if file.withLock({ $0.lines }) > 2 * count + Self.slack { return try rewrite(all()) }
-        var file = file.withLock { $0 }
-        let descriptor: Int32
-        if let open = file.descriptor {
-            descriptor = open
-        } else {
-            descriptor = try directory.files.create(Self.name, in: directory.tags.descriptor, isNew: false)
-            file.descriptor = descriptor
-            self.file.withLock { $0.descriptor = descriptor }
-        }
-        try directory.files.write(line, to: descriptor, at: file.length)
-        self.file.withLock { file in
+        try file.withLock { file throws(FileError) in
+            if file.descriptor == nil {
+                file.descriptor = try directory.files.create(Self.name, in: directory.tags.descriptor, isNew: false)
+            }
+            guard let descriptor = file.descriptor else { return }
+            try directory.files.write(line, to: descriptor, at: file.length)
             file.length += line.count
             file.lines += 1
         }
@@ -74,11 +75,7 @@ final class TagLog: Sendable {
     func rewrite(_ rows: [TagTable.Row]) throws(FileError) {
         let lines = rows.compactMap { Self.line($0.tag, in: $0.source, $0.known) }
         try directory.replace(Self.name, in: directory.tags.descriptor, with: Array(lines.joined()))
-        let former = file.withLock { file in
-            defer { file = File(descriptor: nil, length: lines.reduce(0) { $0 + $1.count }, lines: lines.count) }
-            return file.descriptor
-        }
-        if let former { directory.files.close(former) }
+        close(File(descriptor: nil, length: lines.reduce(0) { $0 + $1.count }, lines: lines.count))
     }
 
     // MARK: Lines
@@ -97,7 +94,7 @@ final class TagLog: Sendable {
     private static func parse(_ line: ArraySlice<UInt8>) -> (Key, TagTable.Known?)? {
         let fields = line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
         let texts = fields.map { String(decoding: $0, as: UTF8.self) }
-        guard fields.count == 6, let time = Int(texts[0]), let source = ContentSource(fields: texts[2..<5]),
+        guard fields.count == 6, let time = Confirmations.time(texts[0]), let source = ContentSource(fields: texts[2..<5]),
             let tag = Tag(fields[5])
         else { return nil }
         let key = Key(source: source, tag: tag)

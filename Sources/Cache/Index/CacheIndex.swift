@@ -20,6 +20,9 @@ struct CacheIndex: Sendable {
         var lastUse: Int
         /// The last use that the file's time tells.
         var writtenUse: Int
+
+        /// Bytes on disk. A sidecar's line has less than half a kibibyte, unless names are very long.
+        var cost: Int { CacheIndex.cost(size) + confirmations.all.count / 8 * CacheIndex.block }
     }
 
     private struct Placed: Sendable {
@@ -36,6 +39,22 @@ struct CacheIndex: Sendable {
     /// Bytes that a content of this size takes on disk, with its sidecar file.
     static func cost(_ size: Int) -> Int { (size + block - 1) / block * block + block }
 
+    init() {}
+
+    /// What a scan has found.
+    /// - Parameter found: the one first that has not been used for the longest time.
+    init(_ found: [DirectoryScan.Found], at now: Int, stale: Int) {
+        for content in found {
+            // A time that lies in the future would never be written again.
+            let time = max(0, min(content.lastUse, now)), sidecar = content.sidecar
+            var entry = Entry(
+                size: sidecar.size, mediaType: sidecar.mediaType, isVerified: false, confirmations: sidecar.confirmations,
+                lastUse: time, writtenUse: time)
+            entry.confirmations.removeExpired(at: now, stale: stale)
+            insert(content.digest, entry)
+        }
+    }
+
     var count: Int { entries.count }
 
     subscript(digest: Digest) -> Entry? { entries[digest]?.entry }
@@ -43,7 +62,7 @@ struct CacheIndex: Sendable {
     /// Replaces what was held under this digest. It counts as used last.
     mutating func insert(_ digest: Digest, _ entry: Entry) {
         remove(digest)
-        heldBytes += Self.cost(entry.size)
+        heldBytes += entry.cost
         entries[digest] = Placed(entry: entry, place: order.add(digest))
     }
 
@@ -57,16 +76,20 @@ struct CacheIndex: Sendable {
     }
 
     /// Changes an entry's confirmations and marks; its size stays.
-    mutating func update(_ digest: Digest, _ change: (inout Entry) -> Void) {
-        guard let place = entries.index(forKey: digest) else { return }
-        change(&entries.values[place].entry)
+    /// - Returns: nil: not held.
+    @discardableResult
+    mutating func update<Result>(_ digest: Digest, _ change: (inout Entry) -> Result) -> Result? {
+        guard let place = entries.index(forKey: digest) else { return nil }
+        let cost = entries.values[place].entry.cost
+        defer { heldBytes += entries.values[place].entry.cost - cost }
+        return change(&entries.values[place].entry)
     }
 
     /// - Returns: nil: not held.
     @discardableResult
     mutating func remove(_ digest: Digest) -> Entry? {
         guard let removed = entries.removeValue(forKey: digest) else { return nil }
-        heldBytes -= Self.cost(removed.entry.size)
+        heldBytes -= removed.entry.cost
         order.remove(removed.place)
         return removed.entry
     }

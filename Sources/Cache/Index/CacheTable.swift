@@ -4,32 +4,33 @@ import Registry
 struct CacheTable: Sendable {
     var settings: CacheSettings
     var state = CacheState.starting
-    /// Where jobs may write; nil: nowhere for now.
+    /// What has been read, and where jobs may write; nil: nothing for now.
     var directory: CacheDirectory?
     private(set) var tagLog: TagLog?
     private(set) var index = CacheIndex()
     var tags = TagTable()
-    private(set) var growing = GrowingContents()
+    var growing = GrowingContents()
     private(set) var kept = KeptContents()
     var pending = PendingWork()
-    /// As it was lately; nil: not known.
-    private var space: FileSystemSpace?
+    var removals = Removals()
+    private var space = FreeSpace()
     private(set) var evictions = 0
     var corruptions = 0
 
     /// Fills at a time. Each has half a mebibyte of buffers.
     static let maxFills = 128
-    /// One part in so many of its file system is kept free.
-    private static let freeShare = 20
     /// Seconds after which a use is told by the file's time.
     private static let touchInterval = 3600
 
     init(_ settings: CacheSettings) { self.settings = settings }
 
+    /// Also while the disk only cannot be written.
+    private var isReadable: Bool { directory != nil && (state == .on || state.isOff) }
+
     // MARK: Reading
 
     mutating func open(_ digest: Digest, from source: ContentSource, at now: Int) -> FoundContent {
-        guard state == .on, let directory else { return FoundContent() }
+        guard isReadable, let directory else { return FoundContent() }
         guard let entry = index.use(digest, at: now) else {
             // Also a fill that has just ended, until its file has its name.
             guard let (content, fill) = growing.fill(of: digest) else { return FoundContent() }
@@ -37,7 +38,7 @@ struct CacheTable: Sendable {
         }
         if now - entry.writtenUse >= Self.touchInterval {
             index.update(digest) { $0.writtenUse = now }
-            pending.touches.append(digest)
+            pending.touches.insert(digest)
         }
         if let content = kept.use(digest, size: entry.size) ?? growing[digest] {
             return FoundContent(lookup: lookup(content, entry.confirmations, source, now))
@@ -59,10 +60,9 @@ struct CacheTable: Sendable {
     }
 
     func head(_ digest: Digest, from source: ContentSource, at now: Int) -> CachedHead? {
-        guard state == .on else { return nil }
-        func head(_ size: Int, _ mediaType: String?, _ confirmations: Confirmations) -> CachedHead {
-            let isConfirmed = confirmations.isConfirmed(by: source, at: now, stale: settings.stale)
-            return CachedHead(size: size, mediaType: mediaType, isConfirmed: isConfirmed)
+        guard isReadable else { return nil }
+        func head(_ size: Int, _ type: String?, _ confirmed: Confirmations) -> CachedHead {
+            CachedHead(size: size, mediaType: type, isConfirmed: confirmed.isConfirmed(by: source, at: now, stale: settings.stale))
         }
         if let entry = index[digest] { return head(entry.size, entry.mediaType, entry.confirmations) }
         guard let (content, fill) = growing.fill(of: digest), case let progress = content.progress, progress.phase != .announced
@@ -77,11 +77,10 @@ struct CacheTable: Sendable {
         kept.insert(content, size: size)
     }
 
-    /// A content was not checked to its end, for want of something else than its file.
-    mutating func interrupted(_ content: CachedContent) { growing.remove(content) }
-
     /// The content's file is not to be used any more.
     mutating func drop(_ content: CachedContent) {
+        // Another file has been written since.
+        if let current = kept[content.digest] ?? growing.any(content.digest), current !== content { return }
         if growing.fill(of: content) == nil { growing.remove(content) }
         guard index.remove(content.digest) != nil else { return }
         doom([content.digest])
@@ -95,13 +94,7 @@ struct CacheTable: Sendable {
 
     // MARK: Filling
 
-    enum Claimed: Sendable {
-        case fill(CachedContent)
-        case found(FoundContent)
-        case declined
-    }
-
-    mutating func claim(_ digest: Digest, for source: ContentSource, at now: Int) -> Claimed {
+    mutating func claim(_ digest: Digest, for source: ContentSource, at now: Int) -> ClaimedContent {
         let found = open(digest, from: source, at: now)
         if case .absent = found.lookup {} else { return .found(found) }
         // One that has ended, and that nobody has taken away yet.
@@ -117,22 +110,19 @@ struct CacheTable: Sendable {
 
     /// Makes room for a fill.
     mutating func reserve(_ content: CachedContent, size: Int) -> Bool {
-        guard state == .on, growing.fill(of: content) != nil, size <= settings.size else { return false }
+        guard state == .on, growing.fill(of: content) != nil, size <= min(settings.size, Sidecar.maxSize) else { return false }
         let cost = CacheIndex.cost(size), held = index.heldBytes
         // What was promised may not have been written yet.
-        let deficit = space.map { Self.floor($0) - $0.free + index.reservedBytes + cost } ?? 0
+        let deficit = space.deficit(for: index.reservedBytes + cost)
         guard deficit <= held, let evicted = index.makeRoom(for: cost, capacity: settings.size) else { return false }
         evict(evicted)
         let rest = deficit - (held - index.heldBytes)
         if rest > 0 { evict(index.free(rest)) }
-        space?.free += held - index.heldBytes
+        space.add(held - index.heldBytes)
         index.reserve(cost)
         growing.updateFill(of: content.digest) { $0.reserved = cost }
         return true
     }
-
-    /// All bytes of a fill are written.
-    mutating func complete(_ content: CachedContent) { growing.complete(content) }
 
     /// What is to be written beside a fill that is whole; nil: it is not wanted any more.
     func sidecar(of content: CachedContent, size: Int) -> Sidecar? {
@@ -142,12 +132,12 @@ struct CacheTable: Sendable {
     /// A fill is whole, and its file has its name.
     /// - Parameter written: what its sidecar says.
     mutating func commit(_ content: CachedContent, _ written: Sidecar, at now: Int) {
-        guard let fill = endFill(content) else { return }
-        index.insert(
-            content.digest,
-            .init(
-                size: written.size, mediaType: written.mediaType, isVerified: true, confirmations: fill.confirmations, lastUse: now,
-                writtenUse: now))
+        // It was abandoned meanwhile.
+        guard let fill = endFill(content) else { return pending.doomed.append(content.digest) }
+        let entry = CacheIndex.Entry(
+            size: written.size, mediaType: written.mediaType, isVerified: true, confirmations: fill.confirmations, lastUse: now,
+            writtenUse: now)
+        index.insert(content.digest, entry)
         if fill.confirmations != written.confirmations { pending.sidecars.insert(content.digest) }
         kept.insert(content, size: written.size)
         shrink()
@@ -168,8 +158,6 @@ struct CacheTable: Sendable {
 
     // MARK: Room
 
-    private static func floor(_ space: FileSystemSpace) -> Int { space.total / freeShare }
-
     private mutating func evict(_ digests: [Digest]) {
         evictions += digests.count
         doom(digests)
@@ -180,12 +168,11 @@ struct CacheTable: Sendable {
 
     /// Evicts so much that the share of the file system will be free.
     /// - Returns: false: there is not enough to evict.
-    mutating func shrink(to space: FileSystemSpace) -> Bool {
-        // Some file systems do not tell.
-        self.space = space.total > 0 ? space : nil
-        let deficit = space.total == 0 ? 0 : Self.floor(space) - space.free, held = index.heldBytes
+    mutating func shrink(to figures: FileSystemSpace) -> Bool {
+        space.set(figures)
+        let deficit = space.deficit(), held = index.heldBytes
         evict(index.free(deficit))
-        self.space?.free += held - index.heldBytes
+        space.add(held - index.heldBytes)
         return held >= deficit
     }
 
@@ -193,58 +180,69 @@ struct CacheTable: Sendable {
 
     mutating func confirm(_ digest: Digest, for source: ContentSource, at now: Int) {
         let stale = settings.stale
-        var isChanged = false
-        index.update(digest) { isChanged = $0.confirmations.confirm(source, at: now, stale: stale) }
+        let isChanged = index.update(digest) { $0.confirmations.confirm(source, at: now, stale: stale) } == true
         if isChanged { pending.sidecars.insert(digest) }
         growing.updateFill(of: digest) { _ = $0.confirmations.confirm(source, at: now, stale: stale) }
     }
 
     mutating func forget(_ digest: Digest, for source: ContentSource) {
-        var isChanged = false
-        index.update(digest) { isChanged = $0.confirmations.forget(source) }
+        removals.add(source)
+        let isChanged = index.update(digest) { $0.confirmations.forget(source) } == true
         if isChanged { pending.sidecars.insert(digest) }
         growing.updateFill(of: digest) { _ = $0.confirmations.forget(source) }
-        for tag in tags.forget(digest, in: source) { pending.tags.append(.init(source: source, tag: tag)) }
+        let led = tags.forget(digest, in: source)
+        for tag in led { pending.changeTag(tag, in: source) }
+        if isChanged || !led.isEmpty || directory == nil { pending.forgotten.add(.content(digest, source)) }
     }
 
     // MARK: The directory
 
     /// The directory has been read.
-    /// - Parameter found: the one first that has not been used for the longest time.
-    mutating func begin(
-        in directory: CacheDirectory, _ log: TagLog, _ found: [DirectoryScan.Found], _ rows: [TagTable.Row], at now: Int
-    ) {
-        (self.directory, tagLog) = (directory, log)
-        for content in found {
-            // A time that lies in the future would never be written again.
-            let time = min(content.lastUse, now)
-            let sidecar = content.sidecar
-            index.insert(
-                content.digest,
-                .init(
-                    size: sidecar.size, mediaType: sidecar.mediaType, isVerified: false, confirmations: sidecar.confirmations,
-                    lastUse: time, writtenUse: time))
-        }
-        for row in rows { _ = tags.set(row.tag, in: row.source, to: row.known.digest, at: row.known.time, stale: 0) }
+    /// - Parameter found: becomes what there was before, to be freed without the lock.
+    mutating func begin(_ found: inout FoundDirectory) {
+        let (doomed, sidecars) = found.forget(pending.forgotten)
+        pending.doomed += doomed
+        pending.sidecars.formUnion(sidecars)
+        // What became known meanwhile counts more.
+        found.tags.merge(tags)
+        (directory, tagLog) = (found.directory, found.log)
+        swap(&index, &found.index)
+        swap(&tags, &found.tags)
+        // Also since the log may end with a torn line, which the next one must not continue.
+        pending.changeAllTags()
         shrink()
     }
 
-    /// Forgets all: the directory may be another one when it is read again.
-    /// - Returns: contents that do not grow any more.
-    mutating func turnOff(reason: String) -> [CachedContent] {
-        let contents = growing.contents
+    /// Nothing is written for now. What is held stays, and is read.
+    /// - Parameter isFull: a write has found no room, of which the figures of the file system may tell nothing.
+    /// - Returns: fills that have ended.
+    mutating func turnOff(reason: String, isFull: Bool) -> [CachedContent] {
+        let fills = growing.contents.filter { growing.fill(of: $0) != nil }
+        for content in fills { endFill(content) }
+        if isFull, !state.isOff { evict(index.free(index.heldBytes / FreeSpace.share + 1)) }
+        state = .off(reason: reason)
+        return fills
+    }
+
+    /// Forgets what the directory has told: it may be another one when it is read again. What grows, ends.
+    /// - Returns: the table before, to be freed without the lock.
+    mutating func reset() -> CacheTable {
         let former = self
-        self = CacheTable(former.settings)
-        (state, evictions, corruptions) = (.off(reason: reason), former.evictions, former.corruptions)
-        return contents
+        self = CacheTable(settings)
+        (state, evictions, corruptions) = (former.state, former.evictions, former.corruptions)
+        (tags, removals, pending.forgotten) = (former.tags, former.removals, former.pending.forgotten)
+        return former
     }
 
     /// Forgets all that is held, but no fill.
-    mutating func empty() -> (entries: Int, bytes: Int) {
-        let removed = (index.count, index.heldBytes)
-        doom(index.free(index.heldBytes))
-        pending.tags += tags.rows.map { .init(source: $0.source, tag: $0.tag) }
-        tags = TagTable()
-        return removed
+    /// - Returns: the table before, to be freed without the lock. The contents in it are doomed.
+    mutating func empty() -> CacheTable {
+        let former = self
+        (index, kept, tags) = (CacheIndex(), KeptContents(), TagTable())
+        index.reserve(former.index.reservedBytes)
+        pending.changeAllTags()
+        pending.forgotten.addEverything()
+        removals.addToAll()
+        return former
     }
 }

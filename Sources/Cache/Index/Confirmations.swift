@@ -19,6 +19,16 @@ struct Confirmations: Sendable, Equatable {
     /// knows by how much.
     static func isValid(_ time: Int, at now: Int, stale: Int) -> Bool { time <= now + 60 && now - time < stale }
 
+    /// A time as it is written down; nil: none that a clock has told.
+    static func time(_ text: String) -> Int? { Int(text).flatMap { (0...1 << 40).contains($0) ? $0 : nil } }
+
+    mutating func removeExpired(at now: Int, stale: Int) { all.removeAll { !Self.isValid($0.time, at: now, stale: stale) } }
+
+    /// Makes equal sources share their memory.
+    mutating func share(_ sources: inout Set<ContentSource>) {
+        for place in all.indices { all[place].source = sources.insert(all[place].source).memberAfterInsert }
+    }
+
     /// - Returns: whether something changed. What was said a moment ago is not written down once more.
     mutating func confirm(_ source: ContentSource, at now: Int, stale: Int) -> Bool {
         if let place = all.firstIndex(where: { $0.source == source }) {

@@ -18,6 +18,8 @@ struct HotContents: Sendable {
 
     init(limit: Int) { self.limit = limit }
 
+    subscript(digest: Digest) -> CachedContent? { contents[digest]?.content }
+
     /// Counts it as used.
     mutating func use(_ digest: Digest) -> CachedContent? {
         guard let kept = contents[digest] else { return nil }

@@ -19,6 +19,8 @@ struct KeptContents: Sendable {
     /// Bytes of small contents.
     var memoryBytes: Int { small.cost }
 
+    subscript(digest: Digest) -> CachedContent? { small[digest] ?? large[digest] }
+
     /// Counts it as used.
     mutating func use(_ digest: Digest, size: Int) -> CachedContent? {
         Self.isSmall(size) ? small.use(digest) : large.use(digest)

@@ -23,6 +23,24 @@ struct TagTable: Sendable {
     /// About a third of a kibibyte each, in memory. Beyond it, what has expired goes, and then new ones are not remembered.
     static let maxCount = 100_000
 
+    init() {}
+
+    /// What was written down, as far as it counts.
+    init(_ rows: [Row], at now: Int, stale: Int) {
+        for row in rows where count < Self.maxCount && Confirmations.isValid(row.known.time, at: now, stale: stale) {
+            if sources[row.source, default: [:]].updateValue(row.known, forKey: row.tag) == nil { count += 1 }
+        }
+    }
+
+    /// Takes over what another table knows, which counts more.
+    mutating func merge(_ other: TagTable) {
+        for (source, tags) in other.sources {
+            let former = sources[source] ?? [:], merged = former.merging(tags) { $1 }
+            count += merged.count - former.count
+            sources[source] = merged
+        }
+    }
+
     subscript(source: ContentSource, tag: Tag) -> Known? { sources[source]?[tag] }
 
     /// - Returns: whether it is to be written down.
@@ -30,7 +48,7 @@ struct TagTable: Sendable {
         let former = self[source, tag]
         if let former, former.digest == digest, Confirmations.isRecent(former.time, at: now, stale: stale) { return false }
         if former == nil {
-            if count >= Self.maxCount, now > sweepTime + 60 {
+            if count >= Self.maxCount, abs(now - sweepTime) > 60 {
                 sweepTime = now
                 removeExpired(at: now, stale: stale)
             }

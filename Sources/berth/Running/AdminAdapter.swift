@@ -69,8 +69,7 @@ struct AdminAdapter: Sendable {
     }
 
     private static func figures(_ cache: CacheStatus) -> CacheFigures {
-        let isOff = if case .off = cache.state { true } else { false }
-        return CacheFigures(bytes: cache.bytes, evictions: cache.evictions, isOff: isOff)
+        return CacheFigures(bytes: cache.bytes, evictions: cache.evictions, isOff: cache.state.isOff)
     }
 
     private static func tokens(of upstream: Upstream) -> [TokenFigures] {

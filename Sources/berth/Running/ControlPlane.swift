@@ -66,6 +66,9 @@ actor ControlPlane {
         plan.cache?.stop()
     }
 
+    /// Waits until the cache has written down what it knows, a short time at most.
+    func endCache() async { await plan.cache?.end() }
+
     var drainTime: Duration { plan.settings.timeouts.drain }
 
     // MARK: The log's level

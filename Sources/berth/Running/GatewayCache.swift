@@ -31,6 +31,11 @@ struct GatewayCache: Sendable {
     /// Leaves the directory to another process, or to nobody. Downloads in progress go on for their clients.
     func stop() { store.stop() }
 
+    /// After `stop`: waits until it has written down what it knows, at most two seconds: the disk may hang.
+    func end() async {
+        for _ in 0..<200 where !store.hasLeft { try? await Task.sleep(for: .milliseconds(10)) }
+    }
+
     private static func log(_ event: CacheEvent, _ directory: String, _ log: Logger) {
         switch event {
         case .on(let entries, let bytes):
@@ -39,7 +44,7 @@ struct GatewayCache: Sendable {
             log.notice("cache not in use yet: another process uses its directory", metadata: ["directory": "\(directory)"])
         case .off(let reason):
             log.error(
-                "cache not in use: everything is fetched from the registries; it is tried again every 30 s",
+                "cache not in use: what cannot be read from it is fetched from the registries and not kept; it is tried again every 30 s",
                 metadata: ["directory": "\(directory)", "error": "\(reason)"])
         case .wrongContent(let digest):
             log.error(

@@ -90,6 +90,7 @@ struct RunningGateway {
         second.cancel()
         await admin.stop()
         await offer?.close(because: "the gateway has ended")
+        await control.endCache()
         log.logger.notice("stopped")
     }
 
