@@ -4,12 +4,12 @@ import Synchronization
 import Transport
 
 /// Contents kept on disk. One for the process; any thread may call it. No method waits for the disk, unless it is `async`.
-package final class CacheStore: ContentOwner {
+package final class CacheStore: Sendable {
     private let disk: DiskThreads
     private let watch = DiskWatch()
     private let upkeep: CacheUpkeep
+    private let ledger: ContentLedger
     private let clock: @Sendable () -> Int
-    private let report: @Sendable (CacheEvent) -> Void
 
     /// Reads the directory on a thread of its own. Until that is done, `state` is `starting`, and nothing is found or filled.
     /// - Parameter report: is told what happens, on a thread of the cache. Must not block.
@@ -26,10 +26,11 @@ package final class CacheStore: ContentOwner {
     ) {
         let threads = min(max(coreCount(), Self.minThreads), Self.maxThreads)
         disk = DiskThreads((0..<threads).map { "cache-disk-\($0)" }, watch: watch)
-        (self.clock, self.report) = (clock, report)
+        self.clock = clock
         upkeep = CacheUpkeep(
             settings, files: WatchedFiles(files: files, watch: watch), watch: watch, clock: clock, tickInterval: tickInterval,
             report: report)
+        ledger = ContentLedger(upkeep, report: report)
         if disk.count > 0, upkeep.hasThreads {
             upkeep.perform { $0.start() }
         } else {
@@ -57,7 +58,7 @@ package final class CacheStore: ContentOwner {
 
     private func verify(_ toCheck: ContentToCheck?) {
         guard let toCheck else { return }
-        Verification(of: toCheck.content, in: toCheck.directory, owner: self, disk: disk).start()
+        Verification(of: toCheck.content, in: toCheck.directory, owner: ledger, disk: disk).start()
     }
 
     /// As `open`, for a HEAD request: nothing is opened or checked.
@@ -92,14 +93,18 @@ package final class CacheStore: ContentOwner {
             guard let descriptor = try directory.open(content.digest, size: size) else { return drop(content) }
             content.setFile(ContentFile(owning: descriptor, files: directory.files, disk: disk))
         } catch {
-            unreadable(content, error, in: directory)
+            ledger.unreadable(content, error, in: directory)
         }
     }
 
     /// Claims the download of a content that is not held. Of all that call this at the same time, on all workers, one gets the fill.
-    package func claim(_ digest: Digest, for source: ContentSource) -> CacheClaim {
-        switch upkeep.change({ table, now in table.claim(digest, for: source, at: now) }) {
-        case .fill(let content): return .fill(Fill(content, owner: self, disk: disk))
+    /// - Parameter since: as for `confirm`. If it has moved, declined.
+    package func claim(_ digest: Digest, for source: ContentSource, since: Int) -> CacheClaim {
+        let claimed = upkeep.change { table, now in
+            since == table.removals[source] ? table.claim(digest, for: source, at: now) : .declined
+        }
+        switch claimed {
+        case .fill(let content): return .fill(Fill(content, owner: ledger, disk: disk))
         case .found(let found):
             verify(found.toCheck)
             return .found(found.lookup)
@@ -108,15 +113,11 @@ package final class CacheStore: ContentOwner {
     }
 
     /// Removes a content whose file cannot be read, as a reader has noticed. Those who read it may go on as far as they can.
-    package func drop(_ content: CachedContent) {
-        upkeep.change { table, _ in table.drop(content) }
-        // Who follows its check need not wait: nobody else ends it if the disk does not answer.
-        if !content.isFill { content.end(.broken) }
-    }
+    package func drop(_ content: CachedContent) { ledger.drop(content) }
 
     // MARK: Confirmations
 
-    /// Moves when something of the source is forgotten or pushed. To be asked before a request is sent whose response will be told to `confirm` or `setTag`.
+    /// Moves when something of the source is deleted or pushed. To be asked before a request is sent whose response will be told to `confirm` or `setTag`.
     package func removals(in source: ContentSource) -> Int { upkeep.table.withLock { $0.removals[source] } }
 
     /// The source has the content, as its registry has said just now. Does nothing when the content is neither held nor being filled.
@@ -128,9 +129,13 @@ package final class CacheStore: ContentOwner {
         }
     }
 
-    /// The source does not have the content any more, or it was deleted there. Tags of the source that lead to it are forgotten too.
-    package func forget(_ digest: Digest, for source: ContentSource) {
-        upkeep.change { table, _ in table.forget(digest, for: source) }
+    /// The source does not have the content, or it was deleted there. Tags of the source that lead to it are forgotten too.
+    /// - Parameter isDeleted: and not only said so.
+    package func forget(_ digest: Digest, for source: ContentSource, isDeleted: Bool) {
+        upkeep.change { table, _ in
+            if isDeleted { table.removals.add(source) }
+            table.forget(digest, for: source)
+        }
     }
 
     // MARK: Tags
@@ -157,9 +162,10 @@ package final class CacheStore: ContentOwner {
     }
 
     /// The tag was deleted, or the registry does not have it.
-    package func forgetTag(_ tag: Tag, in source: ContentSource) {
+    /// - Parameter isDeleted: as for `forget`.
+    package func forgetTag(_ tag: Tag, in source: ContentSource, isDeleted: Bool) {
         upkeep.change { table, _ in
-            table.removals.add(source)
+            if isDeleted { table.removals.add(source) }
             let wasKnown = table.tags.forget(tag, in: source)
             if wasKnown { table.pending.changeTag(tag, in: source) }
             if wasKnown || table.directory == nil { table.pending.forgotten.add(.tag(tag, source)) }
@@ -188,7 +194,10 @@ package final class CacheStore: ContentOwner {
     package func empty() async -> (entries: Int, bytes: Int) {
         let former = upkeep.change { table, _ in table.empty() }
         let doomed = former.index.oldest(.max)
-        upkeep.change { table, _ in table.pending.doomed += doomed }
+        upkeep.change { table, _ in
+            table.pending.doomed += doomed
+            table.pending.doomedBytes += former.index.heldBytes
+        }
         if former.state == .on { await settle() }
         return (former.index.count, former.index.heldBytes)
     }
@@ -206,37 +215,4 @@ package final class CacheStore: ContentOwner {
     /// What happens each second. For tests, which do not wait for it.
     func tick() { upkeep.perform { $0.tick() } }
     func look() { upkeep.look() }
-
-    // MARK: What becomes of contents
-
-    func reserve(_ content: CachedContent, size: Int) -> CacheDirectory? {
-        upkeep.change { table, _ in table.reserve(content, size: size) ? table.directory : nil }
-    }
-
-    func filled(_ content: CachedContent, size: Int, partial: String, in directory: CacheDirectory) {
-        upkeep.change { table, _ in table.growing.complete(content) }
-        upkeep.perform { $0.commit(content, size: size, partial: partial, in: directory) }
-    }
-
-    func abandoned(_ content: CachedContent) { upkeep.change { table, _ in table.abandoned(content) } }
-
-    func corrupt(_ content: CachedContent, isFill: Bool) {
-        upkeep.change { table, _ in
-            table.corruptions += 1
-            if isFill { table.endFill(content) } else { table.drop(content) }
-        }
-        report(isFill ? .wrongContent(content.digest) : .corrupt(content.digest))
-    }
-
-    func verified(_ content: CachedContent, size: Int) { upkeep.change { table, _ in table.verified(content, size: size) } }
-
-    func unreadable(_ content: CachedContent, _ error: FileError?, in directory: CacheDirectory) {
-        // While the disk fails, the file may be right.
-        let isOfFile = error.map { $0.isMissing || $0.isOfOneFile || $0.isOfOneReading && state == .on } ?? true
-        guard !isOfFile, let error else { return drop(content) }
-        upkeep.change { table, _ in _ = table.growing.remove(content) }
-        upkeep.failed(error, in: directory)
-    }
-
-    func failed(_ error: FileError, in directory: CacheDirectory) { upkeep.failed(error, in: directory) }
 }

@@ -113,8 +113,8 @@ final class CacheUpkeep: Sendable {
     private func enter(_ state: CacheState) {
         let isNew = table.withLock { table in
             guard table.state != .stopped, table.state != state else { return false }
-            table.state = state
-            return true
+            defer { table.state = state }
+            return !table.state.isOff || !state.isOff
         }
         guard isNew else { return }
         switch state {

@@ -408,6 +408,20 @@ def test_a_directory_that_may_no_longer_be_written_fails_no_request(
     assert get(gateway, blob(image, 2)).body == image.layers[2]
 
 
+def test_a_file_that_may_not_grow_so_large_fails_no_request(
+    berth: Path, own_sandbox: Sandbox, start_gateway: StartGateway, own_directory: Path, kept: Path, image: Image
+) -> None:
+    """RLIMIT_FSIZE."""
+    store(own_sandbox, image, f"{REPOSITORY}:v1")
+    program = own_directory / "berth"
+    program.write_text(f'#!/bin/bash\nulimit -f 1024\nexec "{berth}" "$@"\n')
+    program.chmod(0o755)
+    gateway = start(own_sandbox, start_gateway, kept, program)
+    wait_until_on(gateway)
+    for _ in range(2):
+        assert get(gateway, blob(image)).body == image.layers[0]
+
+
 def test_at_the_start_a_directory_that_cannot_be_made_leaves_the_cache_off(
     own_sandbox: Sandbox, start_gateway: StartGateway, image: Image
 ) -> None:

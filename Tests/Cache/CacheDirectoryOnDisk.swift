@@ -93,3 +93,10 @@ func sha512(_ hex: String) -> Digest {
     guard let digest = Digest("sha512:" + hex) else { preconditionFailure("no digest: \(hex)") }
     return digest
 }
+
+/// The smallest size of a cache that has room for so many bytes of files.
+func size(for capacity: Int) -> Int {
+    var settings = CacheSettings(directory: "", size: capacity, stale: 0)
+    while settings.capacity < capacity { settings.size += 1 }
+    return settings.size
+}

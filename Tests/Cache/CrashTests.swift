@@ -55,16 +55,18 @@ struct CrashTests {
         store.confirm(sha256(contents[2]), for: beta)
         store.setTag(tag("v1"), in: alpha, to: sha256(contents[2]))
         await store.fill(content(1, size: 4000), as: sha256([1]))
-        guard case .fill(let fill) = store.claim(sha256([2]), for: alpha) else { return }
+        await store.settle()
+        guard case .fill(let fill) = store.claim(sha256([2]), for: alpha, since: store.removals(in: alpha)) else { return }
         _ = fill.begin(size: 100_000, mediaType: nil)
         await fill.append(content(2, size: 50_000))
         fill.abandon()
+        await store.settle()
         await withTaskGroup(of: Void.self) { group in
             for bytes in contents.dropFirst(4) { group.addTask { await store.fill(bytes, from: beta) } }
         }
         if case .held(let content) = store.open(sha256(contents[8]), from: beta) { store.drop(content) }
         store.setTag(tag("v1"), in: alpha, to: sha256(contents[3]))
-        store.forget(sha256(contents[3]), for: alpha)
+        store.forget(sha256(contents[3]), for: alpha, isDeleted: true)
         clock.advance(4000)
         _ = store.open(sha256(contents[5]), from: beta)
         await store.settle()
@@ -100,7 +102,7 @@ struct CrashTests {
     @Test func `a process that is killed between any two calls leaves only whole contents`() async throws {
         let (files, copies) = try watched(directory.cache, copies: directory.path + "/copies")
         let store = CacheStore(
-            CacheSettings(directory: directory.cache, size: 2 * CacheIndex.cost(140_000), stale: 3600), files: files,
+            CacheSettings(directory: directory.cache, size: size(for: 2 * CacheIndex.cost(140_000)), stale: 3600), files: files,
             clock: { [clock] in clock.now }, tickInterval: 3_600_000, report: { _ in })
         await store.settle()
         await use(store)
@@ -113,7 +115,7 @@ struct CrashTests {
 
     @Test func `a process that is killed while it cleans up is followed by one that does it`() async throws {
         let (files, copies) = try watched(directory.cache, copies: directory.path + "/copies")
-        let store = await directory.start(size: 2 * CacheIndex.cost(140_000), files: files, clock: clock)
+        let store = await directory.start(size: size(for: 2 * CacheIndex.cost(140_000)), files: files, clock: clock)
         await use(store)
         files.set { $0.afterChange = nil }
         // Those with the most to clean up.

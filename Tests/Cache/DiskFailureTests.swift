@@ -29,7 +29,8 @@ struct DiskFailureTests {
     {
         let store = await directory.start(files: files, events: events)
         for bytes in [oldest, old] { #expect(await store.fill(bytes) == .whole) }
-        guard case .fill(let fill) = store.claim(sha256(new), for: alpha), fill.begin(size: new.count, mediaType: nil)
+        guard case .fill(let fill) = store.claim(sha256(new), for: alpha, since: store.removals(in: alpha)),
+            fill.begin(size: new.count, mediaType: nil)
         else { return #expect(Bool(false)) }
         await fill.append(Array(new.prefix(200_000)))
         if failure.call != "create" { #expect(await fill.content.wait(beyond: 199_999).available == 200_000) }
@@ -43,7 +44,7 @@ struct DiskFailureTests {
         #expect(events.texts.filter { $0.hasPrefix("off") }.count == 1)
         // What only cannot be written is read on.
         #expect(await store.read(sha256(old)) == (failure.error.leavesReading ? old : nil))
-        if case .declined = store.claim(sha256(new), for: alpha) {} else { #expect(Bool(false)) }
+        if case .declined = store.claim(sha256(new), for: alpha, since: store.removals(in: alpha)) {} else { #expect(Bool(false)) }
         #expect(store.status().reservedBytes == 0 && store.status().fills == 0)
         // Nobody asks the disk meanwhile, and it is tried again after half a minute; once before, if something has gone.
         if failure.error.isFull { store.tick() }
@@ -93,7 +94,7 @@ struct DiskFailureTests {
         #expect(await store.fill(old) == .whole)
         files.set { $0.failures["create"] = EMFILE }
         #expect(await store.fill(new) == .broken)
-        store.forget(sha256(old), for: alpha)
+        store.forget(sha256(old), for: alpha, isDeleted: true)
         await store.settle()
         #expect(store.state == .on && store.status().reservedBytes == 0)
         files.set { $0.failures = [:] }
@@ -119,7 +120,8 @@ struct DiskFailureTests {
     @Test func `a directory that is removed is made anew`() async throws {
         let store = await directory.start(events: events)
         #expect(await store.fill(old) == .whole)
-        guard case .fill(let fill) = store.claim(sha256(new), for: alpha), fill.begin(size: new.count, mediaType: nil)
+        guard case .fill(let fill) = store.claim(sha256(new), for: alpha, since: store.removals(in: alpha)),
+            fill.begin(size: new.count, mediaType: nil)
         else { return #expect(Bool(false)) }
         await fill.append(Array(new.prefix(200_000)))
         _ = await fill.content.wait(beyond: 199_999)
@@ -196,12 +198,16 @@ struct DiskFailureTests {
         #expect(await first.fill(old) == .whole)
         let second = await directory.start(events: events)
         #expect(second.state == .waiting && events.texts == ["waiting"])
-        if case .declined = second.claim(sha256(new), for: alpha) {} else { #expect(Bool(false)) }
+        if case .declined = second.claim(sha256(new), for: alpha, since: second.removals(in: alpha)) {
+        } else {
+            #expect(Bool(false))
+        }
         second.tick()
         await second.settle()
         #expect(second.state == .waiting)
         // A fill goes on for its readers when the directory is given up.
-        guard case .fill(let fill) = first.claim(sha256(new), for: alpha), fill.begin(size: new.count, mediaType: nil)
+        guard case .fill(let fill) = first.claim(sha256(new), for: alpha, since: first.removals(in: alpha)),
+            fill.begin(size: new.count, mediaType: nil)
         else { return #expect(Bool(false)) }
         await fill.append(Array(new.prefix(100)))
         first.confirm(sha256(old), for: beta)

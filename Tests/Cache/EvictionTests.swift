@@ -13,7 +13,7 @@ struct EvictionTests {
     private func digests(_ numbers: [Int]) -> [Digest] { numbers.map { sha256(contents[$0]) } }
 
     @Test func `the contents go that were not used for the longest time`() async {
-        let store = await directory.start(size: capacity)
+        let store = await directory.start(size: size(for: capacity))
         for bytes in contents.prefix(5) { #expect(await store.fill(bytes) == .whole) }
         #expect(store.status().bytes == capacity && store.status().evictions == 0)
         #expect(await store.read(sha256(contents[0])) == contents[0])
@@ -27,7 +27,7 @@ struct EvictionTests {
     }
 
     @Test func `what is read stays readable when it is evicted`() async {
-        let store = await directory.start(size: capacity)
+        let store = await directory.start(size: size(for: capacity))
         #expect(await store.fill(contents[0]) == .whole)
         guard case .held(let content) = store.open(sha256(contents[0]), from: alpha) else { return #expect(Bool(false)) }
         let file = await store.file(of: content)
@@ -40,7 +40,7 @@ struct EvictionTests {
     }
 
     @Test func `whoever cannot read a file that is gone does not drop the one that has come since`() async {
-        let store = await directory.start(size: capacity)
+        let store = await directory.start(size: size(for: capacity))
         #expect(await store.fill(contents[0]) == .whole)
         guard case .held(let content) = store.open(sha256(contents[0]), from: alpha) else { return #expect(Bool(false)) }
         store.drop(content)
@@ -52,32 +52,41 @@ struct EvictionTests {
     }
 
     @Test func `fills in progress count, and one that is too large is declined`() async {
-        let store = await directory.start(size: capacity)
+        let store = await directory.start(size: size(for: capacity))
         for bytes in contents.prefix(4) { #expect(await store.fill(bytes) == .whole) }
-        guard case .fill(let first) = store.claim(sha256([1]), for: alpha), first.begin(size: 600_000, mediaType: nil),
-            case .fill(let second) = store.claim(sha256([2]), for: alpha), second.begin(size: 600_000, mediaType: nil)
+        guard case .fill(let first) = store.claim(sha256([1]), for: alpha, since: store.removals(in: alpha)),
+            first.begin(size: 600_000, mediaType: nil)
         else { return #expect(Bool(false)) }
+        await store.settle()
+        guard case .fill(let second) = store.claim(sha256([2]), for: alpha, since: store.removals(in: alpha)),
+            second.begin(size: 600_000, mediaType: nil)
+        else { return #expect(Bool(false)) }
+        await store.settle()
         #expect(store.status().entries == 1 && store.status().reservedBytes == 2 * CacheIndex.cost(600_000))
-        guard case .fill(let third) = store.claim(sha256([3]), for: alpha) else { return #expect(Bool(false)) }
+        guard case .fill(let third) = store.claim(sha256([3]), for: alpha, since: store.removals(in: alpha)) else {
+            return #expect(Bool(false))
+        }
         #expect(!third.begin(size: 600_000, mediaType: nil) && third.content.progress.phase == .broken)
         #expect(store.status().entries == 1, "nothing goes for what cannot fit")
         first.abandon()
         second.abandon()
         await store.settle()
         #expect(store.status().reservedBytes == 0 && store.status().fills == 0)
-        guard case .fill(let huge) = store.claim(sha256([4]), for: alpha) else { return #expect(Bool(false)) }
+        guard case .fill(let huge) = store.claim(sha256([4]), for: alpha, since: store.removals(in: alpha)) else {
+            return #expect(Bool(false))
+        }
         #expect(!huge.begin(size: .max, mediaType: nil) && !huge.begin(size: -1, mediaType: nil))
     }
 
     @Test func `a smaller size of a reload evicts at once, and a start evicts what no longer fits`() async {
-        let store = await directory.start(size: capacity)
+        let store = await directory.start(size: size(for: capacity))
         for bytes in contents.prefix(5) { #expect(await store.fill(bytes) == .whole) }
-        store.change(size: 3 * CacheIndex.cost(300_000), stale: 10)
+        store.change(size: size(for: 3 * CacheIndex.cost(300_000)), stale: 10)
         await store.settle()
         #expect(store.status(oldest: 9).oldest.map(\.digest) == digests([2, 3, 4]) && directory.contents.count == 3)
         store.stop()
         await store.settle()
-        let next = await directory.start(size: 2 * CacheIndex.cost(300_000))
+        let next = await directory.start(size: size(for: 2 * CacheIndex.cost(300_000)))
         await next.settle()
         #expect(next.status().entries == 2 && directory.contents.count == 2)
     }
@@ -113,11 +122,34 @@ struct EvictionTests {
         #expect(store.state == .on && events.texts.count == 3)
     }
 
+    @Test func `a file is made when those are gone that were evicted for it`() async {
+        let files = ScriptedFiles(), gate = ScriptedFiles.Gate()
+        let store = await directory.start(size: size(for: capacity), files: files)
+        for bytes in contents.prefix(5) { #expect(await store.fill(bytes) == .whole) }
+        await store.settle()
+        files.set { $0.hanging["unlinkat"] = gate }
+        guard case .fill(let fill) = store.claim(sha256(contents[5]), for: alpha, since: store.removals(in: alpha)),
+            fill.begin(size: 300_000, mediaType: nil)
+        else { return #expect(Bool(false)) }
+        await fill.append(contents[5])
+        // The disk answers meanwhile.
+        #expect(await store.read(sha256(contents[4])) == contents[4])
+        #expect(fill.content.progress.available == 0 && fill.content.file == nil)
+        // Another one would have to wait for this one's removals too.
+        #expect(await store.fill(contents[6]) == nil && store.status().entries == 4)
+        gate.open()
+        #expect(await fill.finish() == .whole)
+        await store.settle()
+        #expect(directory.contents.sorted() == digests([1, 2, 3, 4, 5]).map(\.fileName).sorted())
+        #expect(await store.fill(contents[6]) == .whole)
+    }
+
     @Test func `emptying removes contents and tags, and no fill`() async {
         let store = await directory.start()
         for bytes in contents.prefix(3) { #expect(await store.fill(bytes) == .whole) }
         store.setTag(tag("v1"), in: alpha, to: sha256(contents[0]))
-        guard case .fill(let fill) = store.claim(sha256(contents[3]), for: alpha), fill.begin(size: 300_000, mediaType: nil)
+        guard case .fill(let fill) = store.claim(sha256(contents[3]), for: alpha, since: store.removals(in: alpha)),
+            fill.begin(size: 300_000, mediaType: nil)
         else { return #expect(Bool(false)) }
         let removed = await store.empty()
         #expect(removed.entries == 3 && removed.bytes == 3 * CacheIndex.cost(300_000))

@@ -21,9 +21,15 @@ struct FillTests {
     @Test func `one of many gets the fill, and the others read what it writes`() async {
         let store = await directory.start()
         let bytes = content(2, size: 700_000), digest = sha256(bytes)
-        guard case .fill(let fill) = store.claim(digest, for: alpha) else { return #expect(Bool(false), "nobody fills it") }
-        guard case .found(.held(let content)) = store.claim(digest, for: alpha) else { return #expect(Bool(false)) }
-        guard case .found(.unconfirmed) = store.claim(digest, for: beta) else { return #expect(Bool(false)) }
+        guard case .fill(let fill) = store.claim(digest, for: alpha, since: store.removals(in: alpha)) else {
+            return #expect(Bool(false), "nobody fills it")
+        }
+        guard case .found(.held(let content)) = store.claim(digest, for: alpha, since: store.removals(in: alpha)) else {
+            return #expect(Bool(false))
+        }
+        guard case .found(.unconfirmed) = store.claim(digest, for: beta, since: store.removals(in: beta)) else {
+            return #expect(Bool(false))
+        }
         #expect(content === fill.content && content.progress.phase == .announced && store.head(digest, from: alpha) == nil)
         await withTaskGroup(of: [UInt8]?.self) { group in
             for _ in 0..<20 { group.addTask { await store.read(content) } }
@@ -41,7 +47,9 @@ struct FillTests {
         var bytes = content(3, size: 300_000)
         let digest = sha256(bytes)
         bytes[299_999] ^= 1
-        guard case .fill(let fill) = store.claim(digest, for: alpha) else { return #expect(Bool(false)) }
+        guard case .fill(let fill) = store.claim(digest, for: alpha, since: store.removals(in: alpha)) else {
+            return #expect(Bool(false))
+        }
         #expect(fill.begin(size: bytes.count, mediaType: nil))
         await fill.append(bytes)
         #expect(await fill.finish() == .corrupt)
@@ -57,7 +65,9 @@ struct FillTests {
     @Test func `what a broken download has brought stays readable, and the next one begins anew`() async {
         let store = await directory.start()
         let bytes = content(4, size: 900_000), digest = sha256(bytes)
-        guard case .fill(let fill) = store.claim(digest, for: alpha) else { return #expect(Bool(false)) }
+        guard case .fill(let fill) = store.claim(digest, for: alpha, since: store.removals(in: alpha)) else {
+            return #expect(Bool(false))
+        }
         #expect(fill.begin(size: bytes.count, mediaType: nil))
         await fill.append(Array(bytes.prefix(500_000)))
         #expect(await fill.content.wait(beyond: 499_999).available == 500_000)
@@ -74,7 +84,9 @@ struct FillTests {
         let bytes = content(5, size: 100_000), digest = sha256(bytes)
         var content: CachedContent?
         do {
-            guard case .fill(let fill) = store.claim(digest, for: alpha) else { return #expect(Bool(false)) }
+            guard case .fill(let fill) = store.claim(digest, for: alpha, since: store.removals(in: alpha)) else {
+                return #expect(Bool(false))
+            }
             #expect(fill.begin(size: bytes.count, mediaType: nil))
             await fill.append(Array(bytes.prefix(10)))
             content = fill.content
@@ -86,7 +98,9 @@ struct FillTests {
 
     @Test func `more bytes than announced end a fill`() async {
         let store = await directory.start()
-        guard case .fill(let fill) = store.claim(sha256([1, 2, 3]), for: alpha) else { return #expect(Bool(false)) }
+        guard case .fill(let fill) = store.claim(sha256([1, 2, 3]), for: alpha, since: store.removals(in: alpha)) else {
+            return #expect(Bool(false))
+        }
         #expect(fill.begin(size: 2, mediaType: nil))
         await fill.append([1, 2, 3])
         #expect(await fill.finish() == .broken)
@@ -96,7 +110,9 @@ struct FillTests {
         let store = await directory.start()
         let files = FillBuffer.capacity * 20
         let bytes = content(6, size: files)
-        guard case .fill(let fill) = store.claim(sha256(bytes), for: alpha) else { return #expect(Bool(false)) }
+        guard case .fill(let fill) = store.claim(sha256(bytes), for: alpha, since: store.removals(in: alpha)) else {
+            return #expect(Bool(false))
+        }
         #expect(fill.begin(size: bytes.count, mediaType: nil))
         var seen: Set<ObjectIdentifier> = []
         var rest = bytes[...]
@@ -117,7 +133,9 @@ struct FillTests {
         let gate = Semaphore()
         files.set { $0.gate = gate }
         let bytes = content(7, size: FillBuffer.capacity * 6)
-        guard case .fill(let fill) = store.claim(sha256(bytes), for: alpha) else { return #expect(Bool(false)) }
+        guard case .fill(let fill) = store.claim(sha256(bytes), for: alpha, since: store.removals(in: alpha)) else {
+            return #expect(Bool(false))
+        }
         #expect(fill.begin(size: bytes.count, mediaType: nil))
         let passed = Atomic(0)
         async let end: Void = {

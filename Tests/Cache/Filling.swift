@@ -9,7 +9,7 @@ extension CacheStore {
         async
         -> CachedContent.Phase?
     {
-        guard case .fill(let fill) = claim(digest ?? sha256(bytes), for: source) else { return nil }
+        guard case .fill(let fill) = claim(digest ?? sha256(bytes), for: source, since: removals(in: source)) else { return nil }
         guard fill.begin(size: bytes.count, mediaType: mediaType) else { return nil }
         await fill.append(bytes)
         let phase = await fill.finish()

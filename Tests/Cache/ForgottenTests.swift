@@ -23,8 +23,8 @@ struct ForgottenTests {
 
     /// A deletion of the image and of a tag, and a push of another one.
     private func change(_ store: CacheStore) {
-        store.forget(digest, for: alpha)
-        store.forgetTag(tag("gone"), in: alpha)
+        store.forget(digest, for: alpha, isDeleted: true)
+        store.forgetTag(tag("gone"), in: alpha, isDeleted: true)
         store.setTag(tag("moved"), in: alpha, to: sha256([1]))
     }
 
@@ -119,7 +119,7 @@ struct ForgottenTests {
         let before = store.removals(in: alpha)
         store.confirm(digest, for: beta, since: before)
         #expect(store.removals(in: alpha) == before)
-        store.forget(digest, for: alpha)
+        store.forget(digest, for: alpha, isDeleted: true)
         store.confirm(digest, for: alpha, since: before)
         store.setTag(tag("image"), in: alpha, to: digest, since: before)
         #expect(store.head(digest, from: alpha)?.isConfirmed == false && store.digest(of: tag("image"), in: alpha) == nil)

@@ -50,7 +50,8 @@ struct HungDiskTests {
 
     @Test(arguments: ["create", "pwrite"]) func `a download and its readers are let go`(call: String) async throws {
         let store = await directory.start(files: files, events: events)
-        guard case .fill(let fill) = store.claim(sha256(new), for: alpha), fill.begin(size: new.count, mediaType: nil)
+        guard case .fill(let fill) = store.claim(sha256(new), for: alpha, since: store.removals(in: alpha)),
+            fill.begin(size: new.count, mediaType: nil)
         else { return #expect(Bool(false)) }
         hang(call)
         // More than it has buffers for.
@@ -64,14 +65,15 @@ struct HungDiskTests {
         #expect(await (file == nil) == (call == "create"))
         #expect(await fill.buffer() == nil)
         #expect(store.status().fills == 0 && store.status().reservedBytes == 0)
-        if case .declined = store.claim(sha256(old), for: alpha) {} else { #expect(Bool(false)) }
+        if case .declined = store.claim(sha256(old), for: alpha, since: store.removals(in: alpha)) {} else { #expect(Bool(false)) }
         try await answer(store)
         #expect(directory.files.allSatisfy { !$0.hasPrefix("partial") })
     }
 
     @Test func `a download is let go also after the cache was stopped`() async throws {
         let store = await directory.start(files: files, events: events)
-        guard case .fill(let fill) = store.claim(sha256(new), for: alpha), fill.begin(size: new.count, mediaType: nil)
+        guard case .fill(let fill) = store.claim(sha256(new), for: alpha, since: store.removals(in: alpha)),
+            fill.begin(size: new.count, mediaType: nil)
         else { return #expect(Bool(false)) }
         hang("pwrite")
         async let filler: Void = fill.append(new)
@@ -132,7 +134,8 @@ struct HungDiskTests {
         let store = await restarted()
         #expect(await store.read(sha256(old)) == old)
         hang(call)
-        guard case .fill(let fill) = store.claim(sha256(new), for: alpha), fill.begin(size: new.count, mediaType: nil)
+        guard case .fill(let fill) = store.claim(sha256(new), for: alpha, since: store.removals(in: alpha)),
+            fill.begin(size: new.count, mediaType: nil)
         else { return #expect(Bool(false)) }
         await fill.append(new)
         #expect(await fill.finish() == .whole, "its readers need no name")

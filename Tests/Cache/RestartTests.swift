@@ -35,7 +35,7 @@ struct RestartTests {
         // Once it has been checked, it is whole for the next reader.
         guard case .held(let again) = next.open(digest, from: beta) else { return #expect(Bool(false)) }
         #expect(again.progress.phase == .whole && again.file != nil)
-        next.forget(digest, for: beta)
+        next.forget(digest, for: beta, isDeleted: true)
         next.confirm(digest, for: alpha)
         await next.settle()
         next.stop()
@@ -165,8 +165,8 @@ struct RestartTests {
         store.setTag(tag("v1"), in: beta, to: sha256([3]))
         store.setTag(tag("v2"), in: alpha, to: sha256([4]))
         store.setTag(tag("gone"), in: alpha, to: sha256([5]))
-        store.forgetTag(tag("gone"), in: alpha)
-        store.forget(sha256([3]), for: beta)
+        store.forgetTag(tag("gone"), in: alpha, isDeleted: true)
+        store.forget(sha256([3]), for: beta, isDeleted: true)
         store.stop()
         await store.settle()
         let log = directory.cache + "/tags/log"

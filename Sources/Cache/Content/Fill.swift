@@ -41,15 +41,18 @@ package final class Fill: Sendable {
     /// - Parameter mediaType: of a manifest, the response's `Content-Type`. Kept if it is at most 255 characters of printable ASCII. nil: it is a blob.
     /// - Returns: false: the cache does not take the content: it is too large, there is no room, or the cache is off. The fill is abandoned.
     package func begin(size: Int, mediaType: String?) -> Bool {
-        guard size >= 0, let directory = owner.reserve(content, size: size) else {
+        guard size >= 0, let room = owner.reserve(content, size: size) else {
             abandon()
             return false
         }
         state.withLock { state in
-            state.file = PartialFile(of: content, size: size, in: directory, disk: disk)
+            state.file = PartialFile(of: content, size: size, in: room.directory, disk: disk)
             state.size = size
+            state.isWriting = !room.isFree
         }
         content.begin(size: size, mediaType: Sidecar.mediaType(mediaType))
+        // The directory never has more than its size.
+        if !room.isFree { owner.afterRemovals { self.disk.perform { self.writeNext() } } }
         // Also while a disk thread does not come back with a buffer.
         _ = content.notify(beyond: .max) { [weak self] in self?.endWaiting() }
         // Nothing will be appended.
@@ -125,8 +128,11 @@ package final class Fill: Sendable {
 
     /// - Returns: whether there are more.
     private func writeBuffer() -> Bool {
-        guard let (buffer, file) = state.withLock({ state in state.queue.isEmpty ? nil : (state.queue.removeFirst(), state.file) })
-        else { return false }
+        let next: (FillBuffer, PartialFile?)? = state.withLock { state in
+            state.isWriting = !state.queue.isEmpty
+            return state.isWriting ? (state.queue.removeFirst(), state.file) : nil
+        }
+        guard let (buffer, file) = next else { return false }
         if let file, !content.progress.phase.isEnd { write(buffer, to: file) }
         let isEnd = content.progress.phase.isEnd
         buffer.count = 0

@@ -9,10 +9,11 @@ struct DiskWriter {
     func write() throws(FileError) {
         let (work, directory, log) = upkeep.table.withLock { ($0.pending.take(), $0.directory, $0.tagLog) }
         do throws(FileError) {
-            guard let directory, let log else { return upkeep.table.withLock { $0.pending.putBack(work) } }
+            guard let directory, let log else { return upkeep.table.withLock { $0.pending.end(work) } }
             try write(work, in: directory, log)
+            upkeep.table.withLock { $0.pending.end(nil) }
         } catch {
-            upkeep.table.withLock { $0.pending.putBack(work) }
+            upkeep.table.withLock { $0.pending.end(work) }
             throw error
         }
     }

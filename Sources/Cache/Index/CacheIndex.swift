@@ -103,18 +103,6 @@ struct CacheIndex: Sendable {
 
     mutating func release(_ bytes: Int) { reservedBytes -= bytes }
 
-    /// Removes the contents that have not been used for the longest time, until `bytes` more fit into `capacity`.
-    /// - Returns: what was removed; nil: it cannot fit, and nothing was removed.
-    mutating func makeRoom(for bytes: Int, capacity: Int) -> [Digest]? {
-        guard reservedBytes + bytes <= capacity else { return nil }
-        var removed: [Digest] = []
-        while heldBytes + reservedBytes + bytes > capacity, let digest = order.oldest {
-            remove(digest)
-            removed.append(digest)
-        }
-        return removed
-    }
-
     /// Removes the contents that have not been used for the longest time, until so many bytes are free again or nothing is left.
     mutating func free(_ bytes: Int) -> [Digest] {
         let goal = heldBytes - bytes

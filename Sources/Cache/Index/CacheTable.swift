@@ -19,6 +19,7 @@ struct CacheTable: Sendable {
 
     /// Fills at a time. Each has half a mebibyte of buffers.
     static let maxFills = 128
+    private static let maxUnremoved = 20  // Evicted files that are on the disk while others come: of the capacity, one in so many.
     /// Seconds after which a use is told by the file's time.
     private static let touchInterval = 3600
 
@@ -102,22 +103,20 @@ struct CacheTable: Sendable {
         // Held all the same, or while it is checked held no more: it cannot be read now.
         guard state == .on, index[digest] == nil, growing[digest] == nil, growing.fills < Self.maxFills else { return .declined }
         let content = CachedContent(digest, progress: .init(phase: .announced, size: 0, available: 0), mediaType: nil)
-        var fill = GrowingContents.FillRecord()
-        fill.confirmations.add(source, time: now)
-        growing.insert(content, fill: fill)
+        growing.announce(content, confirmedBy: source, at: now)
         return .fill(content)
     }
 
     /// Makes room for a fill.
     mutating func reserve(_ content: CachedContent, size: Int) -> Bool {
-        guard state == .on, growing.fill(of: content) != nil, size <= min(settings.size, Sidecar.maxSize) else { return false }
-        let cost = CacheIndex.cost(size), held = index.heldBytes
+        guard state == .on, growing.fill(of: content) != nil, size <= min(settings.capacity, Sidecar.maxSize) else { return false }
+        let cost = CacheIndex.cost(size), held = index.heldBytes, capacity = settings.capacity
         // What was promised may not have been written yet.
         let deficit = space.deficit(for: index.reservedBytes + cost)
-        guard deficit <= held, let evicted = index.makeRoom(for: cost, capacity: settings.size) else { return false }
-        evict(evicted)
-        let rest = deficit - (held - index.heldBytes)
-        if rest > 0 { evict(index.free(rest)) }
+        // Where files go more slowly than others come, they pass without being kept.
+        guard deficit <= held, index.reservedBytes + cost <= capacity, pending.unremovedBytes <= capacity / Self.maxUnremoved
+        else { return false }
+        evict { index in index.free(max(index.heldBytes + index.reservedBytes + cost - capacity, deficit)) }
         space.add(held - index.heldBytes)
         index.reserve(cost)
         growing.updateFill(of: content.digest) { $0.reserved = cost }
@@ -158,20 +157,24 @@ struct CacheTable: Sendable {
 
     // MARK: Room
 
-    private mutating func evict(_ digests: [Digest]) {
+    private mutating func evict(_ choose: (inout CacheIndex) -> [Digest]) {
+        let held = index.heldBytes, digests = choose(&index)
         evictions += digests.count
+        pending.doomedBytes += held - index.heldBytes
         doom(digests)
     }
 
-    /// Evicts what is too much for `settings.size`.
-    mutating func shrink() { evict(index.free(index.heldBytes + index.reservedBytes - settings.size) + index.freeEntries()) }
+    /// Evicts what is too much for the size.
+    mutating func shrink() {
+        evict { [settings] in $0.free($0.heldBytes + $0.reservedBytes - settings.capacity) + $0.freeEntries() }
+    }
 
     /// Evicts so much that the share of the file system will be free.
     /// - Returns: false: there is not enough to evict.
     mutating func shrink(to figures: FileSystemSpace) -> Bool {
         space.set(figures)
         let deficit = space.deficit(), held = index.heldBytes
-        evict(index.free(deficit))
+        evict { $0.free(deficit) }
         space.add(held - index.heldBytes)
         return held >= deficit
     }
@@ -186,7 +189,6 @@ struct CacheTable: Sendable {
     }
 
     mutating func forget(_ digest: Digest, for source: ContentSource) {
-        removals.add(source)
         let isChanged = index.update(digest) { $0.confirmations.forget(source) } == true
         if isChanged { pending.sidecars.insert(digest) }
         growing.updateFill(of: digest) { _ = $0.confirmations.forget(source) }
@@ -219,7 +221,7 @@ struct CacheTable: Sendable {
     mutating func turnOff(reason: String, isFull: Bool) -> [CachedContent] {
         let fills = growing.contents.filter { growing.fill(of: $0) != nil }
         for content in fills { endFill(content) }
-        if isFull, !state.isOff { evict(index.free(index.heldBytes / FreeSpace.share + 1)) }
+        if isFull, !state.isOff { evict { $0.free($0.heldBytes / FreeSpace.share + 1) } }
         state = .off(reason: reason)
         return fills
     }

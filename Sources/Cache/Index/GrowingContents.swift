@@ -44,6 +44,13 @@ struct GrowingContents: Sendable {
     var isFull: Bool { all.count >= Self.maxCount }
     var contents: [CachedContent] { all.values.map(\.content) }
 
+    /// Begins a fill.
+    mutating func announce(_ content: CachedContent, confirmedBy source: ContentSource, at now: Int) {
+        var fill = FillRecord()
+        fill.confirmations.add(source, time: now)
+        insert(content, fill: fill)
+    }
+
     /// - Parameter fill: nil: it is being checked.
     mutating func insert(_ content: CachedContent, fill: FillRecord?) {
         if let former = all[content.digest]?.content { remove(former) }

@@ -5,6 +5,10 @@ import Registry
 struct PendingWork: Sendable {
     /// No longer held: files to be removed, unless they are held again by then.
     var doomed: [Digest] = []
+    /// Bytes of those that were evicted, as the index counts them.
+    var doomedBytes = 0
+    /// The same of what a job removes now.
+    private var removedBytes = 0
     /// Contents whose sidecar is to be written.
     var sidecars: Set<Digest> = []
     /// Contents whose file's time is to be set.
@@ -44,15 +48,26 @@ struct PendingWork: Sendable {
         return true
     }
 
-    /// All of it, for the job.
+    /// Bytes on the disk of what was evicted.
+    var unremovedBytes: Int { doomedBytes + removedBytes }
+
+    /// All of it, for the job, which then calls `end`.
     mutating func take() -> PendingWork {
-        defer { self = PendingWork() }
-        return self
+        let work = self
+        self = PendingWork()
+        removedBytes = work.doomedBytes
+        return work
     }
 
-    /// What the job could not do.
-    mutating func putBack(_ work: PendingWork) {
+    /// - Parameter left: what the job could not do; nil: nothing.
+    mutating func end(_ left: PendingWork?) {
+        removedBytes = 0
+        if let left { putBack(left) }
+    }
+
+    private mutating func putBack(_ work: PendingWork) {
         doomed += work.doomed
+        doomedBytes += work.doomedBytes
         sidecars.formUnion(work.sidecars)
         touches.formUnion(work.touches)
         if !work.tags.isEmpty || work.areAllTagsChanged { changeAllTags() }

@@ -1,4 +1,4 @@
-/// How often something of a source was forgotten or replaced, so that a response that was on its way meanwhile does not bring it back. Sources share
+/// How often something of a source was deleted or replaced, so that a response that was on its way meanwhile does not bring it back. Sources share
 /// counts: at worst, a response is not remembered.
 struct Removals: Sendable {
     private var counts = [Int](repeating: 0, count: 1024)

@@ -9,6 +9,8 @@ final class CacheAccess {
     let source: ContentSource
     /// The user may push to the repository too: HEAD then asks whether the registry has a content, which must not be answered from memory.
     let mayPush: Bool
+    /// As `CacheStore.removals`, at the beginning.
+    let since: Int
 
     /// nil: the request is for nothing that is kept. Not inlined, since most gateways have no cache.
     @inline(never)
@@ -24,6 +26,7 @@ final class CacheAccess {
         let upstream = forwarder.upstream
         source = ContentSource(
             upstream: upstream.name, registry: upstream.host, repository: forwarder.route.upstreamRepository)
+        since = store.removals(in: source)
     }
 
     /// Ends a request at once that the registry cannot serve now: it may be served from the cache or go on to a fallback, and otherwise the client learns it
@@ -64,13 +67,17 @@ final class CacheAccess {
         guard response.status < 500 else { throw ErrorResponse(.unavailable, "") }
     }
 
+    // MARK: What is held, and who says so
+
     func open(_ digest: Digest) -> CacheLookup { store.open(digest, from: source) }
 
     /// The registry has said that the repository has the content.
-    func confirm(_ digest: Digest) { store.confirm(digest, for: source) }
+    func confirm(_ digest: Digest) { store.confirm(digest, for: source, since: since) }
 
-    /// The repository does not have it any more.
-    func forget(_ digest: Digest) { store.forget(digest, for: source) }
+    /// The repository does not have it, as the registry has said, or since it was deleted.
+    func forget(_ digest: Digest, isDeleted: Bool = false) { store.forget(digest, for: source, isDeleted: isDeleted) }
+
+    func claim(_ digest: Digest) -> CacheClaim { store.claim(digest, for: source, since: since) }
 
     /// What the response of the registry that is asked, or of its storage, says of a content in the repository. What a replica lacks may be on its way there.
     func note(_ status: Int, of digest: Digest, by forwarder: Forwarder) {

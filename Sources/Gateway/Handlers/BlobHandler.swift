@@ -196,10 +196,10 @@ struct BlobHandler {
         let response: UpstreamResponse
         // Whatever becomes of the request: it may have been taken.
         do { response = try await forwarder.send(RequestHead(forwarder.head, target: forwarder.target)) } catch {
-            cache?.forget(digest)
+            cache?.forget(digest, isDeleted: true)
             throw error
         }
-        cache?.forget(digest)
+        cache?.forget(digest, isDeleted: true)
         guard response.status >= 400 else { return try await forwarder.pass(response) }
         let failure = try await forwarder.failure(response)
         guard !failure.isOfMissingEndpoint else {

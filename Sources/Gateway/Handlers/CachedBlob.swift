@@ -38,8 +38,8 @@ struct CachedBlob {
             case .absent:
                 try await CacheAccess.check(forwarder)
                 // Whoever wants a part does not have all of it fetched.
-                guard wish == nil else { return .unused }
-                switch cache.store.claim(digest, for: cache.source) {
+                guard wish?.range == nil else { return .unused }
+                switch cache.claim(digest) {
                 case .fill(let fill): return .nothing(fill)
                 case .found: continue
                 case .declined: return .unused

@@ -124,11 +124,11 @@ struct CachedManifest {
         case (200, .digest(let digest)): cache.confirm(digest)
         case (200, .tag(let tag)):
             guard let digest = named ?? head.value(of: .dockerContentDigest).flatMap({ Digest($0) }) else { return }
-            cache.store.setTag(tag, in: cache.source, to: digest)
+            cache.store.setTag(tag, in: cache.source, to: digest, since: cache.since)
             cache.confirm(digest)
         // What a replica lacks may be on its way there.
         case (404, .digest(let digest)) where forwarder.isAtUpstream: cache.forget(digest)
-        case (404, .tag(let tag)) where forwarder.isAtUpstream: cache.store.forgetTag(tag, in: cache.source)
+        case (404, .tag(let tag)) where forwarder.isAtUpstream: cache.store.forgetTag(tag, in: cache.source, isDeleted: false)
         default: break
         }
     }
@@ -144,7 +144,7 @@ struct CachedManifest {
         guard isGet, head.status == 200, !head.isEncoded, let body, let digest, let type = head.value(of: .contentType) else {
             return
         }
-        switch cache.store.claim(digest, for: cache.source) {
+        switch cache.claim(digest) {
         case .fill(let fill):
             guard fill.begin(size: body.count, mediaType: String(decoding: type, as: UTF8.self)) else { return }
             forwarder.registry.worker.tasks.start { _ in await Self.write(body, into: fill) }
@@ -177,7 +177,7 @@ struct CachedManifest {
         if status < 300, let digest = digest.flatMap({ Digest($0) }) {
             cache.store.setTag(tag, in: cache.source, to: digest)
         } else {
-            cache.store.forgetTag(tag, in: cache.source)
+            cache.store.forgetTag(tag, in: cache.source, isDeleted: true)
         }
     }
 
@@ -187,7 +187,7 @@ struct CachedManifest {
         guard let failure = error as? ConnectionFailure, failure.unreachable == nil || forwarder.mayHaveBeenTaken,
             case .tag(let tag) = reference
         else { return }
-        cache.store.forgetTag(tag, in: cache.source)
+        cache.store.forgetTag(tag, in: cache.source, isDeleted: true)
     }
 
     /// What a deletion will delete. With its last tag an image goes too (ECR 1.3), which nobody may have pulled by this tag.
@@ -201,10 +201,10 @@ struct CachedManifest {
     /// - Parameter named: as `named` said before.
     func deleted(_ named: Digest?) {
         switch reference {
-        case .digest(let digest): cache.forget(digest)
+        case .digest(let digest): cache.forget(digest, isDeleted: true)
         case .tag(let tag):
-            for digest in [named, cache.store.digest(of: tag, in: cache.source)] { if let digest { cache.forget(digest) } }
-            cache.store.forgetTag(tag, in: cache.source)
+            for case let digest? in [named, cache.store.digest(of: tag, in: cache.source)] { cache.forget(digest) }
+            cache.store.forgetTag(tag, in: cache.source, isDeleted: true)
         }
     }
 }
