@@ -6,7 +6,7 @@ import HTTP
 package final class SocketStream {
     /// The only loop that may use this stream.
     package let loop: EventLoop
-    private let socket: Socket
+    let socket: Socket
     private let readiness: Readiness
     private var tls: TLSSession?
     private let tally: ByteTally?

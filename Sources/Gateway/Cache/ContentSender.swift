@@ -53,6 +53,10 @@ struct ContentSender {
     private func sendFile(_ range: Range<Int>) async throws {
         // How far the file is in the kernel's memory, as far as is known.
         var (offset, loaded, size) = (range.lowerBound, range.lowerBound, range.count)
+        // Nothing is held back of what grows.
+        let isWhole = content.progress.phase == .whole
+        if isWhole { client.stream.sendWholeSegments(true) }
+        defer { if isWhole { client.stream.sendWholeSegments(false) } }
         while offset < range.upperBound {
             if loop.isTurnOver { await loop.nextTurn() }
             let available = try await available(beyond: offset, upTo: range.upperBound)
