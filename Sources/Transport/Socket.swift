@@ -107,13 +107,3 @@ struct Socket {
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
     }
 }
-
-extension SocketStream {
-    /// Has the kernel send whole segments only (tcp(7), TCP_CORK), for at most 200 ms, until it may send the rest. For a large part of a file: a peer
-    /// that reads as fast as it comes is otherwise woken by each piece that its window lets through.
-    package func sendWholeSegments(_ isOn: Bool) {
-        guard isOpen else { return }
-        var value: Int32 = isOn ? 1 : 0
-        setsockopt(socket.descriptor, Int32(IPPROTO_TCP), TCP_CORK, &value, socklen_t(MemoryLayout<Int32>.size))
-    }
-}

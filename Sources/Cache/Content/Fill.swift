@@ -64,6 +64,12 @@ package final class Fill: Sendable {
     /// at a time.
     /// - Returns: nil: the fill is abandoned; see the content's phase.
     package func buffer() async -> FillBuffer? {
+        let buffer = await freeBuffer()
+        buffer?.room = FillBuffer.capacity - state.withLock { $0.appended } % FillBuffer.capacity
+        return buffer
+    }
+
+    private func freeBuffer() async -> FillBuffer? {
         if let buffer = state.withLock({ Self.free(&$0) }) { return content.progress.phase.isEnd ? nil : buffer }
         return await withUnsafeContinuation { (continuation: UnsafeContinuation<FillBuffer?, Never>) in
             let buffer = state.withLock { state in

@@ -6,6 +6,8 @@ package final class FillBuffer: @unchecked Sendable {
     package static let capacity = 128 << 10
     /// The memory, aligned to pages.
     package let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 4096)
+    /// Bytes that it is to take, up to a multiple of `capacity` in the file: the kernel keeps what is written so in large pieces, and sends them for less.
+    package internal(set) var room = capacity
     /// Bytes at its start that are filled. The filler sets it.
     package var count = 0
 
@@ -14,7 +16,7 @@ package final class FillBuffer: @unchecked Sendable {
     deinit { memory.deallocate() }
 
     /// Where the next bytes go.
-    package var free: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(rebasing: memory[count...]) }
+    package var free: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(rebasing: memory[count..<room]) }
     /// The bytes that are filled.
     package var filled: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
 }

@@ -55,8 +55,8 @@ struct ContentSender {
         var (offset, loaded, size) = (range.lowerBound, range.lowerBound, range.count)
         // Nothing is held back of what grows.
         let isWhole = content.progress.phase == .whole
-        if isWhole { client.stream.sendWholeSegments(true) }
-        defer { if isWhole { client.stream.sendWholeSegments(false) } }
+        if isWhole { WholeSegments.set(true, for: client.stream) }
+        defer { if isWhole { WholeSegments.set(false, for: client.stream) } }
         while offset < range.upperBound {
             if loop.isTurnOver { await loop.nextTurn() }
             let available = try await available(beyond: offset, upTo: range.upperBound)

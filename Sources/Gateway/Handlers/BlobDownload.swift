@@ -109,7 +109,7 @@ final class BlobDownload {
 
     /// What is there now, at least one byte.
     private func read(_ connection: UpstreamConnection, into buffer: FillBuffer) async throws {
-        while buffer.count < min(FillBuffer.capacity, size - received) {
+        while buffer.count < min(buffer.room, size - received) {
             switch try connection.tryRead(into: buffer.free) {
             case .payload(let count): buffer.count += count
             case .end: throw ConnectionFailure(.upstream, .closed, call: "recv", reason: "the upstream sent less than it announced")
