@@ -98,10 +98,12 @@ package final class CacheStore: Sendable {
     }
 
     /// Claims the download of a content that is not held. Of all that call this at the same time, on all workers, one gets the fill.
-    /// - Parameter since: as for `confirm`. If it has moved, declined.
-    package func claim(_ digest: Digest, for source: ContentSource, since: Int) -> CacheClaim {
+    /// - Parameters:
+    ///   - since: as for `confirm`. If it has moved, declined.
+    ///   - confirms: the source itself sends it, and no replica of it.
+    package func claim(_ digest: Digest, for source: ContentSource, since: Int, confirms: Bool = true) -> CacheClaim {
         let claimed = upkeep.change { table, now in
-            since == table.removals[source] ? table.claim(digest, for: source, at: now) : .declined
+            since == table.removals[source] ? table.claim(digest, for: source, confirms: confirms, at: now) : .declined
         }
         switch claimed {
         case .fill(let content): return .fill(Fill(content, owner: ledger, disk: disk))
@@ -134,7 +136,7 @@ package final class CacheStore: Sendable {
     package func forget(_ digest: Digest, for source: ContentSource, isDeleted: Bool) {
         upkeep.change { table, _ in
             if isDeleted { table.removals.add(source) }
-            table.forget(digest, for: source)
+            table.forget(digest, for: source, isDeleted: isDeleted)
         }
     }
 
@@ -168,7 +170,7 @@ package final class CacheStore: Sendable {
             if isDeleted { table.removals.add(source) }
             let wasKnown = table.tags.forget(tag, in: source)
             if wasKnown { table.pending.changeTag(tag, in: source) }
-            if wasKnown || table.directory == nil { table.pending.forgotten.add(.tag(tag, source)) }
+            if wasKnown || isDeleted { table.pending.forgotten.add(.tag(tag, source)) }
         }
     }
 

@@ -66,8 +66,7 @@ final class CacheUpkeep: Sendable {
 
     /// Opens the directory and reads what is there.
     func start() {
-        let settings = table.withLock { table in table.state == .stopped ? nil : table.settings }
-        guard let settings else { return }
+        guard let settings = table.withLock({ $0.state == .stopped ? nil : $0.settings }) else { return }
         do throws(CacheDirectory.Failure) {
             let directory = try CacheDirectory(path: settings.directory, files: files)
             do throws(FileError) {
@@ -156,6 +155,7 @@ final class CacheUpkeep: Sendable {
             forget()
             start()
         } catch {
+            if error.isFull { try? writer.write() }  // Which removes files.
             failed(error, in: directory)
         }
     }

@@ -188,7 +188,7 @@ struct CacheIndexTests {
         table.state = .on
         for content in found.dropLast() { #expect(table.open(content.digest, from: alpha, at: 1000).toCheck != nil) }
         guard case .absent = table.open(found[GrowingContents.maxCount].digest, from: alpha, at: 1000).lookup,
-            case .declined = table.claim(found[GrowingContents.maxCount].digest, for: alpha, at: 1000),
+            case .declined = table.claim(found[GrowingContents.maxCount].digest, for: alpha, confirms: true, at: 1000),
             case .unconfirmed = table.open(found[0].digest, from: alpha, at: 1000).lookup
         else { return #expect(Bool(false)) }
     }
@@ -244,7 +244,9 @@ struct CacheIndexTests {
     @Test func `a fill that is abandoned while its file gets its name leaves no file`() {
         var table = CacheTable(CacheSettings(directory: "", size: 1 << 30, stale: 100))
         table.state = .on
-        guard case .fill(let content) = table.claim(sha256([]), for: alpha, at: 0) else { return #expect(Bool(false)) }
+        guard case .fill(let content) = table.claim(sha256([]), for: alpha, confirms: true, at: 0) else {
+            return #expect(Bool(false))
+        }
         table.growing.complete(content)
         guard let sidecar = table.sidecar(of: content, size: 0) else { return #expect(Bool(false)) }
         table.abandoned(content)

@@ -193,6 +193,23 @@ struct DiskFailureTests {
         #expect(await missing.start().state.reason?.contains("No such file") == true)
     }
 
+    @Test func `a disk without room for any file is made room on`() async {
+        let store = await directory.start(files: files, events: events)
+        for bytes in [oldest, old] { #expect(await store.fill(bytes) == .whole) }
+        files.set { $0.failures["create"] = ENOSPC }
+        #expect(await store.fill(new) == .broken)
+        await store.settle()
+        #expect(store.state.name == "off" && store.status().entries == 1 && directory.contents.count == 2)
+        // The first one goes by the next try, which fails itself.
+        store.tick()
+        await store.settle()
+        #expect(store.state.name == "off" && directory.contents.count == 1)
+        files.set { $0.failures = [:] }
+        for _ in 0..<30 { store.tick() }
+        await store.settle()
+        #expect(await store.fill(new) == .whole)
+    }
+
     @Test func `one process at a time has the directory`() async {
         let first = await directory.start()
         #expect(await first.fill(old) == .whole)

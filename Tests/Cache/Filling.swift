@@ -55,11 +55,11 @@ extension Fill {
     func append(_ bytes: [UInt8], piece: Int = FillBuffer.capacity) async {
         var rest = bytes[...]
         while !rest.isEmpty, let buffer = await buffer() {
-            let next = rest.prefix(piece)
+            let next = rest.prefix(min(piece, buffer.free.count))
             buffer.free.copyBytes(from: next)
             buffer.count += next.count
             append(buffer)
-            rest = rest.dropFirst(piece)
+            rest = rest.dropFirst(next.count)
         }
     }
 }

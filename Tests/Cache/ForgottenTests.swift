@@ -114,6 +114,34 @@ struct ForgottenTests {
         #expect(second.state == .on && second.status().entries == 0 && second.status().tags == 0 && directory.contents == [])
     }
 
+    @Test func `what clients ask for while another process has the directory empties nothing`() async {
+        let first = await filled()
+        let second = await directory.start()
+        for number in 0...Forgotten.maxCount {
+            second.forgetTag(tag("t\(number)"), in: alpha, isDeleted: false)
+            second.forget(sha256([UInt8(truncatingIfNeeded: number), UInt8(number >> 8)]), for: alpha, isDeleted: false)
+        }
+        first.stop()
+        await first.settle()
+        second.tick()
+        await second.settle()
+        #expect(second.state == .on && second.status().entries == 2)
+    }
+
+    @Test func `what a replica has sent is to be asked of the registry`() async {
+        let store = await directory.start()
+        guard case .fill(let fill) = store.claim(digest, for: alpha, since: store.removals(in: alpha), confirms: false),
+            fill.begin(size: bytes.count, mediaType: nil)
+        else { return #expect(Bool(false)) }
+        if case .unconfirmed = store.open(digest, from: alpha) {} else { #expect(Bool(false), "while it comes") }
+        await fill.append(bytes)
+        #expect(await fill.finish() == .whole)
+        await store.settle()
+        if case .unconfirmed = store.open(digest, from: alpha) {} else { #expect(Bool(false), "once it is held") }
+        store.confirm(digest, for: alpha)
+        #expect(await store.read(digest) == bytes)
+    }
+
     @Test func `a response that was on its way during a deletion or a push does not count`() async {
         let store = await filled()
         let before = store.removals(in: alpha)

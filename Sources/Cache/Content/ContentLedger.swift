@@ -14,7 +14,12 @@ final class ContentLedger: ContentOwner {
         }
     }
 
-    func afterRemovals(_ work: @escaping @Sendable () -> Void) { upkeep.perform { _ in work() } }
+    func afterRemovals(_ work: @escaping @Sendable () -> Void) {
+        upkeep.perform {
+            $0.work()
+            work()
+        }
+    }
 
     func filled(_ content: CachedContent, size: Int, partial: String, in directory: CacheDirectory) {
         upkeep.change { table, _ in table.growing.complete(content) }

@@ -11,7 +11,8 @@ struct DiskWriter {
         do throws(FileError) {
             guard let directory, let log else { return upkeep.table.withLock { $0.pending.end(work) } }
             try write(work, in: directory, log)
-            upkeep.table.withLock { $0.pending.end(nil) }
+            // What was read anew meanwhile may be as it was before.
+            upkeep.table.withLock { $0.pending.end($0.directory === directory ? nil : work) }
         } catch {
             upkeep.table.withLock { $0.pending.end(work) }
             throw error
@@ -48,15 +49,25 @@ struct DiskWriter {
 
     /// What was forgotten comes first: the process may end before all files are removed.
     private func write(_ work: PendingWork, in directory: CacheDirectory, _ log: TagLog) throws(FileError) {
-        for digest in work.sidecars {
-            guard let entry = upkeep.table.withLock({ $0.index[digest] }) else { continue }
-            try unlessGone { () throws(FileError) in try directory.write(Sidecar(entry), of: digest) }
+        do throws(FileError) {
+            for digest in work.sidecars {
+                guard let entry = upkeep.table.withLock({ $0.index[digest] }) else { continue }
+                try unlessGone { () throws(FileError) in try directory.write(Sidecar(entry), of: digest) }
+            }
+            try write(work, to: log)
+        } catch {
+            // Which makes room for it.
+            if error.isFull { try remove(work.doomed, from: directory) }
+            throw error
         }
-        try write(work, to: log)
-        for digest in work.doomed where !isHeld(digest) { try directory.remove(digest) }
+        try remove(work.doomed, from: directory)
         for digest in work.touches where isHeld(digest) {
             try unlessGone { () throws(FileError) in try directory.touch(digest) }
         }
+    }
+
+    private func remove(_ doomed: [Digest], from directory: CacheDirectory) throws(FileError) {
+        for digest in doomed where !isHeld(digest) { try directory.remove(digest) }
     }
 
     private func isHeld(_ digest: Digest) -> Bool { upkeep.table.withLock { $0.index[digest] != nil } }

@@ -19,7 +19,6 @@ struct CacheTable: Sendable {
 
     /// Fills at a time. Each has half a mebibyte of buffers.
     static let maxFills = 128
-    private static let maxUnremoved = 20  // Evicted files that are on the disk while others come: of the capacity, one in so many.
     /// Seconds after which a use is told by the file's time.
     private static let touchInterval = 3600
 
@@ -95,7 +94,7 @@ struct CacheTable: Sendable {
 
     // MARK: Filling
 
-    mutating func claim(_ digest: Digest, for source: ContentSource, at now: Int) -> ClaimedContent {
+    mutating func claim(_ digest: Digest, for source: ContentSource, confirms: Bool, at now: Int) -> ClaimedContent {
         let found = open(digest, from: source, at: now)
         if case .absent = found.lookup {} else { return .found(found) }
         // One that has ended, and that nobody has taken away yet.
@@ -103,7 +102,7 @@ struct CacheTable: Sendable {
         // Held all the same, or while it is checked held no more: it cannot be read now.
         guard state == .on, index[digest] == nil, growing[digest] == nil, growing.fills < Self.maxFills else { return .declined }
         let content = CachedContent(digest, progress: .init(phase: .announced, size: 0, available: 0), mediaType: nil)
-        growing.announce(content, confirmedBy: source, at: now)
+        growing.announce(content, confirmedBy: confirms ? source : nil, at: now)
         return .fill(content)
     }
 
@@ -114,10 +113,11 @@ struct CacheTable: Sendable {
         // What was promised may not have been written yet.
         let deficit = space.deficit(for: index.reservedBytes + cost)
         // Where files go more slowly than others come, they pass without being kept.
-        guard deficit <= held, index.reservedBytes + cost <= capacity, pending.unremovedBytes <= capacity / Self.maxUnremoved
-        else { return false }
+        guard deficit <= held, index.reservedBytes + cost <= capacity, !pending.isBehind(capacity) else { return false }
         evict { index in index.free(max(index.heldBytes + index.reservedBytes + cost - capacity, deficit)) }
         space.add(held - index.heldBytes)
+        // The fill waits for the removals, and its reader with it.
+        guard !pending.isLong else { return false }
         index.reserve(cost)
         growing.updateFill(of: content.digest) { $0.reserved = cost }
         return true
@@ -188,13 +188,13 @@ struct CacheTable: Sendable {
         growing.updateFill(of: digest) { _ = $0.confirmations.confirm(source, at: now, stale: stale) }
     }
 
-    mutating func forget(_ digest: Digest, for source: ContentSource) {
+    mutating func forget(_ digest: Digest, for source: ContentSource, isDeleted: Bool) {
         let isChanged = index.update(digest) { $0.confirmations.forget(source) } == true
         if isChanged { pending.sidecars.insert(digest) }
         growing.updateFill(of: digest) { _ = $0.confirmations.forget(source) }
         let led = tags.forget(digest, in: source)
         for tag in led { pending.changeTag(tag, in: source) }
-        if isChanged || !led.isEmpty || directory == nil { pending.forgotten.add(.content(digest, source)) }
+        if isDeleted || isChanged || !led.isEmpty { pending.forgotten.add(.content(digest, source)) }
     }
 
     // MARK: The directory

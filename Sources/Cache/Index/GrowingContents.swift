@@ -45,9 +45,9 @@ struct GrowingContents: Sendable {
     var contents: [CachedContent] { all.values.map(\.content) }
 
     /// Begins a fill.
-    mutating func announce(_ content: CachedContent, confirmedBy source: ContentSource, at now: Int) {
+    mutating func announce(_ content: CachedContent, confirmedBy source: ContentSource?, at now: Int) {
         var fill = FillRecord()
-        fill.confirmations.add(source, time: now)
+        if let source { fill.confirmations.add(source, time: now) }
         insert(content, fill: fill)
     }
 

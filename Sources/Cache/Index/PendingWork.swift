@@ -7,8 +7,8 @@ struct PendingWork: Sendable {
     var doomed: [Digest] = []
     /// Bytes of those that were evicted, as the index counts them.
     var doomedBytes = 0
-    /// The same of what a job removes now.
-    private var removedBytes = 0
+    /// The same of what a job removes now, and how many files.
+    private var removedBytes = 0, removedCount = 0
     /// Contents whose sidecar is to be written.
     var sidecars: Set<Digest> = []
     /// Contents whose file's time is to be set.
@@ -50,18 +50,22 @@ struct PendingWork: Sendable {
 
     /// Bytes on the disk of what was evicted.
     var unremovedBytes: Int { doomedBytes + removedBytes }
+    /// More files are to be removed than a reader can wait for.
+    var isLong: Bool { doomed.count + removedCount > 1000 }
+    /// Files go more slowly than others come.
+    func isBehind(_ capacity: Int) -> Bool { isLong || unremovedBytes > capacity / 20 }
 
     /// All of it, for the job, which then calls `end`.
     mutating func take() -> PendingWork {
         let work = self
         self = PendingWork()
-        removedBytes = work.doomedBytes
+        (removedBytes, removedCount) = (work.doomedBytes, work.doomed.count)
         return work
     }
 
     /// - Parameter left: what the job could not do; nil: nothing.
     mutating func end(_ left: PendingWork?) {
-        removedBytes = 0
+        (removedBytes, removedCount) = (0, 0)
         if let left { putBack(left) }
     }
 

@@ -10,7 +10,7 @@ final class CacheAccess {
     /// The user may push to the repository too: HEAD then asks whether the registry has a content, which must not be answered from memory.
     let mayPush: Bool
     /// As `CacheStore.removals`, at the beginning.
-    let since: Int
+    private(set) var since: Int
 
     /// nil: the request is for nothing that is kept. Not inlined, since most gateways have no cache.
     @inline(never)
@@ -27,6 +27,8 @@ final class CacheAccess {
         source = ContentSource(
             upstream: upstream.name, registry: upstream.host, repository: forwarder.route.upstreamRepository)
         since = store.removals(in: source)
+        // Which this request may not come to, where the cache serves it.
+        if forwarder.failover?.takeAttempt() == true { Self.tryAgain(forwarder.registry) }
     }
 
     /// Ends a request at once that the registry cannot serve now: it may be served from the cache or go on to a fallback, and otherwise the client learns it
@@ -40,15 +42,14 @@ final class CacheAccess {
                 status: 503, retryAfter: 5)
         }
         guard !upstream.circuit.isClosed else { return }
-        if forwarder.failover?.isAttempt ?? upstream.circuit.mayTry() {
-            registry.worker.tasks.start { task in try? await ask(registry, .task(task)) }
+        if forwarder.failover?.takeAttempt() ?? upstream.circuit.mayTry() {
+            tryAgain(registry)
         } else if upstream.circuit.claimQuestion() {
-            do { try await ask(registry, registry.requester) } catch let failure as ConnectionFailure where failure.side == .client
-            {
-                upstream.circuit.found(isAway: false)
-                throw failure
-            } catch {
-                upstream.circuit.found(isAway: true)
+            do { upstream.circuit.found(isAway: try await !responds(registry, registry.requester)) } catch {
+                // Not Berth's own: a full line, no token.
+                let failure = error as? ConnectionFailure
+                upstream.circuit.found(isAway: failure?.side == .upstream)
+                if let failure, failure.side == .client { throw failure }
             }
         }
         // Other requests go on: what has failed may be a single repository.
@@ -58,18 +59,26 @@ final class CacheAccess {
             retryAfter: 5)
     }
 
-    /// Asks the registry for what every registry has. Its circuit closes if it responds.
-    private static func ask(_ registry: RegistryClient, _ requester: Requester) async throws {
+    /// Asks the registry in a task of its own. Its circuit closes if it responds.
+    private static func tryAgain(_ registry: RegistryClient) {
+        registry.worker.tasks.start { task in _ = try? await responds(registry, .task(task)) }
+    }
+
+    /// Asks the registry for what every registry has.
+    private static func responds(_ registry: RegistryClient, _ requester: Requester) async throws -> Bool {
         let client = RegistryClient(
             upstream: registry.upstream, worker: registry.worker, timeouts: registry.timeouts, record: registry.record.ofTask(),
             requester: requester, alternative: .inUse, time: RetryPolicy.stallTime)
-        let response = try await client.send(.get, Array("/v2/".utf8), as: .other, upTo: TokenRejection.maxBody)
-        guard response.status < 500 else { throw ErrorResponse(.unavailable, "") }
+        return try await client.send(.get, Array("/v2/".utf8), as: .other, upTo: TokenRejection.maxBody).status < 500
     }
 
     // MARK: What is held, and who says so
 
     func open(_ digest: Digest) -> CacheLookup { store.open(digest, from: source) }
+
+    /// What follows is of a response to another request.
+    /// - Parameter other: its `since`; nil: not known.
+    func follow(_ other: Int?) { since = min(since, other ?? -1) }
 
     /// The registry has said that the repository has the content.
     func confirm(_ digest: Digest) { store.confirm(digest, for: source, since: since) }
@@ -77,13 +86,17 @@ final class CacheAccess {
     /// The repository does not have it, as the registry has said, or since it was deleted.
     func forget(_ digest: Digest, isDeleted: Bool = false) { store.forget(digest, for: source, isDeleted: isDeleted) }
 
-    func claim(_ digest: Digest) -> CacheClaim { store.claim(digest, for: source, since: since) }
+    func claim(_ digest: Digest, for forwarder: Forwarder) -> CacheClaim {
+        store.claim(digest, for: source, since: since, confirms: forwarder.isAtUpstream)
+    }
 
-    /// What the response of the registry that is asked, or of its storage, says of a content in the repository. What a replica lacks may be on its way there.
+    /// What the response of the registry that is asked, or of its storage, says of a content in the repository. A replica's does not count: what it lacks may be on its way
+    /// there, and it keeps what was deleted.
     func note(_ status: Int, of digest: Digest, by forwarder: Forwarder) {
+        guard forwarder.isAtUpstream else { return }
         switch status {
         case 200, 206: confirm(digest)
-        case 404 where forwarder.isAtUpstream: forget(digest)
+        case 404: forget(digest)
         default: break
         }
     }

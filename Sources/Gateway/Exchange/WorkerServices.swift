@@ -72,7 +72,7 @@ final class WorkerServices {
     func finish(_ record: ExchangeRecord, of head: Head, last: LastRequest) {
         metrics.request(
             operation: record.operation.index, status: record.status, seconds: Double(record.nanoseconds) / 1e9)
-        if let cache = record.cache { metrics.cacheRequest(result: cache.rawValue) }
+        if let cache = record.cache, record.status < 400 { metrics.cacheRequest(result: cache.rawValue) }
         if let transfer = record.transfer { upstreams.transfers.end(transfer) }
         record.count(in: usage, last: &last.usage)
         accessLog.write(record, of: head)

@@ -8,10 +8,16 @@ final class Failover {
     private let isOfBlob: Bool
     private let start: ContinuousClock.Instant
     /// The request is the one that tries a registry that has failed: its result decides.
-    private(set) var isAttempt = false
+    private var isAttempt = false
 
     private init(_ other: Failover) {
         (registries, order, isOfBlob, start) = (other.registries, other.order, other.isOfBlob, other.start)
+    }
+
+    /// Whether the request was to try a registry that has failed, which the caller does now in its place.
+    func takeAttempt() -> Bool {
+        defer { isAttempt = false }
+        return isAttempt
     }
 
     /// For another request that begins where this one has come.

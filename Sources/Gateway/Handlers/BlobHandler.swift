@@ -193,8 +193,9 @@ struct BlobHandler {
     // MARK: DELETE
 
     private mutating func delete() async throws {
+        // As for a manifest: before and after.
+        cache?.forget(digest, isDeleted: true)
         let response: UpstreamResponse
-        // Whatever becomes of the request: it may have been taken.
         do { response = try await forwarder.send(RequestHead(forwarder.head, target: forwarder.target)) } catch {
             cache?.forget(digest, isDeleted: true)
             throw error

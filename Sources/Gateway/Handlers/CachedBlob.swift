@@ -39,7 +39,7 @@ struct CachedBlob {
                 try await CacheAccess.check(forwarder)
                 // Whoever wants a part does not have all of it fetched.
                 guard wish?.range == nil else { return .unused }
-                switch cache.claim(digest) {
+                switch cache.claim(digest, for: forwarder) {
                 case .fill(let fill): return .nothing(fill)
                 case .found: continue
                 case .declined: return .unused

@@ -94,6 +94,7 @@ struct CachedManifest {
             // The time goes on: whoever waits for a registry that is away gets what was last known.
             if let response = try await read.wait(for: forwarder.policy.left(at: .now)) {
                 forwarder.record.upstreamStatus = response.head.status
+                cache.follow(response.since)
                 return response
             }
         case .alone: break
@@ -103,7 +104,7 @@ struct CachedManifest {
 
     private func head() async throws -> SharedResponse {
         let response = try await forwarder.send(RequestHead(forwarder.head, method: .head, target: forwarder.target))
-        return SharedResponse(response.lease.connection, body: nil)
+        return SharedResponse(response.lease.connection, body: nil, since: cache.since)
     }
 
     private func send(_ content: CachedContent) async throws -> Bool {
@@ -120,15 +121,16 @@ struct CachedManifest {
 
     /// What a response of the registry says of the tag and the digest.
     private func note(_ head: Head, _ named: Digest? = nil) {
+        // A replica's word does not count: it may lag, and keeps what was deleted.
+        guard forwarder.isAtUpstream else { return }
         switch (head.status, reference) {
         case (200, .digest(let digest)): cache.confirm(digest)
         case (200, .tag(let tag)):
             guard let digest = named ?? head.value(of: .dockerContentDigest).flatMap({ Digest($0) }) else { return }
             cache.store.setTag(tag, in: cache.source, to: digest, since: cache.since)
             cache.confirm(digest)
-        // What a replica lacks may be on its way there.
-        case (404, .digest(let digest)) where forwarder.isAtUpstream: cache.forget(digest)
-        case (404, .tag(let tag)) where forwarder.isAtUpstream: cache.store.forgetTag(tag, in: cache.source, isDeleted: false)
+        case (404, .digest(let digest)): cache.forget(digest)
+        case (404, .tag(let tag)): cache.store.forgetTag(tag, in: cache.source, isDeleted: false)
         default: break
         }
     }
@@ -144,7 +146,7 @@ struct CachedManifest {
         guard isGet, head.status == 200, !head.isEncoded, let body, let digest, let type = head.value(of: .contentType) else {
             return
         }
-        switch cache.claim(digest) {
+        switch cache.claim(digest, for: forwarder) {
         case .fill(let fill):
             guard fill.begin(size: body.count, mediaType: String(decoding: type, as: UTF8.self)) else { return }
             forwarder.registry.worker.tasks.start { _ in await Self.write(body, into: fill) }
@@ -173,7 +175,8 @@ struct CachedManifest {
     ///   - digest: of what was pushed; nil: not known.
     ///   - status: of the response.
     func pushed(_ digest: [UInt8]?, _ status: Int) {
-        guard case .tag(let tag) = reference, (200..<300).contains(status) || status >= 500 else { return }
+        guard case .tag(let tag) = reference, (200..<300).contains(status) || status >= 500 || forwarder.mayHaveBeenTaken
+        else { return }
         if status < 300, let digest = digest.flatMap({ Digest($0) }) {
             cache.store.setTag(tag, in: cache.source, to: digest)
         } else {
@@ -203,7 +206,7 @@ struct CachedManifest {
         switch reference {
         case .digest(let digest): cache.forget(digest, isDeleted: true)
         case .tag(let tag):
-            for case let digest? in [named, cache.store.digest(of: tag, in: cache.source)] { cache.forget(digest) }
+            for case let digest? in [named, cache.store.digest(of: tag, in: cache.source)] { cache.forget(digest, isDeleted: true) }
             cache.store.forgetTag(tag, in: cache.source, isDeleted: true)
         }
     }

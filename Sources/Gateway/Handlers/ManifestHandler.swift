@@ -101,10 +101,11 @@ struct ManifestHandler {
 
     /// The connection is free afterwards, however slowly the clients take the response.
     private func whole(_ response: consuming UpstreamResponse) async throws -> SharedResponse {
-        let connection = response.lease.connection
-        if case .none = connection.head.framing { return SharedResponse(connection, body: nil) }
-        if let body = response.body { return SharedResponse(connection, body: body) }
-        return SharedResponse(connection, body: try await forwarder.registry.collect(connection, upTo: Self.maxManifest))
+        let connection = response.lease.connection, since = cached?.cache.since
+        if case .none = connection.head.framing { return SharedResponse(connection, body: nil, since: since) }
+        if let body = response.body { return SharedResponse(connection, body: body, since: since) }
+        let body = try await forwarder.registry.collect(connection, upTo: Self.maxManifest)
+        return SharedResponse(connection, body: body, since: since)
     }
 
     private func pass(_ response: SharedResponse) async throws {
@@ -116,6 +117,7 @@ struct ManifestHandler {
             }
         }
         let head = response.head
+        cached?.cache.follow(response.since)
         cached?.keep(head, body: response.body, digest)
         try BlobLocation.rejectRedirect(head, forwarder.record)
         if forwarder.isThrown(head.status) {
@@ -194,8 +196,9 @@ struct ManifestHandler {
 
     private func delete() async throws {
         let named = await cached?.named()
+        // Before, so that it is known if the process ends; and after, whatever becomes of the request: it may have been taken.
+        cached?.deleted(named)
         let response: UpstreamResponse
-        // Whatever becomes of the request: it may have been taken. And before the client learns it.
         do { response = try await forwarder.send(requestHead) } catch {
             cached?.deleted(named)
             throw error

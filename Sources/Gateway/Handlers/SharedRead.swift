@@ -33,8 +33,10 @@ final class SharedResponse {
     let body: [UInt8]?
     /// Seconds, as the upstream asks for.
     let retryAfter: Int?
+    /// `CacheAccess.since` of the request that it is the response to; nil: it had no cache.
+    let since: Int?
 
-    init(_ connection: UpstreamConnection, body: [UInt8]?) {
-        (head, retryAfter, self.body) = (connection.head.copy(), connection.retryAfter, body)
+    init(_ connection: UpstreamConnection, body: [UInt8]?, since: Int?) {
+        (head, retryAfter, self.body, self.since) = (connection.head.copy(), connection.retryAfter, body, since)
     }
 }
