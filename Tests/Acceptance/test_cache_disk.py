@@ -500,7 +500,7 @@ def test_a_slow_disk_delays_no_other_request(
 ) -> None:
     image = blob_image(*(os.urandom(2 * MIB) for _ in range(8)))
     store(own_sandbox, image, f"{REPOSITORY}:v1")
-    gateway = start(own_sandbox, start_gateway, kept, on_slow_disk(berth, kept, SLOW_DISK_MS="200"))
+    gateway = start(own_sandbox, start_gateway, kept, on_slow_disk(berth, kept, SLOW_DISK_MS="400"))
     wait_until_on(gateway, 60)
 
     def slowest(while_not: Callable[[], bool]) -> float:
@@ -520,15 +520,15 @@ def test_a_slow_disk_delays_no_other_request(
         filling = slowest(lambda: all(pull.done() for pull in pulls))
     assert all(pull.result().body == image.layers[number] for number, pull in enumerate(pulls))
     wait_until(lambda: status(gateway)["fills"] == 0, "the end of all downloads", 120)
-    # A wait for this disk would be 200 ms; the rest is the machine's.
-    assert filling < 0.15 + usual, (filling, usual)
+    # A wait for this disk would be 400 ms; the rest is the machine's.
+    assert filling < 0.3 + usual, (filling, usual)
     run("sync")
     attempt("sh", "-c", "echo 1 > /proc/sys/vm/drop_caches")
     with together(8) as begin:
         pulls = [begin(get, gateway, blob(image, number)) for number in range(8)]
         reading = slowest(lambda: all(pull.done() for pull in pulls))
     assert all(pull.result().body == image.layers[number] for number, pull in enumerate(pulls))
-    assert reading < 0.15 + usual, (reading, usual)
+    assert reading < 0.3 + usual, (reading, usual)
 
 
 # Hung.

@@ -9,8 +9,8 @@ final class CacheAccess {
     let source: ContentSource
     /// The user may push to the repository too: HEAD then asks whether the registry has a content, which must not be answered from memory.
     let mayPush: Bool
-    /// As `CacheStore.removals`, at the beginning.
-    private(set) var since: Int
+    /// As `CacheStore.removals`, before the registry was asked. Below zero: it was not, and what it says does not count.
+    private(set) var since = -1
 
     /// nil: the request is for nothing that is kept. Not inlined, since most gateways have no cache.
     @inline(never)
@@ -26,15 +26,15 @@ final class CacheAccess {
         let upstream = forwarder.upstream
         source = ContentSource(
             upstream: upstream.name, registry: upstream.host, repository: forwarder.route.upstreamRepository)
-        since = store.removals(in: source)
         // Which this request may not come to, where the cache serves it.
         if forwarder.failover?.takeAttempt() == true { Self.tryAgain(forwarder.registry) }
     }
 
-    /// Ends a request at once that the registry cannot serve now: it may be served from the cache or go on to a fallback, and otherwise the client learns it
+    /// To be called before a request is sent to the registry. Ends one at once that the registry cannot serve now: it may be served from the cache or go on to a fallback, and otherwise the client learns it
     /// without a wait. No client waits for the attempt that tells whether the registry is back.
     /// - Throws: `ErrorResponse`.
-    static func check(_ forwarder: Forwarder) async throws {
+    func check(_ forwarder: Forwarder) async throws {
+        if since < 0 { since = store.removals(in: source) }
         let registry = forwarder.registry, upstream = registry.upstream
         if upstream.isTokenFailing, registry.readyToken(forwarder.policy) == nil {
             throw ErrorResponse(
@@ -43,9 +43,9 @@ final class CacheAccess {
         }
         guard !upstream.circuit.isClosed else { return }
         if forwarder.failover?.takeAttempt() ?? upstream.circuit.mayTry() {
-            tryAgain(registry)
+            Self.tryAgain(registry)
         } else if upstream.circuit.claimQuestion() {
-            do { upstream.circuit.found(isAway: try await !responds(registry, registry.requester)) } catch {
+            do { upstream.circuit.found(isAway: try await !Self.responds(registry, registry.requester)) } catch {
                 // Not Berth's own: a full line, no token.
                 let failure = error as? ConnectionFailure
                 upstream.circuit.found(isAway: failure?.side == .upstream)

@@ -23,7 +23,7 @@ struct BlobHeadHandler {
         {
             return
         }
-        if cache != nil { try await CacheAccess.check(forwarder) }
+        if let cache { try await cache.check(forwarder) }
         if upstream.hasBlobHead {
             let response = try await forwarder.send(RequestHead(forwarder.head, target: forwarder.target))
             cache?.note(response.status, of: digest, by: forwarder)

@@ -32,11 +32,11 @@ struct CachedBlob {
             case .held(let content): if let found = try await prepare(content, wish) { return found }
             case .unconfirmed(let content):
                 // Without HEAD, the client's own GET confirms it.
-                try await CacheAccess.check(forwarder)
+                try await cache.check(forwarder)
                 guard forwarder.registry.upstream.hasBlobHead, try await confirm() else { return .unused }
                 if let found = try await prepare(content, wish) { return found }
             case .absent:
-                try await CacheAccess.check(forwarder)
+                try await cache.check(forwarder)
                 // Whoever wants a part does not have all of it fetched.
                 guard wish?.range == nil else { return .unused }
                 switch cache.claim(digest, for: forwarder) {

@@ -19,7 +19,7 @@ struct CachedManifest {
     func serve() async throws -> Bool {
         forwarder.record.cache = isGet ? .miss : nil
         if try await serveHeld() { return true }
-        try await CacheAccess.check(forwarder)
+        try await cache.check(forwarder)
         // A registry that does not answer is not waited for as long as one that nothing can replace.
         if hasStale { forwarder.registry.alternative = .inUse }
         guard case .tag(let tag) = reference, isGet else { return false }
@@ -40,7 +40,7 @@ struct CachedManifest {
         switch cache.open(digest) {
         case .held(let content): return try await send(content)
         case .unconfirmed(let content):
-            try await CacheAccess.check(forwarder)
+            try await cache.check(forwarder)
             guard try await ask() == digest else { return false }
             return try await send(content)
         case .absent: return false
