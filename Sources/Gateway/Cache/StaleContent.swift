@@ -48,26 +48,3 @@ struct StaleContent {
         }
     }
 }
-
-/// The media types that a request takes (RFC 9110 12.5.1).
-struct Accepted {
-    /// Lower case; nil: any.
-    private let types: [Substring]?
-
-    init(_ head: Head) {
-        types = head.string("accept")?.lowercased().split(separator: ",").compactMap { item in
-            let parts = item.split(separator: ";").map { $0.drop { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" } }
-            // A weight of zero: not this one.
-            guard !parts.dropFirst().contains(where: { $0.wholeMatch(of: /q=0(\.0*)?/) != nil }) else { return nil }
-            return parts.first
-        }
-    }
-
-    /// - Parameter type: as in `Content-Type`; nil: that of a blob, which nobody takes for a manifest.
-    func takes(_ type: String?) -> Bool {
-        guard let type = type?.lowercased().split(separator: ";").first else { return false }
-        guard let types else { return true }
-        let group = type.split(separator: "/").first.map { "\($0)/*" } ?? "*/*"
-        return types.contains { $0 == "*/*" || $0 == type || $0 == group }
-    }
-}

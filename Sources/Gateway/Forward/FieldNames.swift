@@ -2,7 +2,7 @@ import HTTP
 
 /// Names of fields that `FieldName` does not know and something here decides by. In lower case.
 enum FieldNames {
-    static let userAgent: [StaticString] = ["user-agent"]
+    static let accept: [StaticString] = ["accept"], userAgent: [StaticString] = ["user-agent"]
     /// RFC 9110 13.1.
     static let conditions: [StaticString] = ["if-match", "if-none-match", "if-range", "if-modified-since", "if-unmodified-since"]
     /// What describes the bytes of a response, besides the fields that `FieldName` knows.
