@@ -9,7 +9,7 @@ struct Accepted {
     /// - Parameter type: as in `Content-Type`; nil: that of a blob, which nobody takes for a manifest.
     func takes(_ type: String?) -> Bool {
         guard let type else { return false }
-        let essence = Array(type.utf8.prefix { $0 != UInt8(ascii: ";") })[...]
+        let bytes = Array(type.utf8), essence = bytes[..<(bytes.firstIndex(of: UInt8(ascii: ";")) ?? bytes.count)]
         var isAny = true
         for field in head.fields where head.isNamed(field, anyOf: FieldNames.accept) {
             isAny = false
