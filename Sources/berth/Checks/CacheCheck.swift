@@ -5,14 +5,15 @@ import Glibc
 /// directory meanwhile.
 struct CacheCheck: Sendable {
     let settings: ConfiguredCache
+    /// The Berth of this configuration runs.
+    let isRunning: Bool
 
     typealias Step = CheckReport.Step
 
     /// Not on a loop: a disk may be slow.
     @concurrent func run() async -> [Step] {
         let directory = directory()
-        guard directory.outcome == .ok else { return [directory] }
-        return [directory] + (size().map { [$0] } ?? [])
+        return directory.outcome == .failed ? [directory] : [directory, size()]
     }
 
     // MARK: The directory
@@ -32,7 +33,13 @@ struct CacheCheck: Sendable {
             return failed("\(path) contains \(foreign) and is no cache of Berth; name an empty directory")
         }
         if let problem = problemOfWriting() { return failed("\(path) cannot be written: \(problem)") }
-        return Step(step: "directory", outcome: .ok, detail: "\(path) can be written", facts: ["directory": path])
+        guard isLocked else { return ok("\(path) can be written") }
+        guard !isRunning else { return ok("\(path) can be written, and is in use by the running berth") }
+        return Step(
+            step: "directory", outcome: .warning,
+            detail:
+                "\(path) can be written, but another process uses it: this Berth would serve without a cache until that ends; name a directory of its own",
+            facts: ["directory": path, "error": "in_use"])
     }
 
     /// What the directory of a cache that has never run may have.
@@ -40,13 +47,21 @@ struct CacheCheck: Sendable {
     private static let owner = "give it to Berth's user, with chown"
 
     private func missing() -> Step {
-        let parent = "/" + path.split(separator: "/").dropLast().joined(separator: "/")
         guard access(parent, F_OK) == 0 else { return failed("\(path) cannot be made, since \(parent) does not exist; make that") }
         guard faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) == 0 else {
             return failed("\(path) does not exist, and this user may not make it in \(parent); make it, and \(Self.owner)")
         }
-        return Step(
-            step: "directory", outcome: .ok, detail: "\(path) does not exist; it is made at the start", facts: ["directory": path])
+        return ok("\(path) does not exist; it is made at the start")
+    }
+
+    private var parent: String { "/" + path.split(separator: "/").dropLast().joined(separator: "/") }
+
+    /// Tries the lock that the cache takes, and gives it up at once: a Berth that wants it meanwhile tries again each second.
+    private var isLocked: Bool {
+        let file = open("\(path)/lock", O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        return flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
 
     /// By a file without a name, which a running Berth does not see.
@@ -66,33 +81,41 @@ struct CacheCheck: Sendable {
     /// O_TMPFILE, whose macro Swift cannot import.
     private static let temporaryFile = 0o20000000 | O_DIRECTORY
 
+    private func ok(_ detail: String) -> Step {
+        Step(step: "directory", outcome: .ok, detail: detail, facts: ["directory": path])
+    }
+
     private func failed(_ detail: String) -> Step {
         Step(step: "directory", outcome: .failed, detail: detail, facts: ["directory": path])
     }
 
     // MARK: Its size
 
-    /// nil: the file system does not say, as of a directory that is still to be made.
-    private func size() -> Step? {
+    /// Of the parent's file system, where the directory is still to be made.
+    private func size() -> Step {
         var space = statvfs()
-        guard statvfs(path, &space) == 0 else { return nil }
+        guard statvfs(access(path, F_OK) == 0 ? path : parent, &space) == 0 else {
+            return Step(
+                step: "size", outcome: .warning,
+                detail: "the file system does not say how much is free: \(Self.reason(errno))", facts: ["size": "\(settings.size)"])
+        }
         let block = Int(space.f_frsize), total = Int(space.f_blocks) * block, free = Int(space.f_bavail) * block
         let (files, held) = held()
         // The cache removes what it holds while less than this part is free.
         let room = max(0, held + free - total / 20)
-        let contents = "\(files) blobs and manifests of \(Self.text(held)) are there"
+        let contents = files == 0 ? "" : "; it holds \(files == 1 ? "1 entry" : "\(files) entries") of \(Self.text(held))"
         let facts = [
             "size": "\(settings.size)", "held": "\(held)", "files": "\(files)", "total": "\(total)", "free": "\(free)",
         ]
         guard settings.size > room else {
             return Step(
-                step: "size", outcome: .ok, detail: "\(Self.text(settings.size)) fit, \(Self.text(free)) are free; \(contents)",
+                step: "size", outcome: .ok, detail: "\(Self.text(settings.size)) fits; \(Self.text(free)) is free\(contents)",
                 facts: facts)
         }
         return Step(
             step: "size", outcome: .warning,
             detail:
-                "\(Self.text(settings.size)) do not fit: with 5% of \(Self.text(total)) left free there is room for \(Self.text(room)), which the cache keeps to; lower cache.size, or take a larger disk; \(contents)",
+                "\(Self.text(settings.size)) does not fit: the cache will use at most \(Self.text(room)), to leave 5% of \(Self.text(total)) free; lower cache.size, or take a larger disk\(contents)",
             facts: facts)
     }
 
@@ -114,7 +137,8 @@ struct CacheCheck: Sendable {
 
     /// `1.5 GiB`
     private static func text(_ bytes: Int) -> String {
-        let (gib, mib) = (Double(bytes) / Double(1 << 30), Double(bytes) / Double(1 << 20))
+        let (tib, gib, mib) = (Double(bytes) / Double(1 << 40), Double(bytes) / Double(1 << 30), Double(bytes) / Double(1 << 20))
+        if tib >= 1 { return "\(withOneDecimal(tib)) TiB" }
         return gib >= 1 ? "\(withOneDecimal(gib)) GiB" : "\(withOneDecimal(mib)) MiB"
     }
 

@@ -52,7 +52,8 @@ struct Check: AsyncParsableCommand {
         }
         if let cache = settings.cache {
             if !json { show("cache") }
-            let steps = await CacheCheck(settings: cache).run()
+            let isRunning = if case .running = await AddressUser.ofAdmin(settings, loop: loop) { true } else { false }
+            let steps = await CacheCheck(settings: cache, isRunning: isRunning).run()
             report.cache = steps
             if !json { for step in steps { show(step) } }
         }
