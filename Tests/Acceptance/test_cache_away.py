@@ -108,6 +108,8 @@ def test_known_images_are_pulled_without_a_registry(
         response, seconds = timed(lambda: get(gateway, f"{REPOSITORY}/manifests/v1"))
         assert response.status == 200 and response.body == image.manifest and response.fields["warning"] == STALE
         assert seconds < usual + SLOWER_SECONDS, seconds
+    reason = gateway.access_line(response)["reason"]
+    assert reason.startswith("no registry answers") and "does not have this" not in reason, reason
     pull_image(gateway, REPOSITORY, "v1", image)
 
 

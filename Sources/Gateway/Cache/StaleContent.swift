@@ -1,4 +1,5 @@
 import Cache
+import FoundationEssentials
 import HTTP
 import Registry
 
@@ -14,10 +15,17 @@ struct StaleContent {
     /// - Returns: false: the error is the response.
     func serve(after error: any Error) async throws -> Bool {
         guard Self.isAway(error), !forwarder.writer.hasStarted, forwarder.record.isComplete else { return false }
-        let reason = Failover.text(of: error)
+        let reason = reason(of: error)
         let isServed = try await serve()
         if isServed { forwarder.record.addReason(reason) }
         return isServed
+    }
+
+    /// For the access line. The text for clients says that the cache does not have this, which is no longer true.
+    private func reason(of error: any Error) -> String {
+        let text = Failover.text(of: error)
+        guard text.hasSuffix("cache does not have this.") else { return "no registry answers: \(text)" }
+        return "no registry answers" + (forwarder.registry.upstream.problem(at: Date()).map { ": \($0)" } ?? "")
     }
 
     private func serve() async throws -> Bool {
