@@ -109,7 +109,7 @@ def test_a_container_with_nothing_writable_is_healthy_and_serves(built: Built, s
         print(attempt("docker", "logs", identifier, env=docker.environment))
         raise
     finally:
-        docker.call("rm", "--force", identifier)
+        docker.call("rm", "--force", "--volumes", identifier)
 
 
 def test_no_architecture_is_named_in_the_dockerfile() -> None:
