@@ -215,11 +215,16 @@ package actor AdminHost: ConnectionHost {
     }
 
     private func emptyCache() async -> AdminResponse {
-        guard let removed = await sources.emptyCache() else {
-            return .message("There is no cache: the configuration has no cache.directory.", status: 404)
+        switch await sources.emptyCache() {
+        case nil: .message("There is no cache: the configuration has no cache.directory.", status: 404)
+        case .done(let entries, let bytes):
+            .message(
+                "Removed \(entries == 1 ? "1 entry" : "\(entries) entries"), \(bytes) bytes. What is asked for is fetched again.")
+        case .postponed:
+            .message("The cache is not in use now: what its directory holds is removed when it is.", status: 202)
+        case .rejected:
+            .message("Nothing was removed: another process uses the cache's directory. Empty the cache there.", status: 409)
         }
-        return .message(
-            "Removed \(removed.entries) blobs and manifests, \(removed.bytes) bytes. What is asked for is fetched again.")
     }
 
     private func reload() async -> AdminResponse {

@@ -31,8 +31,8 @@ package struct AdminSources: Sendable {
     package var isToken: @Sendable (_ presented: [UInt8]) async -> Bool?
     /// Fetches a new token for each registry of an upstream, its own first; nil when there is no upstream of this name.
     package var refresh: @Sendable (_ upstream: String) async -> [RefreshOutcome]?
-    /// Removes all that the cache holds. Returns how many blobs and manifests and how many bytes that were; nil when there is no cache.
-    package var emptyCache: @Sendable () async -> (entries: Int, bytes: Int)?
+    /// Removes all that the cache holds; nil when there is no cache.
+    package var emptyCache: @Sendable () async -> CacheEmptying?
     /// Loads the configuration again. Returns what changed, or every problem; when there are any, nothing has changed.
     package var reload: @Sendable () async -> (changes: String, problems: [String])
     /// Changes the level of the log; one of `logLevels`.
@@ -48,7 +48,7 @@ package struct AdminSources: Sendable {
         configuration: @escaping @Sendable () async -> ConfigurationStatus, logLevel: @escaping @Sendable () async -> String,
         metrics: @escaping @Sendable () async -> [UInt8], isToken: @escaping @Sendable (_ presented: [UInt8]) async -> Bool?,
         refresh: @escaping @Sendable (_ upstream: String) async -> [RefreshOutcome]?,
-        emptyCache: @escaping @Sendable () async -> (entries: Int, bytes: Int)?,
+        emptyCache: @escaping @Sendable () async -> CacheEmptying?,
         reload: @escaping @Sendable () async -> (changes: String, problems: [String]),
         setLogLevel: @escaping @Sendable (_ level: String) async -> Void
     ) {

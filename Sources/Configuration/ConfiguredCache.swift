@@ -4,6 +4,8 @@ package struct ConfiguredCache: Sendable, Equatable {
     package var directory: String
     /// Bytes on the disk; evictions keep it below them.
     package var size = 10 << 30
+    /// As a configuration file has it: `50GiB`.
+    package var sizeAsConfigured: String { Units.text(bytes: size) }
     /// How long an upstream's word counts: that a repository has a digest, and, while no registry answers, what a tag was.
     package var stale = Duration.seconds(24 * 3600)
 

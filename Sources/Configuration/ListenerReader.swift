@@ -20,7 +20,7 @@ struct ListenerReader {
                 settings.warnings.append(
                     ProblemList.line(
                         admin.location(of: "address"),
-                        "whoever reaches \(settings.admin) may reload, refresh tokens and change the log's level; set admin.token_file, or listen on 127.0.0.1"
+                        "whoever reaches \(settings.admin) may reload, refresh tokens, change the log's level and empty the cache; set admin.token_file, or listen on 127.0.0.1"
                     ))
             }
         }
@@ -80,7 +80,7 @@ struct ListenerReader {
     private func adminToken(_ section: Section) -> Secret<[UInt8]>? {
         let token = SharedKeys.secret(
             section, "token_file", "a token", min: Settings.minAdminTokenBytes,
-            "the token that refreshing, reloading and changing the log level then require: at least \(Settings.minAdminTokenBytes) bytes of text (`openssl rand -base64 48`). Without it, web pages, Berth's own too, can change nothing",
+            "the token that refreshing, reloading, changing the log level and emptying the cache then require: at least \(Settings.minAdminTokenBytes) bytes of text (`openssl rand -base64 48`). Without it, web pages, Berth's own too, can change nothing",
             standard: "anybody who reaches the listener may")
         guard let token, !token.reveal.allSatisfy({ (0x21...0x7E).contains($0) }) else { return token }
         section.problem(

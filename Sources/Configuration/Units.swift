@@ -54,9 +54,14 @@ extension Units where Value == Duration {
 extension Units where Value == Int {
     /// Bytes.
     static let size = Units(
-        makers: [("B", { $0 }), ("KiB", { $0 << 10 }), ("MiB", { $0 << 20 }), ("GiB", { $0 << 30 })], usual: "KiB")
+        makers: [
+            ("B", { $0 }), ("KiB", { $0 << 10 }), ("MiB", { $0 << 20 }), ("GiB", { $0 << 30 }),
+            // A billion of these would overflow.
+            ("TiB", { min($0, 1 << 22) << 40 }),
+        ], usual: "KiB")
 
     static func text(bytes: Int) -> String {
+        if bytes > 0, bytes % (1 << 40) == 0 { return "\(bytes >> 40)TiB" }
         if bytes > 0, bytes % (1 << 30) == 0 { return "\(bytes >> 30)GiB" }
         return bytes % (1 << 20) == 0 ? "\(bytes >> 20)MiB" : bytes % (1 << 10) == 0 ? "\(bytes >> 10)KiB" : "\(bytes)B"
     }

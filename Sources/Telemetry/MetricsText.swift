@@ -214,8 +214,12 @@ package struct MetricsText: Sendable {
                 ([("result", result)], String(sum { $0.cacheRequests.value(at: index) }))
             })
         page.metric("berth_cache_bytes", "gauge", "Bytes that the cache occupies on its disk.", [([], String(cache.bytes))])
+        page.metric("berth_cache_size_bytes", "gauge", "Bytes that it may occupy, as configured.", [([], String(cache.size))])
         page.metric(
             "berth_cache_evictions_total", "counter", "Blobs and manifests removed to make room.", [([], String(cache.evictions))])
+        page.metric(
+            "berth_cache_corruptions_total", "counter", "Blobs and manifests with wrong bytes, on the disk or from the registry.",
+            [([], String(cache.corruptions))])
         page.metric(
             "berth_cache_off", "gauge", "Whether the cache is not used, since its disk failed.", [([], cache.isOff ? "1" : "0")])
     }

@@ -644,7 +644,9 @@ def test_the_cache_can_be_emptied(own_sandbox: Sandbox, gateway: Gateway, kept: 
     before = status(gateway)
     assert before["entries"] == 4 and before["bytes"] >= SIZE and before["oldest"] and 0 <= before["hit_rate"] <= 1, before
     response = request(gateway.admin, "DELETE", "/api/v1/cache")
-    assert response.status == 200 and b"Removed 4 blobs and manifests" in response.body, response
+    assert response.status == 200 and b"Removed 4 entries" in response.body, response
+    lines = wait_until(lambda: [line for line in gateway.log_lines() if line.get("message") == "cache emptied"], "the line in the log", 5)
+    assert lines[0]["entries"] == 4, lines
     assert contents(kept) == {} and status(gateway)["entries"] == 0
     pull_image(gateway, REPOSITORY, "v1", held)
 
@@ -716,6 +718,8 @@ def test_a_second_berth_at_the_same_directory_serves_without_a_cache(
     second = start_gateway(own_sandbox, users=USERS, cache=settings(kept))
     second.wait_until_ready()
     assert status(second)["state"] == "waiting"
+    response = request(second.admin, "DELETE", "/api/v1/cache")
+    assert response.status == 409 and b"another process" in response.body, response
     pull_image(second, REPOSITORY, "v1", held)
     pull_image(gateway, REPOSITORY, "v1", held)
     assert gateway.stop() == 0
@@ -737,6 +741,8 @@ def test_a_directory_with_other_files_is_left_alone(
     assert "thesis.txt" in status(gateway)["problem"]
     assert gateway.metric("berth_cache_off") == 1
     pull_image(gateway, REPOSITORY, "v1", held)
+    response = request(gateway.admin, "DELETE", "/api/v1/cache")
+    assert response.status == 202 and b"removed when it is" in response.body, response
     assert [path.name for path in kept.iterdir()] == ["thesis.txt"]
     said = attempt(berth, "check", "--config", gateway.configuration_path, env=clean_environment(own_sandbox.environment)).stdout
     assert "FAIL  directory: " in said and "thesis.txt" in said, said
@@ -747,16 +753,20 @@ def test_check_says_whether_the_directory_can_be_used(
 ) -> None:
     warm(gateway, kept, held)
 
-    def said(cache: Path, **options: str) -> str:
+    def said(cache: Path, changes: dict[str, Any] | None = None, **options: str) -> str:
         path = own_directory / "check.yaml"
-        path.write_text(json.dumps(gateway.configuration | {"cache": settings(cache, **options)}))
+        path.write_text(json.dumps(gateway.configuration | {"cache": settings(cache, **options)} | (changes or {})))
         return attempt(berth, "check", "--config", path, env=clean_environment(own_sandbox.environment)).stdout
 
     found = said(kept)
-    assert f"ok    directory: {kept} can be written" in found and "4 blobs and manifests of 3" in found, found
-    assert "it is made at the start" in said(kept.with_name("new"))
+    assert f"warn  directory: {kept} can be written, but another process uses it" in found, found
+    assert "it holds 4 entries of 3" in found, found
+    running = {"admin": {"address": f"{gateway.admin.host}:{gateway.admin.port}"}}
+    assert f"ok    directory: {kept} can be written, and is in use by the running berth" in said(kept, running)
+    new = said(kept.with_name("new"), size="16MiB")
+    assert "it is made at the start" in new and "ok    size: 16.0 MiB fits; " in new, new
     assert "does not exist; make that" in said(Path("/nonexistent/cache"))
-    assert "warn  size: 1048576.0 GiB do not fit" in said(kept, size="1048576GiB")
+    assert "warn  size: 1024.0 TiB does not fit: the cache will use at most " in said(kept, size="1024TiB")
     file = own_directory / "a-file"
     file.write_text("")
     assert "is no directory" in said(file)

@@ -166,11 +166,11 @@ def test_the_cache_is_shown_with_what_is_wrong_and_can_be_emptied(
     blob = push(gateway, 3 * MIB)
     cache.get(gateway, f"{REPOSITORY}/blobs/{digest_of(blob)}")
     cache.wait_until_kept(gateway, directory, digest_of(blob))
-    is_sound(browser, gateway.admin.url, ("#cache-state", "✓ in use"), ("#cache-facts", f"3.0 MiB of 1.0 GiB, 1 blobs and manifests in {directory}"))
+    is_sound(browser, gateway.admin.url, ("#cache-state", "✓ in use"), ("#cache-facts", f"3.0 MiB of 1.0 GiB, 1 entry in {directory}"))
     browser.wait_for("#cache-facts", "1 fetched", "last used")
     browser.click("#cache-empty")
     give_token(browser, token[0])
-    browser.wait_for("#cache-result", "✓ Removed 1 blobs and manifests")
+    browser.wait_for("#cache-result", "✓ Removed 1 entry")
     browser.wait_for("#cache-facts", "0 B of 1.0 GiB")
     other = own_directory / "other"
     other.mkdir()

@@ -30,7 +30,10 @@ struct AdminHostTests {
     /// Of `admin.token_file`, where a test has one.
     static let token = "an-operator's-token"
 
-    static func sources(_ upstreams: [UpstreamStatus] = [ready], isDraining: Bool = false, token: String? = nil) -> AdminSources {
+    static func sources(
+        _ upstreams: [UpstreamStatus] = [ready], isDraining: Bool = false, token: String? = nil,
+        emptying: CacheEmptying = .done(entries: 3, bytes: 1000)
+    ) -> AdminSources {
         let now = Date(timeIntervalSince1970: 1_767_225_600)
         @Sendable func usage(_ name: String, _ bytes: Int, pulls: Int) -> UsageStatus {
             UsageStatus(
@@ -71,7 +74,7 @@ struct AdminHostTests {
                 let failed = RefreshOutcome(registry: "b.example", fetched: false, problem: "AccessDenied")
                 return ["main": [first], "broken one": [failed], "half": [first, failed]][name]
             },
-            emptyCache: { upstreams.count == 1 ? (3, 1000) : nil },
+            emptyCache: { upstreams.count == 1 ? emptying : nil },
             reload: { upstreams.count == 1 ? ("routes", []) : ("", ["berth.yaml:1: users: missing"]) }, setLogLevel: { _ in })
     }
 
@@ -125,7 +128,7 @@ struct AdminHostTests {
         ("GET /icon.svg", "200", "image/svg+xml"),
         ("GET /api/v1/status", "200", #""hit_rate" : 0.75"#),
         ("GET /api/v1/status", "200", #""problem" : "no space""#),
-        ("DELETE /api/v1/cache", "200", "Removed 3 blobs and manifests, 1000 bytes."),
+        ("DELETE /api/v1/cache", "200", "Removed 3 entries, 1000 bytes."),
         ("GET /api/v1/cache", "405", "Only DELETE is allowed here."),
         ("POST /api/v1/reload", "200", #""changed" : "routes""#),
         ("POST /api/v1/upstreams/main/refresh", "200", "A new token was fetched."),
@@ -149,6 +152,18 @@ struct AdminHostTests {
         let response = try await Self.send(request)
         #expect(response.hasPrefix("HTTP/1.1 \(status) "))
         #expect(response.contains(part), "\(response)")
+    }
+
+    @Test(arguments: [
+        (CacheEmptying.done(entries: 1, bytes: 5), "200", "Removed 1 entry, 5 bytes."),
+        (.postponed, "202", "what its directory holds is removed when it is."),
+        (.rejected, "409", "Nothing was removed: another process uses the cache's directory."),
+    ])
+    func `emptying the cache says what was removed, or why nothing was`(outcome: CacheEmptying, status: String, part: String)
+        async throws
+    {
+        let response = try await Self.send("DELETE /api/v1/cache", of: Self.sources(emptying: outcome))
+        #expect(response.hasPrefix("HTTP/1.1 \(status) ") && response.contains(part), "\(response)")
     }
 
     @Test func `HEAD is served like GET, without the body`() async throws {

@@ -55,7 +55,7 @@ struct ProblemTests {
         Case("timeouts: {idle: 2h}", "3: timeouts.idle: '2h' is out of bounds; allowed are 100ms to 1h"),
         Case("timeouts: {drain: 48h}", "3: timeouts.drain: '48h' is out of bounds; allowed are 0s to 24h"),
         Case("limits: {head: 32}", "3: limits.head: 32 has no unit; write 32KiB"),
-        Case("limits: {head: 32KB}", "3: limits.head: '32KB' is not a number with a unit; units are B, KiB, MiB, GiB"),
+        Case("limits: {head: 32KB}", "3: limits.head: '32KB' is not a number with a unit; units are B, KiB, MiB, GiB, TiB"),
         Case("limits: {head: 10GiB}", "3: limits.head: '10GiB' is out of bounds; allowed are 4KiB to 1MiB"),
         Case("limits: {head_fields: 1}", "3: limits.head_fields: '1' is not allowed; write a whole number from 16 to 1000"),
         Case("limits: {connections: -1}", "3: limits.connections: '-1' is not allowed; write a whole number from 1 to 1000000"),
@@ -83,7 +83,10 @@ struct ProblemTests {
         } + [
             Case("cache: {size: 1GiB}", "3: cache.directory: missing; write \(cacheDirectory)"),
             Case("cache: {directory: /c, size: 50}", "3: cache.size: 50 has no unit; write 50KiB"),
-            Case("cache: {directory: /c, size: 1MiB}", "3: cache.size: '1MiB' is out of bounds; allowed are 16MiB to 1048576GiB"),
+            Case(
+                "cache: {directory: /c, size: 1000000000TiB}",
+                "3: cache.size: '1000000000TiB' is out of bounds; allowed are 16MiB to 1024TiB"),
+            Case("cache: {directory: /c, size: 1MiB}", "3: cache.size: '1MiB' is out of bounds; allowed are 16MiB to 1024TiB"),
             Case("cache: {directory: /c, stale: 731h}", "3: cache.stale: '731h' is out of bounds; allowed are 0s to 720h"),
             Case(
                 "cache: {path: /c}", "3: cache.directory: missing; write \(cacheDirectory)",

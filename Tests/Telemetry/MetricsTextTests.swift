@@ -188,10 +188,10 @@ struct MetricsTextTests {
     @Test func `the cache has metrics where there is one`() {
         let (one, two) = (Self.worker(), Self.worker())
         for worker in [one, two, two] { worker.cacheRequest(result: 0) }
-        let lines = Self.render([one, two], cache: CacheFigures(bytes: 7, evictions: 2, isOff: true))
+        let lines = Self.render([one, two], cache: CacheFigures(bytes: 7, size: 9, evictions: 2, corruptions: 1, isOff: true))
         for line in [
             #"berth_cache_requests_total{result="hit"} 3"#, #"berth_cache_requests_total{result="miss"} 0"#, "berth_cache_bytes 7",
-            "berth_cache_evictions_total 2", "berth_cache_off 1",
+            "berth_cache_size_bytes 9", "berth_cache_evictions_total 2", "berth_cache_corruptions_total 1", "berth_cache_off 1",
         ] {
             #expect(lines.contains(line))
         }

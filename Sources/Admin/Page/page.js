@@ -475,7 +475,7 @@ function renderCache(cache, mayEmpty) {
   const { hit = 0, shared = 0, miss = 0, stale = 0 } = cache.requests;
   const oldest = cache.oldest[0];
   const facts = [
-    ["On disk", `${size(cache.bytes)} of ${size(cache.size)}, ${number(cache.entries)} blobs and manifests in ${cache.directory}`],
+    ["On disk", `${size(cache.bytes)} of ${size(cache.size)}, ${number(cache.entries)} ${cache.entries === 1 ? "entry" : "entries"} in ${cache.directory}`],
     ["From the cache", cache.hit_rate === undefined ? "no request yet" : `${(100 * cache.hit_rate).toFixed(1)}% of the requests`],
     ["Requests", `${number(hit)} held, ${number(shared)} shared a download, ${number(miss)} fetched, ${number(stale)} while the registry was away`],
     ["Removed next", oldest ? `last used ${relative(parsed(oldest.last_used), serverNow())}, ${size(oldest.size)}` : "nothing"],

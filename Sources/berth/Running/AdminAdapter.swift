@@ -41,7 +41,7 @@ struct AdminAdapter: Sendable {
                 await control.plan.settings.adminToken.map { constantTimeEqual($0.reveal, presented) }
             },
             refresh: { name in await refresh(name) },
-            emptyCache: { await control.plan.cache?.store.empty() },
+            emptyCache: { await control.plan.cache?.empty() },
             reload: {
                 let outcome = await control.reload(because: .api)
                 return (outcome.changes, outcome.problems)
@@ -69,7 +69,9 @@ struct AdminAdapter: Sendable {
     }
 
     private static func figures(_ cache: CacheStatus) -> CacheFigures {
-        return CacheFigures(bytes: cache.bytes, evictions: cache.evictions, isOff: cache.state.isOff)
+        CacheFigures(
+            bytes: cache.bytes, size: cache.settings.size, evictions: cache.evictions, corruptions: cache.corruptions,
+            isOff: cache.state.isOff)
     }
 
     private static func tokens(of upstream: Upstream) -> [TokenFigures] {
