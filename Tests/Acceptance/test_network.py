@@ -16,9 +16,9 @@ from harness.images import MIB, Image, blob_image, digest_of
 from harness.link import FAR, OTHER_FAR, Link
 from harness.processes import wait_until
 from harness.registry import RegistryClient
-from harness.sandbox import Sandbox
+from harness.sandbox import Sandbox, with_replica
 from harness.wire import Connection, basic
-from test_failover import THERE, Regions, settings, store, upstream_status
+from test_failover import Regions, store, upstream_status
 
 REPOSITORY = "network/app"
 BLACKHOLE_SECONDS = 30
@@ -89,7 +89,7 @@ def test_a_pull_outlives_a_black_hole(link: Link, gateway: Gateway) -> None:
 
 @pytest.fixture
 def replica_at_the_far_end(link: Link, berth: Path, own_directory: Path, sandbox_at_the_far_end: Sandbox) -> Iterator[Sandbox]:
-    options = ("--listen", OTHER_FAR, "--same-account-as", str(sandbox_at_the_far_end.directory / "data"), "--region", THERE)
+    options = ("--listen", OTHER_FAR, "--same-account-as", str(sandbox_at_the_far_end.directory / "data"), "--region", "eu-central-1")
     with link.far:
         sandbox = Sandbox(berth, own_directory / "replica", *options)
     yield sandbox
@@ -114,7 +114,7 @@ def test_a_region_that_is_lost_in_mid_pull(
         for sandbox in (first, replica):
             store(sandbox, large, "large", repository=REPOSITORY)
             store(sandbox, small, "small", repository=REPOSITORY)
-        gateway = start_gateway(first, **settings(first, replica), timeouts={"stall": "2s"})
+        gateway = start_gateway(first, **with_replica(first, replica), timeouts={"stall": "2s"})
         gateway.wait_until_ready()
         regions = Regions(first, replica, gateway)
         wait_until(lambda: upstream_status(gateway)["fallbacks"][0]["ready"], "the fallback's token")
