@@ -30,8 +30,8 @@ final class CacheAccess {
         if forwarder.failover?.takeAttempt() == true { Self.tryAgain(forwarder.registry) }
     }
 
-    /// To be called before a request is sent to the registry. Ends one at once that the registry cannot serve now: it may be served from the cache or go on to a fallback, and otherwise the client learns it
-    /// without a wait. No client waits for the attempt that tells whether the registry is back.
+    /// To be called before a request is sent to the registry. Ends one at once that the registry cannot serve now: it may be served from the cache or go
+    /// on to a fallback, and otherwise the client learns it without a wait. No client waits for the attempt that tells whether the registry is back.
     /// - Throws: `ErrorResponse`.
     func check(_ forwarder: Forwarder) async throws {
         if since < 0 { since = store.removals(in: source) }
@@ -90,8 +90,8 @@ final class CacheAccess {
         store.claim(digest, for: source, since: since, confirms: forwarder.isAtUpstream)
     }
 
-    /// What the response of the registry that is asked, or of its storage, says of a content in the repository. A replica's does not count: what it lacks may be on its way
-    /// there, and it keeps what was deleted.
+    /// What the response of the registry that is asked, or of its storage, says of a content in the repository. A replica's does not count: what it
+    /// lacks may be on its way there, and it keeps what was deleted.
     func note(_ status: Int, of digest: Digest, by forwarder: Forwarder) {
         guard forwarder.isAtUpstream else { return }
         switch status {
