@@ -19,54 +19,60 @@ package enum PageCache {
     /// RWF_NOWAIT of linux/fs.h.
     private static let noWait: Int32 = 8
 
-    /// How far a part of a file is in memory, from its start without a gap.
+    /// How far a part of a file is in memory, from its start without a gap. Where pages are missing, only its first mebibyte is looked at.
     /// - Parameters:
     ///   - range: offsets in the file, not beyond its end.
-    ///   - isBeingRead: the kernel may be reading parts of the file now. Otherwise it is asked how many pages there are, which costs a tenth of asking
-    ///     for each whether it is complete.
+    ///   - isBeingRead: parts of the file are being read into memory now. Otherwise it is enough that the pages are there, which costs a tenth of asking
+    ///     for each whether it is complete. Asked afterwards: what is there was put there before.
     /// - Returns: `range.lowerBound` if the first page is not.
-    package static func end(of range: Range<Int>, in descriptor: Int32, isBeingRead: Bool) -> Int {
+    package static func end(of range: Range<Int>, in descriptor: Int32, isBeingRead: @autoclosure () -> Bool) -> Int {
         let first = range.lowerBound & ~(pageSize - 1), length = range.upperBound - first
-        let pages = (length + pageSize - 1) / pageSize
-        if !isBeingRead, length > 0, berth_cached_pages(descriptor, UInt64(first), UInt64(length)) == pages {
+        if length > 0, berth_cached_pages(descriptor, UInt64(first), UInt64(length)) == pages(length), !isBeingRead() {
             return range.upperBound
         }
-        guard length > 0, let map = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, off_t(first)), map != MAP_FAILED else {
+        let looked = min(length, 1 << 20)
+        guard looked > 0, let map = mmap(nil, looked, PROT_READ, MAP_SHARED, descriptor, off_t(first)), map != MAP_FAILED else {
             return range.lowerBound
         }
-        defer { munmap(map, length) }
-        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: pages) { states in
-            guard mincore(map, length, states.baseAddress) == 0 else { return range.lowerBound }
-            let present = states.firstIndex { $0 & 1 == 0 } ?? pages
+        defer { munmap(map, looked) }
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: pages(looked)) { states in
+            guard mincore(map, looked, states.baseAddress) == 0 else { return range.lowerBound }
+            let present = states.firstIndex { $0 & 1 == 0 } ?? states.count
             return max(range.lowerBound, min(range.upperBound, first + present * pageSize))
         }
     }
 
+    private static func pages(_ length: Int) -> Int { (length + pageSize - 1) / pageSize }
     private static let pageSize = sysconf(Int32(_SC_PAGESIZE))
 
-    /// Reads a part of a file into memory, and has the kernel read on behind it. Waits for the disk.
-    /// - Returns: whether all of it could be read.
-    package static func load(_ range: Range<Int>, of descriptor: Int32) -> Bool {
-        posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count + ahead), POSIX_FADV_WILLNEED)
-        return withUnsafeTemporaryAllocation(byteCount: piece, alignment: 4096) { buffer in
-            var offset = range.lowerBound
-            while offset < range.upperBound {
-                let count = pread(descriptor, buffer.baseAddress, min(piece, range.upperBound - offset), off_t(offset))
-                if count < 0, errno == EINTR { continue }
-                guard count > 0 else { return false }
-                offset += count
-            }
-            return true
-        }
+    /// The kernel reads only what it is asked for, and nothing behind it.
+    package static func readNothingAhead(_ descriptor: Int32) { posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM) }
+
+    /// Has the kernel begin to read a part of a file into memory.
+    package static func request(_ range: Range<Int>, of descriptor: Int32) {
+        posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_WILLNEED)
     }
 
-    /// Bytes that `load` copies at once, and bytes that it has the kernel read ahead.
-    private static let piece = 64 << 10, ahead = 2 << 20
+    /// Reads a part of a file into memory. Waits for the disk.
+    /// - Returns: whether all of it could be read.
+    package static func load(_ range: Range<Int>, of descriptor: Int32) -> Bool {
+        request(range, of: descriptor)
+        var offset = off_t(range.lowerBound)
+        while offset < range.upperBound {
+            // Without a copy.
+            let count = sendfile(nowhere, descriptor, &offset, range.upperBound - Int(offset))
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return false }
+        }
+        return true
+    }
+
+    private static let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
 
     /// Reads a part of a file. Waits for the disk.
     /// - Returns: nil: it could not be read whole.
     package static func read(_ range: Range<Int>, of descriptor: Int32) -> [UInt8]? {
-        posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count + ahead), POSIX_FADV_WILLNEED)
+        request(range, of: descriptor)
         let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in
             while filled < range.count {
                 let count = pread(

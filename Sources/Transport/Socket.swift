@@ -52,24 +52,18 @@ struct Socket {
         }
     }
 
-    /// Sends a part of a file until all is taken or the socket is full, without a copy through this process.
-    /// - Parameter sent: as `tryWrite`.
-    /// - Returns: false: the file ends before, or cannot be read.
-    func trySendFile(_ file: Int32, at offset: Int, count: Int, sent: inout Int) throws(TransportError) -> Bool {
-        while sent < count {
-            var position = off_t(offset + sent)
-            let taken = sendfile(descriptor, file, &position, count - sent)
-            if taken > 0 {
-                sent += taken
-            } else if taken == 0 || errno == EIO {
-                return false
-            } else if errno == EAGAIN {
-                return true
-            } else if errno != EINTR {
-                throw TransportError(call: "sendfile", errno: errno)
-            }
+    /// Sends what the socket takes of a part of a file, without a copy through this process. One call: what it leaves would find the socket full.
+    /// - Parameter count: at least 1.
+    /// - Returns: bytes; nil: the file ends before them, or cannot be read.
+    func trySendFile(_ file: Int32, at offset: Int, count: Int) throws(TransportError) -> Int? {
+        while true {
+            var position = off_t(offset)
+            let sent = sendfile(descriptor, file, &position, count)
+            if sent > 0 { return sent }
+            if sent == 0 || errno == EIO { return nil }
+            if errno == EAGAIN { return 0 }
+            guard errno == EINTR else { throw TransportError(call: "sendfile", errno: errno) }
         }
-        return true
     }
 
     var sendBuffer: SendBuffer {

@@ -145,11 +145,10 @@ package final class SocketStream {
     /// Sends a part of a file that is in memory (`PageCache`), without waiting. Not with TLS. Takes less where the socket is full; nil: not in the file.
     package func trySendFile(_ file: Int32, at offset: Int, count: Int) throws(TransportError) -> Int? {
         guard isOpen else { throw .connectionClosed("sendfile") }
-        var done = 0
-        defer { sent &+= done }
-        let isRead = try socket.trySendFile(file, at: offset, count: count, sent: &done)
-        loop.spend(1 + done >> 18)  // 256 KiB of a file are a unit of work
-        return isRead || done > 0 ? done : nil
+        let done = try socket.trySendFile(file, at: offset, count: count)
+        sent &+= done ?? 0
+        loop.spend(1 + (done ?? 0) >> 18)  // 256 KiB of a file are a unit of work
+        return done
     }
 
     /// Writes without waiting what the socket takes.

@@ -93,13 +93,23 @@ package final class Fill: Sendable {
         return FillBuffer()
     }
 
-    /// Passes a buffer on to the disk, without waiting. It is not the caller's any more. More bytes than announced abandon the fill.
+    /// Passes a buffer on to the disk, without waiting. It is not the caller's any more. More bytes than announced abandon the fill. A full one may stay
+    /// until the next comes, so that a thread is woken for two: before waiting for more bytes, `flush` is to be called.
     package func append(_ buffer: FillBuffer) {
-        let isToStart = state.withLock { state in
+        let isEnough = state.withLock { state in
             state.queue.append(buffer)
             state.appended += buffer.count
-            defer { state.isWriting = true }
-            return !state.isWriting
+            return state.queue.count > 1 || buffer.count < buffer.room || state.appended >= state.size
+        }
+        if isEnough { flush() }
+    }
+
+    /// Has what was appended written now.
+    package func flush() {
+        let isToStart = state.withLock { state in
+            guard !state.isWriting, !state.queue.isEmpty else { return false }
+            state.isWriting = true
+            return true
         }
         if isToStart { disk.perform { self.writeNext() } }
     }

@@ -1,6 +1,7 @@
 import Crypto
 import Registry
 import Synchronization
+import Transport
 
 /// Hashes a file that was found at the start, while its first readers follow: what the disk may have changed is never served as a whole. Runs on
 /// disk threads, in steps, so that others have their turn.
@@ -35,6 +36,7 @@ final class Verification: Sendable {
 
     private func step() {
         let buffer = FillBuffer()
+        readAhead()
         do throws(FileError) {
             for _ in 0..<Self.piecesPerStep {
                 guard !content.progress.phase.isEnd else { return }
@@ -45,6 +47,13 @@ final class Verification: Sendable {
         } catch {
             end(.broken, error: error)
         }
+    }
+
+    /// Of this step and the next one.
+    private func readAhead() {
+        let (file, offset) = state.withLock { ($0.file, $0.offset) }
+        let end = min(size, offset + 2 * Self.piecesPerStep * FillBuffer.capacity)
+        if let file { PageCache.request(offset..<end, of: file.descriptor) }
     }
 
     /// - Returns: whether it has ended.

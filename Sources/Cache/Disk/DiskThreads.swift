@@ -42,6 +42,9 @@ final class DiskThreads: Sendable {
         queue.semaphore.post()
     }
 
+    /// Runs `work`, which reads a file.
+    func performRead(_ work: @escaping @Sendable () -> Void) { perform { [watch] in watch.note("pread", work) } }
+
     /// Runs `work` on one of the threads and returns what it returns.
     /// - Returns: nil: the disk does not answer. The work may go on.
     func run<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value? {

@@ -27,8 +27,9 @@ final class Semaphore: @unchecked Sendable {
     func post() {
         pthread_mutex_lock(mutex)
         count += 1
-        pthread_cond_signal(condition)
         pthread_mutex_unlock(mutex)
+        // Who wakes finds the mutex free.
+        pthread_cond_signal(condition)
     }
 
     func wait() {
