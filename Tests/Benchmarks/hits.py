@@ -16,7 +16,7 @@ from upstream import Upstream
 
 # Berth may ask for a token or whether the registry is there; one request is the question how many there were.
 OWN_REQUESTS = 3
-PULLS_A_SECOND = 2  # of the time that a figure of small requests takes
+PULLS_A_SECOND = 4  # of the time that a figure of small requests takes
 
 Measure = Callable[[Fleet, Effort, list[str]], Round]
 
@@ -47,8 +47,9 @@ def hit_cost(tls: bool) -> Measure:
         proxies = holding(fleet, names, target)
         taken: dict[str, list[float]] = {proxy.name: [] for proxy in proxies}
         with without_upstream(fleet.upstream):
-            for _ in range(max(1, round(effort.seconds * PULLS_A_SECOND))):
-                for proxy in proxies:
+            for pull in range(max(1, round(effort.seconds * PULLS_A_SECOND))):
+                first = pull % len(proxies)
+                for proxy in proxies[first:] + proxies[:first]:
                     cost = transfer_cost(proxy, effort.blob, lambda: curl(address(proxy, tls), target))
                     taken[proxy.name].append(cost)
         return {name: lower_quartile(values) for name, values in taken.items()}
