@@ -28,10 +28,9 @@ package final class CacheStore: Sendable {
         disk = DiskThreads((0..<threads).map { "cache-disk-\($0)" }, watch: watch)
         self.clock = clock
         upkeep = CacheUpkeep(
-            settings, files: WatchedFiles(files: files, watch: watch), watch: watch, clock: clock, tickInterval: tickInterval,
-            report: report)
+            settings, files: WatchedFiles(files: files, watch: watch), watch: watch, clock: clock, report: report)
         ledger = ContentLedger(upkeep, report: report)
-        if disk.count > 0, upkeep.hasThreads {
+        if disk.count > 0, upkeep.begin(tickInterval: tickInterval) {
             upkeep.perform { $0.start() }
         } else {
             upkeep.giveUp(reason: "no thread could be started; raise the limit of processes")

@@ -12,7 +12,7 @@ final class CacheUpkeep: Sendable {
     private let watch: DiskWatch
     /// One, so that jobs run one after the other.
     private let housekeeper: DiskThreads
-    private let ticker: Ticker?
+    private let ticker = Ticker()
     /// The housekeeper has not come to the last tick yet.
     private let isTicking = Atomic(false)
     /// Ticks until the directory is tried again, or its free space is looked at.
@@ -21,23 +21,20 @@ final class CacheUpkeep: Sendable {
     /// Ticks, which are seconds.
     private static let retryInterval = 30, spaceInterval = 10
 
-    /// - Parameter tickInterval: milliseconds.
     init(
-        _ settings: CacheSettings, files: any FileCalls, watch: DiskWatch, clock: @escaping @Sendable () -> Int, tickInterval: Int,
+        _ settings: CacheSettings, files: any FileCalls, watch: DiskWatch, clock: @escaping @Sendable () -> Int,
         report: @escaping @Sendable (CacheEvent) -> Void
     ) {
         (self.files, self.watch, self.clock, self.report) = (files, watch, clock, report)
         table = Mutex(CacheTable(settings))
-        let this = Weak()
         housekeeper = DiskThreads(["cache"], watch: watch)
-        ticker = Ticker(named: "cache-clock", interval: tickInterval) { this.upkeep.withLock { $0.value }?.beat() }
-        this.upkeep.withLock { $0.value = self }
     }
 
-    /// The thread does not keep its owner alive.
-    private final class Weak: Sendable {
-        struct Reference { weak var value: CacheUpkeep? }
-        let upkeep = Mutex(Reference())
+    /// Lets the time go by.
+    /// - Parameter tickInterval: milliseconds.
+    /// - Returns: false: there are not the threads that it needs.
+    func begin(tickInterval: Int) -> Bool {
+        housekeeper.count > 0 && ticker.start(named: "cache-clock", interval: tickInterval) { [weak self] in self?.beat() }
     }
 
     /// Runs a job after those that have come, on the housekeeper's thread.
@@ -45,9 +42,6 @@ final class CacheUpkeep: Sendable {
 
     /// Writes down what is pending, after the jobs that have come. Returns when that is done, or when the disk does not answer.
     func settle() async { _ = await housekeeper.run { self.work() } }
-
-    /// Whether there are the threads that it needs.
-    var hasThreads: Bool { housekeeper.count > 0 && ticker != nil }
 
     /// Changes the table and lets the disk know. Takes a short lock.
     func change<Result: Sendable>(_ change: (inout CacheTable, _ now: Int) -> Result) -> Result {
