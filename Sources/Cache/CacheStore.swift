@@ -194,11 +194,6 @@ package final class CacheStore: Sendable {
     /// - Returns: contents and bytes removed. Their files are gone, unless the disk fails: then they go when it can be written again.
     package func empty() async -> (entries: Int, bytes: Int) {
         let former = upkeep.change { table, _ in table.empty() }
-        let doomed = former.index.oldest(.max)
-        upkeep.change { table, _ in
-            table.pending.doomed += doomed
-            table.pending.doomedBytes += former.index.heldBytes
-        }
         if former.state == .on { await settle() }
         return (former.index.count, former.index.heldBytes)
     }

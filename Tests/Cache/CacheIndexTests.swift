@@ -253,4 +253,24 @@ struct CacheIndexTests {
         table.commit(content, sidecar, at: 0)
         #expect(table.index.count == 0 && table.pending.doomed == [sha256([])])
     }
+
+    @Test func `what was emptied counts until it has been removed`() {
+        var table = CacheTable(CacheSettings(directory: "", size: 1 << 30, stale: 100))
+        table.state = .on
+        for number in 0..<3 as Range<UInt8> {
+            guard case .fill(let content) = table.claim(sha256([number]), for: alpha, confirms: true, at: 0) else {
+                return #expect(Bool(false))
+            }
+            table.commit(content, Sidecar(size: 1000, mediaType: nil, confirmations: Confirmations()), at: 0)
+        }
+        let former = table.empty()
+        #expect(former.index.count == 3 && table.index.count == 0)
+        #expect(table.pending.unremovedBytes == 3 * CacheIndex.cost(1000), "a fill that begins now waits for that")
+        var work = table.pending.take()
+        #expect(work.unheld.count == 3 && table.pending.unheld == [] && table.pending.unremovedBytes == 3 * CacheIndex.cost(1000))
+        table.pending.end(work)
+        work = table.pending.take()
+        table.pending.end(nil)
+        #expect(work.unheld.count == 3 && table.pending.unremovedBytes == 0)
+    }
 }

@@ -57,17 +57,17 @@ struct DiskWriter {
             try write(work, to: log)
         } catch {
             // Which makes room for it.
-            if error.isFull { try remove(work.doomed, from: directory) }
+            if error.isFull { try remove(work.unheld, from: directory) }
             throw error
         }
-        try remove(work.doomed, from: directory)
+        try remove(work.unheld, from: directory)
         for digest in work.touches where isHeld(digest) {
             try unlessGone { () throws(FileError) in try directory.touch(digest) }
         }
     }
 
-    private func remove(_ doomed: [Digest], from directory: CacheDirectory) throws(FileError) {
-        for digest in doomed where !isHeld(digest) { try directory.remove(digest) }
+    private func remove(_ unheld: [Digest], from directory: CacheDirectory) throws(FileError) {
+        for digest in unheld where !isHeld(digest) { try directory.remove(digest) }
     }
 
     private func isHeld(_ digest: Digest) -> Bool { upkeep.table.withLock { $0.index[digest] != nil } }

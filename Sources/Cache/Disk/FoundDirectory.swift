@@ -21,22 +21,19 @@ struct FoundDirectory {
             tags: TagTable(rows, at: now, stale: stale))
     }
 
-    /// Forgets what was forgotten meanwhile.
-    /// - Returns: contents that are to be removed, and those whose sidecar is to be written.
-    mutating func forget(_ forgotten: Forgotten) -> (doomed: [Digest], sidecars: [Digest]) {
-        if forgotten.isEverything {
-            tags = TagTable()
-            return (index.free(index.heldBytes), [])
+    /// Forgets what was forgotten meanwhile. What is to be done about it becomes pending.
+    mutating func forget(_ pending: inout PendingWork) {
+        if pending.forgotten.isEverything {
+            pending.empty(index)
+            (index, tags) = (CacheIndex(), TagTable())
         }
-        var changed: [Digest] = []
-        for item in forgotten.all {
+        for item in pending.forgotten.all {
             switch item {
             case .content(let digest, let source):
-                if index.update(digest, { $0.confirmations.forget(source) }) == true { changed.append(digest) }
+                if index.update(digest, { $0.confirmations.forget(source) }) == true { pending.sidecars.insert(digest) }
                 _ = tags.forget(digest, in: source)
             case .tag(let tag, let source): _ = tags.forget(tag, in: source)
             }
         }
-        return ([], changed)
     }
 }

@@ -72,8 +72,7 @@ struct CacheTable: Sendable {
 
     /// A content that was checked is whole.
     mutating func verified(_ content: CachedContent, size: Int) {
-        guard growing.remove(content), index[content.digest] != nil else { return }
-        index.update(content.digest) { $0.isVerified = true }
+        guard growing.remove(content), index.update(content.digest, { $0.isVerified = true }) != nil else { return }
         kept.insert(content, size: size)
     }
 
@@ -82,8 +81,7 @@ struct CacheTable: Sendable {
         // Another file has been written since.
         if let current = kept[content.digest] ?? growing.any(content.digest), current !== content { return }
         if growing.fill(of: content) == nil { growing.remove(content) }
-        guard index.remove(content.digest) != nil else { return }
-        doom([content.digest])
+        if index.remove(content.digest) != nil { doom([content.digest]) }
     }
 
     /// They are not in the index any more.
@@ -202,9 +200,7 @@ struct CacheTable: Sendable {
     /// The directory has been read.
     /// - Parameter found: becomes what there was before, to be freed without the lock.
     mutating func begin(_ found: inout FoundDirectory) {
-        let (doomed, sidecars) = found.forget(pending.forgotten)
-        pending.doomed += doomed
-        pending.sidecars.formUnion(sidecars)
+        found.forget(&pending)
         // What became known meanwhile counts more.
         found.tags.merge(tags)
         (directory, tagLog) = (found.directory, found.log)
@@ -237,11 +233,12 @@ struct CacheTable: Sendable {
     }
 
     /// Forgets all that is held, but no fill.
-    /// - Returns: the table before, to be freed without the lock. The contents in it are doomed.
+    /// - Returns: the table before, to be freed without the lock.
     mutating func empty() -> CacheTable {
         let former = self
         (index, kept, tags) = (CacheIndex(), KeptContents(), TagTable())
         index.reserve(former.index.reservedBytes)
+        pending.empty(former.index)
         pending.changeAllTags()
         pending.forgotten.addEverything()
         removals.addToAll()

@@ -5,7 +5,9 @@ import Registry
 struct PendingWork: Sendable {
     /// No longer held: files to be removed, unless they are held again by then.
     var doomed: [Digest] = []
-    /// Bytes of those that were evicted, as the index counts them.
+    /// The same of all that was held. Its job lists them: with the lock held, that would take long.
+    private var emptied: [CacheIndex] = []
+    /// Bytes of what was evicted or emptied, as the index counts them.
     var doomedBytes = 0
     /// The same of what a job removes now, and how many files.
     private var removedBytes = 0, removedCount = 0
@@ -30,7 +32,8 @@ struct PendingWork: Sendable {
     private static let maxTags = 10_000
 
     var isEmpty: Bool {
-        doomed.isEmpty && sidecars.isEmpty && touches.isEmpty && tags.isEmpty && !areAllTagsChanged && forgotten.isEmpty
+        doomed.isEmpty && emptied.isEmpty && sidecars.isEmpty && touches.isEmpty && tags.isEmpty && !areAllTagsChanged
+            && forgotten.isEmpty
     }
 
     mutating func changeTag(_ tag: Tag, in source: ContentSource) {
@@ -41,6 +44,11 @@ struct PendingWork: Sendable {
 
     mutating func changeAllTags() { (tags, areAllTagsChanged) = ([], true) }
 
+    mutating func empty(_ index: CacheIndex) {
+        emptied.append(index)
+        doomedBytes += index.heldBytes
+    }
+
     /// - Returns: whether a job is to be made.
     mutating func schedule() -> Bool {
         guard !isEmpty, !isScheduled else { return false }
@@ -48,10 +56,13 @@ struct PendingWork: Sendable {
         return true
     }
 
-    /// Bytes on the disk of what was evicted.
+    /// No longer held, as far as that is known.
+    var unheld: [Digest] { doomed + emptied.flatMap { $0.oldest(.max) } }
+    private var unheldCount: Int { emptied.reduce(doomed.count) { $0 + $1.count } }
+    /// Bytes on the disk of what was evicted or emptied.
     var unremovedBytes: Int { doomedBytes + removedBytes }
     /// More files are to be removed than a reader can wait for.
-    var isLong: Bool { doomed.count + removedCount > 1000 }
+    var isLong: Bool { unheldCount + removedCount > 1000 }
     /// Files go more slowly than others come.
     func isBehind(_ capacity: Int) -> Bool { isLong || unremovedBytes > capacity / 20 }
 
@@ -59,7 +70,7 @@ struct PendingWork: Sendable {
     mutating func take() -> PendingWork {
         let work = self
         self = PendingWork()
-        (removedBytes, removedCount) = (work.doomedBytes, work.doomed.count)
+        (removedBytes, removedCount) = (work.doomedBytes, work.unheldCount)
         return work
     }
 
@@ -71,6 +82,7 @@ struct PendingWork: Sendable {
 
     private mutating func putBack(_ work: PendingWork) {
         doomed += work.doomed
+        emptied += work.emptied
         doomedBytes += work.doomedBytes
         sidecars.formUnion(work.sidecars)
         touches.formUnion(work.touches)
