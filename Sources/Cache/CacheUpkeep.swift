@@ -146,7 +146,7 @@ final class CacheUpkeep: Sendable {
         countdown.store(Self.retryInterval, ordering: .relaxed)
         do throws(FileError) {
             if try directory.tryToWrite() { return try turnOn(directory) }
-            forget()
+            leave(table.withLock { $0.reset(to: $0.state) })
             start()
         } catch {
             if error.isFull { try? writer.write() }  // Which removes files.
@@ -185,14 +185,16 @@ final class CacheUpkeep: Sendable {
     ///   - keeps: what is held can be read, and is. Otherwise it is read anew when the directory can be used again.
     ///   - isFull: with less in it, it may be written at once.
     func failed(reason: String, in directory: CacheDirectory, keeps: Bool, isFull: Bool = false) {
-        let failure: (isNew: Bool, ended: [CachedContent])? = table.withLock { table in
+        let failure: (isNew: Bool, ended: [CachedContent], former: CacheTable?)? = table.withLock { table in
             // A failure of before does not count.
             guard table.directory === directory, table.state != .stopped else { return nil }
-            return (!table.state.isOff, table.turnOff(reason: reason, isFull: isFull))
+            let isNew = !table.state.isOff
+            if keeps { return (isNew, table.turnOff(reason: reason, isFull: isFull), nil) }
+            return (isNew, [], table.reset(to: .off(reason: reason)))
         }
         guard let failure else { return }
         for content in failure.ended { content.end(.broken) }
-        if !keeps { forget() }
+        if let former = failure.former { leave(former) }
         guard failure.isNew else { return }
         countdown.store(isFull ? 1 : Self.retryInterval, ordering: .relaxed)
         report(.off(reason: reason))
@@ -201,14 +203,18 @@ final class CacheUpkeep: Sendable {
     /// Turns the cache off for want of something else than the directory. Whoever waits for the disk goes on without it, also after `stop`.
     func giveUp(reason: String) {
         countdown.store(Self.retryInterval, ordering: .relaxed)
-        enter(.off(reason: reason))
-        forget()
+        let (isNew, former) = table.withLock { table in
+            let isNew = !table.state.isOff && table.state != .stopped
+            return (isNew, table.reset(to: .off(reason: reason)))
+        }
+        leave(former)
+        if isNew { report(.off(reason: reason)) }
         watch.letGo()
     }
 
-    /// Forgets what the directory has told, and gives it up.
-    private func forget() {
-        let former = table.withLock { $0.reset() }
+    /// Ends what was in progress, and gives the directory up.
+    /// - Parameter former: the table before its reset.
+    private func leave(_ former: CacheTable) {
         for content in former.growing.contents { content.end(.broken) }
         if let directory = former.directory { perform { _ in directory.release() } }
     }

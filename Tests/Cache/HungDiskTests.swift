@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 @testable import Cache
@@ -155,6 +156,34 @@ struct HungDiskTests {
         try await lookUntilOff(store)
         await started
         try await answer(store)
+    }
+
+    @Test func `a disk that answers at the moment at which it is given up is tried again`() async throws {
+        let watch = DiskWatch(), ended = Semaphore()
+        let upkeep = CacheUpkeep(
+            CacheSettings(directory: directory.cache, size: 1 << 30, stale: 3600), files: WatchedFiles(files: files, watch: watch),
+            watch: watch, clock: { 1_800_000_000 },
+            report: { [events, gate] event in
+                events.append(event)
+                guard case .off = event else { return }
+                gate.open()
+                ended.wait()
+            })
+        hang("fstatvfs")
+        upkeep.perform { $0.start() }
+        upkeep.perform { _ in ended.post() }
+        while !upkeep.table.withLock({ $0.state.isOff }) {
+            upkeep.look()
+            try await Task.sleep(for: .milliseconds(1))
+            guard upkeep.table.withLock({ $0.state }) != .on else { return #expect(Bool(false), "on without a directory") }
+        }
+        // The housekeeper has ended its start meanwhile.
+        #expect(upkeep.table.withLock { $0.directory == nil } && events.texts.count == 1)
+        upkeep.look()
+        for _ in 0..<30 { upkeep.perform { $0.tick() } }
+        await upkeep.settle()
+        #expect(upkeep.table.withLock { $0.state == .on && $0.directory != nil } && events.texts.count == 2)
+        upkeep.stop()
     }
 
     @Test func `many calls that are answered in time are no reason`() {

@@ -223,11 +223,13 @@ struct CacheTable: Sendable {
     }
 
     /// Forgets what the directory has told: it may be another one when it is read again. What grows, ends.
+    /// - Parameter next: the state, unless it is stopped. Not `on`, without a directory.
     /// - Returns: the table before, to be freed without the lock.
-    mutating func reset() -> CacheTable {
+    mutating func reset(to next: CacheState) -> CacheTable {
         let former = self
         self = CacheTable(settings)
-        (state, evictions, corruptions) = (former.state, former.evictions, former.corruptions)
+        (evictions, corruptions) = (former.evictions, former.corruptions)
+        state = former.state == .stopped ? .stopped : next
         (tags, removals, pending.forgotten) = (former.tags, former.removals, former.pending.forgotten)
         return former
     }
