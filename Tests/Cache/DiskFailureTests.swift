@@ -240,4 +240,26 @@ struct DiskFailureTests {
         #expect(directory.contents == [sha256(old).fileName])
         if case .absent = first.open(sha256(old), from: alpha) {} else { #expect(Bool(false)) }
     }
+
+    @Test func `a fill that makes its file after the directory was given up leaves no name in it`() async {
+        let gate = ScriptedFiles.Gate()
+        let store = await directory.start(files: files)
+        guard case .fill(let fill) = store.claim(sha256(new), for: alpha, since: store.removals(in: alpha)),
+            fill.begin(size: new.count, mediaType: nil)
+        else { return #expect(Bool(false)) }
+        files.set { $0.hanging["create"] = gate }
+        await fill.append(Array(new.prefix(200_000)))
+        store.stop()
+        await store.settle()
+        #expect(store.hasLeft)
+        files.set { $0.hanging = [:] }
+        gate.open()
+        #expect(await fill.content.wait(beyond: 199_999).available == 200_000)
+        #expect(directory.files.allSatisfy { !$0.hasPrefix("partial") })
+        await fill.append(Array(new.dropFirst(200_000)))
+        #expect(await fill.finish() == .whole)
+        #expect(await store.read(fill.content) == new)
+        await store.settle()
+        #expect(directory.contents == [])
+    }
 }

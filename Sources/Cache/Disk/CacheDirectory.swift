@@ -97,7 +97,7 @@ final class CacheDirectory: Sendable {
         try files.rename(newVersionName, in: root.descriptor, to: versionName, in: root.descriptor)
     }
 
-    /// Lets another process have it. Nothing more is written but to files that are open.
+    /// Lets another process have it. Nothing more is written but to files of fills, which need no name.
     func release() { lock.release() }
 
     // MARK: Files that are being written
@@ -105,7 +105,10 @@ final class CacheDirectory: Sendable {
     /// - Returns: its name and its descriptor, which the caller closes.
     func createPartial() throws(FileError) -> (name: String, descriptor: Int32) {
         let name = Hexadecimal.string(of: randomBytes(12))
-        return (name, try files.create(name, in: partial.descriptor, isNew: true))
+        let descriptor = try files.create(name, in: partial.descriptor, isNew: true)
+        // A fill had begun before, and the next process may have emptied the folder already.
+        if lock.isReleased { removePartial(name) }
+        return (name, descriptor)
     }
 
     /// It may be gone: another process has emptied the directory.

@@ -24,6 +24,8 @@ final class DirectoryLock: Sendable {
 
     deinit { release() }
 
+    var isReleased: Bool { descriptor.withLock { $0 == nil } }
+
     /// - Returns: false: another process has it.
     func take() throws(FileError) -> Bool {
         guard let descriptor = descriptor.withLock({ $0 }) else { return false }
