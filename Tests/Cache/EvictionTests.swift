@@ -91,6 +91,31 @@ struct EvictionTests {
         #expect(next.status().entries == 2 && directory.contents.count == 2)
     }
 
+    @Test func `a fill for which a smaller size of a reload has no room costs nothing that is held`() async {
+        let store = await directory.start(size: size(for: 3 * capacity))
+        for bytes in contents.prefix(3) { #expect(await store.fill(bytes) == .whole) }
+        let large = content(120, size: 2_000_000)
+        guard case .fill(let fill) = store.claim(sha256(large), for: alpha, since: store.removals(in: alpha)),
+            fill.begin(size: large.count, mediaType: nil)
+        else { return #expect(Bool(false)) }
+        guard case .fill(let small) = store.claim(sha256(contents[3]), for: alpha, since: store.removals(in: alpha)),
+            small.begin(size: 300_000, mediaType: nil)
+        else { return #expect(Bool(false)) }
+        await fill.append(Array(large.prefix(1_000_000)))
+        store.change(size: size(for: capacity), stale: 3600)
+        await store.settle()
+        #expect(store.status().entries == 3 && store.status().reservedBytes == CacheIndex.cost(300_000))
+        await fill.append(Array(large.dropFirst(1_000_000)))
+        await small.append(contents[3])
+        // Its readers get all of it.
+        #expect(await fill.finish() == .whole)
+        #expect(await small.finish() == .whole)
+        #expect(await store.read(fill.content) == large)
+        await store.settle()
+        #expect(store.status(oldest: 9).oldest.map(\.digest) == digests([0, 1, 2, 3]) && directory.contents.count == 4)
+        #expect(directory.files.allSatisfy { !$0.hasPrefix("partial") } && store.status().fills == 0)
+    }
+
     @Test func `a twentieth of the file system is kept free`() async {
         let files = ScriptedFiles()
         let total = 10_000_000, one = CacheIndex.cost(300_000)

@@ -162,8 +162,9 @@ struct CacheTable: Sendable {
         doom(digests)
     }
 
-    /// Evicts what is too much for the size.
+    /// Evicts what is too much for the size. Fills that are too much by themselves go on for their readers, and are not kept.
     mutating func shrink() {
+        while index.reservedBytes > settings.capacity, let fill = growing.largestFill { endFill(fill) }
         evict { [settings] in $0.free($0.heldBytes + $0.reservedBytes - settings.capacity) + $0.freeEntries() }
     }
 

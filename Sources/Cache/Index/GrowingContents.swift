@@ -65,6 +65,9 @@ struct GrowingContents: Sendable {
         all[digest] = growing
     }
 
+    /// To which the most bytes were promised.
+    var largestFill: CachedContent? { all.values.max { ($0.fill?.reserved ?? -1) < ($1.fill?.reserved ?? -1) }?.content }
+
     /// All bytes of a fill are written.
     mutating func complete(_ content: CachedContent) {
         guard let fill = fill(of: content), !fill.isWhole else { return }
