@@ -74,12 +74,12 @@ package final class Circuit: Sendable {
     /// It fails whatever it is asked for.
     var isAway: Bool { reach.load(ordering: .relaxed) == .away }
 
-    /// Whether the caller is to find out if an open registry is away, and say so by `found`. Once for each time that it opens.
+    /// Whether the caller is to find out if an open registry is away, and say so by `found`. One at a time, until it is found out.
     func claimQuestion() -> Bool {
         !isClosed && reach.compareExchange(expected: .unknown, desired: .asked, ordering: .relaxed).exchanged
     }
 
-    /// - Parameter isAway: false: it responds, or it could not be found out.
+    /// - Parameter isAway: false: it responds, which has closed the circuit, or it could not be found out.
     func found(isAway: Bool) {
         condition.withLock { condition in
             guard condition.breaker.state != .closed else { return }
