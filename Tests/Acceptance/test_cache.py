@@ -451,6 +451,14 @@ def test_a_condition_on_a_held_blob(gateway: Gateway, kept: Path, held: Image) -
     assert get(gateway, blob(held), {"If-Range": '"another"', "Range": "bytes=0-9"}).status == 200
 
 
+def test_a_condition_on_a_blob_that_is_not_held_fills_nothing(gateway: Gateway, kept: Path, held: Image) -> None:
+    assert get(gateway, blob(held), {"If-Match": '"another"'}).status == 412
+    response = get(gateway, blob(held), {"If-None-Match": '"another"'})
+    assert response.body == held.layers[0] and result(gateway, response) == "miss"
+    assert contents(kept) == {} and status(gateway)["entries"] == 0
+    assert get(gateway, blob(held)).body == held.layers[0]
+
+
 def test_a_client_that_does_not_take_the_held_media_type_is_answered_by_the_registry(
     own_sandbox: Sandbox, gateway: Gateway, kept: Path, held: Image
 ) -> None:

@@ -37,8 +37,8 @@ struct CachedBlob {
                 if let found = try await prepare(content, wish) { return found }
             case .absent:
                 try await cache.check(forwarder)
-                // Whoever wants a part does not have all of it fetched.
-                guard wish?.range == nil else { return .unused }
+                // A response to a condition or a range need not have the bytes.
+                guard wish == nil else { return .unused }
                 switch cache.claim(digest, for: forwarder) {
                 case .fill(let fill): return .nothing(fill)
                 case .found: continue
