@@ -28,6 +28,28 @@ struct CacheIndexTests {
         #expect(order.oldest(100) == model && order.oldest(3) == Array(model.prefix(3)))
     }
 
+    @Test func `the least recently used goes first, until cost and count are within their bounds`() {
+        var values = LRU<Int>()
+        let digests = (0..<5).map { sha256([UInt8($0)]) }
+        for number in 0..<3 { values.insert(digests[number], number, cost: 300) }
+        let used = [values.use(digests[0]), values.use(digests[4])]
+        #expect(used == [0, nil])
+        values.insert(digests[3], 3, cost: 300)
+        var removed = values.evict(toCost: 1000)
+        #expect(removed == [digests[1]] && values.cost == 900 && values.oldest(9) == [2, 0, 3].map { digests[$0] })
+        let cost: Int? = values.update(digests[2]) { item in
+            item.cost = 700
+            return item.cost
+        }
+        #expect(cost == 700 && values.cost == 1300)
+        removed = values.evict(toCost: .max, count: 2)
+        #expect(removed == [digests[2]] && values.cost == 600 && values.count == 2)
+        values.insert(digests[0], 5, cost: 1001)
+        #expect(values.cost == 1301 && values[digests[0]] == 5)
+        removed = values.evict(toCost: 1000)
+        #expect(removed == [digests[3], digests[0]] && values.cost == 0, "what exceeds the bound by itself goes too")
+    }
+
     /// Entries in the order of their use, the oldest one first.
     private struct Model {
         var entries: [(digest: Digest, size: Int, lastUse: Int)] = []

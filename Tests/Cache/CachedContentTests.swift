@@ -106,23 +106,26 @@ struct CachedContentTests {
         #expect(again === second && store.status().memoryBytes == small.count + 512)
     }
 
-    @Test func `what was not read for the longest time leaves the memory first`() {
-        var kept = HotContents(limit: 1000)
-        let contents = (0..<4).map { number in
-            CachedContent(sha256([UInt8(number)]), progress: .init(phase: .whole, size: 1, available: 1), mediaType: nil)
+    @Test func `what was not read for the longest time is kept no more`() {
+        func content(_ number: Int, _ size: Int) -> CachedContent {
+            let digest = sha256([UInt8(number % 256), UInt8(number / 256)])
+            return CachedContent(digest, progress: .init(phase: .whole, size: size, available: size), mediaType: nil)
         }
-        for content in contents.prefix(3) { kept.insert(content, cost: 300) }
-        let used = kept.use(contents[0].digest)
+        let size = KeptContents.maxSmall + 1, last = KeptContents.maxFiles
+        let contents = (0...last).map { content($0, size) }
+        var kept = KeptContents()
+        for content in contents.dropLast() { kept.insert(content, size: size) }
+        let used = kept.use(contents[0].digest, size: size)
         #expect(used === contents[0])
-        kept.insert(contents[3], cost: 300)
-        let found = contents.map { kept.use($0.digest) != nil }
-        #expect(found == [true, false, true, true] && kept.cost == 900)
-        // Another object of the same digest stays.
-        kept.remove(CachedContent(contents[0].digest, progress: contents[0].progress, mediaType: nil))
+        kept.insert(contents[last], size: size)
+        #expect(contents.indices.filter { kept[contents[$0].digest] == nil } == [1])
+        kept.remove(content(0, size))
         kept.remove(contents[2])
-        #expect(kept.cost == 600)
-        kept.insert(contents[2], cost: 1001)
-        #expect(kept.cost == 0, "what exceeds the limit is not kept")
+        #expect(kept[contents[0].digest] === contents[0], "another object of the same digest stays")
+        #expect(kept[contents[2].digest] == nil && kept.memoryBytes == 0)
+        for number in 1000..<1500 { kept.insert(content(number, 100_000), size: 100_000) }
+        #expect(kept.memoryBytes > 30 << 20 && kept.memoryBytes <= 32 << 20)
+        #expect(kept[content(1499, 0).digest] != nil && kept[content(1000, 0).digest] == nil && kept[contents[0].digest] != nil)
     }
 
     @Test func `a small content that has left the memory is read again, and a large one opened`() async {

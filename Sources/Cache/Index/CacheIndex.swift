@@ -2,10 +2,7 @@ import Registry
 
 /// What is held: a value without files and without a clock of its own.
 struct CacheIndex: Sendable {
-    private var entries: [Digest: Placed] = [:]
-    private var order = UseOrder<Digest>()
-    /// Bytes on disk of what is held.
-    private(set) var heldBytes = 0
+    private var entries = LRU<Entry>()
     /// Bytes promised to fills in progress.
     private(set) var reservedBytes = 0
 
@@ -23,12 +20,6 @@ struct CacheIndex: Sendable {
 
         /// Bytes on disk. A sidecar's line has less than half a kibibyte, unless names are very long.
         var cost: Int { CacheIndex.cost(size) + confirmations.all.count / 8 * CacheIndex.block }
-    }
-
-    private struct Placed: Sendable {
-        var entry: Entry
-        /// In the order of use.
-        let place: Int
     }
 
     /// A file system's block. Files and sidecar files are counted in whole blocks.
@@ -56,46 +47,33 @@ struct CacheIndex: Sendable {
     }
 
     var count: Int { entries.count }
+    /// Bytes on disk of what is held.
+    var heldBytes: Int { entries.cost }
 
-    subscript(digest: Digest) -> Entry? { entries[digest]?.entry }
+    subscript(digest: Digest) -> Entry? { entries[digest] }
 
     /// Replaces what was held under this digest. It counts as used last.
-    mutating func insert(_ digest: Digest, _ entry: Entry) {
-        remove(digest)
-        heldBytes += entry.cost
-        entries[digest] = Placed(entry: entry, place: order.add(digest))
-    }
+    mutating func insert(_ digest: Digest, _ entry: Entry) { entries.insert(digest, entry, cost: entry.cost) }
 
     /// Counts it as used.
     /// - Returns: nil: not held.
-    mutating func use(_ digest: Digest, at now: Int) -> Entry? {
-        guard let place = entries.index(forKey: digest) else { return nil }
-        entries.values[place].entry.lastUse = now
-        order.use(entries.values[place].place)
-        return entries.values[place].entry
-    }
+    mutating func use(_ digest: Digest, at now: Int) -> Entry? { entries.use(digest) { $0.lastUse = now } }
 
-    /// Changes an entry's confirmations and marks; its size stays.
     /// - Returns: nil: not held.
     @discardableResult
     mutating func update<Result>(_ digest: Digest, _ change: (inout Entry) -> Result) -> Result? {
-        guard let place = entries.index(forKey: digest) else { return nil }
-        let cost = entries.values[place].entry.cost
-        defer { heldBytes += entries.values[place].entry.cost - cost }
-        return change(&entries.values[place].entry)
+        entries.update(digest) { item in
+            defer { item.cost = item.value.cost }
+            return change(&item.value)
+        }
     }
 
     /// - Returns: nil: not held.
     @discardableResult
-    mutating func remove(_ digest: Digest) -> Entry? {
-        guard let removed = entries.removeValue(forKey: digest) else { return nil }
-        heldBytes -= removed.entry.cost
-        order.remove(removed.place)
-        return removed.entry
-    }
+    mutating func remove(_ digest: Digest) -> Entry? { entries.remove(digest) }
 
     /// The oldest contents, in the order in which they would go.
-    func oldest(_ count: Int) -> [Digest] { order.oldest(count) }
+    func oldest(_ count: Int) -> [Digest] { entries.oldest(count) }
 
     // MARK: Room
 
@@ -103,24 +81,7 @@ struct CacheIndex: Sendable {
 
     mutating func release(_ bytes: Int) { reservedBytes -= bytes }
 
-    /// Removes the contents that have not been used for the longest time, until so many bytes are free again or nothing is left.
-    mutating func free(_ bytes: Int) -> [Digest] {
-        let goal = heldBytes - bytes
-        var removed: [Digest] = []
-        while heldBytes > goal, let digest = order.oldest {
-            remove(digest)
-            removed.append(digest)
-        }
-        return removed
-    }
-
-    /// Removes the contents that have not been used for the longest time, while there are too many for the memory.
-    mutating func freeEntries() -> [Digest] {
-        var removed: [Digest] = []
-        while count > Self.maxEntries, let digest = order.oldest {
-            remove(digest)
-            removed.append(digest)
-        }
-        return removed
-    }
+    /// Removes the contents that have not been used for the longest time, until so many bytes are free again or nothing is left, and while there are
+    /// too many for the memory.
+    mutating func free(_ bytes: Int) -> [Digest] { entries.evict(toCost: heldBytes - bytes, count: Self.maxEntries) }
 }

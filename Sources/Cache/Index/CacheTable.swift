@@ -165,7 +165,7 @@ struct CacheTable: Sendable {
     /// Evicts what is too much for the size. Fills that are too much by themselves go on for their readers, and are not kept.
     mutating func shrink() {
         while index.reservedBytes > settings.capacity, let fill = growing.largestFill { endFill(fill) }
-        evict { [settings] in $0.free($0.heldBytes + $0.reservedBytes - settings.capacity) + $0.freeEntries() }
+        evict { [settings] in $0.free($0.heldBytes + $0.reservedBytes - settings.capacity) }
     }
 
     /// Evicts so much that the share of the file system will be free.

@@ -2,8 +2,7 @@ import Registry
 
 /// Contents that were read lately: small ones with their bytes in memory, large ones with their file open.
 struct KeptContents: Sendable {
-    private var small = HotContents(limit: maxMemory)
-    private var large = HotContents(limit: maxFiles)
+    private var small = LRU<CachedContent>(), large = LRU<CachedContent>()
 
     /// Bytes of contents that are kept in memory: manifests and configurations, not layers.
     static let maxSmall = 256 << 10
@@ -26,11 +25,14 @@ struct KeptContents: Sendable {
         Self.isSmall(size) ? small.use(digest) : large.use(digest)
     }
 
+    /// Keeps it, in place of those that were not used for the longest time.
     mutating func insert(_ content: CachedContent, size: Int) {
         if Self.isSmall(size) {
-            small.insert(content, cost: size + Self.overhead)
+            small.insert(content.digest, content, cost: size + Self.overhead)
+            _ = small.evict(toCost: Self.maxMemory)
         } else {
-            large.insert(content, cost: 1)
+            large.insert(content.digest, content, cost: 1)
+            _ = large.evict(toCost: Self.maxFiles)
         }
     }
 
@@ -41,7 +43,6 @@ struct KeptContents: Sendable {
 
     /// Removes this very content.
     mutating func remove(_ content: CachedContent) {
-        small.remove(content)
-        large.remove(content)
+        if self[content.digest] === content { remove(content.digest) }
     }
 }
