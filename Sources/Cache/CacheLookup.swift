@@ -8,16 +8,6 @@ package enum CacheLookup: Sendable {
     case absent
 }
 
-/// What `CacheStore.claim` has granted.
-package enum CacheClaim: Sendable {
-    /// The caller downloads it for all. Confirmed for its source as soon as the fill has begun.
-    case fill(Fill)
-    /// Somebody else does, or has just done so. Not `absent`.
-    case found(CacheLookup)
-    /// The cache is not used, or too many fills are in progress: to be relayed without it.
-    case declined
-}
-
 /// What a HEAD request asks for.
 package struct CachedHead: Sendable, Equatable {
     /// Bytes.

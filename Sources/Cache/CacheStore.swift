@@ -57,7 +57,7 @@ package final class CacheStore: Sendable {
 
     private func verify(_ toCheck: ContentToCheck?) {
         guard let toCheck else { return }
-        Verification(of: toCheck.content, in: toCheck.directory, owner: ledger, disk: disk).start()
+        Verification(of: toCheck.content, in: toCheck.directory, ledger: ledger, disk: disk).start()
     }
 
     /// As `open`, for a HEAD request: nothing is opened or checked.
@@ -105,7 +105,7 @@ package final class CacheStore: Sendable {
             since == table.removals[source] ? table.claim(digest, for: source, confirms: confirms, at: now) : .declined
         }
         switch claimed {
-        case .fill(let content): return .fill(Fill(content, owner: ledger, disk: disk))
+        case .fill(let content): return .fill(Fill(content, ledger: ledger, disk: disk))
         case .found(let found):
             verify(found.toCheck)
             return .found(found.lookup)
@@ -211,4 +211,14 @@ package final class CacheStore: Sendable {
     /// What happens each second. For tests, which do not wait for it.
     func tick() { upkeep.perform { $0.tick() } }
     func look() { upkeep.look() }
+}
+
+/// What `CacheStore.claim` has granted.
+package enum CacheClaim: Sendable {
+    /// The caller downloads it for all. Confirmed for its source as soon as the fill has begun.
+    case fill(Fill)
+    /// Somebody else does, or has just done so. Not `absent`.
+    case found(CacheLookup)
+    /// The cache is not used, or too many fills are in progress: to be relayed without it.
+    case declined
 }

@@ -7,7 +7,7 @@ import Synchronization
 package final class Fill: Sendable {
     /// What is written. Its readers follow it.
     package let content: CachedContent
-    private let owner: any ContentOwner
+    private let ledger: ContentLedger
     private let disk: DiskThreads
     private let state = Mutex(State())
 
@@ -31,17 +31,17 @@ package final class Fill: Sendable {
     /// Buffers of one fill: half a mebibyte.
     package static let maxBuffers = 4
 
-    init(_ content: CachedContent, owner: any ContentOwner, disk: DiskThreads) {
-        (self.content, self.owner, self.disk) = (content, owner, disk)
+    init(_ content: CachedContent, ledger: ContentLedger, disk: DiskThreads) {
+        (self.content, self.ledger, self.disk) = (content, ledger, disk)
     }
 
-    deinit { Self.abandon(content, state.withLock { $0.file }, owner, disk) }
+    deinit { Self.abandon(content, state.withLock { $0.file }, ledger, disk) }
 
     /// The upstream has responded and says how many bytes will come. From here on others may read.
     /// - Parameter mediaType: of a manifest, the response's `Content-Type`. Kept if it is at most 255 characters of printable ASCII. nil: it is a blob.
     /// - Returns: false: the cache does not take the content: it is too large, there is no room, or the cache is off. The fill is abandoned.
     package func begin(size: Int, mediaType: String?) -> Bool {
-        guard size >= 0, let room = owner.reserve(content, size: size) else {
+        guard size >= 0, let room = ledger.reserve(content, size: size) else {
             abandon()
             return false
         }
@@ -52,7 +52,7 @@ package final class Fill: Sendable {
         }
         content.begin(size: size, mediaType: Sidecar.mediaType(mediaType))
         // The directory never has more than its size.
-        if !room.isFree { owner.afterRemovals { self.disk.perform { self.writeNext() } } }
+        if !room.isFree { ledger.afterRemovals { self.disk.perform { self.writeNext() } } }
         // Also while a disk thread does not come back with a buffer.
         _ = content.notify(beyond: .max) { [weak self] in self?.endWaiting() }
         // Nothing will be appended.
@@ -122,13 +122,13 @@ package final class Fill: Sendable {
     }
 
     /// Ends it now, unless it has ended: the content is broken.
-    package func abandon() { Self.abandon(content, state.withLock { $0.file }, owner, disk) }
+    package func abandon() { Self.abandon(content, state.withLock { $0.file }, ledger, disk) }
 
-    private static func abandon(_ content: CachedContent, _ file: PartialFile?, _ owner: any ContentOwner, _ disk: DiskThreads) {
+    private static func abandon(_ content: CachedContent, _ file: PartialFile?, _ ledger: ContentLedger, _ disk: DiskThreads) {
         let isEnded = !content.end(.broken)
         // It is whole, and its file has its name or will have it.
         if isEnded, content.progress.phase == .whole { return }
-        owner.abandoned(content)
+        ledger.abandoned(content)
         if let file { disk.perform { file.discard() } }
     }
 
@@ -167,18 +167,18 @@ package final class Fill: Sendable {
             switch try file.append(buffer) {
             case .growing: break
             case .whole(let name, let memory):
-                // The owner is told first, here and below: a reader that sees the end finds the cache as it is from then on.
-                owner.filled(content, size: content.progress.size, partial: name, in: file.directory)
+                // The ledger is told first, here and below: a reader that sees the end finds the cache as it is from then on.
+                ledger.filled(content, size: content.progress.size, partial: name, in: file.directory)
                 // Readers need not wait for the name.
                 content.end(.whole, memory: memory)
             case .corrupt:
                 file.discard()
-                owner.corrupt(content, isFill: true)
+                ledger.corrupt(content, isFill: true)
                 content.end(.corrupt)
             case .ended: abandon()
             }
         } catch {
-            owner.failed(error, in: file.directory)
+            ledger.failed(error, in: file.directory)
             abandon()
         }
     }

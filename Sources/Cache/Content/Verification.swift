@@ -9,7 +9,7 @@ final class Verification: Sendable {
     private let content: CachedContent
     private let size: Int
     private let directory: CacheDirectory
-    private let owner: any ContentOwner
+    private let ledger: ContentLedger
     private let disk: DiskThreads
     private let state: Mutex<State>
 
@@ -25,8 +25,8 @@ final class Verification: Sendable {
     /// Pieces of a step: two mebibytes, about a millisecond.
     private static let piecesPerStep = 16
 
-    init(of content: CachedContent, in directory: CacheDirectory, owner: any ContentOwner, disk: DiskThreads) {
-        (self.content, self.directory, self.owner, self.disk) = (content, directory, owner, disk)
+    init(of content: CachedContent, in directory: CacheDirectory, ledger: ContentLedger, disk: DiskThreads) {
+        (self.content, self.directory, self.ledger, self.disk) = (content, directory, ledger, disk)
         size = content.progress.size
         state = Mutex(
             State(hash: ContentHash(isSHA512: content.digest.isSHA512), memory: KeptContents.isSmall(size) ? [] : nil))
@@ -87,12 +87,12 @@ final class Verification: Sendable {
         return file
     }
 
-    /// The owner is told first: a reader that sees the end finds the cache as it is from then on.
+    /// The ledger is told first: a reader that sees the end finds the cache as it is from then on.
     private func end(_ phase: CachedContent.Phase, memory: [UInt8]? = nil, error: FileError? = nil) {
         switch phase {
-        case .whole: owner.verified(content, size: size)
-        case .corrupt: owner.corrupt(content, isFill: false)
-        default: owner.unreadable(content, error, in: directory)
+        case .whole: ledger.verified(content, size: size)
+        case .corrupt: ledger.corrupt(content, isFill: false)
+        default: ledger.unreadable(content, error, in: directory)
         }
         content.end(phase, memory: phase == .whole ? memory : nil)
     }
