@@ -35,7 +35,7 @@ package final class Fill: Sendable {
         (self.content, self.ledger, self.disk) = (content, ledger, disk)
     }
 
-    deinit { Self.abandon(content, state.withLock { $0.file }, ledger, disk) }
+    deinit { abandon() }
 
     /// The upstream has responded and says how many bytes will come. From here on others may read.
     /// - Parameter mediaType: of a manifest, the response's `Content-Type`. Kept if it is at most 255 characters of printable ASCII. nil: it is a blob.
@@ -122,14 +122,12 @@ package final class Fill: Sendable {
     }
 
     /// Ends it now, unless it has ended: the content is broken.
-    package func abandon() { Self.abandon(content, state.withLock { $0.file }, ledger, disk) }
-
-    private static func abandon(_ content: CachedContent, _ file: PartialFile?, _ ledger: ContentLedger, _ disk: DiskThreads) {
+    package func abandon() {
         let isEnded = !content.end(.broken)
         // It is whole, and its file has its name or will have it.
         if isEnded, content.progress.phase == .whole { return }
         ledger.abandoned(content)
-        if let file { disk.perform { file.discard() } }
+        if let file = state.withLock({ $0.file }) { disk.perform { file.discard() } }
     }
 
     // MARK: On a disk thread
