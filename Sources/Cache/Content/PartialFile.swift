@@ -1,5 +1,3 @@
-import Crypto
-import Registry
 import Synchronization
 
 /// The file of a fill while it is being written. Called by one disk thread at a time.
@@ -11,19 +9,16 @@ final class PartialFile: Sendable {
     private let state: Mutex<State>
 
     private struct State {
-        let hash: ContentHash
+        /// Those that are written.
+        var bytes: HashedBytes
         /// nil: not made yet.
         var file: (name: String, content: ContentFile)?
-        var written = 0
-        /// The bytes of a small content.
-        var memory: [UInt8]?
         var isDiscarded = false
     }
 
     init(of content: CachedContent, size: Int, in directory: CacheDirectory, disk: DiskThreads) {
         (self.content, self.size, self.directory, self.disk) = (content, size, directory, disk)
-        state = Mutex(
-            State(hash: ContentHash(isSHA512: content.digest.isSHA512), memory: KeptContents.isSmall(size) ? [] : nil))
+        state = Mutex(State(bytes: HashedBytes(of: content.digest, size: size)))
     }
 
     /// How far it has come.
@@ -41,18 +36,15 @@ final class PartialFile: Sendable {
     func append(_ buffer: FillBuffer) throws(FileError) -> Progress {
         try state.withLock { state throws(FileError) in
             let bytes = buffer.filled
-            guard !state.isDiscarded, state.written + bytes.count <= size else { return .ended }
+            guard !state.isDiscarded, state.bytes.count + bytes.count <= size else { return .ended }
             let file = try file(&state)
-            state.hash.update(bytes)
-            try directory.files.write(bytes, to: file.content.descriptor, at: state.written)
-            state.written += bytes.count
-            state.memory?.append(contentsOf: bytes)
-            guard state.written == size else {
-                content.advance(to: state.written)
+            try directory.files.write(bytes, to: file.content.descriptor, at: state.bytes.count)
+            state.bytes.append(bytes)
+            guard state.bytes.count == size else {
+                content.advance(to: state.bytes.count)
                 return .growing
             }
-            guard state.hash.digest() == Hexadecimal.decoded(Array(content.digest.fileName.utf8)[...]) else { return .corrupt }
-            return .whole(name: file.name, memory: state.memory)
+            return state.bytes.areRight() ? .whole(name: file.name, memory: state.bytes.memory) : .corrupt
         }
     }
 

@@ -1,5 +1,3 @@
-import Crypto
-import Registry
 import Synchronization
 import Transport
 
@@ -14,12 +12,10 @@ final class Verification: Sendable {
     private let state: Mutex<State>
 
     private struct State {
-        let hash: ContentHash
+        /// Those that have been read.
+        var bytes: HashedBytes
         /// nil: not opened yet.
         var file: ContentFile?
-        var offset = 0
-        /// The bytes of a small content.
-        var memory: [UInt8]?
     }
 
     /// Pieces of a step: two mebibytes, about a millisecond.
@@ -28,8 +24,7 @@ final class Verification: Sendable {
     init(of content: CachedContent, in directory: CacheDirectory, ledger: ContentLedger, disk: DiskThreads) {
         (self.content, self.directory, self.ledger, self.disk) = (content, directory, ledger, disk)
         size = content.progress.size
-        state = Mutex(
-            State(hash: ContentHash(isSHA512: content.digest.isSHA512), memory: KeptContents.isSmall(size) ? [] : nil))
+        state = Mutex(State(bytes: HashedBytes(of: content.digest, size: size)))
     }
 
     func start() { disk.perform { self.step() } }
@@ -51,7 +46,7 @@ final class Verification: Sendable {
 
     /// Of this step and the next one.
     private func readAhead() {
-        let (file, offset) = state.withLock { ($0.file, $0.offset) }
+        let (file, offset) = state.withLock { ($0.file, $0.bytes.count) }
         let end = min(size, offset + 2 * Self.piecesPerStep * FillBuffer.capacity)
         if let file { PageCache.request(offset..<end, of: file.descriptor) }
     }
@@ -63,20 +58,17 @@ final class Verification: Sendable {
             end(.broken)
             return true
         }
-        let room = UnsafeMutableRawBufferPointer(rebasing: buffer.memory[..<min(FillBuffer.capacity, size - state.offset)])
-        let count = room.isEmpty ? 0 : try directory.files.read(file.descriptor, into: room, at: state.offset)
-        let bytes = UnsafeRawBufferPointer(rebasing: room[..<count])
-        state.hash.update(bytes)
-        state.memory?.append(contentsOf: bytes)
-        state.offset += count
-        if state.offset < size {
-            content.advance(to: state.offset)
+        let offset = state.bytes.count
+        let room = UnsafeMutableRawBufferPointer(rebasing: buffer.memory[..<min(FillBuffer.capacity, size - offset)])
+        let count = room.isEmpty ? 0 : try directory.files.read(file.descriptor, into: room, at: offset)
+        state.bytes.append(UnsafeRawBufferPointer(rebasing: room[..<count]))
+        if state.bytes.count < size {
+            content.advance(to: state.bytes.count)
             // It has become shorter.
             if count == 0 { end(.broken) }
             return count == 0
         }
-        let isRight = state.hash.digest() == Hexadecimal.decoded(Array(content.digest.fileName.utf8)[...])
-        end(isRight ? .whole : .corrupt, memory: state.memory)
+        end(state.bytes.areRight() ? .whole : .corrupt, memory: state.bytes.memory)
         return true
     }
 
