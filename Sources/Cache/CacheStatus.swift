@@ -14,15 +14,6 @@ package enum CacheState: Sendable, Equatable {
     /// Handed over to another process, or stopped. Final.
     case stopped
 
-    init(after failure: CacheDirectory.Failure) {
-        self =
-            switch failure {
-            case .locked: .waiting
-            case .refused(let reason): .off(reason: reason)
-            case .failed(let error): .off(reason: error.reason)
-            }
-    }
-
     /// One word: `starting`, `on`, `waiting`, `off`, `stopped`.
     package var name: String {
         switch self {

@@ -61,26 +61,24 @@ final class CacheUpkeep: Sendable {
     /// Opens the directory and reads what is there.
     func start() {
         guard let settings = table.withLock({ $0.state == .stopped ? nil : $0.settings }) else { return }
-        do throws(CacheDirectory.Failure) {
-            let directory = try CacheDirectory(path: settings.directory, files: files)
-            do throws(FileError) {
-                try read(directory)
-            } catch {
-                directory.release()
-                throw .failed(error)
+        countdown.store(Self.retryInterval, ordering: .relaxed)
+        do throws(FileError) {
+            switch try CacheDirectory.open(path: settings.directory, files: files) {
+            // If it cannot be read, the lock goes with it.
+            case .directory(let directory): try read(directory, stale: settings.stale)
+            case .locked:
+                countdown.store(1, ordering: .relaxed)
+                enter(.waiting)
+            case .refused(let reason): enter(.off(reason: reason))
             }
         } catch {
-            countdown.store(error == .locked ? 1 : Self.retryInterval, ordering: .relaxed)
-            enter(CacheState(after: error))
+            enter(.off(reason: error.reason))
         }
     }
 
-    private func read(_ directory: CacheDirectory) throws(FileError) {
-        let stale = table.withLock { $0.settings.stale }
+    private func read(_ directory: CacheDirectory, stale: Int) throws(FileError) {
         let goesOn = { self.table.withLock { $0.state != .stopped } }
-        guard var found = try FoundDirectory.read(directory, at: clock(), stale: stale, while: goesOn) else {
-            return directory.release()
-        }
+        guard var found = try FoundDirectory.read(directory, at: clock(), stale: stale, while: goesOn) else { return }
         table.withLock { $0.begin(&found) }
         do throws(FileError) {
             try turnOn(directory)

@@ -33,6 +33,12 @@ final class CacheDirectoryOnDisk: Sendable {
         return store
     }
 
+    /// nil: it is locked, or refused.
+    func open() throws -> CacheDirectory? {
+        guard case .directory(let directory) = try CacheDirectory.open(path: cache, files: SystemFiles()) else { return nil }
+        return directory
+    }
+
     /// Paths below the cache's directory, but of directories.
     var files: [String] {
         let all = FileManager.default.enumerator(atPath: cache)?.compactMap { $0 as? String } ?? []

@@ -198,7 +198,7 @@ struct CacheIndexTests {
     @Test func `more files than can be checked at a time are not found for now`() throws {
         let onDisk = CacheDirectoryOnDisk()
         var table = CacheTable(CacheSettings(directory: onDisk.cache, size: 1 << 30, stale: 3600))
-        let directory = try CacheDirectory(path: onDisk.cache, files: SystemFiles())
+        let directory = try #require(try onDisk.open())
         let found = (0...GrowingContents.maxCount).map { number in
             DirectoryScan.Found(
                 digest: sha256(Array("\(number)".utf8)),

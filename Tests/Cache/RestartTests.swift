@@ -141,7 +141,7 @@ struct RestartTests {
 
     @Test func `a store that is stopped while it reads the directory gives it up`() async throws {
         await fill([content(1, size: 1000)])
-        let directory = try CacheDirectory(path: directory.cache, files: SystemFiles())
+        let directory = try #require(try directory.open())
         var scan = DirectoryScan(directory) { false }
         #expect(try scan.contents() == nil)
     }

@@ -24,57 +24,51 @@ final class CacheDirectory: Sendable {
     /// What an empty file system may contain, and what is left of a process that was killed while it made the directory.
     private static let harmlessNames: Set<String> = ["lost+found", lockName, newVersionName]
 
-    /// Why the directory cannot be used.
-    enum Failure: Error, Equatable {
+    /// What has come of opening it.
+    enum Opened {
+        case directory(CacheDirectory)
         /// Another process has locked it.
         case locked
         /// It is something else than a cache.
         case refused(String)
-        case failed(FileError)
     }
 
     /// Makes what is missing, locks it, and removes files that were being written.
-    init(path: String, files: any FileCalls) throws(Failure) {
-        func attempt<Value>(_ call: () throws(FileError) -> Value) throws(Failure) -> Value {
-            do throws(FileError) { return try call() } catch { throw .failed(error) }
+    static func open(path: String, files: any FileCalls) throws(FileError) -> Opened {
+        let root = DirectoryHandle(try files.openRoot(path), files)
+        let names = try files.names(in: root.descriptor)
+        let isMarked = names.contains(versionName)
+        if !isMarked, let foreign = names.sorted().first(where: { !harmlessNames.contains($0) }) {
+            return .refused("\(path) contains \(foreign) and is no cache of Berth; name an empty directory")
         }
-        let root = try attempt { () throws(FileError) in DirectoryHandle(try files.openRoot(path), files) }
-        func folder(_ name: String) throws(Failure) -> DirectoryHandle {
-            try attempt { () throws(FileError) in
-                try files.makeDirectory(name, in: root.descriptor)
-                return DirectoryHandle(try files.openDirectory(name, in: root.descriptor), files)
-            }
+        let lock = DirectoryLock(try files.create(lockName, in: root.descriptor, isNew: false), files)
+        guard try lock.take() else { return .locked }
+        if !isMarked {
+            try mark(root, files)
+        } else if try files.contents(of: versionName, in: root.descriptor, limit: 256) != Array(version.utf8) {
+            return .refused("\(path)/version is not of this version of Berth; name another directory, or empty this one")
         }
-        let names = try attempt { () throws(FileError) in try files.names(in: root.descriptor) }
-        let isMarked = names.contains(Self.versionName)
-        if !isMarked, let foreign = names.sorted().first(where: { !Self.harmlessNames.contains($0) }) {
-            throw .refused("\(path) contains \(foreign) and is no cache of Berth; name an empty directory")
-        }
-        let lock = try attempt { () throws(FileError) in
-            DirectoryLock(try files.create(Self.lockName, in: root.descriptor, isNew: false), files)
-        }
-        guard try attempt({ () throws(FileError) in try lock.take() }) else { throw .locked }
-        if isMarked {
-            let text = try attempt { () throws(FileError) in
-                try files.contents(of: Self.versionName, in: root.descriptor, limit: 256)
-            }
-            guard text == Array(Self.version.utf8) else {
-                throw .refused("\(path)/version is not of this version of Berth; name another directory, or empty this one")
-            }
-        } else {
-            try attempt { () throws(FileError) in try Self.mark(root, files) }
+        let directory = try CacheDirectory(path, root, lock, files)
+        try directory.removePartials()
+        return .directory(directory)
+    }
+
+    private init(_ path: String, _ root: DirectoryHandle, _ lock: DirectoryLock, _ files: any FileCalls) throws(FileError) {
+        func folder(_ name: String) throws(FileError) -> DirectoryHandle {
+            try files.makeDirectory(name, in: root.descriptor)
+            return DirectoryHandle(try files.openDirectory(name, in: root.descriptor), files)
         }
         (self.path, self.root, self.lock, self.files) = (path, root, lock, files)
         (sha256, sha512) = (try folder("sha256"), try folder("sha512"))
-        let partial = try folder("partial")
-        (self.partial, tags) = (partial, try folder("tags"))
-        try attempt { () throws(FileError) in
-            for name in try files.names(in: partial.descriptor) {
-                // The process before may end its fills just now, and NFS names a removed file anew while it is open.
-                do throws(FileError) {
-                    try files.remove(name, in: partial.descriptor)
-                } catch  where error.isMissing || error.isOfOneFile || error.isBusy {}
-            }
+        (partial, tags) = (try folder("partial"), try folder("tags"))
+    }
+
+    private func removePartials() throws(FileError) {
+        for name in try files.names(in: partial.descriptor) {
+            // The process before may end its fills just now, and NFS names a removed file anew while it is open.
+            do throws(FileError) {
+                try files.remove(name, in: partial.descriptor)
+            } catch  where error.isMissing || error.isOfOneFile || error.isBusy {}
         }
     }
 
