@@ -200,7 +200,7 @@ struct CacheIndexTests {
         var table = CacheTable(CacheSettings(directory: onDisk.cache, size: 1 << 30, stale: 3600))
         let directory = try #require(try onDisk.open())
         let found = (0...GrowingContents.maxCount).map { number in
-            DirectoryScan.Found(
+            DirectoryScan.Content(
                 digest: sha256(Array("\(number)".utf8)),
                 sidecar: Sidecar(size: 1, mediaType: nil, confirmations: Confirmations()), lastUse: 1000)
         }
@@ -241,7 +241,9 @@ struct CacheIndexTests {
             #expect(Sidecar(Array("size\t1\nfrom\t\(time)\tmain\tr\ta\nend\n".utf8)) == nil)
         }
         let sidecar = Sidecar(size: Sidecar.maxSize, mediaType: nil, confirmations: Confirmations())
-        let found = (0..<3).map { DirectoryScan.Found(digest: sha256([$0]), sidecar: sidecar, lastUse: [.min, 0, .max][Int($0)]) }
+        let found = (0..<3).map {
+            DirectoryScan.Content(digest: sha256([$0]), sidecar: sidecar, lastUse: [.min, 0, .max][Int($0)])
+        }
         var index = CacheIndex(found, at: 1000, stale: 100)
         #expect(found.map { index[$0.digest]?.writtenUse } == [0, 0, 1000] && index.heldBytes > 3 * Sidecar.maxSize)
         #expect(index.free(.max - index.heldBytes).count == 3)
@@ -252,7 +254,7 @@ struct CacheIndexTests {
         for number in 0..<64 {
             confirmations.add(.init(upstream: "m", registry: "r", repository: repository("r\(number)")), time: 1000 + number)
         }
-        let found = DirectoryScan.Found(
+        let found = DirectoryScan.Content(
             digest: sha256([]), sidecar: Sidecar(size: 1, mediaType: nil, confirmations: confirmations), lastUse: 0)
         var index = CacheIndex([found], at: 1100, stale: 1000)
         #expect(index.heldBytes == CacheIndex.cost(1) + 8 * 4096)

@@ -11,7 +11,7 @@ struct DirectoryScan {
     init(_ directory: CacheDirectory, while goesOn: @escaping () -> Bool) { (self.directory, self.goesOn) = (directory, goesOn) }
 
     /// A content with its sidecar.
-    struct Found: Sendable {
+    struct Content: Sendable {
         let digest: Digest
         var sidecar: Sidecar
         /// When it was last used, as its file's time tells: in seconds since 1970.
@@ -22,8 +22,8 @@ struct DirectoryScan {
 
     /// All contents, the one first that has not been used for the longest time.
     /// - Returns: nil: it was not to go on.
-    mutating func contents() throws(FileError) -> [Found]? {
-        var found: [Found] = []
+    mutating func contents() throws(FileError) -> [Content]? {
+        var found: [Content] = []
         for (prefix, folder) in directory.algorithms {
             for name in try files.names(in: folder.descriptor) where Self.isFolderName(name) {
                 guard goesOn() else { return nil }
@@ -38,7 +38,7 @@ struct DirectoryScan {
     }
 
     private mutating func add(
-        contentsOf folder: Int32, prefix: String, folder folderName: String, to found: inout [Found]
+        contentsOf folder: Int32, prefix: String, folder folderName: String, to found: inout [Content]
     ) throws(FileError) {
         let names = Set(try files.names(in: folder))
         for name in names {
@@ -60,7 +60,7 @@ struct DirectoryScan {
     }
 
     /// - Returns: nil: not whole, or not regular.
-    private func content(_ digest: Digest, in folder: Int32) throws(FileError) -> Found? {
+    private func content(_ digest: Digest, in folder: Int32) throws(FileError) -> Content? {
         do throws(FileError) {
             let name = digest.fileName
             let status = try files.status(of: name, in: folder)
@@ -69,7 +69,7 @@ struct DirectoryScan {
                     of: name + Digest.sidecarSuffix, in: folder, limit: Sidecar.maxBytes),
                 let sidecar = Sidecar(text), sidecar.size == status.size
             else { return nil }
-            return Found(digest: digest, sidecar: sidecar, lastUse: status.modified)
+            return Content(digest: digest, sidecar: sidecar, lastUse: status.modified)
         } catch  where error.isOfOneReading {
             return nil
         }

@@ -34,7 +34,7 @@ struct CacheIndex: Sendable {
 
     /// What a scan has found.
     /// - Parameter found: the one first that has not been used for the longest time.
-    init(_ found: [DirectoryScan.Found], at now: Int, stale: Int) {
+    init(_ found: [DirectoryScan.Content], at now: Int, stale: Int) {
         for content in found {
             // A time that lies in the future would never be written again.
             let time = max(0, min(content.lastUse, now)), sidecar = content.sidecar
