@@ -55,6 +55,16 @@ def start(sandbox: Sandbox, start_gateway: StartGateway, kept: Path, program: Pa
     return gateway
 
 
+def start_with(
+    image: Image, sandbox: Sandbox, start_gateway: StartGateway, kept: Path, program: Path | None = None, **cache: str
+) -> Gateway:
+    """The registry has the image, and the cache is on."""
+    store(sandbox, image, f"{REPOSITORY}:v1")
+    gateway = start(sandbox, start_gateway, kept, program, **cache)
+    wait_until_on(gateway)
+    return gateway
+
+
 def restarted(gateway: Gateway, sandbox: Sandbox, start_gateway: StartGateway, kept: Path, change: Callable[[], None]) -> Gateway:
     """Another process, after the disk has changed."""
     assert gateway.stop() == 0
@@ -71,9 +81,7 @@ def restarted(gateway: Gateway, sandbox: Sandbox, start_gateway: StartGateway, k
 def test_what_is_corrupted_on_the_way_is_never_whole_and_never_kept(
     own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path, image: Image, at: int
 ) -> None:
-    store(own_sandbox, image, f"{REPOSITORY}:v1")
-    gateway = start(own_sandbox, start_gateway, kept)
-    wait_until_on(gateway)
+    gateway = start_with(image, own_sandbox, start_gateway, kept)
     own_sandbox.add_fault(where="s3", kind="corrupt", after_bytes=at, times=1)
     with together(4) as begin:
         pulls = [begin(get_cut, gateway, blob(image)) for _ in range(4)]
@@ -89,9 +97,7 @@ def test_what_is_corrupted_on_the_way_is_never_whole_and_never_kept(
 def test_a_manifest_that_is_corrupted_on_the_way_is_not_kept(
     own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path, image: Image
 ) -> None:
-    store(own_sandbox, image, f"{REPOSITORY}:v1")
-    gateway = start(own_sandbox, start_gateway, kept)
-    wait_until_on(gateway)
+    gateway = start_with(image, own_sandbox, start_gateway, kept)
     own_sandbox.add_fault(where="registry", match={"method": "GET"}, kind="corrupt", after_bytes=100, times=1)
     get_cut(gateway, f"{REPOSITORY}/manifests/{image.digest}")
     assert get(gateway, f"{REPOSITORY}/manifests/{image.digest}").body == image.manifest
@@ -102,9 +108,7 @@ def test_a_manifest_that_is_corrupted_on_the_way_is_not_kept(
 def test_what_the_disk_has_changed_is_never_whole_and_is_fetched_again(
     own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path, image: Image, at: int
 ) -> None:
-    store(own_sandbox, image, f"{REPOSITORY}:v1")
-    gateway = start(own_sandbox, start_gateway, kept)
-    wait_until_on(gateway)
+    gateway = start_with(image, own_sandbox, start_gateway, kept)
     pull_image(gateway, REPOSITORY, "v1", image)
     digest = digest_of(image.layers[0])
     wait_until_kept(gateway, kept, digest)
@@ -130,9 +134,7 @@ def test_a_part_of_what_the_disk_has_changed_is_never_whole(
     own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path
 ) -> None:
     image = blob_image(os.urandom(64 * MIB))
-    store(own_sandbox, image, f"{REPOSITORY}:v1")
-    gateway = start(own_sandbox, start_gateway, kept)
-    wait_until_on(gateway)
+    gateway = start_with(image, own_sandbox, start_gateway, kept)
     digest = digest_of(image.layers[0])
     assert get(gateway, blob(image)).body == image.layers[0]
     wait_until_kept(gateway, kept, digest)
@@ -194,9 +196,7 @@ def with_other_information(path: Path) -> None:
 def test_what_is_no_regular_file_of_the_right_size_is_no_file(
     own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path, image: Image, change: Callable[[Path], None]
 ) -> None:
-    store(own_sandbox, image, f"{REPOSITORY}:v1")
-    gateway = start(own_sandbox, start_gateway, kept)
-    wait_until_on(gateway)
+    gateway = start_with(image, own_sandbox, start_gateway, kept)
     pull_image(gateway, REPOSITORY, "v1", image)
     digest = digest_of(image.layers[0])
     wait_until_kept(gateway, kept, digest)
@@ -210,9 +210,7 @@ def test_what_is_no_regular_file_of_the_right_size_is_no_file(
 def test_a_file_that_is_removed_while_it_is_held_is_fetched_again(
     own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path, image: Image
 ) -> None:
-    store(own_sandbox, image, f"{REPOSITORY}:v1")
-    gateway = start(own_sandbox, start_gateway, kept)
-    wait_until_on(gateway)
+    gateway = start_with(image, own_sandbox, start_gateway, kept)
     pull_image(gateway, REPOSITORY, "v1", image)
     digest = digest_of(image.layers[0])
     wait_until_kept(gateway, kept, digest)
@@ -344,9 +342,7 @@ def test_a_directory_that_goes_in_the_middle_of_a_download_fails_no_request(
     own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path, way: Callable[[Path], None]
 ) -> None:
     image = blob_image(*(os.urandom(3 * MIB) for _ in range(6)))
-    store(own_sandbox, image, f"{REPOSITORY}:v1")
-    gateway = start(own_sandbox, start_gateway, kept)
-    wait_until_on(gateway)
+    gateway = start_with(image, own_sandbox, start_gateway, kept)
     assert get(gateway, blob(image, 5)).body == image.layers[5]
     wait_until_kept(gateway, kept, digest_of(image.layers[5]))
     own_sandbox.add_fault(where="s3", kind="stall", after_bytes=MIB, seconds=1, times=2)
@@ -367,9 +363,7 @@ def test_a_directory_that_goes_before_a_download_fails_no_request(
     own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path, way: Callable[[Path], None], size: int
 ) -> None:
     image = blob_image(os.urandom(size))
-    store(own_sandbox, image, f"{REPOSITORY}:v1")
-    gateway = start(own_sandbox, start_gateway, kept)
-    wait_until_on(gateway)
+    gateway = start_with(image, own_sandbox, start_gateway, kept)
     way(kept)
     for _ in range(2):
         assert get(gateway, blob(image)).body == image.layers[0]
@@ -439,9 +433,7 @@ def test_the_size_is_kept_within_five_percent_under_churn(
 ) -> None:
     limit = 16 * MIB
     image = blob_image(*(os.urandom(random.Random(number).randrange(1000, 2 * MIB)) for number in range(48)))
-    store(own_sandbox, image, f"{REPOSITORY}:v1")
-    gateway = start(own_sandbox, start_gateway, kept, size="16MiB")
-    wait_until_on(gateway)
+    gateway = start_with(image, own_sandbox, start_gateway, kept, size="16MiB")
     most = 0
     with together(6) as begin:
         pulls = [begin(get, gateway, blob(image, number % 48)) for number in range(144)]
@@ -459,9 +451,7 @@ def test_the_size_is_kept_within_five_percent_under_churn(
 
 def test_the_least_recently_used_goes_first(own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path) -> None:
     image = blob_image(*(os.urandom(3 * MIB) for _ in range(6)))
-    store(own_sandbox, image, f"{REPOSITORY}:v1")
-    gateway = start(own_sandbox, start_gateway, kept, size="16MiB")
-    wait_until_on(gateway)
+    gateway = start_with(image, own_sandbox, start_gateway, kept, size="16MiB")
     for number in (0, 1, 2, 3, 4, 0, 5):
         get(gateway, blob(image, number))
         wait_until_kept(gateway, kept, digest_of(image.layers[number]))
@@ -471,9 +461,7 @@ def test_the_least_recently_used_goes_first(own_sandbox: Sandbox, start_gateway:
 
 def test_what_is_larger_than_the_cache_passes(own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path) -> None:
     image = blob_image(os.urandom(20 * MIB), os.urandom(MIB))
-    store(own_sandbox, image, f"{REPOSITORY}:v1")
-    gateway = start(own_sandbox, start_gateway, kept, size="16MiB")
-    wait_until_on(gateway)
+    gateway = start_with(image, own_sandbox, start_gateway, kept, size="16MiB")
     get(gateway, blob(image, 1))
     wait_until_kept(gateway, kept, digest_of(image.layers[1]))
     for _ in range(2):
