@@ -113,7 +113,6 @@ struct CacheTable: Sendable {
         // Where files go more slowly than others come, they pass without being kept.
         guard deficit <= held, index.reservedBytes + cost <= capacity, !pending.isBehind(capacity) else { return false }
         evict { index in index.free(max(index.heldBytes + index.reservedBytes + cost - capacity, deficit)) }
-        space.add(held - index.heldBytes)
         // The fill waits for the removals, and its reader with it.
         guard !pending.isLong else { return false }
         index.reserve(cost)
@@ -156,9 +155,10 @@ struct CacheTable: Sendable {
     // MARK: Room
 
     private mutating func evict(_ choose: (inout CacheIndex) -> [Digest]) {
-        let held = index.heldBytes, digests = choose(&index)
+        let held = index.heldBytes, digests = choose(&index), freed = held - index.heldBytes
         evictions += digests.count
-        pending.doomedBytes += held - index.heldBytes
+        pending.doomedBytes += freed
+        space.add(freed)
         doom(digests)
     }
 
@@ -174,7 +174,6 @@ struct CacheTable: Sendable {
         space.set(figures)
         let deficit = space.deficit(), held = index.heldBytes
         evict { $0.free(deficit) }
-        space.add(held - index.heldBytes)
         return held >= deficit
     }
 
@@ -216,8 +215,7 @@ struct CacheTable: Sendable {
     /// - Parameter isFull: a write has found no room, of which the figures of the file system may tell nothing.
     /// - Returns: fills that have ended.
     mutating func turnOff(reason: String, isFull: Bool) -> [CachedContent] {
-        let fills = growing.contents.filter { growing.fill(of: $0) != nil }
-        for content in fills { endFill(content) }
+        let fills = growing.contents.filter { endFill($0) != nil }
         if isFull, !state.isOff { evict { $0.free($0.heldBytes / FreeSpace.share + 1) } }
         state = .off(reason: reason)
         return fills
@@ -229,8 +227,7 @@ struct CacheTable: Sendable {
     mutating func reset(to next: CacheState) -> CacheTable {
         let former = self
         self = CacheTable(settings)
-        (evictions, corruptions) = (former.evictions, former.corruptions)
-        state = former.state == .stopped ? .stopped : next
+        (state, evictions, corruptions) = (former.state == .stopped ? .stopped : next, former.evictions, former.corruptions)
         (tags, removals, pending.forgotten) = (former.tags, former.removals, former.pending.forgotten)
         return former
     }
