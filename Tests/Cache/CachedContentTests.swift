@@ -7,7 +7,7 @@ import Testing
 /// How far readers may read, and how they wait.
 struct CachedContentTests {
     private func growing(_ size: Int) -> CachedContent {
-        let content = CachedContent(sha256([]), progress: .init(phase: .announced, size: 0, available: 0), mediaType: nil)
+        let content = CachedContent(sha256([]), from: alpha.registry)
         content.begin(size: size, mediaType: "a/b")
         return content
     }
@@ -81,11 +81,11 @@ struct CachedContentTests {
     }
 
     @Test func `a reader of what is only announced waits for its size`() async {
-        let content = CachedContent(sha256([]), progress: .init(phase: .announced, size: 0, available: 0), mediaType: nil)
+        let content = CachedContent(sha256([]), from: alpha.registry)
         async let progress = content.wait(beyond: -1)
         content.begin(size: 7, mediaType: nil)
         #expect(await progress.size == 7)
-        let declined = CachedContent(sha256([]), progress: .init(phase: .announced, size: 0, available: 0), mediaType: nil)
+        let declined = CachedContent(sha256([]), from: alpha.registry)
         async let end = declined.wait(beyond: -1)
         declined.end(.broken)
         #expect(await end.phase == .broken)

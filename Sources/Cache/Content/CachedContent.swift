@@ -6,8 +6,8 @@ import Synchronization
 package final class CachedContent: Sendable {
     /// What its bytes hash to, when it is whole.
     package let digest: Digest
-    /// A download writes it, or has written it. Otherwise it is a file that was found at the start.
-    package let isFill: Bool
+    /// The host of the registry for which it is downloaded, or was; nil: it is a file that was found at the start.
+    package let registry: String?
     private let condition: Mutex<Condition>
 
     /// How far a content has come.
@@ -53,14 +53,22 @@ package final class CachedContent: Sendable {
         let resume: @Sendable () -> Void
     }
 
+    /// Of a file.
     init(_ digest: Digest, progress: Progress, mediaType: String?) {
-        self.digest = digest
-        isFill = progress.phase == .announced
+        (self.digest, registry) = (digest, nil)
         condition = Mutex(Condition(progress: progress, mediaType: mediaType))
+    }
+
+    /// Of a fill.
+    init(_ digest: Digest, from registry: String) {
+        (self.digest, self.registry) = (digest, registry)
+        condition = Mutex(Condition(progress: Progress(phase: .announced, size: 0, available: 0)))
     }
 
     // MARK: For readers
 
+    /// A download writes it, or has written it.
+    package var isFill: Bool { registry != nil }
     /// Takes a short lock.
     package var progress: Progress { condition.withLock { $0.progress } }
     /// Of a manifest; nil: it is a blob, or the content is only announced.

@@ -99,7 +99,7 @@ struct CacheTable: Sendable {
         if let former = growing.any(digest) { endFill(former) }
         // Held all the same, or while it is checked held no more: it cannot be read now.
         guard state == .on, index[digest] == nil, growing[digest] == nil, growing.fills < Self.maxFills else { return .declined }
-        let content = CachedContent(digest, progress: .init(phase: .announced, size: 0, available: 0), mediaType: nil)
+        let content = CachedContent(digest, from: source.registry)
         growing.announce(content, confirmedBy: confirms ? source : nil, at: now)
         return .fill(content)
     }

@@ -36,6 +36,13 @@ struct ContentResponse {
 
     private var isHead: Bool { writer.client.request.method == .head }
 
+    /// Waits until a download has begun, whose registry may not respond.
+    /// - Returns: false: it has not within this time.
+    /// - Throws: the client has gone.
+    func awaitBegin(of content: CachedContent, within time: Duration) async throws -> Bool {
+        try await growth.wait(for: content, beyond: -1, within: time).phase != .announced
+    }
+
     /// Waits until the first bytes can be sent.
     /// - Parameter wish: nil: the whole.
     /// - Returns: nil: the content turned out to be none, or its bytes are still far away: the upstream is to be asked.

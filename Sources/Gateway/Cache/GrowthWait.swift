@@ -16,12 +16,14 @@ final class GrowthWait: @unchecked Sendable {
     init(_ connection: ServerConnection) { (self.connection, loop) = (connection, connection.stream.loop) }
 
     /// Waits until more than `offset` bytes of a content are available, or no more will be. -1: until its size is known.
+    /// - Parameter time: to wait at most; nil: any.
     /// - Throws: the client has gone.
-    func wait(for content: CachedContent, beyond offset: Int) async throws -> CachedContent.Progress {
+    func wait(for content: CachedContent, beyond offset: Int, within time: Duration? = nil) async throws -> CachedContent.Progress {
         isReady = false
+        let end = time.map { ContinuousClock.now + $0 }
         guard let number = content.notify(beyond: offset, { [self] in notify() }) else { return content.progress }
         var isGone = connection.isAbandoned
-        while !isReady, !isGone {
+        while !isReady, !isGone, end.map({ .now < $0 }) ?? true {
             setTimer()
             isWaiting = true
             connection.stream.waiter.reset()

@@ -51,9 +51,25 @@ struct CachedBlob {
 
     /// - Returns: nil: the content turned out to be none.
     private func prepare(_ content: CachedContent, _ wish: ContentSelection.Wish?) async throws -> Found? {
+        guard content.progress.phase == .whole else { return try await follow(content, wish) }
         let result = content.result
         guard let prepared = try await response.prepare(content, wish), content.mediaType == nil else { return nil }
         return .content(prepared, result)
+    }
+
+    /// As `prepare`, of a content that is on its way. Apart from it, since most are whole: see `Exchange.provenPrincipal`.
+    @inline(never)
+    private func follow(_ content: CachedContent, _ wish: ContentSelection.Wish?) async throws -> Found? {
+        let start = ContinuousClock.now, result = content.result
+        // Another registry may hang while this one responds.
+        let isElsewhere = content.registry.map { $0 != cache.source.registry } ?? false
+        let isComing = isElsewhere ? try await response.awaitBegin(of: content, within: RetryPolicy.stallTime) : true
+        if isComing, let prepared = try await response.prepare(content, wish), content.mediaType == nil {
+            return .content(prepared, result)
+        }
+        // Who has waited in vain has all attempts left.
+        forwarder.postpone(since: start)
+        return isComing ? nil : .unused
     }
 
     /// Asks the registry whether the repository has the blob. false: it does not say so: HEAD takes a permission of its own, and does not find what a

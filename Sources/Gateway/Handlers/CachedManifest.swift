@@ -108,6 +108,8 @@ struct CachedManifest {
     }
 
     private func send(_ content: CachedContent) async throws -> Bool {
+        // Of a manifest the size is known at once. This may be any blob, and another registry may hang.
+        guard content.progress.phase != .announced else { return false }
         let result = content.result
         // The type is known once the content is announced no more.
         guard let prepared = try await response.prepare(content, nil), Accepted(forwarder.head).takes(content.mediaType) else {
