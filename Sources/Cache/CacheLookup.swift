@@ -1,11 +1,24 @@
 /// What `CacheStore.open` has found.
 package enum CacheLookup: Sendable {
-    /// Held or being filled, and confirmed for the source.
-    case held(CachedContent)
+    /// Held or being filled, and confirmed for the source: to be served. If its registry has said so more than a tenth of `stale` ago (`isOld`), it is to
+    /// be asked again meanwhile: see `CacheStore.claimRenewal`.
+    case held(CachedContent, isOld: Bool)
     /// Held or being filled, but the source's registry has not said within `stale` that it has it. To be asked first (HEAD), then `confirm`.
     case unconfirmed(CachedContent)
     /// Not held, or the cache is not used.
     case absent
+
+    init(_ content: CachedContent, _ worth: Confirmations.Worth) {
+        self = worth == .none ? .unconfirmed(content) : .held(content, isOld: worth == .old)
+    }
+
+    /// Held or being filled, whoever has said so.
+    package var content: CachedContent? {
+        switch self {
+        case .held(let content, _), .unconfirmed(let content): content
+        case .absent: nil
+        }
+    }
 }
 
 /// What a HEAD request asks for.

@@ -124,9 +124,21 @@ package final class CacheStore: Sendable {
     /// The source has the content, as its registry has said just now. Does nothing when the content is neither held nor being filled.
     /// - Parameter since: what `removals` was before the registry was asked. If it has moved, the response may be older than a deletion, and does not
     ///   count. nil: it is not older.
-    package func confirm(_ digest: Digest, for source: ContentSource, since: Int? = nil) {
+    /// - Returns: whether a confirmation that was older than a tenth of `stale`, or had expired, has been renewed. Of all that say so at the same time, one
+    ///   is told.
+    @discardableResult
+    package func confirm(_ digest: Digest, for source: ContentSource, since: Int? = nil) -> Bool {
         upkeep.change { table, now in
-            if since == nil || since == table.removals[source] { table.confirm(digest, for: source, at: now) }
+            (since == nil || since == table.removals[source]) && table.confirm(digest, for: source, at: now)
+        }
+    }
+
+    /// Whether the source's registry is to be asked again for a content that is held: within a tenth of `stale` it has neither said that it has the content
+    /// nor been asked. Of all that ask this at the same time, one is told so, and asks the registry.
+    package func claimRenewal(of digest: Digest, by source: ContentSource) -> Bool {
+        upkeep.change { table, now in
+            let stale = table.settings.stale
+            return table.index.update(digest) { $0.confirmations.claimRenewal(by: source, at: now, stale: stale) } == true
         }
     }
 

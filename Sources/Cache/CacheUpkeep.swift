@@ -41,7 +41,7 @@ final class CacheUpkeep: Sendable {
     func perform(_ job: @escaping @Sendable (CacheUpkeep) -> Void) { housekeeper.perform { job(self) } }
 
     /// Writes down what is pending, after the jobs that have come. Returns when that is done, or when the disk does not answer.
-    func settle() async { _ = await housekeeper.run { self.work() } }
+    func settle() async { _ = await housekeeper.run { self.work(all: true) } }
 
     /// Changes the table and lets the disk know. Takes a short lock.
     func change<Result: Sendable>(_ change: (inout CacheTable, _ now: Int) -> Result) -> Result {
@@ -65,7 +65,7 @@ final class CacheUpkeep: Sendable {
         do throws(FileError) {
             switch try CacheDirectory.open(path: settings.directory, files: files) {
             // If it cannot be read, the lock goes with it.
-            case .directory(let directory): try read(directory, stale: settings.stale)
+            case .directory(let directory): try read(directory)
             case .locked:
                 countdown.store(1, ordering: .relaxed)
                 enter(.waiting)
@@ -76,9 +76,9 @@ final class CacheUpkeep: Sendable {
         }
     }
 
-    private func read(_ directory: CacheDirectory, stale: Int) throws(FileError) {
+    private func read(_ directory: CacheDirectory) throws(FileError) {
         let goesOn = { self.table.withLock { $0.state != .stopped } }
-        guard var found = try FoundDirectory.read(directory, at: clock(), stale: stale, while: goesOn) else { return }
+        guard var found = try FoundDirectory.read(directory, at: clock(), while: goesOn) else { return }
         table.withLock { $0.begin(&found) }
         do throws(FileError) {
             try turnOn(directory)
@@ -119,7 +119,7 @@ final class CacheUpkeep: Sendable {
     func tick() {
         let (state, directory) = table.withLock { ($0.state, $0.directory) }
         // What could not be done for a moment.
-        if state == .on { work() }
+        if state == .on { work(all: true) }
         guard countdown.subtract(1, ordering: .relaxed).newValue <= 0 else { return }
         switch state {
         case .on: checkSpace()
@@ -153,10 +153,11 @@ final class CacheUpkeep: Sendable {
     }
 
     /// Writes down what the table has decided. While the disk fails, that waits.
-    func work() {
+    /// - Parameter all: also what is written down once a second.
+    func work(all: Bool = false) {
         guard let directory = table.withLock({ $0.state.isOff ? nil : $0.directory }) else { return }
         do throws(FileError) {
-            try writer.write()
+            try writer.write(all: all)
         } catch {
             failed(error, in: directory)
         }
@@ -237,7 +238,7 @@ final class CacheUpkeep: Sendable {
     func stop() {
         table.withLock { $0.state = .stopped }
         perform { upkeep in
-            upkeep.work()
+            upkeep.work(all: true)
             let directory = upkeep.table.withLock { table in
                 defer { table.directory = nil }
                 return table.directory

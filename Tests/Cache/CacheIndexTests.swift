@@ -28,7 +28,7 @@ struct CacheIndexTests {
         #expect(order.oldest(100) == model && order.oldest(3) == Array(model.prefix(3)))
     }
 
-    @Test func `the least recently used goes first, until cost and count are within their bounds`() {
+    @Test func `the least recently used goes first, until cost and weight are within their bounds`() {
         var values = LRU<Int>()
         let digests = (0..<5).map { sha256([UInt8($0)]) }
         for number in 0..<3 { values.insert(digests[number], number, cost: 300) }
@@ -42,7 +42,7 @@ struct CacheIndexTests {
             return item.cost
         }
         #expect(cost == 700 && values.cost == 1300)
-        removed = values.evict(toCost: .max, count: 2)
+        removed = values.evict(toCost: .max, weight: 2)
         #expect(removed == [digests[2]] && values.cost == 600 && values.count == 2)
         values.insert(digests[0], 5, cost: 1001)
         #expect(values.cost == 1301 && values[digests[0]] == 5)
@@ -115,36 +115,6 @@ struct CacheIndexTests {
         }
     }
 
-    @Test func `a confirmation counts for its source and its time only`() {
-        var confirmations = Confirmations()
-        var isChanged = confirmations.confirm(alpha, at: 1000, stale: 100)
-        #expect(isChanged)
-        #expect(
-            confirmations.isConfirmed(by: alpha, at: 1099, stale: 100)
-                && !confirmations.isConfirmed(by: alpha, at: 1100, stale: 100))
-        #expect(!confirmations.isConfirmed(by: beta, at: 1000, stale: 100))
-        var other = alpha
-        other = ContentSource(upstream: alpha.upstream, registry: "2.dkr.ecr.eu-west-1.amazonaws.com", repository: alpha.repository)
-        #expect(!confirmations.isConfirmed(by: other, at: 1000, stale: 100))
-        // The clock was set back by hours.
-        #expect(!confirmations.isConfirmed(by: alpha, at: 500, stale: 100))
-        isChanged = confirmations.confirm(alpha, at: 1010, stale: 100)
-        #expect(!isChanged, "written down a moment ago")
-        isChanged = confirmations.confirm(alpha, at: 1030, stale: 100)
-        #expect(isChanged && confirmations.all.count == 1)
-        let forgotten = [confirmations.forget(alpha), confirmations.forget(alpha)]
-        #expect(forgotten == [true, false] && confirmations.all.isEmpty)
-    }
-
-    @Test func `with too many sources the oldest confirmation goes`() {
-        var confirmations = Confirmations()
-        for number in 0...Confirmations.maxCount {
-            let source = ContentSource(upstream: "main", registry: "r", repository: repository("r\(number)"))
-            _ = confirmations.confirm(source, at: 1000 + number, stale: 100_000)
-        }
-        #expect(confirmations.all.count == Confirmations.maxCount && confirmations.all.first?.time == 1001)
-    }
-
     @Test func `a sidecar is read as it was written, and a torn one is none`() {
         var confirmations = Confirmations()
         _ = confirmations.confirm(alpha, at: 1000, stale: 100)
@@ -162,18 +132,27 @@ struct CacheIndexTests {
         #expect(strange.fields == nil)
     }
 
-    @Test func `tags beyond the bound are not remembered until others have expired`() {
+    @Test func `tags beyond the bound take the place of those that were not known to be right for the longest time`() {
         var tags = TagTable()
         let (one, two) = (sha256([1]), sha256([2]))
-        for number in 0..<TagTable.maxCount { _ = tags.set(tag("t\(number)"), in: alpha, to: one, at: 1000, stale: 100) }
-        var isSet = tags.set(tag("more"), in: beta, to: one, at: 1001, stale: 100)
-        #expect(!isSet && tags.count == TagTable.maxCount)
-        isSet = tags.set(tag("t5"), in: alpha, to: two, at: 1090, stale: 100)
-        #expect(isSet, "a known one is changed")
-        isSet = tags.set(tag("more"), in: beta, to: one, at: 1150, stale: 100)
-        #expect(isSet && tags.count == 2)
-        let forgotten = [tags.forget(two, in: alpha), tags.forget(one, in: alpha)]
-        #expect(forgotten == [[tag("t5")], []])
+        for number in 0..<TagTable.maxCount {
+            _ = tags.set(tag("t\(number)"), in: alpha, to: one, at: 1000 + number % 50, stale: 100)
+        }
+        var isSet = tags.set(tag("t0"), in: alpha, to: two, at: 1060, stale: 100)
+        #expect(isSet && tags.count == TagTable.maxCount, "a known one is changed")
+        isSet = tags.set(tag("more"), in: beta, to: one, at: 1060, stale: 100)
+        #expect(isSet && tags.count == TagTable.maxCount * 9 / 10)
+        #expect(tags[beta, tag("more")] != nil && tags[alpha, tag("t0")]?.digest == two && tags[alpha, tag("t49")] != nil)
+        #expect(tags[alpha, tag("t50")] == nil && tags[alpha, tag("t1")] == nil)
+        let forgotten = [tags.forget(two, in: alpha), tags.forget(two, in: beta)]
+        #expect(forgotten == [[tag("t0")], []])
+        // Those that a wrong clock has written are the first to go.
+        tags = TagTable()
+        for number in 0..<TagTable.maxCount {
+            _ = tags.set(tag("t\(number)"), in: alpha, to: one, at: number < 10 ? 9000 : 1000, stale: 100)
+        }
+        _ = tags.set(tag("more"), in: beta, to: one, at: 1000, stale: 100)
+        #expect((0..<10).allSatisfy { tags[alpha, tag("t\($0)")] == nil })
     }
 
     @Test func `a queue that is never empty keeps its order`() {
@@ -205,7 +184,7 @@ struct CacheIndexTests {
                 sidecar: Sidecar(size: 1, mediaType: nil, confirmations: Confirmations()), lastUse: 1000)
         }
         var read = FoundDirectory(
-            directory: directory, log: TagLog(in: directory), index: CacheIndex(found, at: 1000, stale: 3600), tags: TagTable())
+            directory: directory, log: TagLog(in: directory), index: CacheIndex(found, at: 1000), tags: TagTable())
         table.begin(&read)
         table.state = .on
         for content in found.dropLast() { #expect(table.open(content.digest, from: alpha, at: 1000).toCheck != nil) }
@@ -215,22 +194,17 @@ struct CacheIndexTests {
         else { return #expect(Bool(false)) }
     }
 
-    @Test func `more tags than the bound on disk: all up to it are kept, and those that became known since count more`() {
+    @Test func `more tags than the bound on disk: the latest up to it are kept, and those that became known since count more`() {
         let rows = (0...TagTable.maxCount).map {
-            TagTable.Row(source: alpha, tag: tag("t\($0)"), known: .init(digest: sha256([1]), time: 1000 + $0 % 50))
+            TagTable.Row(source: alpha, tag: tag("t\($0)"), known: .init(digest: sha256([1]), time: $0 == 99 ? 7 : 1000 + $0 % 50))
         }
-        var tags = TagTable(rows, at: 1090, stale: 100)
-        #expect(tags.count == TagTable.maxCount)
-        #expect(TagTable(rows, at: 1130, stale: 100).count < TagTable.maxCount / 2, "what has expired does not count")
+        var tags = TagTable(rows)
+        #expect(tags.count == TagTable.maxCount && tags[alpha, tag("t99")] == nil)
         var later = TagTable()
         _ = later.set(tag("t7"), in: alpha, to: sha256([2]), at: 1001, stale: 100)
         _ = later.set(tag("t7"), in: beta, to: sha256([3]), at: 1001, stale: 100)
         tags.merge(later)
         #expect(tags.count == TagTable.maxCount + 1 && tags[alpha, tag("t7")]?.digest == sha256([2]))
-        // The clock was set back after a sweep.
-        _ = tags.set(tag("x"), in: beta, to: sha256([3]), at: 1_000_000, stale: 10_000_000)
-        let isSet = tags.set(tag("x"), in: beta, to: sha256([3]), at: 1400, stale: 100)
-        #expect(isSet && tags.count == 1)
     }
 
     @Test func `figures that a disk may tell do not overflow`() {
@@ -244,25 +218,26 @@ struct CacheIndexTests {
         let found = (0..<3).map {
             DirectoryScan.Content(digest: sha256([$0]), sidecar: sidecar, lastUse: [.min, 0, .max][Int($0)])
         }
-        var index = CacheIndex(found, at: 1000, stale: 100)
+        var index = CacheIndex(found, at: 1000)
         #expect(found.map { index[$0.digest]?.writtenUse } == [0, 0, 1000] && index.heldBytes > 3 * Sidecar.maxSize)
         #expect(index.free(.max - index.heldBytes).count == 3)
     }
 
-    @Test func `sidecars count as large as they are, without what has expired`() {
+    @Test func `sidecars count as large as they are`() {
         var confirmations = Confirmations()
         for number in 0..<64 {
             confirmations.add(.init(upstream: "m", registry: "r", repository: repository("r\(number)")), time: 1000 + number)
         }
         let found = DirectoryScan.Content(
             digest: sha256([]), sidecar: Sidecar(size: 1, mediaType: nil, confirmations: confirmations), lastUse: 0)
-        var index = CacheIndex([found], at: 1100, stale: 1000)
-        #expect(index.heldBytes == CacheIndex.cost(1) + 8 * 4096)
-        index.update(sha256([])) { $0.confirmations.removeExpired(at: 1100, stale: 60) }
-        #expect(index.heldBytes == CacheIndex.cost(1) + 2 * 4096)
-        #expect(CacheIndex([found], at: 2100, stale: 1000).heldBytes == CacheIndex.cost(1))
+        var index = CacheIndex([found], at: 1100)
+        #expect(index.heldBytes == CacheIndex.cost(1) + 8 * 4096 && index.weight == 17)
+        index.update(sha256([])) { entry in
+            for number in 0..<48 { _ = entry.confirmations.forget(confirmations.all[number].source) }
+        }
+        #expect(index.heldBytes == CacheIndex.cost(1) + 2 * 4096 && index.weight == 5)
         index.remove(sha256([]))
-        #expect(index.heldBytes == 0)
+        #expect(index.heldBytes == 0 && index.weight == 0)
     }
 
     @Test func `a fill that is abandoned while its file gets its name leaves no file`() {
@@ -290,10 +265,10 @@ struct CacheIndexTests {
         let former = table.empty()
         #expect(former.index.count == 3 && table.index.count == 0)
         #expect(table.pending.unremovedBytes == 3 * CacheIndex.cost(1000), "a fill that begins now waits for that")
-        var work = table.pending.take()
+        var work = table.pending.take(all: false)
         #expect(work.unheld.count == 3 && table.pending.unheld == [] && table.pending.unremovedBytes == 3 * CacheIndex.cost(1000))
         table.pending.end(work)
-        work = table.pending.take()
+        work = table.pending.take(all: false)
         table.pending.end(nil)
         #expect(work.unheld.count == 3 && table.pending.unremovedBytes == 0)
     }

@@ -97,12 +97,12 @@ struct CachedContentTests {
         let small = content(1, size: 256 << 10), large = content(2, size: (256 << 10) + 1)
         await store.fill(small)
         await store.fill(large)
-        guard case .held(let first) = store.open(sha256(small), from: alpha),
-            case .held(let second) = store.open(sha256(large), from: alpha)
+        guard case .held(let first, _) = store.open(sha256(small), from: alpha),
+            case .held(let second, _) = store.open(sha256(large), from: alpha)
         else { return #expect(Bool(false)) }
         #expect(first.memory == small && first.file == nil && second.memory == nil && second.file != nil)
         // The same object for the next reader.
-        guard case .held(let again) = store.open(sha256(large), from: alpha) else { return #expect(Bool(false)) }
+        guard case .held(let again, _) = store.open(sha256(large), from: alpha) else { return #expect(Bool(false)) }
         #expect(again === second && store.status().memoryBytes == small.count + 512)
     }
 
@@ -137,8 +137,8 @@ struct CachedContentTests {
         store.stop()
         await store.settle()
         let next = await directory.start()
-        guard case .held(let first) = next.open(sha256(small), from: alpha),
-            case .held(let second) = next.open(sha256(large), from: alpha)
+        guard case .held(let first, _) = next.open(sha256(small), from: alpha),
+            case .held(let second, _) = next.open(sha256(large), from: alpha)
         else { return #expect(Bool(false)) }
         #expect(await next.read(first) == small && first.memory == small)
         #expect(await next.read(second) == large && second.file != nil)

@@ -64,7 +64,7 @@ struct CrashTests {
         await withTaskGroup(of: Void.self) { group in
             for bytes in contents.dropFirst(4) { group.addTask { await store.fill(bytes, from: beta) } }
         }
-        if case .held(let content) = store.open(sha256(contents[8]), from: beta) { store.drop(content) }
+        if case .held(let content, _) = store.open(sha256(contents[8]), from: beta) { store.drop(content) }
         store.setTag(tag("v1"), in: alpha, to: sha256(contents[3]))
         store.forget(sha256(contents[3]), for: alpha, isDeleted: true)
         clock.advance(4000)

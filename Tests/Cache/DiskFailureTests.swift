@@ -159,7 +159,7 @@ struct DiskFailureTests {
         await store.settle()
         let next = await directory.start(files: files)
         files.set { $0.failures["pread"] = code }
-        guard case .held(let content) = next.open(sha256(old), from: alpha) else { return #expect(Bool(false)) }
+        guard case .held(let content, _) = next.open(sha256(old), from: alpha) else { return #expect(Bool(false)) }
         #expect(await content.wait(beyond: .max).phase == .broken)
         await next.settle()
         #expect(next.state == .on && next.status().entries == 0 && directory.contents == [])

@@ -29,7 +29,7 @@ struct EvictionTests {
     @Test func `what is read stays readable when it is evicted`() async {
         let store = await directory.start(size: size(for: capacity))
         #expect(await store.fill(contents[0]) == .whole)
-        guard case .held(let content) = store.open(sha256(contents[0]), from: alpha) else { return #expect(Bool(false)) }
+        guard case .held(let content, _) = store.open(sha256(contents[0]), from: alpha) else { return #expect(Bool(false)) }
         let file = await store.file(of: content)
         for bytes in contents.dropFirst() { #expect(await store.fill(bytes) == .whole) }
         if case .absent = store.open(content.digest, from: alpha) {} else { #expect(Bool(false), "it was evicted") }
@@ -42,7 +42,7 @@ struct EvictionTests {
     @Test func `whoever cannot read a file that is gone does not drop the one that has come since`() async {
         let store = await directory.start(size: size(for: capacity))
         #expect(await store.fill(contents[0]) == .whole)
-        guard case .held(let content) = store.open(sha256(contents[0]), from: alpha) else { return #expect(Bool(false)) }
+        guard case .held(let content, _) = store.open(sha256(contents[0]), from: alpha) else { return #expect(Bool(false)) }
         store.drop(content)
         await store.settle()
         #expect(await store.fill(contents[0]) == .whole)

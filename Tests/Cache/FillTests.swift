@@ -24,7 +24,7 @@ struct FillTests {
         guard case .fill(let fill) = store.claim(digest, for: alpha, since: store.removals(in: alpha)) else {
             return #expect(Bool(false), "nobody fills it")
         }
-        guard case .found(.held(let content)) = store.claim(digest, for: alpha, since: store.removals(in: alpha)) else {
+        guard case .found(.held(let content, _)) = store.claim(digest, for: alpha, since: store.removals(in: alpha)) else {
             return #expect(Bool(false))
         }
         guard case .found(.unconfirmed) = store.claim(digest, for: beta, since: store.removals(in: beta)) else {

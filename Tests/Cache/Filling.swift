@@ -21,7 +21,7 @@ extension CacheStore {
     func read(_ digest: Digest, from source: ContentSource = alpha) async -> [UInt8]? {
         switch open(digest, from: source) {
         case .absent: nil
-        case .held(let content), .unconfirmed(let content): await read(content)
+        case .held(let content, _), .unconfirmed(let content): await read(content)
         }
     }
 

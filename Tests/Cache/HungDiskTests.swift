@@ -88,7 +88,7 @@ struct HungDiskTests {
     @Test func `a file whose check hangs before its first byte is absent, and stays`() async throws {
         let store = await restarted()
         hang("open file")
-        guard case .held(let content) = store.open(sha256(old), from: alpha) else { return #expect(Bool(false)) }
+        guard case .held(let content, _) = store.open(sha256(old), from: alpha) else { return #expect(Bool(false)) }
         async let file = store.file(of: content)
         try await lookUntilOff(store)
         #expect(await file == nil)
@@ -100,7 +100,7 @@ struct HungDiskTests {
 
     @Test func `readers who may have bytes of a file whose check hangs are cut`() async throws {
         let store = await restarted()
-        guard case .held(let content) = store.open(sha256(old), from: alpha) else { return #expect(Bool(false)) }
+        guard case .held(let content, _) = store.open(sha256(old), from: alpha) else { return #expect(Bool(false)) }
         hang("pread")
         try await look(store) { content.progress.phase.isEnd }
         // The check may have been over before it could hang.

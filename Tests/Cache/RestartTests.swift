@@ -33,7 +33,7 @@ struct RestartTests {
         #expect(content.mediaType == "a/b")
         #expect(await next.read(content) == bytes)
         // Once it has been checked, it is whole for the next reader.
-        guard case .held(let again) = next.open(digest, from: beta) else { return #expect(Bool(false)) }
+        guard case .held(let again, _) = next.open(digest, from: beta) else { return #expect(Bool(false)) }
         #expect(again.progress.phase == .whole && again.file != nil)
         next.forget(digest, for: beta, isDeleted: true)
         next.confirm(digest, for: alpha)
@@ -54,7 +54,7 @@ struct RestartTests {
             try Data(changed).write(to: URL(filePath: directory.path(of: digest)))
             let events = Events()
             let store = await directory.start(events: events)
-            guard case .held(let content) = store.open(digest, from: alpha) else { return #expect(Bool(false)) }
+            guard case .held(let content, _) = store.open(digest, from: alpha) else { return #expect(Bool(false)) }
             let progress = await content.wait(beyond: .max)
             #expect(progress.phase == .corrupt && progress.available <= max(0, size - CachedContent.maxHeldBack))
             #expect(await store.read(content) == nil)

@@ -6,8 +6,9 @@ struct DiskWriter {
     let upkeep: CacheUpkeep
 
     /// Writes down what is pending. What cannot be, stays so.
-    func write() throws(FileError) {
-        let (work, directory, log) = upkeep.table.withLock { ($0.pending.take(), $0.directory, $0.tagLog) }
+    /// - Parameter all: also what is written once a second.
+    func write(all: Bool = false) throws(FileError) {
+        let (work, directory, log) = upkeep.table.withLock { ($0.pending.take(all: all), $0.directory, $0.tagLog) }
         do throws(FileError) {
             guard let directory, let log else { return upkeep.table.withLock { $0.pending.end(work) } }
             try write(work, in: directory, log)

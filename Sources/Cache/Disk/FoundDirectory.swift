@@ -10,15 +10,14 @@ struct FoundDirectory {
     /// Reads it.
     /// - Returns: nil: it was not to go on.
     static func read(
-        _ directory: CacheDirectory, at now: Int, stale: Int, while goesOn: @escaping () -> Bool
+        _ directory: CacheDirectory, at now: Int, while goesOn: @escaping () -> Bool
     ) throws(FileError) -> FoundDirectory? {
         let log = TagLog(in: directory)
         var scan = DirectoryScan(directory, while: goesOn)
         guard let found = try scan.contents() else { return nil }
         let rows = try log.load()
         return FoundDirectory(
-            directory: directory, log: log, index: CacheIndex(found, at: now, stale: stale),
-            tags: TagTable(rows, at: now, stale: stale))
+            directory: directory, log: log, index: CacheIndex(found, at: now), tags: TagTable(rows))
     }
 
     /// Forgets what was forgotten meanwhile. What is to be done about it becomes pending.

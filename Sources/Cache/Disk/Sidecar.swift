@@ -8,8 +8,8 @@ struct Sidecar: Sendable, Equatable {
     var mediaType: String?
     var confirmations: Confirmations
 
-    /// Bytes of the text at most. More than 64 sources take.
-    static let maxBytes = 64 << 10
+    /// Bytes of the text at most. More than 1,024 sources take, unless an upstream's name is very long.
+    static let maxBytes = 1 << 20
     /// Bytes of a content at most, so that the sum of all cannot overflow.
     static let maxSize = 1 << 40
 

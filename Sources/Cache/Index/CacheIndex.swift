@@ -20,12 +20,14 @@ struct CacheIndex: Sendable {
 
         /// Bytes on disk. A sidecar's line has less than half a kibibyte, unless names are very long.
         var cost: Int { CacheIndex.cost(size) + confirmations.all.count / 8 * CacheIndex.block }
+        /// In memory, where an entry takes as much as four confirmations: half a kibibyte.
+        var weight: Int { 1 + confirmations.all.count / 4 }
     }
 
     /// A file system's block. Files and sidecar files are counted in whole blocks.
     private static let block = 4096
     /// With more, the oldest ones go: the index is in memory.
-    static let maxEntries = 500_000
+    static let maxWeight = 500_000
 
     /// Bytes that a content of this size takes on disk, with its sidecar file.
     static func cost(_ size: Int) -> Int { (size + block - 1) / block * block + block }
@@ -34,14 +36,13 @@ struct CacheIndex: Sendable {
 
     /// What a scan has found.
     /// - Parameter found: the one first that has not been used for the longest time.
-    init(_ found: [DirectoryScan.Content], at now: Int, stale: Int) {
+    init(_ found: [DirectoryScan.Content], at now: Int) {
         for content in found {
             // A time that lies in the future would never be written again.
             let time = max(0, min(content.lastUse, now)), sidecar = content.sidecar
-            var entry = Entry(
+            let entry = Entry(
                 size: sidecar.size, mediaType: sidecar.mediaType, isVerified: false, confirmations: sidecar.confirmations,
                 lastUse: time, writtenUse: time)
-            entry.confirmations.removeExpired(at: now, stale: stale)
             insert(content.digest, entry)
         }
     }
@@ -49,11 +50,15 @@ struct CacheIndex: Sendable {
     var count: Int { entries.count }
     /// Bytes on disk of what is held.
     var heldBytes: Int { entries.cost }
+    /// The sum of what they weigh.
+    var weight: Int { entries.weight }
 
     subscript(digest: Digest) -> Entry? { entries[digest] }
 
     /// Replaces what was held under this digest. It counts as used last.
-    mutating func insert(_ digest: Digest, _ entry: Entry) { entries.insert(digest, entry, cost: entry.cost) }
+    mutating func insert(_ digest: Digest, _ entry: Entry) {
+        entries.insert(digest, entry, cost: entry.cost, weight: entry.weight)
+    }
 
     /// Counts it as used.
     /// - Returns: nil: not held.
@@ -63,7 +68,7 @@ struct CacheIndex: Sendable {
     @discardableResult
     mutating func update<Result>(_ digest: Digest, _ change: (inout Entry) -> Result) -> Result? {
         entries.update(digest) { item in
-            defer { item.cost = item.value.cost }
+            defer { (item.cost, item.weight) = (item.value.cost, item.value.weight) }
             return change(&item.value)
         }
     }
@@ -83,5 +88,5 @@ struct CacheIndex: Sendable {
 
     /// Removes the contents that have not been used for the longest time, until so many bytes are free again or nothing is left, and while there are
     /// too many for the memory.
-    mutating func free(_ bytes: Int) -> [Digest] { entries.evict(toCost: heldBytes - bytes, count: Self.maxEntries) }
+    mutating func free(_ bytes: Int) -> [Digest] { entries.evict(toCost: heldBytes - bytes, weight: Self.maxWeight) }
 }

@@ -7,7 +7,7 @@ struct CacheTable: Sendable {
     /// What has been read, and where jobs may write; nil: nothing for now.
     var directory: CacheDirectory?
     private(set) var tagLog: TagLog?
-    private(set) var index = CacheIndex()
+    var index = CacheIndex()
     var tags = TagTable()
     var growing = GrowingContents()
     private(set) var kept = KeptContents()
@@ -56,7 +56,7 @@ struct CacheTable: Sendable {
     }
 
     private func lookup(_ content: CachedContent, _ confirmed: Confirmations, _ source: ContentSource, _ now: Int) -> CacheLookup {
-        confirmed.isConfirmed(by: source, at: now, stale: settings.stale) ? .held(content) : .unconfirmed(content)
+        CacheLookup(content, confirmed.worth(of: source, at: now, stale: settings.stale))
     }
 
     func head(_ digest: Digest, from source: ContentSource, at now: Int) -> CachedHead? {
@@ -179,11 +179,13 @@ struct CacheTable: Sendable {
 
     // MARK: Confirmations
 
-    mutating func confirm(_ digest: Digest, for source: ContentSource, at now: Int) {
+    /// - Returns: as `CacheStore.confirm`.
+    mutating func confirm(_ digest: Digest, for source: ContentSource, at now: Int) -> Bool {
         let stale = settings.stale
-        let isChanged = index.update(digest) { $0.confirmations.confirm(source, at: now, stale: stale) } == true
-        if isChanged { pending.sidecars.insert(digest) }
         growing.updateFill(of: digest) { _ = $0.confirmations.confirm(source, at: now, stale: stale) }
+        let change = index.update(digest) { $0.confirmations.confirm(source, at: now, stale: stale) } ?? .nothing
+        if change != .nothing { pending.confirmed.insert(digest) }
+        return change == .renewed
     }
 
     mutating func forget(_ digest: Digest, for source: ContentSource, isDeleted: Bool) {

@@ -13,6 +13,8 @@ struct PendingWork: Sendable {
     private var removedBytes = 0, removedCount = 0
     /// Contents whose sidecar is to be written.
     var sidecars: Set<Digest> = []
+    /// The same once a second only: what hundreds of repositories share is confirmed as often.
+    var confirmed: Set<Digest> = []
     /// Contents whose file's time is to be set.
     var touches: Set<Digest> = []
     /// Tags to be written down, or to be forgotten there.
@@ -66,10 +68,13 @@ struct PendingWork: Sendable {
     /// Files go more slowly than others come.
     func isBehind(_ capacity: Int) -> Bool { isLong || unremovedBytes > capacity / 20 }
 
-    /// All of it, for the job, which then calls `end`.
-    mutating func take() -> PendingWork {
-        let work = self
+    /// The work of a job, which then calls `end`.
+    /// - Parameter all: also what is written once a second.
+    mutating func take(all: Bool) -> PendingWork {
+        var work = self
         self = PendingWork()
+        if all { work.sidecars.formUnion(work.confirmed) } else { confirmed = work.confirmed }
+        work.confirmed = []
         (removedBytes, removedCount) = (work.doomedBytes, work.unheldCount)
         return work
     }

@@ -4,8 +4,6 @@ import Registry
 struct TagTable: Sendable {
     private var sources: [ContentSource: [Tag: Known]] = [:]
     private(set) var count = 0
-    /// When it was last looked what has expired.
-    private var sweepTime = 0
 
     struct Known: Sendable, Equatable {
         var digest: Digest
@@ -20,16 +18,16 @@ struct TagTable: Sendable {
         var known: Known
     }
 
-    /// About a third of a kibibyte each, in memory. Beyond it, what has expired goes, and then new ones are not remembered.
+    /// About a third of a kibibyte each, in memory. Beyond it, those go that were not known to be right for the longest time.
     static let maxCount = 100_000
 
     init() {}
 
-    /// What was written down, as far as it counts.
-    init(_ rows: [Row], at now: Int, stale: Int) {
-        for row in rows where count < Self.maxCount && Confirmations.isValid(row.known.time, at: now, stale: stale) {
-            if sources[row.source, default: [:]].updateValue(row.known, forKey: row.tag) == nil { count += 1 }
-        }
+    /// What was written down. Whether it counts is judged when it is asked for: by then, the clock may have been set, or `stale` changed.
+    init(_ rows: [Row]) {
+        let kept = rows.count > Self.maxCount ? rows.sorted { $0.known.time > $1.known.time }.prefix(Self.maxCount) : rows[...]
+        for row in kept { sources[row.source, default: [:]][row.tag] = row.known }
+        count = kept.count
     }
 
     /// Takes over what another table knows, which counts more.
@@ -48,11 +46,7 @@ struct TagTable: Sendable {
         let former = self[source, tag]
         if let former, former.digest == digest, Confirmations.isRecent(former.time, at: now, stale: stale) { return false }
         if former == nil {
-            if count >= Self.maxCount, abs(now - sweepTime) > 60 {
-                sweepTime = now
-                removeExpired(at: now, stale: stale)
-            }
-            guard count < Self.maxCount else { return false }
+            if count >= Self.maxCount { removeOldest(at: now) }
             count += 1
         }
         sources[source, default: [:]][tag] = Known(digest: digest, time: now)
@@ -75,10 +69,19 @@ struct TagTable: Sendable {
         return tags
     }
 
-    mutating func removeExpired(at now: Int, stale: Int) {
-        for (source, tags) in sources {
-            let valid = tags.filter { Confirmations.isValid($0.value.time, at: now, stale: stale) }
-            sources[source] = valid.isEmpty ? nil : valid
+    /// Removes a tenth, so that it is seldom done. A time that lies in the future is none: the registry has just been asked, so the clock is right now.
+    private mutating func removeOldest(at now: Int) {
+        func time(_ known: Known) -> Int { known.time <= now + 60 ? known.time : 0 }
+        let oldest = sources.values.flatMap { $0.values.map(time) }.sorted().prefix(count / 10 + 1)
+        guard let last = oldest.last else { return }
+        var ties = oldest.count { $0 == last }
+        sources = sources.compactMapValues { tags in
+            let kept = tags.filter { _, known in
+                guard time(known) == last, ties > 0 else { return time(known) >= last }
+                ties -= 1
+                return false
+            }
+            return kept.isEmpty ? nil : kept
         }
         count = sources.values.reduce(0) { $0 + $1.count }
     }

@@ -81,7 +81,9 @@ final class CacheAccess {
     func follow(_ other: Int?) { since = min(since, other ?? -1) }
 
     /// The registry has said that the repository has the content.
-    func confirm(_ digest: Digest) { store.confirm(digest, for: source, since: since) }
+    /// - Returns: as `CacheStore.confirm`.
+    @discardableResult
+    func confirm(_ digest: Digest) -> Bool { store.confirm(digest, for: source, since: since) }
 
     /// The repository does not have it, as the registry has said, or since it was deleted.
     func forget(_ digest: Digest, isDeleted: Bool = false) { store.forget(digest, for: source, isDeleted: isDeleted) }

@@ -38,7 +38,7 @@ struct StaleContent {
             return try await response.sendHead(
                 of: digest, nil, isBlob: false, as: .stale, accepted: Accepted(forwarder.head))
         case (.manifest(_, .tag(let tag)), .manifestGet), (.manifest(_, .tag(let tag)), .manifestHead):
-            guard let digest = cache.store.digest(of: tag, in: cache.source), case .held(let content) = cache.open(digest),
+            guard let digest = cache.store.digest(of: tag, in: cache.source), case .held(let content, _) = cache.open(digest),
                 let prepared = try await response.prepare(content, nil), Accepted(forwarder.head).takes(content.mediaType)
             else { return false }
             try await response.send(prepared, as: .stale)

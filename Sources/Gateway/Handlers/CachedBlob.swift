@@ -25,11 +25,11 @@ struct CachedBlob {
         let wish = ContentSelection.Wish(forwarder.head)
         forwarder.record.cache = .miss
         for _ in 0..<Self.maxTries {
-            switch cache.open(digest) {
+            let lookup = cache.open(digest)
             // A manifest that is asked for as a blob: the registry knows whether it is one too.
-            case .held(let content) where content.mediaType != nil, .unconfirmed(let content) where content.mediaType != nil:
-                return .unused
-            case .held(let content): if let found = try await prepare(content, wish) { return found }
+            guard lookup.content?.mediaType == nil else { return .unused }
+            switch lookup {
+            case .held(let content, _): if let found = try await prepare(content, wish) { return found }
             case .unconfirmed(let content):
                 // Without HEAD, the client's own GET confirms it.
                 try await cache.check(forwarder)

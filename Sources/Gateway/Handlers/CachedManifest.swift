@@ -38,7 +38,7 @@ struct CachedManifest {
 
     private func serve(_ digest: Digest) async throws -> Bool {
         switch cache.open(digest) {
-        case .held(let content): return try await send(content)
+        case .held(let content, _): return try await send(content)
         case .unconfirmed(let content):
             try await cache.check(forwarder)
             guard try await ask() == digest else { return false }
@@ -51,12 +51,9 @@ struct CachedManifest {
     private func serve(_ tag: Tag) async throws -> Bool {
         guard let known = cache.store.digest(of: tag, in: cache.source), isHeld(known) else { return false }
         guard let digest = try await ask() else { return false }
-        switch cache.open(digest) {
-        case .held(let content), .unconfirmed(let content):
-            // The registry may convert a manifest to a type that the client takes (ECR 1.3), and then names another digest, as a rule.
-            return try await send(content)
-        case .absent: return false
-        }
+        // The registry may convert a manifest to a type that the client takes (ECR 1.3), and then names another digest, as a rule.
+        guard let content = cache.open(digest).content else { return false }
+        return try await send(content)
     }
 
     /// `StaleContent` can serve the request.
@@ -67,7 +64,7 @@ struct CachedManifest {
         }
     }
 
-    private func isHeld(_ digest: Digest) -> Bool { if case .absent = cache.open(digest) { false } else { true } }
+    private func isHeld(_ digest: Digest) -> Bool { cache.open(digest).content != nil }
 
     /// The digest that the registry names, which the repository has then. nil: it names none, or the client's own request is answered with the error.
     /// - Throws: the registry's error, where it cannot serve now.
@@ -153,9 +150,10 @@ struct CachedManifest {
             guard fill.begin(size: body.count, mediaType: String(decoding: type, as: UTF8.self)) else { return }
             forwarder.registry.worker.tasks.start { _ in await Self.write(body, into: fill) }
         // Somebody has pushed the manifest as a blob too, and pulled that first: the next read keeps it as what it is.
-        case .found(.held(let content)), .found(.unconfirmed(let content)):
-            if content.mediaType == nil, content.progress.phase == .whole { cache.store.drop(content) }
-        case .found, .declined: break
+        case .found(let lookup):
+            guard let content = lookup.content, content.mediaType == nil, content.progress.phase == .whole else { return }
+            cache.store.drop(content)
+        case .declined: break
         }
     }
 
