@@ -29,7 +29,9 @@ struct CachedBlob {
             // A manifest that is asked for as a blob: the registry knows whether it is one too.
             guard lookup.content?.mediaType == nil else { return .unused }
             switch lookup {
-            case .held(let content, _): if let found = try await prepare(content, wish) { return found }
+            case .held(let content, let isOld):
+                if isOld { Renewal.begin(digest, isManifest: false, cache, forwarder) }
+                if let found = try await prepare(content, wish) { return found }
             case .unconfirmed(let content):
                 // Without HEAD, the client's own GET confirms it.
                 try await cache.check(forwarder)

@@ -38,7 +38,10 @@ struct CachedManifest {
 
     private func serve(_ digest: Digest) async throws -> Bool {
         switch cache.open(digest) {
-        case .held(let content, _): return try await send(content)
+        case .held(let content, let isOld):
+            guard try await send(content) else { return false }
+            if isOld { Renewal.begin(digest, isManifest: true, cache, forwarder) }
+            return true
         case .unconfirmed(let content):
             try await cache.check(forwarder)
             guard try await ask() == digest else { return false }
@@ -123,15 +126,19 @@ struct CachedManifest {
         // A replica's word does not count: it may lag, and keeps what was deleted.
         guard forwarder.isAtUpstream else { return }
         switch (head.status, reference) {
-        case (200, .digest(let digest)): cache.confirm(digest)
+        case (200, .digest(let digest)): confirm(digest)
         case (200, .tag(let tag)):
             guard let digest = named ?? head.value(of: .dockerContentDigest).flatMap({ Digest($0) }) else { return }
             cache.store.setTag(tag, in: cache.source, to: digest, since: cache.since)
-            cache.confirm(digest)
+            confirm(digest)
         case (404, .digest(let digest)): cache.forget(digest)
         case (404, .tag(let tag)): cache.store.forgetTag(tag, in: cache.source, isDeleted: false)
         default: break
         }
+    }
+
+    private func confirm(_ digest: Digest) {
+        if cache.confirm(digest) { Renewal.beginReferences(of: digest, cache, forwarder) }
     }
 
     /// Keeps a manifest that the registry has sent. Its bytes are written and checked while the client gets them.

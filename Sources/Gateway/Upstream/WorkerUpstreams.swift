@@ -10,11 +10,14 @@ final class WorkerUpstreams {
     let transfers: WorkerTransfers
     /// What asks upstreams without a client.
     let tasks: OwnTasks
+    /// Those that ask for confirmations of what the cache holds.
+    let renewals: QueuedTasks
     /// The worker's number, from 0.
     let worker: Int
 
     init(worker: Int, pool: UpstreamPool, transfers: WorkerTransfers) {
         (self.worker, self.pool, self.transfers, tasks) = (worker, pool, transfers, OwnTasks(on: pool.loop))
+        renewals = QueuedTasks(tasks)
     }
 
     // MARK: Tokens
