@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from conftest import StartGateway
-from harness.cache import STALE, get, pull_image, result, settings, store, wait_until_kept, wait_until_on
-from harness.gateway import Gateway
+from clients.round_trip import Login
+from conftest import StartClient, StartGateway
+from harness.cache import STALE, get, pull_image, result, settings, status, store, together, wait_until_kept, wait_until_on
+from harness.gateway import EVERYTHING, PASSWORD, Gateway, user
 from harness.images import MIB, Image, blob_image, digest_of
 from harness.processes import wait_until
+from harness.registry import RegistryClient
 from harness.sandbox import Sandbox, with_replica
 from harness.wire import Response
 
 REPOSITORY = "team/app"
+USERS = [
+    {"name": "ci", "password_hash": user("ci", "x")["password_hash"], "access": EVERYTHING},
+    user("reader", "team/**", actions=("pull",)),
+]
 SLOWER_SECONDS = 1.0  # than with a registry that answers, at most
 
 
@@ -49,7 +57,7 @@ def kept(own_directory: Path) -> Path:
 
 
 @pytest.fixture
-def image() -> Image:
+def held() -> Image:
     return blob_image(os.urandom(4 * MIB), os.urandom(5000))
 
 
@@ -62,21 +70,31 @@ def unknown(own_sandbox: Sandbox) -> Image:
 
 
 @pytest.fixture
-def gateway(own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path, image: Image, unknown: Image) -> Gateway:
+def gateway(own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path, held: Image, unknown: Image) -> Gateway:
     """Holds the image."""
-    store(own_sandbox, image, f"{REPOSITORY}:v1")
-    running = start_gateway(own_sandbox, cache=settings(kept))
-    running.wait_until_ready()
-    wait_until_on(running)
-    pull_image(running, REPOSITORY, "v1", image)
-    wait_until_kept(running, kept, image.digest, *(digest_of(each) for each in image.blobs))
+    store(own_sandbox, held, f"{REPOSITORY}:v1")
+    running = start_gateway(own_sandbox, users=USERS, cache=settings(kept))
+    warm(running, kept, held)
     return running
+
+
+def warm(gateway: Gateway, kept: Path, held: Image) -> None:
+    gateway.wait_until_ready()
+    wait_until_on(gateway)
+    pull_image(gateway, REPOSITORY, "v1", held)
+    wait_until_kept(gateway, kept, held.digest, *(digest_of(each) for each in held.blobs))
 
 
 def timed(call: Callable[[], Response]) -> tuple[Response, float]:
     begun = time.monotonic()
     response = call()
     return response, time.monotonic() - begun
+
+
+def check_stale(gateway: Gateway, response: Response, held: Image) -> None:
+    assert response.status == 200 and response.fields.get("warning") == STALE, response
+    assert response.fields["docker-content-digest"] == held.digest and result(gateway, response) == "stale"
+    assert int(response.fields["content-length"]) == len(held.manifest) and response.body in (b"", held.manifest)
 
 
 def wait_until_noticed(gateway: Gateway, sandbox: Sandbox) -> None:
@@ -92,25 +110,27 @@ def wait_until_noticed(gateway: Gateway, sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_known_images_are_pulled_without_a_registry(
-    own_sandbox: Sandbox, gateway: Gateway, image: Image, way: Callable[[Sandbox], None]
+    own_sandbox: Sandbox, gateway: Gateway, held: Image, way: Callable[[Sandbox], None]
 ) -> None:
     _, usual = timed(lambda: get(gateway, f"{REPOSITORY}/manifests/v1"))
     way(own_sandbox)
-    for target in (f"manifests/{image.digest}", *(f"blobs/{digest_of(each)}" for each in image.blobs)):
+    for target in (f"manifests/{held.digest}", *(f"blobs/{digest_of(each)}" for each in held.blobs)):
         response, seconds = timed(lambda: get(gateway, f"{REPOSITORY}/{target}"))
         assert response.status == 200 and digest_of(response.body) == target.split("/")[1]
         assert result(gateway, response) == "hit" and seconds < SLOWER_SECONDS, (target, seconds)
-    begun = time.monotonic()
-    assert get(gateway, f"{REPOSITORY}/manifests/v1").body == image.manifest, "also the first one, which finds out"
-    assert time.monotonic() - begun < 15
+    for method in ("HEAD", "GET"):
+        response, seconds = timed(lambda: get(gateway, f"{REPOSITORY}/manifests/v1", method=method))
+        check_stale(gateway, response, held)
+        assert seconds < 15, "also the first one, which finds out"
+    check_stale(gateway, get(gateway, f"{REPOSITORY}/manifests/{held.digest}", method="HEAD"), held)
     wait_until_noticed(gateway, own_sandbox)
-    for _ in range(10):
-        response, seconds = timed(lambda: get(gateway, f"{REPOSITORY}/manifests/v1"))
-        assert response.status == 200 and response.body == image.manifest and response.fields["warning"] == STALE
+    for method in ("HEAD", "GET") * 5:
+        response, seconds = timed(lambda: get(gateway, f"{REPOSITORY}/manifests/v1", method=method))
+        check_stale(gateway, response, held)
         assert seconds < usual + SLOWER_SECONDS, seconds
     reason = gateway.access_line(response)["reason"]
     assert reason.startswith("no registry answers") and "does not have this" not in reason, reason
-    pull_image(gateway, REPOSITORY, "v1", image)
+    pull_image(gateway, REPOSITORY, "v1", held)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -140,15 +160,92 @@ def test_a_repository_that_fails_leaves_the_others_alone(own_sandbox: Sandbox, g
     assert any(line.get("message") == "registry failing" for line in gateway.log_lines()), "the breaker has opened"
 
 
-def test_unknown_images_get_503_soon_where_all_replicas_are_away_too(
-    own_sandbox: Sandbox, replica: Sandbox, start_gateway: StartGateway, kept: Path, image: Image
+@contextmanager
+def others_at_work(gateway: Gateway) -> Iterator[None]:
+    """The registry answers requests for another repository all the time."""
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.wait(0.02):
+            assert get(gateway, "team/other/manifests/v1").status == 404
+
+    with together(1) as begin:
+        asking = begin(ask)
+        try:
+            yield
+        finally:
+            done.set()
+        asking.result()
+
+
+def test_a_known_image_of_a_repository_that_fails_is_served_while_others_work(
+    own_sandbox: Sandbox, gateway: Gateway, held: Image
 ) -> None:
-    store(own_sandbox, image, f"{REPOSITORY}:v1")
+    own_sandbox.add_fault(where="registry", kind="status", status=503, times=-1, match={"path_prefix": f"/v2/{REPOSITORY}/"})
+    with others_at_work(gateway):
+        for reference in ("v1", held.digest):
+            check_stale(gateway, get(gateway, f"{REPOSITORY}/manifests/{reference}", method="HEAD"), held)
+        pull_image(gateway, REPOSITORY, "v1", held)
+    assert not any(line.get("message") == "registry failing" for line in gateway.log_lines()), "the breaker stays closed"
+
+
+def test_a_throttled_pull_gets_the_last_known_image_and_a_push_the_truth(
+    own_sandbox: Sandbox, gateway: Gateway, held: Image
+) -> None:
+    """A push that is told that its image is there leaves out its PUT."""
+    own_sandbox.add_fault(where="registry", kind="status", status=429, times=-1, match={"path_prefix": f"/v2/{REPOSITORY}/"})
+    target = f"{REPOSITORY}/manifests/v1"
+    with together(3) as begin:
+        pulls = [begin(get, gateway, target), begin(get, gateway, target, method="HEAD", user="reader")]
+        push = begin(get, gateway, target, method="HEAD")
+        for pull in pulls:
+            check_stale(gateway, pull.result(), held)
+    assert push.result().status in (429, 503) and "warning" not in push.result().fields
+    assert int(push.result().fields["retry-after"]) > 0
+
+
+def test_so_does_a_pull_that_waits_in_line_for_too_long(
+    own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path, held: Image
+) -> None:
+    store(own_sandbox, held, f"{REPOSITORY}:v1")
+    upstream = own_sandbox.upstream["upstreams"][0] | {"limits": {"concurrent": 1}}
+    gateway = start_gateway(own_sandbox, users=USERS, upstreams=[upstream], cache=settings(kept))
+    warm(gateway, kept, held)
+    body, target = os.urandom(MIB), f"{REPOSITORY}/manifests/v1"
+    with RegistryClient(gateway.plain, "ci", PASSWORD) as client:
+        upload = client.start_upload(REPOSITORY)
+        client.connection.send_head("PATCH", upload, {"Content-Length": str(len(body)), "Authorization": client.authorization})
+        client.connection.send(body[: MIB // 2])
+        wait_until(lambda: gateway.metric("berth_upstream_connections", state="active") > 0, "the upload's turn", 15)
+        with together(3) as begin:
+            pulls = [begin(get, gateway, target), begin(get, gateway, target, method="HEAD", user="reader")]
+            push = begin(get, gateway, target, method="HEAD").result()
+            for pull in pulls:
+                check_stale(gateway, pull.result(), held)
+                assert gateway.access_line(pull.result())["end"] == "complete"
+        assert push.status == 503 and gateway.access_line(push)["end"] == "shed"
+        client.connection.send(body[MIB // 2 :])
+        assert client.connection.receive().status == 202
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_containerd_pulls_known_images_without_a_registry(
+    own_sandbox: Sandbox, gateway: Gateway, start_client: StartClient, layout: Path, way: Callable[[Sandbox], None]
+) -> None:
+    client, login = start_client("ctr"), Login(gateway.plain, "ci", PASSWORD)
+    pushed = client.push(login, f"{REPOSITORY}:real", layout)
+    assert client.pull(login, f"{REPOSITORY}:real") == pushed
+    wait_until(lambda: status(gateway)["fills"] == 0, "the end of all downloads", 20)
+    way(own_sandbox)
+    assert client.pull(login, f"{REPOSITORY}:real") == pushed
+
+
+def test_unknown_images_get_503_soon_where_all_replicas_are_away_too(
+    own_sandbox: Sandbox, replica: Sandbox, start_gateway: StartGateway, kept: Path, held: Image
+) -> None:
+    store(own_sandbox, held, f"{REPOSITORY}:v1")
     gateway = start_gateway(own_sandbox, **with_replica(own_sandbox, replica), cache=settings(kept))
-    gateway.wait_until_ready()
-    wait_until_on(gateway)
-    pull_image(gateway, REPOSITORY, "v1", image)
-    wait_until_kept(gateway, kept, image.digest, *(digest_of(each) for each in image.blobs))
+    warm(gateway, kept, held)
     reset(own_sandbox)
     reset(replica)
     wait_until_noticed(gateway, own_sandbox)
@@ -157,13 +254,13 @@ def test_unknown_images_get_503_soon_where_all_replicas_are_away_too(
         for method in ("GET", "HEAD"):
             response, seconds = timed(lambda: get(gateway, f"{REPOSITORY}/{target}", method=method))
             assert response.status == 503 and seconds < SLOWER_SECONDS, (method, target, seconds, response)
-    pull_image(gateway, REPOSITORY, "v1", image)
+    pull_image(gateway, REPOSITORY, "v1", held)
     own_sandbox.clear_faults()
     wait_until(lambda: "warning" not in get(gateway, f"{REPOSITORY}/manifests/v1").fields, "the registry's word", 70)
     assert get(gateway, f"{REPOSITORY}/manifests/unknown").status == 404
 
 
-def test_pulls_go_on_through_a_whole_outage(own_sandbox: Sandbox, gateway: Gateway, image: Image) -> None:
+def test_pulls_go_on_through_a_whole_outage(own_sandbox: Sandbox, gateway: Gateway, held: Image) -> None:
     """Without a failure: before it, while it begins, in it, while it ends, and after it."""
     statuses: list[int] = []
     slowest = 0.0
@@ -175,15 +272,15 @@ def test_pulls_go_on_through_a_whole_outage(own_sandbox: Sandbox, gateway: Gatew
         response, seconds = timed(lambda: get(gateway, f"{REPOSITORY}/manifests/v1"))
         statuses.append(response.status)
         slowest = max(slowest, seconds)
-        assert get(gateway, f"{REPOSITORY}/blobs/{digest_of(image.layers[1])}").body == image.layers[1]
+        assert get(gateway, f"{REPOSITORY}/blobs/{digest_of(held.layers[1])}").body == held.layers[1]
         time.sleep(0.05)
     assert set(statuses) == {200} and slowest < 12, (statuses, slowest)
     wait_until(lambda: "warning" not in get(gateway, f"{REPOSITORY}/manifests/v1").fields, "the registry's word", 70)
 
 
-def test_an_outage_of_the_storage_alone_keeps_what_is_held(own_sandbox: Sandbox, gateway: Gateway, image: Image, unknown: Image) -> None:
+def test_an_outage_of_the_storage_alone_keeps_what_is_held(own_sandbox: Sandbox, gateway: Gateway, held: Image, unknown: Image) -> None:
     own_sandbox.add_fault(where="s3", kind="status", status=503, times=-1)
-    pull_image(gateway, REPOSITORY, "v1", image)
+    pull_image(gateway, REPOSITORY, "v1", held)
     assert "warning" not in get(gateway, f"{REPOSITORY}/manifests/v1").fields
     response = get(gateway, f"{REPOSITORY}/blobs/{digest_of(unknown.layers[0])}")
     assert response.status == 503, response

@@ -153,7 +153,7 @@ struct ContentResponse {
         let selection = ContentSelection(wish, size: held.size, tag: ContentHead.tag(of: digest))
         _ = try Self.range(selection, size: held.size)
         writer.record.cache = result
-        let head = ContentHead(digest: digest, mediaType: held.mediaType)
+        let head = ContentHead(digest: digest, mediaType: held.mediaType, isStale: result == .stale)
         let rest = try writer.begin(
             ContentHead.status(selection), length: selection == .notModified ? nil : held.size,
             first: UnsafeRawBufferPointer(start: nil, count: 0)

@@ -100,8 +100,7 @@ struct Exchange {
         record.repository = route.repository
         guard !services.sheds(record, on: writer.client.stream.loop) else {
             route.upstream.metrics.delayed()
-            record.end = "shed"
-            throw ErrorResponse(.unavailable, "The gateway is busy; try again later.", status: 503, retryAfter: .random(in: 2...6))
+            throw ErrorResponse.shed("The gateway is busy; try again later.", retryAfter: .random(in: 2...6))
         }
         guard route.upstream.fallbacks.isEmpty else { return forwarder(request, principal, with: route) }
         return Forwarder(request, route: route, downstream: downstream, registry: registry(route.upstream), writer: writer)
@@ -205,6 +204,7 @@ struct Exchange {
             return await end(after: error as? ConnectionFailure ?? ConnectionFailure(.client, error))
         }
         record.addReason(response.error.message)
+        if response.isShed { record.end = "shed" }
         await respond(with: response)
     }
 

@@ -106,7 +106,8 @@ final class Failover {
     private func outcome(of error: any Error) -> RegistryOrder.Outcome? {
         switch error {
         case let failure as ConnectionFailure: failure.side == .upstream ? .failed : nil
-        case let response as ErrorResponse: outcome(of: response.error.status)
+        // Full lines are Berth's own, and say nothing of the registry.
+        case let response as ErrorResponse: response.isShed ? nil : outcome(of: response.error.status)
         default: nil
         }
     }

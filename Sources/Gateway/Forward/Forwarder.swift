@@ -47,16 +47,14 @@ final class Forwarder {
     /// The same request to another registry, after an error. nil: there is none.
     /// - Parameter isResuming: the rest of a response that has started is asked for.
     func elsewhere(after error: any Error, isResuming: Bool = false) throws -> Forwarder? {
-        // An end that is known already is Berth's own: its lines are full.
-        guard let failover, isResuming || !writer.hasStarted, record.isComplete, !client.request.connection.isAbandoned,
+        guard let failover, isResuming || !writer.hasStarted, !client.request.connection.isAbandoned,
             try failover.advance(after: error, isOvertaken: registry.isOvertaken, hasToken: registry.worker.hasToken)
         else { return nil }
         record.reason = "\(registry.upstream.host): \(record.reason ?? Failover.text(of: error))"
         registry.retries.count(.failover)
         return Forwarder(
             request, route: route.to(failover.registry), downstream: downstream, registry: failover.client(registry),
-            writer: writer,
-            failover: failover)
+            writer: writer, failover: failover)
     }
 
     // MARK: The request
@@ -218,8 +216,7 @@ final class Forwarder {
     ) async throws {
         try BlobLocation.rejectRedirect(response.head, record)
         if isThrown(response.status) { throw error(try await failure(response)) }
-        let head = response.head
-        let hasAddress = head.has(.location) || head.has(.link)
+        let head = response.head, hasAddress = head.has(.location) || head.has(.link)
         var fields = fields
         // An error of HEAD: the others do not come here.
         if response.status >= 429, response.fault != nil, !head.has(.retryAfter) {
@@ -230,16 +227,18 @@ final class Forwarder {
             body: body ?? response.body)
     }
 
-    /// Whether a response is thrown as an error: HEAD's has no body, and passes as it is unless another registry is asked.
-    func isThrown(_ status: Int) -> Bool { status >= 400 && (head.method != .head || failover?.isMoved(by: status) == true) }
+    /// Whether a response is thrown as an error: HEAD's has no body, and passes as it is unless another registry is asked, or the cache.
+    func isThrown(_ status: Int) -> Bool {
+        guard head.method == .head else { return status >= 400 }
+        return failover?.isMoved(by: status) == true || registry.alternative == .inUse && (status == 429 || status >= 500)
+    }
 
     /// An error of the upstream, its body whole. The connection is free afterwards.
     func failure(_ response: consuming UpstreamResponse) async throws -> UpstreamError {
         let connection = response.lease.connection
         let body = if let read = response.body { read } else { (try? await registry.collect(connection)) ?? [] }
-        let contentRange = connection.head.value(of: .contentRange).map { String(decoding: $0, as: UTF8.self) }
-        return UpstreamError(
-            status: response.status, body: body, retryAfter: connection.retryAfter, contentRange: contentRange)
+        let range = connection.head.string("content-range")
+        return UpstreamError(status: response.status, body: body, retryAfter: connection.retryAfter, contentRange: range)
     }
 
     /// The upstream's error, in the client's words.

@@ -61,10 +61,12 @@ struct CachedManifest {
 
     /// `StaleContent` can serve the request.
     private var hasStale: Bool {
-        switch reference {
-        case .digest(let digest): !isGet && cache.store.head(digest, from: cache.source)?.isConfirmed == true
-        case .tag(let tag): cache.store.digest(of: tag, in: cache.source).map(isHeld) ?? false
-        }
+        let digest: Digest? =
+            switch reference {
+            case .digest(let digest): isGet ? nil : digest
+            case .tag(let tag): cache.store.digest(of: tag, in: cache.source)
+            }
+        return digest.flatMap { cache.store.head($0, from: cache.source) }?.isConfirmed == true
     }
 
     private func isHeld(_ digest: Digest) -> Bool { cache.open(digest).content != nil }

@@ -60,8 +60,7 @@ struct CatalogHandler {
         while true {
             let registry = failover.client(client)
             do { return try await repositories(of: failover.registry, by: registry) } catch {
-                guard record.isComplete,
-                    try failover.advance(after: error, isOvertaken: registry.isOvertaken, hasToken: client.worker.hasToken)
+                guard try failover.advance(after: error, isOvertaken: registry.isOvertaken, hasToken: client.worker.hasToken)
                 else { throw error }
             }
         }

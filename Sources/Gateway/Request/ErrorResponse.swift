@@ -3,6 +3,8 @@ import Registry
 /// A response of Berth's own that reports an error: the error, and the fields that say what to do about it.
 struct ErrorResponse: Error {
     let error: RegistryError
+    /// Berth's own bounds are reached. It says nothing of the upstream.
+    private(set) var isShed = false
     /// Seconds.
     private let retryAfter: Int?
     private let challenge: Challenge?
@@ -33,6 +35,13 @@ struct ErrorResponse: Error {
     /// 502: the upstream failed, or did what the gateway does not follow.
     static func badGateway(_ message: String, retryAfter: Int? = nil) -> ErrorResponse {
         ErrorResponse(.unavailable, message, status: 502, retryAfter: retryAfter)
+    }
+
+    /// 503: too much is asked of Berth, or by it.
+    static func shed(_ message: String, retryAfter: Int) -> ErrorResponse {
+        var response = ErrorResponse(.unavailable, message, status: 503, retryAfter: retryAfter)
+        response.isShed = true
+        return response
     }
 
     static func loginRequired(_ challenge: Challenge) -> ErrorResponse {

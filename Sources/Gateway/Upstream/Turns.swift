@@ -24,10 +24,7 @@ struct Turns {
         case .clientGone:
             throw ConnectionFailure(.client, .cancelled, call: "wait", reason: "the client left before the request's turn came")
         case .isRejected(let seconds):
-            record.end = "shed"
-            throw ErrorResponse(
-                .unavailable, "Too many requests wait for the upstream registry; try again later.", status: 503, retryAfter: seconds
-            )
+            throw ErrorResponse.shed("Too many requests wait for the upstream registry; try again later.", retryAfter: seconds)
         }
     }
 
