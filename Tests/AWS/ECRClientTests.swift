@@ -185,6 +185,18 @@ import Transport
         let error = await #expect(throws: AWSError.self) { try await client(url).authorizationToken() }
         #expect(slept.delays.withLock { $0.count } == 2)
         #expect(error?.description.contains("ecr:GetAuthorizationToken at 127.0.0.1:1: connect: ") == true)
+        #expect(error?.mayHaveBeenDone == false)
+    }
+
+    @Test func `an error says whether the service may have done what it was asked for`() async throws {
+        let denied = Self.problem("AccessDeniedException"), failed = Self.problem("ServerException", status: 500)
+        for (responses, mayHaveBeenDone) in [
+            ([denied], false), ([failed], true), ([failed, denied], true), ([.json("no JSON")], true),
+        ] {
+            let server = try server(responses), client = client(server.url)
+            let error = await #expect(throws: AWSError.self) { try await client.deleteImage(.tag("v1"), in: "app") }
+            #expect(error?.mayHaveBeenDone == mayHaveBeenDone)
+        }
     }
 
     @Test func `a repository is created once with its policies, however many callers request it`() async throws {

@@ -12,6 +12,15 @@ package struct AWSError: Error, Sendable, CustomStringConvertible {
         case credentials(CredentialError)
         /// A 200 whose body does not follow the service's model; the text says how.
         case malformed(String)
+
+        fileprivate var mayHaveBeenDone: Bool {
+            switch self {
+            case .errorResponse(_, _, let status): status >= 500
+            case .unreachable(let error): !error.saysNotSent
+            case .credentials: false
+            case .malformed: true
+            }
+        }
     }
 
     /// As IAM names it: `ecr:GetAuthorizationToken`.
@@ -26,11 +35,14 @@ package struct AWSError: Error, Sendable, CustomStringConvertible {
     package var signedWith: String?
     /// Seconds that AWS's clock is ahead of this machine's, by the response's `Date`; nil without one.
     package var clockOffset: Int?
+    /// The service may have done what was asked, in one of the call's attempts.
+    package internal(set) var mayHaveBeenDone: Bool
 
     init(operation: String, host: String, cause: Cause) {
         self.operation = operation
         self.host = host
         self.cause = cause
+        mayHaveBeenDone = cause.mayHaveBeenDone
     }
 
     /// AWS's error code, without its namespace; nil when the service sent no error response.

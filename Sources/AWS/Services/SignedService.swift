@@ -25,7 +25,7 @@ struct SignedService: Sendable {
     ///   - identity: signs the call; nil for an unsigned call, whose body is the credential itself.
     func call(_ operation: String, fields: Fields, body: [UInt8], as identity: CredentialKeeper?) async throws(AWSError) -> [UInt8]
     {
-        var attempt = 1, isClockSet = false, areCredentialsFresh = false
+        var attempt = 1, isClockSet = false, areCredentialsFresh = false, mayHaveBeenDone = false
         var lastCost: Int?
         while true {
             await pace.turn(of: operation, sleep: sleep)
@@ -41,7 +41,7 @@ struct SignedService: Sendable {
                     throw AWSError(operation: "\(name):\(operation)", host: endpoint.url.hostField, cause: .credentials(error))
                 }
             }
-            let failed: AWSError
+            var failed: AWSError
             do throws(HTTPClientError) {
                 let response = try await httpClient.call(request)
                 guard response.status != 200 else {
@@ -52,6 +52,8 @@ struct SignedService: Sendable {
             } catch {
                 failed = AWSError(operation: "\(name):\(operation)", host: endpoint.url.hostField, cause: .unreachable(error))
             }
+            mayHaveBeenDone = mayHaveBeenDone || failed.mayHaveBeenDone
+            failed.mayHaveBeenDone = mayHaveBeenDone
             if failed.isThrottling {
                 throttled()
                 pace.limited(operation)

@@ -17,7 +17,7 @@ final class Forwarder {
     let failover: Failover?
     private(set) var body: ReplayBody
     private(set) var policy: RetryPolicy
-    /// The request was sent again although the registry may have taken it before.
+    /// The registry may have taken the request in an attempt that had no response, or one that does not tell (503), and was not the last.
     private(set) var mayHaveBeenTaken = false
 
     init(
@@ -96,7 +96,7 @@ final class Forwarder {
     /// How long to wait before the request is sent again; nil: it is not.
     private func pause(after fault: AttemptFault, _ repetition: Repetition) throws -> Duration? {
         let pause = try registry.retries.pause(&policy, after: fault, canRepeat: repetition.allows(after: fault, body))
-        if pause != nil, repetition == .idempotent, !fault.saysNotTaken { mayHaveBeenTaken = true }
+        if pause != nil, !fault.saysNotTaken { mayHaveBeenTaken = true }
         return pause
     }
 
@@ -174,6 +174,7 @@ final class Forwarder {
             if read == nil { await registry.discardBody(of: connection) }
             return .tokenRejected(generation: token.generation, rejection)
         } catch let failure as ConnectionFailure {
+            mayHaveBeenTaken = true
             guard failure.side == .upstream else { throw failure }
             return .failed(connection.fault(failure), failure)
         }

@@ -192,21 +192,16 @@ struct BlobHandler {
 
     // MARK: DELETE
 
-    private mutating func delete() async throws {
-        // As for a manifest: before and after.
-        cache?.forget(digest, isDeleted: true)
-        let response: UpstreamResponse
-        do { response = try await forwarder.send(RequestHead(forwarder.head, target: forwarder.target)) } catch {
-            cache?.forget(digest, isDeleted: true)
-            throw error
-        }
-        cache?.forget(digest, isDeleted: true)
+    private func delete() async throws {
+        let requestHead = RequestHead(forwarder.head, target: forwarder.target)
+        let response = try await RegistryChange(forwarder: forwarder).send(requestHead) { cache?.forget(digest, isDeleted: true) }
         guard response.status >= 400 else { return try await forwarder.pass(response) }
         let failure = try await forwarder.failure(response)
         guard !failure.isOfMissingEndpoint else {
             throw ErrorResponse(
                 .unsupported, "ECR deletes a blob by itself, when no image refers to it any more; delete the manifests.")
         }
+        cache?.note(failure.status, of: digest, by: forwarder)
         throw forwarder.error(failure)
     }
 }

@@ -179,44 +179,37 @@ struct CachedManifest {
         _ = await fill.finish()
     }
 
-    /// A push has made the tag lead elsewhere, or may have.
-    /// - Parameters:
-    ///   - digest: of what was pushed; nil: not known.
-    ///   - status: of the response.
-    func pushed(_ digest: [UInt8]?, _ status: Int) {
-        guard case .tag(let tag) = reference, (200..<300).contains(status) || status >= 500 || forwarder.mayHaveBeenTaken
-        else { return }
-        if status < 300, let digest = digest.flatMap({ Digest($0) }) {
-            cache.store.setTag(tag, in: cache.source, to: digest)
-        } else {
-            cache.store.forgetTag(tag, in: cache.source, isDeleted: true)
-        }
+    // MARK: Changes
+
+    /// A push has made the tag lead here.
+    func pushed(_ digest: [UInt8]) {
+        guard case .tag(let tag) = reference, let digest = Digest(digest) else { return }
+        cache.store.setTag(tag, in: cache.source, to: digest)
     }
 
-    /// A push has ended without a response.
-    func pushFailed(_ error: any Error) {
-        // Without a connection nothing was taken.
-        guard let failure = error as? ConnectionFailure, failure.unreachable == nil || forwarder.mayHaveBeenTaken,
-            case .tag(let tag) = reference
-        else { return }
+    /// The tag may lead elsewhere now, or nowhere.
+    func forgetTag() {
+        guard case .tag(let tag) = reference else { return }
         cache.store.forgetTag(tag, in: cache.source, isDeleted: true)
     }
 
-    /// What a deletion will delete. With its last tag an image goes too (ECR 1.3), which nobody may have pulled by this tag.
-    func named() async -> Digest? {
-        guard case .tag = reference else { return nil }
-        let found = try? await forwarder.registry.send(.head, Array(forwarder.target), as: .batchGetImage, upTo: 0)
-        return found.flatMap { $0.status == 200 ? $0.digest : nil }.flatMap { Digest($0) }
+    /// The image that a deletion is for, to be asked before: with its last tag an image goes too (ECR 1.3), which nobody may have pulled by this tag.
+    /// - Returns: nil: there is none, or it is not known.
+    func namedImage() async -> Digest? {
+        switch reference {
+        case .digest(let digest): return digest
+        case .tag(let tag):
+            let found = try? await forwarder.registry.send(.head, Array(forwarder.target), as: .batchGetImage, upTo: 0)
+            if let found, found.status == 404 { return nil }
+            let named = found.flatMap { $0.status == 200 ? $0.digest : nil }.flatMap { Digest($0) }
+            return named ?? cache.store.digest(of: tag, in: cache.source)
+        }
     }
 
-    /// The registry may have deleted it: whether it still has it is asked anew.
-    /// - Parameter named: as `named` said before.
-    func deleted(_ named: Digest?) {
-        switch reference {
-        case .digest(let digest): cache.forget(digest, isDeleted: true)
-        case .tag(let tag):
-            for case let digest? in [named, cache.store.digest(of: tag, in: cache.source)] { cache.forget(digest, isDeleted: true) }
-            cache.store.forgetTag(tag, in: cache.source, isDeleted: true)
-        }
+    /// The registry has deleted it, or may have: whether it still has it is asked anew.
+    /// - Parameter image: as `namedImage` said before.
+    func deleted(_ image: Digest?) {
+        if let image { cache.forget(image, isDeleted: true) }
+        forgetTag()
     }
 }

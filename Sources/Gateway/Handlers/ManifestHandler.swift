@@ -37,6 +37,7 @@ struct ManifestHandler {
     }
 
     private var requestHead: RequestHead { RequestHead(forwarder.head, target: forwarder.target) }
+    private var change: RegistryChange { RegistryChange(forwarder: forwarder) }
 
     // MARK: GET and HEAD
 
@@ -155,18 +156,13 @@ struct ManifestHandler {
         try await forwarder.readBody(upTo: Self.maxManifest)
         var creation = RepositoryCreation(forwarder)
         while true {
-            let response: UpstreamResponse
-            do { response = try await forwarder.send(requestHead) } catch {
-                cached?.pushFailed(error)
-                throw error
-            }
+            let response = try await change.send(requestHead) { cached?.forgetTag() }
             if forwarder.body.canReplay, creation.applies(to: response.status) {
                 let failure = try await forwarder.failure(response)
                 guard await creation.create() else { throw forwarder.error(failure) }
                 continue
             }
             let head = response.head
-            cached?.pushed(pushedDigest, head.status)
             if head.status >= 400, forwarder.mayHaveBeenTaken, let pushedDigest {
                 // Read first: its connection and turn are free then for the request that asks.
                 let failure = try await forwarder.failure(response)
@@ -175,6 +171,7 @@ struct ManifestHandler {
             }
             let digest = head.value(of: .dockerContentDigest).map(Array.init) ?? pushedDigest
             guard (200..<300).contains(head.status), let digest else { return try await forwarder.pass(response) }
+            cached?.pushed(digest)
             let fields = CreatedContent.fields(
                 "manifests", digest, in: forwarder.route.repository, head, forwarder.rewriting)
             return try await forwarder.pass(response, fields: fields)
@@ -195,24 +192,19 @@ struct ManifestHandler {
     // MARK: DELETE
 
     private func delete() async throws {
-        let named = await cached?.named()
-        // Before, so that it is known if the process ends; and after, whatever becomes of the request: it may have been taken.
-        cached?.deleted(named)
-        let response: UpstreamResponse
-        do { response = try await forwarder.send(requestHead) } catch {
-            cached?.deleted(named)
-            throw error
-        }
-        cached?.deleted(named)
+        let image = await cached?.namedImage()
+        let response = try await change.send(requestHead) { cached?.deleted(image) }
         guard response.status >= 400 else { return try await forwarder.pass(response) }
         let failure = try await forwarder.failure(response)
-        guard failure.isOfMissingEndpoint else { throw forwarder.error(failure) }
-        try await deleteImage(named)
+        if failure.isOfMissingEndpoint { return try await deleteImage(image) }
+        // What was deleted before, and nobody could say then.
+        if failure.status == 404 { cached?.deleted(image) }
+        throw forwarder.error(failure)
     }
 
     /// By ECR's API.
-    /// - Parameter named: as `CachedManifest.named`.
-    private func deleteImage(_ named: Digest?) async throws {
+    /// - Parameter digest: as `CachedManifest.namedImage` said before; nil: not known.
+    private func deleteImage(_ digest: Digest?) async throws {
         let repository = forwarder.route.upstreamRepository, record = forwarder.record
         guard let directory = forwarder.route.upstream.directory else {
             throw ErrorResponse(.unsupported, "The upstream registry deletes no manifests.")
@@ -224,15 +216,16 @@ struct ManifestHandler {
             }
         let outcome: ImageDeletion
         do throws(AWSError) { outcome = try await directory.deleteImage(image, in: repository.description) } catch {
-            cached?.deleted(named)
+            if error.mayHaveBeenDone { cached?.deleted(digest) }
             record.reason = "\(error)"
             throw ErrorResponse(.denied, "The gateway could not delete the image; the operator can see the cause in the log.")
         }
-        cached?.deleted(named)
         switch outcome {
         case .deleted:
+            cached?.deleted(digest)
             try await forwarder.writer.respond(202, fields: [("Docker-Distribution-Api-Version", "registry/2.0")])
         case .notFound:
+            cached?.deleted(digest)
             throw ErrorResponse(.manifestUnknown, "The upstream registry has no such manifest.")
         case .rejected(let code, let reason):
             record.reason = "\(code): \(reason)"

@@ -101,6 +101,14 @@ package struct HTTPClientError: Error, Sendable, Equatable, CustomStringConverti
     /// `ecr:GetAuthorizationToken at api.ecr.eu-west-1.amazonaws.com: Could not resolve host`.
     package var description: String { "\(call) at \(host): \(detail)" }
 
+    /// No byte of the request can have reached the server.
+    package var saysNotSent: Bool {
+        switch kind {
+        case .resolve, .connect, .tls: true
+        case .timeout, .tooLarge, .cancelled, .other: false
+        }
+    }
+
     /// Another attempt may succeed.
     package var isTransient: Bool {
         switch kind {
