@@ -182,3 +182,15 @@ def test_a_manifest_that_was_taken_although_the_response_was_lost_is_not_an_erro
         response = client.push_manifest(REPOSITORY, "v1", stored.manifest)
     assert response.fields["docker-content-digest"] == stored.digest
     assert response.fields["location"].endswith(f"/v2/{REPOSITORY}/manifests/{stored.digest}")
+
+
+def test_a_manifest_that_was_taken_is_found_also_when_the_token_has_ended(own_sandbox: Sandbox, gateway: Gateway, stored: Image) -> None:
+    """The HEAD that looks for it gets 403 without a body, which does not tell why: `/v2/` does."""
+    for method, path, fault in (
+        ("PUT", MANIFESTS, {"kind": "reset"}), ("PUT", MANIFESTS, {"kind": "status", "status": 400}),
+        ("HEAD", MANIFESTS, {"kind": "status", "status": 403}), ("GET", "/v2/", {"kind": "status", "status": 403}),
+    ):  # fmt: skip
+        own_sandbox.add_fault(where="registry", match={"method": method, "path_prefix": path}, times=1, **fault)
+    with RegistryClient(gateway.plain, gateway.username, gateway.password) as client:
+        client.push_manifest(REPOSITORY, "v1", stored.manifest)
+    assert gateway.metric("berth_replays_total", reason="token_expired") == 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +17,11 @@ from conftest import StartGateway
 from harness.gateway import Gateway
 from harness.images import blob_image, digest_of
 from harness.moto_registry import MotoRegistry
+from harness.processes import wait_until
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
+from harness.scripted import ScriptedServer
+from harness.tls import Authority
 
 IN_FLIGHT = 200
 ROUNDS = 3  # before and after the expiry
@@ -100,6 +105,48 @@ def test_an_upload_too_large_to_repeat_gets_503_so_that_clients_retry(
     assert response.status == 503 and "retry-after" in response.fields, response
     with client_of(gateway) as client:
         client.push_blob(REPOSITORY, blob)
+
+
+def test_a_large_upload_does_not_begin_with_a_token_that_a_list_was_rejected_with(
+    own_sandbox: Sandbox, start_gateway: StartGateway
+) -> None:
+    """The upload's session has just proven the token. It ends, a list of Berth's own finds out, and the next token is two seconds away."""
+    own_sandbox.create_repositories(REPOSITORY)
+    gateway = start_gateway(own_sandbox, workers=1)
+    gateway.wait_until_ready()
+    blob = os.urandom(3 << 20)
+    with ThreadPoolExecutor(1) as pool, client_of(gateway) as client, client_of(gateway) as other:
+        session = client.start_upload(REPOSITORY)
+        own_sandbox.add_fault(where="api", match={}, kind="stall", seconds=2, times=1)
+        own_sandbox.expire_tokens()
+        listed = pool.submit(other.expect, (200,), "GET", f"/v2/{REPOSITORY}/tags/list")
+        wait_until(lambda: own_sandbox.control("GET", "/stats")["expired_token_answers"], "the list's rejection", 5)
+        response = client.expect((201, 202), "PATCH", session, body=blob)
+        listed.result()
+        client.finish_upload(client.location(response), digest_of(blob))
+
+
+def test_a_list_is_asked_for_again_after_the_400_of_a_malformed_token(
+    sandbox: Sandbox, start_gateway: StartGateway, authority: Authority, own_directory: Path
+) -> None:
+    """ECR 1.1: it has no registry error. `/v2/` gets it too, so it is not the list's."""
+    malformed = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+    tags = json.dumps({"name": REPOSITORY, "tags": ["v1"]}).encode()
+    listed = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(tags), tags)
+    host = sandbox.registry_host
+    registry = ScriptedServer(authority.issue("registry", f"DNS:{host}"), malformed, malformed, listed)
+    trust = own_directory / "both.pem"
+    trust.write_bytes(sandbox.ca.read_bytes() + authority.certificate.read_bytes())
+    connect_to = sandbox.facts["connect_to"] | {f"{host}:443": registry.address.authority}
+    try:
+        gateway = start_gateway(sandbox, connect_to=connect_to, ca_file=str(trust))
+        gateway.wait_until_ready()
+        with client_of(gateway) as client:
+            assert json.loads(client.expect((200,), "GET", f"/v2/{REPOSITORY}/tags/list").body)["tags"] == ["v1"]
+    finally:
+        registry.stop()
+    assert [line.split()[1] for line in registry.heard.split(b"\r\n") if line.startswith(b"GET ")][1] == b"/v2/"
+    assert gateway.metric("berth_replays_total", reason="token_invalid") == 1
 
 
 def test_docker_pushes_and_pulls_while_tokens_keep_expiring(own_sandbox: Sandbox, start_gateway: StartGateway, docker: Docker) -> None:

@@ -91,6 +91,15 @@ struct RequestHeadTests {
         #expect(sent.dropFirst(5).first == field)
     }
 
+    @Test(arguments: [(HTTP.Method.get, ["Accept: a"]), (.post, ["Content-Length: 0", "Accept: a"])])
+    func `a request of Berth's own has nothing of a client's`(method: HTTP.Method, fields: [String]) {
+        let output = OutputBuffer()
+        RequestHead(Head(), method: method, target: bytes("/t")[...], accept: "a").writeRegistryHead(
+            into: output, to: Origin(host: "r", port: 443), token: bytes("T"), trace: Self.new, length: 0)
+        let lines = ["\(method.token) /t HTTP/1.1"] + Self.registryBase.dropFirst() + fields + ["", ""]
+        #expect(String(decoding: output.bytes, as: UTF8.self) == lines.joined(separator: "\r\n"))
+    }
+
     @Test(arguments: [("0-9", true), ("0-10485759", true), ("0-10485760", false), ("garbage", true)])
     func `a chunk that is too large for a Content-Range is sent without it`(range: String, passes: Bool) throws {
         let sent = try Self.sent(["PATCH / HTTP/1.1", "Host: h", "Content-Range: \(range)"], length: 10).registry

@@ -24,4 +24,11 @@ struct TokenRejectionTests {
         #expect(TokenRejection.judge(status: 401, method: .get) == .yes(.unauthorized))
         #expect(TokenRejection.judge(status: 404, method: .get) == .no)
     }
+
+    @Test func `a body in a content coding does not tell`() throws {
+        let coded = try head("HTTP/1.1 403 Forbidden", "Content-Encoding: gzip", "Content-Length: 1")
+        #expect(TokenRejection.judge(coded, method: .get) == .unclear(.expired))
+        #expect(TokenRejection.judge(try head("HTTP/1.1 403 Forbidden", "Content-Length: 1"), method: .get) == .inBody)
+        #expect(TokenRejection.judge(try head("HTTP/1.1 200 OK", "Content-Encoding: gzip"), method: .get) == .no)
+    }
 }

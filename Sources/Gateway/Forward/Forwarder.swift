@@ -82,7 +82,7 @@ final class Forwarder {
             case .response(let response):
                 guard let fault = response.fault, let pause = try pause(after: fault, repetition) else { return response }
                 // Nothing is held during a pause.
-                await response.release(by: registry)
+                await registry.release(response)
                 try await registry.retries.pause(for: pause)
             case .tokenRejected(let generation, let reason): try rejectToken(generation, reason)
             case .again(let pause): try await registry.retries.pause(for: pause)
@@ -100,19 +100,9 @@ final class Forwarder {
         return pause
     }
 
-    /// What one attempt came to.
-    private enum Outcome: ~Copyable {
-        /// The registry accepted the token.
-        case response(UpstreamResponse)
-        case tokenRejected(generation: Int, TokenRejection.Reason)
-        /// The request is to be sent again.
-        case again(after: Duration)
-        case failed(AttemptFault, ConnectionFailure)
-    }
-
     /// Sends the request once, from the token to the response's head.
     /// - Throws: what no other attempt would change.
-    private func attempt(_ requestHead: RequestHead, _ repetition: Repetition, collecting collected: Int?) async throws -> Outcome {
+    private func attempt(_ requestHead: RequestHead, _ repetition: Repetition, collecting collected: Int?) async throws -> Attempt {
         let token =
             if let token = registry.readyToken(policy) {
                 body.isWhole ? token : await check(token).lasting(for: body, head.framing)
@@ -128,11 +118,7 @@ final class Forwarder {
                 return .tokenRejected(generation: token.generation, .expired)
             }
             lease = if let idle = registry.idleConnection(policy) { idle } else { try await registry.connect(policy) }
-        } catch let failure as ConnectionFailure {
-            // Nothing of this request has been sent.
-            guard failure.side == .upstream else { throw failure }
-            return .failed(.unreachable(isPermanent: failure.isPermanent), failure)
-        }
+        } catch let failure as ConnectionFailure { return .failed(try AttemptFault(connecting: failure), failure) }
         lease.hold(turn)
         let connection = lease.connection
         do {
@@ -154,8 +140,7 @@ final class Forwarder {
                 }
             }
             registry.countResponse(connection)
-            let judgement = TokenCheck.judgement(of: connection.head, method: requestHead.method)
-            if case .no = judgement {
+            if case .no = TokenRejection.judge(connection.head, method: requestHead.method) {
                 registry.tokenAccepted(token)
                 var body: [UInt8]?
                 let hasArrived = connection.arrivedBody != nil
@@ -166,17 +151,14 @@ final class Forwarder {
                 if hasArrived || collected != nil { lease.endTurn() }
                 return .response(UpstreamResponse(lease: lease, body: body))
             }
-            let (rejection, read) = try await check(token).rejection(judgement, by: connection)
-            guard let rejection else {
-                registry.tokenAccepted(token)
-                return .response(UpstreamResponse(lease: lease, body: read))
+            var read: [UInt8]?
+            if let reason = try await registry.rejection(of: token, by: connection, to: requestHead.method, &read) {
+                return .tokenRejected(generation: token.generation, reason)
             }
-            if read == nil { await registry.discardBody(of: connection) }
-            return .tokenRejected(generation: token.generation, rejection)
+            return .response(UpstreamResponse(lease: lease, body: read))
         } catch let failure as ConnectionFailure {
             mayHaveBeenTaken = true
-            guard failure.side == .upstream else { throw failure }
-            return .failed(connection.fault(failure), failure)
+            return .failed(try connection.fault(failure), failure)
         }
     }
 

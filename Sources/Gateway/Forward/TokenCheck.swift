@@ -2,7 +2,7 @@ import AWS
 import FoundationEssentials
 import HTTP
 
-/// Whether a token is good: before a request that cannot be sent twice, and after its response. Asks the registry where nothing else tells.
+/// Whether a token is good enough for a request that cannot be sent twice.
 struct TokenCheck {
     let registry: RegistryClient
     let token: AuthorizationToken
@@ -27,31 +27,5 @@ struct TokenCheck {
     func lasting(for body: ReplayBody, _ framing: BodyFraming) async -> AuthorizationToken {
         guard isLarge(body, framing), !token.lasts(Self.uploadTime, at: Date()) else { return token }
         return await registry.upstream.keeper.token(newerThan: token.generation, within: Self.renewalWait) ?? token
-    }
-
-    /// What the response's head says.
-    /// - Parameter method: of the request to the registry.
-    static func judgement(of head: Head, method: Method) -> TokenRejection {
-        // A body in a content coding cannot be read here: it is treated like none.
-        TokenRejection.judge(status: head.status, method: head.status < 400 || !head.isEncoded ? method : .head)
-    }
-
-    /// Whether the response rejects the token, and the response's body where it had to be read to know.
-    func rejection(_ judgement: TokenRejection, by connection: UpstreamConnection) async throws -> (
-        TokenRejection.Reason?, body: [UInt8]?
-    ) {
-        switch judgement {
-        case .no: return (nil, nil)
-        case .yes(let reason): return (reason, nil)
-        // The response is kept for the client: the registry is asked over another connection.
-        case .unclear(let reason): return (try await registry.isRejected(token) ? reason : nil, nil)
-        case .inBody:
-            let body = try await registry.collect(connection)
-            switch TokenRejection.judge(status: connection.head.status, body: body) {
-            case .yes(let reason): return (reason, body)
-            case .unclear(let reason): return (try await registry.isRejected(token) ? reason : nil, body)
-            case .no, .inBody: return (nil, body)
-            }
-        }
     }
 }

@@ -127,9 +127,7 @@ final class BlobDownload {
 
     /// Asks for the rest.
     private func open() async throws -> UpstreamConnection {
-        let storage = BlobStorage(registry: registry, connectTo: connectTo)
-        let part = BlobPart(registry: registry, storage: storage, target: target, range: received..<size)
-        let lease = try await part.open(&policy)
+        let lease = try await ask()
         let connection = lease.connection
         guard progress.isContinued(by: connection.head, after: received) else {
             throw ConnectionFailure(
@@ -140,6 +138,25 @@ final class BlobDownload {
         self.lease = consume lease
         self.connection = connection
         return connection
+    }
+
+    /// The response of whoever has the rest, the registry or its storage, whatever it says.
+    private func ask() async throws -> Lease {
+        let storage = BlobStorage(registry: registry, connectTo: connectTo)
+        // Without a client's fields: no condition of its, and no coding.
+        let requestHead = RequestHead(Head(), target: target[...], range: received..<size)
+        let lane = Lane(.getDownloadURLForLayer, isLarge: true)
+        while true {
+            let response = try await registry.response(to: requestHead, in: lane, collecting: nil, &policy)
+            guard let location = try storage.location(response) else { return response.lease }
+            await registry.release(response)
+            try storage.checkMayBeAsked()
+            let lease = try await storage.open(location, requestHead, from: policy.start)
+            guard BlobStorage.isURLRejected(lease.connection.head.status) else { return lease }
+            guard registry.retries.next(&policy, after: .urlExpired) != .fail else {
+                throw ErrorResponse.badGateway("The blob's storage rejects every URL.")
+            }
+        }
     }
 
     /// Whether to ask for the rest, after a wait.

@@ -85,7 +85,7 @@ struct BlobHandler {
                 try await writer.pass(response.lease.connection, .registry(fields: [], forwarder.rewriting), body: response.body)
                 return true
             }
-            await response.release(by: forwarder.registry)
+            await forwarder.registry.release(response)
             return try await deliver(from: location, requestHead)
         }
         if writer.hasStarted, response.status < 400 || progress.isCompleted(by: response.head, after: writer.bodySent) {

@@ -42,7 +42,7 @@ struct BlobHeadHandler {
             try await respond(try Self.size(of: response))
             return true
         }
-        await response.release(by: forwarder.registry)
+        await forwarder.registry.release(response)
         let lease = try await storage.open(location, probe, from: forwarder.policy.start)
         let connection = lease.connection
         let status = connection.head.status

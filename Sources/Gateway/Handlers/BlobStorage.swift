@@ -48,53 +48,27 @@ struct BlobStorage {
         let head = RequestHead(requestHead.head, method: requestHead.method, target: location.target[...], range: requestHead.range)
         var policy = RetryPolicy(from: start)
         while true {
-            switch try await attempt(location, head, &policy) {
-            case .response(let lease):
-                let connection = lease.connection
-                guard let fault = AttemptFault(status: connection.head.status, retryAfter: connection.retryAfter),
-                    let pause = try registry.storageRetries.pause(&policy, after: fault)
-                else {
-                    if !connection.isServerError { registry.upstream.storageCircuit.succeeded() }
-                    return lease
-                }
-                await drop(lease)
-                try await registry.storageRetries.pause(for: pause)
-            case .again(let pause): try await registry.storageRetries.pause(for: pause)
-            case .failed(let fault, let failure):
-                guard let pause = try registry.storageRetries.pause(&policy, after: fault) else { throw failure }
-                try await registry.storageRetries.pause(for: pause)
-            }
+            let attempt = try await attempt(location, head, &policy)
+            guard let response = try await registry.storageRetries.response(of: attempt, &policy) else { continue }
+            if !response.lease.connection.isServerError { registry.upstream.storageCircuit.succeeded() }
+            return response.lease
         }
     }
 
-    /// Gives up a response before the pause, which holds no connection.
-    private func drop(_ lease: consuming Lease) async { await registry.discardBody(of: lease.connection) }
-
-    private enum Outcome: ~Copyable {
-        case response(Lease)
-        case again(after: Duration)
-        case failed(AttemptFault, ConnectionFailure)
-    }
-
-    private func attempt(_ location: BlobLocation, _ head: RequestHead, _ policy: inout RetryPolicy) async throws -> Outcome {
+    private func attempt(_ location: BlobLocation, _ head: RequestHead, _ policy: inout RetryPolicy) async throws -> Attempt {
         let lease: Lease
         do { lease = try await registry.connect(toStorage: location.origin, policy) } catch let failure as ConnectionFailure {
-            guard failure.side == .upstream else { throw failure }
-            return .failed(.unreachable(isPermanent: failure.isPermanent), failure)
+            return .failed(try AttemptFault(connecting: failure), failure)
         }
-        let connection = lease.connection, output = registry.output
+        let connection = lease.connection
         do {
-            head.writeStorageHead(into: output, to: location.origin)
-            if let rest = try connection.begin(output) { try await connection.write(rest, timeout: registry.timeouts.stall) }
-            connection.finishRequest()
-            if let pause = try await registry.storageRetries.awaitHead(of: connection, toHead: false, &policy) {
+            head.writeStorageHead(into: registry.output, to: location.origin)
+            let rest = try connection.begin(registry.output)
+            if let pause = try await registry.storageRetries.awaitHead(of: connection, toHead: false, sending: rest, &policy) {
                 return .again(after: pause)
             }
-            return .response(lease)
-        } catch let failure as ConnectionFailure {
-            guard failure.side == .upstream else { throw failure }
-            return .failed(connection.fault(failure), failure)
-        }
+            return .response(UpstreamResponse(lease: lease, body: nil))
+        } catch let failure as ConnectionFailure { return .failed(try connection.fault(failure), failure) }
     }
 
     private func next(_ connection: UpstreamConnection) async throws -> BlobLocation {

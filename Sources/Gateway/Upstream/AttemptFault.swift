@@ -15,6 +15,13 @@ enum AttemptFault: Equatable {
     /// - Parameter retryAfter: seconds.
     case status(Int, retryAfter: Int?)
 
+    /// No connection was made: nothing of the request has been sent.
+    /// - Throws: the client's failure.
+    init(connecting failure: ConnectionFailure) throws(ConnectionFailure) {
+        guard failure.side == .upstream else { throw failure }
+        self = .unreachable(isPermanent: failure.isPermanent)
+    }
+
     /// nil: a response with this status is none.
     init?(status: Int, retryAfter: @autoclosure () -> Int?) {
         guard status == 429 || status == 500 || (502...504).contains(status) else { return nil }

@@ -105,7 +105,7 @@ final class RegistryClient {
 
     // MARK: Requests of Berth's own
 
-    /// Sends a request without a body, and again with another token or connection where that helps.
+    /// The response to a request without a body, whole.
     /// - Parameters:
     ///   - target: path and query at the upstream.
     ///   - api: what the request is to the registry; nil: the same as the client's.
@@ -114,82 +114,85 @@ final class RegistryClient {
         _ method: Method, _ target: [UInt8], as api: RegistryAPI? = nil, accept: StaticString? = nil, upTo limit: Int
     ) async throws -> WholeResponse {
         var policy = RetryPolicy(from: start)
+        let requestHead = RequestHead(Head(), method: method, target: target[...], accept: accept)
+        let lane = Lane(api ?? RegistryAPI(record.operation), isLarge: false)
+        let response = try await response(to: requestHead, in: lane, collecting: limit, &policy)
+        let whole = WholeResponse(response.head, body: response.body ?? [])
+        guard whole.isReadable || whole.status >= 400 else {
+            throw ErrorResponse.badGateway("The upstream registry's response has a coding that was not asked for.", retryAfter: 1)
+        }
+        return whole
+    }
+
+    /// Sends a request without a body, and again with another token or connection where that helps.
+    /// - Parameter limit: bytes of the response's body, which is read with it: a break in it is another attempt; nil: it stays on the connection.
+    func response(to requestHead: RequestHead, in lane: Lane, collecting limit: Int?, _ policy: inout RetryPolicy) async throws
+        -> UpstreamResponse
+    {
         while true {
-            let token = try await token(&policy)
-            switch try await attempt(method, target, as: api, token: token, accept: accept, upTo: limit, &policy) {
-            case .again(let pause): try await retries.pause(for: pause)
-            case .failed(let fault, let failure): guard try await retries.repeats(&policy, after: fault) else { throw failure }
-            case .response(let response, let fault):
-                if let fault, try await retries.repeats(&policy, after: fault) { continue }
-                if let reason = try await rejection(of: token, in: response) {
-                    let event = RetryPolicy.Event.tokenRejected(generation: token.generation, reason, canReplay: true)
-                    guard retries.next(&policy, after: event) != .fail else { throw TokenRejection.keepsRejecting }
-                    continue
-                }
-                tokenAccepted(token)
-                guard response.isReadable || response.status >= 400 else {
-                    throw ErrorResponse.badGateway(
-                        "The upstream registry's response has a coding that was not asked for.", retryAfter: 1)
-                }
-                return response
-            }
+            let attempt = try await attempt(requestHead, lane, collecting: limit, &policy)
+            if let response = try await retries.response(of: attempt, &policy) { return response }
         }
     }
 
-    private enum Outcome {
-        /// - Parameter fault: nil: the status is no reason to try again.
-        case response(WholeResponse, AttemptFault?)
-        case failed(AttemptFault, ConnectionFailure)
-        case again(after: Duration)
-    }
-
-    /// The connection is free afterwards.
-    private func attempt(
-        _ method: Method, _ target: [UInt8], as api: RegistryAPI?, token: AuthorizationToken, accept: StaticString?,
-        upTo limit: Int, _ policy: inout RetryPolicy
-    ) async throws -> Outcome {
-        let api = api ?? RegistryAPI(record.operation)
-        let turn = try await turns.next(Lane(api, isLarge: false), &policy)
+    private func attempt(_ requestHead: RequestHead, _ lane: Lane, collecting limit: Int?, _ policy: inout RetryPolicy) async throws
+        -> Attempt
+    {
+        let token = try await token(&policy)
+        let turn = try await turns.next(lane, &policy)
         var lease: Lease
         do { lease = try await connect(policy) } catch let failure as ConnectionFailure {
-            guard failure.side == .upstream else { throw failure }
-            return .failed(.unreachable(isPermanent: failure.isPermanent), failure)
+            return .failed(try AttemptFault(connecting: failure), failure)
         }
         lease.hold(turn)
         let connection = lease.connection
         do {
-            if let pause = try await request(method, target, as: api, token: token, accept: accept, on: connection, &policy) {
+            if let pause = try await exchange(requestHead, token, as: lane.api, on: connection, &policy) {
                 return .again(after: pause)
             }
-            let body = try await collect(connection, upTo: limit, stall: retries.stallLimit(policy))
-            let fault = AttemptFault(status: connection.head.status, retryAfter: connection.retryAfter)
-            return .response(WholeResponse(connection.head, body: body), fault)
-        } catch let failure as ConnectionFailure {
-            guard failure.side == .upstream else { throw failure }
-            return .failed(connection.fault(failure), failure)
-        }
+            var body: [UInt8]?
+            if let limit { body = try await collect(connection, upTo: limit, stall: retries.stallLimit(policy)) }
+            if let reason = try await rejection(of: token, by: connection, to: requestHead.method, &body) {
+                return .tokenRejected(generation: token.generation, reason)
+            }
+            return .response(UpstreamResponse(lease: lease, body: body))
+        } catch let failure as ConnectionFailure { return .failed(try connection.fault(failure), failure) }
     }
 
-    /// nil: the token was accepted.
-    private func rejection(of token: AuthorizationToken, in response: WholeResponse) async throws -> TokenRejection.Reason? {
-        switch TokenRejection.judge(status: response.status, method: response.isReadable ? .get : .head) {
-        case .yes(let reason): return reason
-        case .unclear(let reason): return try await isRejected(token) ? reason : nil
-        case .inBody:
-            if case .yes(let reason) = TokenRejection.judge(status: response.status, body: response.body) { return reason }
-            return nil
-        case .no: return nil
+    /// Why a response rejects the token; nil: it does not. Asks the registry where nothing else tells.
+    /// - Parameter body: what has been read of the response. Its body is read here if that tells.
+    func rejection(
+        of token: AuthorizationToken, by connection: UpstreamConnection, to method: Method, _ body: inout [UInt8]?
+    ) async throws -> TokenRejection.Reason? {
+        var judgement = TokenRejection.judge(connection.head, method: method)
+        if judgement == .inBody {
+            let whole = if let body { body } else { try await collect(connection) }
+            (judgement, body) = (TokenRejection.judge(status: connection.head.status, body: whole), whole)
         }
+        let reason: TokenRejection.Reason? =
+            switch judgement {
+            case .yes(let reason): reason
+            // The response is kept for the client: the registry is asked over another connection.
+            case .unclear(let reason): try await isRejected(token) ? reason : nil
+            case .no, .inBody: nil
+            }
+        if reason == nil {
+            tokenAccepted(token)
+        } else if body == nil {
+            await discardBody(of: connection)
+        }
+        return reason
     }
 
     /// Asks the registry with `GET /v2/`, which needs nothing but a token. Any other response than a rejection (429, 503) says nothing about
     /// the token: the request itself then gets the upstream's own response.
     func isRejected(_ token: AuthorizationToken) async throws -> Bool {
+        let ping = RequestHead(Head(), target: Array("/v2/".utf8)[...])
         var policy = RetryPolicy(from: .now, needsNewConnection: true)
         while true {
             let lease = try await connect(policy)
             let connection = lease.connection
-            if let pause = try await request(.get, Array("/v2/".utf8), as: .other, token: token, on: connection, &policy) {
+            if let pause = try await exchange(ping, token, as: .other, on: connection, &policy) {
                 try await retries.pause(for: pause)
                 continue
             }
@@ -200,28 +203,16 @@ final class RegistryClient {
         }
     }
 
-    /// A request without a body, and its response's head.
+    /// Sends a request without a body, and waits for its response's head.
     /// - Returns: as `Retries.awaitHead`.
-    private func request(
-        _ method: Method, _ target: [UInt8], as api: RegistryAPI, token: AuthorizationToken, accept: StaticString? = nil,
-        on connection: UpstreamConnection, _ policy: inout RetryPolicy
+    private func exchange(
+        _ requestHead: RequestHead, _ token: AuthorizationToken, as api: RegistryAPI, on connection: UpstreamConnection,
+        _ policy: inout RetryPolicy
     ) async throws -> Duration? {
-        let output = output
-        output.removeAll()
-        output.append(method.token)
-        output.append(" ")
-        output.append(target)
-        output.append(" HTTP/1.1\r\n")
-        upstream.origin.appendField(to: output)
-        output.append("Accept-Encoding: identity\r\n")
-        output.appendField("Authorization", token.fieldValue)
-        record.trace.appendField(to: output)
-        if let accept { output.appendField("Accept", accept) }
-        if method == .post { output.append("Content-Length: 0\r\n") }
-        output.append("\r\n")
-        if let rest = try connection.begin(output) { try await connection.write(rest, timeout: timeouts.stall) }
-        connection.finishRequest()
-        if let pause = try await retries.awaitHead(of: connection, toHead: method == .head, &policy) { return pause }
+        requestHead.writeRegistryHead(
+            into: output, to: upstream.origin, token: token.fieldValue, trace: record.trace, length: 0)
+        let rest = try connection.begin(output), toHead = requestHead.method == .head
+        if let pause = try await retries.awaitHead(of: connection, toHead: toHead, sending: rest, &policy) { return pause }
         countResponse(connection, of: api)
         return nil
     }
@@ -240,6 +231,9 @@ final class RegistryClient {
         }
         return body
     }
+
+    /// Gives the connection of a response back, and ends the request's turn.
+    func release(_ response: consuming UpstreamResponse) async { await discardBody(of: response.lease.connection) }
 
     /// Reads a body that nobody needs to its end where it is short, so that the connection can be used again.
     func discardBody(of connection: UpstreamConnection) async {

@@ -3,17 +3,21 @@ import HTTP
 /// The head of a request as the upstream gets it: the client's, without what is between the client and Berth, and with what is between
 /// Berth and the upstream. Everything else passes byte for byte.
 struct RequestHead {
-    /// The client's.
+    /// The client's; an empty one for a request of Berth's own.
     let head: Head
     let method: Method
     /// Path and query at the upstream.
     let target: ArraySlice<UInt8>
     /// The bytes of a blob to ask for, in the place of what the client asked for, up to `Int.max` for all the rest; nil: as it asked.
     var range: Range<Int>?
+    /// Of a request of Berth's own.
+    var accept: StaticString?
 
-    init(_ head: Head, method: Method? = nil, target: ArraySlice<UInt8>, range: Range<Int>? = nil) {
+    init(
+        _ head: Head, method: Method? = nil, target: ArraySlice<UInt8>, range: Range<Int>? = nil, accept: StaticString? = nil
+    ) {
         (self.head, self.method, self.target) = (head, method ?? head.method, target)
-        self.range = range
+        (self.range, self.accept) = (range, accept)
     }
 
     /// GET of a blob's first byte, which tells its size where HEAD does not.
@@ -35,12 +39,13 @@ struct RequestHead {
         output.appendField("Authorization", token)
         trace.appendField(to: output)
         if let length {
-            if length > 0 || head.method == .post || head.method == .put || head.method == .patch {
+            if length > 0 || method == .post || method == .put || method == .patch {
                 output.appendField("Content-Length", decimal: length)
             }
         } else {
             output.append("Transfer-Encoding: chunked\r\n")
         }
+        if let accept { output.appendField("Accept", accept) }
         head.appendFields(to: output) { field in
             switch field.name {
             // The client's own login, and what a proxy before Berth said about the client.

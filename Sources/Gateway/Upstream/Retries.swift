@@ -84,17 +84,35 @@ struct Retries {
         throw ErrorResponse(.unavailable, "The upstream registry is failing; try again later.", retryAfter: 5)
     }
 
-    /// Whether a request whose attempt came to nothing, and holds nothing any more, is to be sent again. Waits before it returns true.
-    /// - Throws: the client's failure, when it leaves meanwhile or the gateway stops.
-    func repeats(_ policy: inout RetryPolicy, after fault: AttemptFault) async throws -> Bool {
-        guard let pause = try pause(&policy, after: fault) else { return false }
-        try await self.pause(for: pause)
-        return true
+    /// The response that an attempt came to; nil: the request is to be sent again, and the pause before that is over.
+    /// - Throws: `ConnectionFailure`, and `ErrorResponse` where every token is rejected: the request is not to be sent again.
+    func response(of attempt: consuming Attempt, _ policy: inout RetryPolicy) async throws -> UpstreamResponse? {
+        switch consume attempt {
+        case .response(let response):
+            guard let fault = response.fault, let pause = try pause(&policy, after: fault) else { return response }
+            // Nothing is held during a pause.
+            await registry.release(response)
+            try await self.pause(for: pause)
+        case .tokenRejected(let generation, let reason):
+            registry.worker.tokenRejected(by: upstream)
+            let event = RetryPolicy.Event.tokenRejected(generation: generation, reason, canReplay: true)
+            guard next(&policy, after: event) != .fail else { throw TokenRejection.keepsRejecting }
+        case .again(let pause): try await self.pause(for: pause)
+        case .failed(let fault, let failure):
+            guard let pause = try pause(&policy, after: fault) else { throw failure }
+            try await self.pause(for: pause)
+        }
+        return nil
     }
 
-    /// Waits for the head of a response to a request that may be sent again.
+    /// Ends a request that has no body and may be sent again, and waits for the head of its response.
+    /// - Parameter rest: of the request, as `UpstreamConnection.begin` returned it.
     /// - Returns: as `awaitLateHead`.
-    func awaitHead(of connection: UpstreamConnection, toHead: Bool, _ policy: inout RetryPolicy) async throws -> Duration? {
+    func awaitHead(of connection: UpstreamConnection, toHead: Bool, sending rest: [UInt8]?, _ policy: inout RetryPolicy)
+        async throws -> Duration?
+    {
+        if let rest { try await connection.write(rest, timeout: timeouts.stall) }
+        connection.finishRequest()
         let limit = min(timeouts.response, policy.stallLimit(at: .now))
         do { try await connection.readHead(toHead: toHead, scratch: registry.scratch, timeout: limit) } catch let failure
             as ConnectionFailure where failure.isStall

@@ -21,7 +21,14 @@ enum TokenRejection: Equatable {
     /// Bytes. Error bodies of ECR are a few hundred bytes; an IAM denial's is the longest.
     static let maxBody = 64 << 10
 
-    /// - Parameter method: the upstream's request's.
+    /// What a response's head says.
+    /// - Parameter method: of the request to the registry.
+    static func judge(_ head: Head, method: Method) -> TokenRejection {
+        // A body in a content coding cannot be read here: it is treated like none.
+        judge(status: head.status, method: head.status < 400 || !head.isEncoded ? method : .head)
+    }
+
+    /// - Parameter method: HEAD: there is no body to tell.
     static func judge(status: Int, method: Method) -> TokenRejection {
         switch status {
         // A registry that challenges: ECR for a request without credentials, docker's own for wrong ones.

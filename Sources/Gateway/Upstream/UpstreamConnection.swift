@@ -70,7 +70,9 @@ final class UpstreamConnection {
     var hasReceivedBytes: Bool { reader.received > 0 }
 
     /// What a failure of this exchange was.
-    func fault(_ failure: ConnectionFailure) -> AttemptFault {
+    /// - Throws: the client's failure.
+    func fault(_ failure: ConnectionFailure) throws(ConnectionFailure) -> AttemptFault {
+        guard failure.side == .upstream else { throw failure }
         if failure.isStall { return .stalled }
         if failure.cause is HeadError { return .malformed }
         return isReused && !hasReceivedBytes ? .stale : .broken

@@ -6,9 +6,6 @@ struct UpstreamResponse: ~Copyable {
     /// The body, where it had to be read to know what the response means; nil: it is still on the connection.
     let body: [UInt8]?
 
-    /// Gives the connection back, and ends the request's turn.
-    consuming func release(by registry: RegistryClient) async { await registry.discardBody(of: lease.connection) }
-
     var head: Head { lease.connection.head }
     var status: Int { head.status }
     /// nil: the status is no reason to send the request again.
