@@ -100,6 +100,8 @@ struct Confirmations: Sendable, Equatable {
     // MARK: Look-up
 
     private func place(of source: ContentSource) -> Int? {
+        // A few are compared sooner than searched.
+        if all.count <= 8 { return all.firstIndex { $0.source == source } }
         let place = firstPlace(from: source)
         return place < all.count && all[place].source == source ? place : nil
     }

@@ -164,8 +164,8 @@ struct ContentResponse {
 }
 
 extension CachedContent {
-    /// What a request has found that is served from this now.
-    var result: CacheResult { isFill && progress.phase != .whole ? .shared : .hit }
+    /// What a request has found that came in this phase.
+    func result(in phase: Phase) -> CacheResult { isFill && phase != .whole ? .shared : .hit }
 }
 
 extension CachedContent.Progress {

@@ -53,21 +53,23 @@ struct CachedBlob {
 
     /// - Returns: nil: the content turned out to be none.
     private func prepare(_ content: CachedContent, _ wish: ContentSelection.Wish?) async throws -> Found? {
-        guard content.progress.phase == .whole else { return try await follow(content, wish) }
-        let result = content.result
+        let phase = content.progress.phase
+        guard phase == .whole else { return try await follow(content, in: phase, wish) }
         guard let prepared = try await response.prepare(content, wish), content.mediaType == nil else { return nil }
-        return .content(prepared, result)
+        return .content(prepared, .hit)
     }
 
     /// As `prepare`, of a content that is on its way. Apart from it, since most are whole: see `Exchange.provenPrincipal`.
     @inline(never)
-    private func follow(_ content: CachedContent, _ wish: ContentSelection.Wish?) async throws -> Found? {
-        let start = ContinuousClock.now, result = content.result
+    private func follow(
+        _ content: CachedContent, in phase: CachedContent.Phase, _ wish: ContentSelection.Wish?
+    ) async throws -> Found? {
+        let start = ContinuousClock.now
         // Another registry may hang while this one responds.
         let isElsewhere = content.registry.map { $0 != cache.source.registry } ?? false
         let isComing = isElsewhere ? try await response.awaitBegin(of: content, within: RetryPolicy.stallTime) : true
         if isComing, let prepared = try await response.prepare(content, wish), content.mediaType == nil {
-            return .content(prepared, result)
+            return .content(prepared, content.result(in: phase))
         }
         // Who has waited in vain has all attempts left.
         forwarder.postpone(since: start)

@@ -111,13 +111,13 @@ struct CachedManifest {
 
     private func send(_ content: CachedContent) async throws -> Bool {
         // Of a manifest the size is known at once. This may be any blob, and another registry may hang.
-        guard content.progress.phase != .announced else { return false }
-        let result = content.result
+        let phase = content.progress.phase
+        guard phase != .announced else { return false }
         // The type is known once the content is announced no more.
         guard let prepared = try await response.prepare(content, nil), Accepted(forwarder.head).takes(content.mediaType) else {
             return false
         }
-        try await response.send(prepared, as: result)
+        try await response.send(prepared, as: content.result(in: phase))
         return true
     }
 
