@@ -29,6 +29,8 @@ package struct CachedHead: Sendable, Equatable {
     package let mediaType: String?
     /// Whether the source's registry has said within `stale` that it has the content.
     package let isConfirmed: Bool
+    /// It has, and is to be asked again meanwhile: see `CacheStore.claimRenewal`.
+    package let isOld: Bool
 }
 
 /// What the table has found, and what is to be done about it.

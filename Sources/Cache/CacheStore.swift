@@ -116,6 +116,15 @@ package final class CacheStore: Sendable {
     /// Removes a content whose file cannot be read, as a reader has noticed. Those who read it may go on as far as they can.
     package func drop(_ content: CachedContent) { ledger.drop(content) }
 
+    /// Whether what an upstream has sent are the bytes of the digest. If not, log and metrics say so, and nobody is to get them.
+    package func accepts(_ bytes: [UInt8], of digest: Digest) -> Bool {
+        var hashed = HashedBytes(of: digest, size: .max)
+        bytes.withUnsafeBytes { hashed.append($0) }
+        let areRight = hashed.areRight()
+        if !areRight { ledger.rejected(digest) }
+        return areRight
+    }
+
     // MARK: Confirmations
 
     /// Moves when something of the source is deleted or pushed. To be asked before a request is sent whose response will be told to `confirm` or `setTag`.
@@ -137,6 +146,7 @@ package final class CacheStore: Sendable {
     /// nor been asked. Of all that ask this at the same time, one is told so, and asks the registry.
     package func claimRenewal(of digest: Digest, by source: ContentSource) -> Bool {
         upkeep.change { table, now in
+            guard table.state != .stopped else { return false }
             let stale = table.settings.stale
             return table.index.update(digest) { $0.confirmations.claimRenewal(by: source, at: now, stale: stale) } == true
         }

@@ -1,3 +1,4 @@
+import Registry
 import Synchronization
 
 /// Notes in the table what becomes of contents, as those say that read and write them. From any thread; does not wait for the disk.
@@ -49,6 +50,12 @@ final class ContentLedger: Sendable {
             if isFill { table.endFill(content) } else { table.drop(content) }
         }
         report(isFill ? .wrongContent(content.digest) : .corrupt(content.digest))
+    }
+
+    /// An upstream has sent other bytes than those of the digest, and nobody gets them.
+    func rejected(_ digest: Digest) {
+        upkeep.change { table, _ in table.corruptions += 1 }
+        report(.wrongContent(digest))
     }
 
     /// Its file cannot be read. Those who read it may go on as far as they can.

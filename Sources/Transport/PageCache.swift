@@ -56,6 +56,7 @@ package enum PageCache {
     /// Reads a part of a file into memory. Waits for the disk.
     /// - Returns: whether all of it could be read.
     package static func load(_ range: Range<Int>, of descriptor: Int32) -> Bool {
+        guard nowhere >= 0 else { return read(range, of: descriptor) != nil }
         request(range, of: descriptor)
         var offset = off_t(range.lowerBound)
         while offset < range.upperBound {

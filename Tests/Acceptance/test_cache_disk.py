@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -23,7 +24,7 @@ from harness.cache import (
     wait_until_kept, wait_until_on,
 )  # fmt: skip
 from harness.gateway import PASSWORD, Gateway
-from harness.images import MIB, Image, blob_image, digest_of
+from harness.images import MIB, Image, blob_image, digest_of, encode
 from harness.processes import attempt, require, require_root, run, wait_until
 from harness.registry import RegistryClient
 from harness.sandbox import Sandbox
@@ -94,13 +95,20 @@ def test_what_is_corrupted_on_the_way_is_never_whole_and_never_kept(
     assert is_whole and body == image.layers[0]
 
 
-def test_a_manifest_that_is_corrupted_on_the_way_is_not_kept(
-    own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path, image: Image
+@pytest.mark.parametrize("padding", [0, 300_000])
+def test_a_manifest_that_is_corrupted_on_the_way_reaches_nobody_and_is_not_kept(
+    own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path, image: Image, padding: int
 ) -> None:
-    gateway = start_with(image, own_sandbox, start_gateway, kept)
-    own_sandbox.add_fault(where="registry", match={"method": "GET"}, kind="corrupt", after_bytes=100, times=1)
-    get_cut(gateway, f"{REPOSITORY}/manifests/{image.digest}")
-    assert get(gateway, f"{REPOSITORY}/manifests/{image.digest}").body == image.manifest
+    manifest = json.loads(image.manifest) | {"annotations": {"padding": "x" * padding}}
+    padded = Image(image.config, image.layers, encode(manifest)) if padding else image
+    gateway = start_with(padded, own_sandbox, start_gateway, kept)
+    own_sandbox.add_fault(where="registry", match={"method": "GET"}, kind="corrupt", after_bytes=100, times=4)
+    target = f"{REPOSITORY}/manifests/{padded.digest}"
+    with together(4) as begin:
+        responses = [pull.result() for pull in [begin(get, gateway, target) for _ in range(4)]]
+    assert all(response.status == 502 and padded.digest.encode() in response.body for response in responses)
+    own_sandbox.clear_faults()
+    assert get(gateway, target).body == padded.manifest
     check_contents(kept)
 
 

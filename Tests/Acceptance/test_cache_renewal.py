@@ -10,12 +10,13 @@ import pytest
 
 from conftest import StartGateway
 from harness.cache import Asked, direct, get, pull_image, result, settings, store, wait_until_kept, wait_until_on
-from harness.gateway import Gateway
+from harness.gateway import Gateway, user
 from harness.images import INDEX_TYPE, MANIFEST_TYPE, Image, blob_image, descriptor, digest_of, encode
 from harness.processes import wait_until
 from harness.sandbox import Sandbox, with_replica
 
 REPOSITORY, OTHER = "team/app", "team/other"
+READER = "reader"
 STALE_SECONDS = 20
 OLD_SECONDS = 3.1  # more than a tenth of it
 
@@ -35,7 +36,8 @@ def image() -> Image:
 def gateway(own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path, image: Image) -> Gateway:
     """Holds the image."""
     store(own_sandbox, image, f"{REPOSITORY}:v1")
-    running = start_gateway(own_sandbox, workers=4, cache=settings(kept, stale=f"{STALE_SECONDS}s"))
+    users = [user("ci", "**"), user(READER, "**", actions=("pull",))]
+    running = start_gateway(own_sandbox, workers=4, users=users, cache=settings(kept, stale=f"{STALE_SECONDS}s"))
     warm(running, kept, image)
     return running
 
@@ -77,6 +79,18 @@ def test_a_hit_has_an_old_confirmation_renewed_once(own_sandbox: Sandbox, gatewa
     wait_until(lambda: asked().get("registry.manifest_head") == 1, "the question")
     # With it what the manifest refers to: the configuration and both layers.
     wait_until(lambda: asked() == {"registry.blob_head": 4, "registry.manifest_head": 1}, "the questions")
+
+
+def test_a_head_that_the_cache_answers_has_it_renewed_too(own_sandbox: Sandbox, gateway: Gateway, image: Image) -> None:
+    """As nodes ask that have an image, by its digest."""
+    time.sleep(OLD_SECONDS)
+    asked = Asked(own_sandbox)
+    manifest = f"{REPOSITORY}/manifests/{image.digest}"
+    assert result(gateway, get(gateway, manifest, {"Accept": MANIFEST_TYPE}, method="HEAD", user=READER)) == "hit"
+    wait_until(lambda: asked() == {"registry.blob_head": 3, "registry.manifest_head": 1}, "the questions")
+    time.sleep(OLD_SECONDS)
+    assert result(gateway, get(gateway, layer(image), method="HEAD", user=READER)) == "hit"
+    wait_until(lambda: asked() == {"registry.blob_head": 4, "registry.manifest_head": 1}, "the question")
 
 
 def test_no_hit_waits_for_the_question(own_sandbox: Sandbox, gateway: Gateway, image: Image) -> None:

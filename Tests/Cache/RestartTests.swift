@@ -27,8 +27,8 @@ struct RestartTests {
         clock.advance(1700)
         let next = await directory.start(clock: clock)
         #expect(next.status().entries == 1 && next.status().bytes == CacheIndex.cost(bytes.count))
-        #expect(next.head(digest, from: alpha) == CachedHead(size: bytes.count, mediaType: "a/b", isConfirmed: false))
-        #expect(next.head(digest, from: beta) == CachedHead(size: bytes.count, mediaType: "a/b", isConfirmed: true))
+        #expect(next.head(digest, from: alpha) == CachedHead(size: bytes.count, mediaType: "a/b", isConfirmed: false, isOld: false))
+        #expect(next.head(digest, from: beta) == CachedHead(size: bytes.count, mediaType: "a/b", isConfirmed: true, isOld: true))
         guard case .unconfirmed(let content) = next.open(digest, from: alpha) else { return #expect(Bool(false)) }
         #expect(content.mediaType == "a/b")
         #expect(await next.read(content) == bytes)

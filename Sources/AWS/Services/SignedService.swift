@@ -38,7 +38,10 @@ struct SignedService: Sendable {
                     request.fields = signed(fields, body, with: credentials)
                     used = credentials
                 } catch {
-                    throw AWSError(operation: "\(name):\(operation)", host: endpoint.url.hostField, cause: .credentials(error))
+                    var failed = AWSError(
+                        operation: "\(name):\(operation)", host: endpoint.url.hostField, cause: .credentials(error))
+                    failed.mayHaveBeenDone = mayHaveBeenDone
+                    throw failed
                 }
             }
             var failed: AWSError

@@ -62,7 +62,8 @@ struct CacheTable: Sendable {
     func head(_ digest: Digest, from source: ContentSource, at now: Int) -> CachedHead? {
         guard isReadable else { return nil }
         func head(_ size: Int, _ type: String?, _ confirmed: Confirmations) -> CachedHead {
-            CachedHead(size: size, mediaType: type, isConfirmed: confirmed.isConfirmed(by: source, at: now, stale: settings.stale))
+            let worth = confirmed.worth(of: source, at: now, stale: settings.stale)
+            return CachedHead(size: size, mediaType: type, isConfirmed: worth != .none, isOld: worth == .old)
         }
         if let entry = index[digest] { return head(entry.size, entry.mediaType, entry.confirmations) }
         guard let (content, fill) = growing.fill(of: digest), case let progress = content.progress, progress.phase != .announced

@@ -69,7 +69,7 @@ struct TagTable: Sendable {
         return tags
     }
 
-    /// Removes a tenth, so that it is seldom done. A time that lies in the future is none: the registry has just been asked, so the clock is right now.
+    /// Removes a tenth, so that it is seldom done. A time that lies in the future is none.
     private mutating func removeOldest(at now: Int) {
         func time(_ known: Known) -> Int { known.time <= now + 60 ? known.time : 0 }
         let oldest = sources.values.flatMap { $0.values.map(time) }.sorted().prefix(count / 10 + 1)

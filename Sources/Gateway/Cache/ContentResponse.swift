@@ -138,15 +138,15 @@ struct ContentResponse {
 
     /// Responds to HEAD of a blob, or of a manifest.
     /// - Parameter accepted: the media types that the client takes; nil: any.
-    /// - Returns: false: the content is not held, or of another type, or the registry has not said lately that the repository has it.
+    /// - Returns: nil: the content is not held, or of another type, or the registry has not said lately that the repository has it.
     func sendHead(
         of digest: Digest, _ wish: ContentSelection.Wish?, isBlob: Bool, as result: CacheResult, accepted: Accepted? = nil
     )
-        async throws -> Bool
+        async throws -> CachedHead?
     {
         guard let held = cache.store.head(digest, from: cache.source), held.isConfirmed, (held.mediaType == nil) == isBlob,
             accepted?.takes(held.mediaType) != false
-        else { return false }
+        else { return nil }
         // RFC 9110 14.2: a range is for GET.
         var wish = wish
         wish?.range = nil
@@ -159,7 +159,7 @@ struct ContentResponse {
             first: UnsafeRawBufferPointer(start: nil, count: 0)
         ) { head.write(part: nil, to: $0) }
         if let rest { try await writer.client.write(rest) }
-        return true
+        return held
     }
 }
 

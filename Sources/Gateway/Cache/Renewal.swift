@@ -9,15 +9,17 @@ struct Renewal {
     private let source: ContentSource
     private let registry: RegistryClient
 
-    /// What one manifest leads to, at most.
-    private static let maxReferences = 256
+    /// Of what one manifest leads to, at most so many are looked at, and at most so many asked for.
+    private static let maxFound = 4096, maxAsked = 256
+    /// No user's name.
+    private static let user = " renewal"
     /// A registry may take a manifest for missing that is of none of these.
     private static let manifestTypes: StaticString = """
         application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
         application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*
         """
 
-    /// The registry cannot be asked now. What has not been asked is asked when it is used again.
+    /// The registry cannot be asked now, or does not allow HEAD. What has not been asked for is asked for a tenth of `stale` later, if it is used then.
     private struct Unavailable: Error {}
 
     /// For a content that a client gets, and whose confirmation is old.
@@ -40,9 +42,12 @@ struct Renewal {
         // The upstream itself: what a replica says does not count.
         let (upstream, worker, timeouts) = (forwarder.upstream, forwarder.registry.worker, forwarder.registry.timeouts)
         let record = forwarder.record.ofTask()
+        // In the line for the registry, it takes no turns of the client's user.
+        record.user = user
         worker.renewals.start { task in
             let registry = RegistryClient(
-                upstream: upstream, worker: worker, timeouts: timeouts, record: record, requester: .task(task), alternative: .inUse)
+                upstream: upstream, worker: worker, timeouts: timeouts, record: record, requester: .task(task), alternative: .inUse,
+                time: RetryPolicy.minAttempt)
             try? await work(Renewal(store: store, source: source, registry: registry))
         }
     }
@@ -54,11 +59,12 @@ struct Renewal {
 
     /// One after the other: what is held of what the manifest refers to, and of what the manifests among that refer to.
     private func askForReferences(of manifest: Digest) async throws {
-        var manifests = [manifest], found: Set = [manifest]
+        var manifests = [manifest], found: Set = [manifest], left = Self.maxAsked
         while let next = manifests.popLast() {
             for reference in await heldReferences(of: next) where found.insert(reference.digest).inserted {
-                guard found.count <= Self.maxReferences else { return }
+                guard left > 0, found.count <= Self.maxFound else { return }
                 let isOld = store.claimRenewal(of: reference.digest, by: source)
+                if isOld { left -= 1 }
                 let isThere = isOld ? try await ask(reference.digest, isManifest: reference.isManifest) : true
                 if reference.isManifest, isThere { manifests.append(reference.digest) }
             }
@@ -94,7 +100,7 @@ struct Renewal {
         switch response.status {
         case 200: store.confirm(digest, for: source, since: since)
         case 404: store.forget(digest, for: source, isDeleted: false)
-        case 429, 500...: throw Unavailable()
+        case 403, 429, 500...: throw Unavailable()
         default: break
         }
         return response.status == 200

@@ -16,7 +16,7 @@ struct StaleContent {
         case away = "no registry answers"
         /// It answers 429 to each attempt, or Berth's own line to it is full. A pull would fail for it although the image is here, and gets it. A push that is told
         /// by HEAD that its image is there leaves out its PUT, and the registry, which is there, may have another by now: it is to come again later.
-        case busy = "the registry is asked too often"
+        case busy = "the registry is busy"
 
         init?(_ error: any Error) {
             switch error {
@@ -53,7 +53,8 @@ struct StaleContent {
         case (_, .manifestHead) where cause == .busy && cache.mayPush: return false
         // Who may only pull has been served already.
         case (.digest(let digest), .manifestHead):
-            return try await response.sendHead(of: digest, nil, isBlob: false, as: .stale, accepted: Accepted(forwarder.head))
+            let accepted = Accepted(forwarder.head)
+            return try await response.sendHead(of: digest, nil, isBlob: false, as: .stale, accepted: accepted) != nil
         case (.tag(let tag), .manifestGet), (.tag(let tag), .manifestHead):
             guard let digest = cache.store.digest(of: tag, in: cache.source), case .held(let content, _) = cache.open(digest),
                 let prepared = try await response.prepare(content, nil), Accepted(forwarder.head).takes(content.mediaType)

@@ -1,3 +1,4 @@
+import Cache
 import HTTP
 import Registry
 import Transport
@@ -18,9 +19,10 @@ struct BlobHeadHandler {
 
     func handle() async throws {
         if let cache, !cache.mayPush,
-            try await ContentResponse(cache, writer).sendHead(
+            let held = try await ContentResponse(cache, writer).sendHead(
                 of: digest, ContentSelection.Wish(forwarder.head), isBlob: true, as: .hit)
         {
+            if held.isOld { Renewal.begin(digest, isManifest: false, cache, forwarder) }
             return
         }
         if let cache { try await cache.check(forwarder) }

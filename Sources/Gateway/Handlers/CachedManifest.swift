@@ -30,8 +30,11 @@ struct CachedManifest {
         switch (reference, isGet) {
         case (.digest(let digest), true): return try await serve(digest)
         case (.digest(let digest), false):
-            guard !cache.mayPush else { return false }
-            return try await response.sendHead(of: digest, nil, isBlob: false, as: .hit, accepted: Accepted(forwarder.head))
+            guard !cache.mayPush,
+                let held = try await response.sendHead(of: digest, nil, isBlob: false, as: .hit, accepted: Accepted(forwarder.head))
+            else { return false }
+            if held.isOld { Renewal.begin(digest, isManifest: true, cache, forwarder) }
+            return true
         case (.tag, _): return false
         }
     }
@@ -143,17 +146,20 @@ struct CachedManifest {
         if cache.confirm(digest) { Renewal.beginReferences(of: digest, cache, forwarder) }
     }
 
-    /// Keeps a manifest that the registry has sent. Its bytes are written and checked while the client gets them.
+    /// Keeps a manifest that the registry has sent. Its bytes are written while the client gets them.
     /// - Parameters:
     ///   - body: nil: it has not come whole yet, and is not kept.
     ///   - digest: as it was computed; nil: the response or the request says it.
-    func keep(_ head: Head, body: [UInt8]?, _ computed: [UInt8]?) {
+    /// - Throws: 502: these are not the bytes of the digest.
+    func keep(_ head: Head, body: [UInt8]?, _ computed: [UInt8]?) throws {
         var digest: Digest? = if case .digest(let named) = reference { named } else { nil }
         digest = digest ?? (computed ?? head.value(of: .dockerContentDigest).map(Array.init)).flatMap { Digest($0) }
-        note(head, digest)
-        guard isGet, head.status == 200, !head.isEncoded, let body, let digest, let type = head.value(of: .contentType) else {
-            return
+        let body = isGet && head.status == 200 && !head.isEncoded ? body : nil
+        if let body, let digest, !cache.store.accepts(body, of: digest) {
+            throw ErrorResponse.badGateway("The registry, or something on the way, sent other bytes than those of \(digest).")
         }
+        note(head, digest)
+        guard let body, let digest, let type = head.value(of: .contentType) else { return }
         switch cache.claim(digest, for: forwarder) {
         case .fill(let fill):
             guard fill.begin(size: body.count, mediaType: String(decoding: type, as: UTF8.self)) else { return }

@@ -65,7 +65,9 @@ struct ManifestHandler {
         if let cached {
             var body = response.body
             if body == nil, let arrived = response.lease.connection.arrivedBody { body = [UInt8](arrived) }
-            cached.keep(response.head, body: body, digest)
+            // With a cache, no client gets what has not been compared with its digest.
+            if body == nil, isGet, response.head.status == 200 { return try await pass(try await whole(response)) }
+            try cached.keep(response.head, body: body, digest)
         }
         try await forwarder.pass(response, fields: Self.fields(digest))
     }
@@ -119,7 +121,7 @@ struct ManifestHandler {
         }
         let head = response.head
         cached?.cache.follow(response.since)
-        cached?.keep(head, body: response.body, digest)
+        try cached?.keep(head, body: response.body, digest)
         try BlobLocation.rejectRedirect(head, forwarder.record)
         if forwarder.isThrown(head.status) {
             let failure = UpstreamError(status: head.status, body: response.body ?? [], retryAfter: response.retryAfter)

@@ -7,7 +7,7 @@ final class QueuedTasks {
     private var running = 0
 
     /// With more, the next ones are not done.
-    private static let maxRunning = 16, maxWaiting = 1000
+    private static let maxRunning = 2, maxWaiting = 1000
 
     init(_ tasks: OwnTasks) { self.tasks = tasks }
 

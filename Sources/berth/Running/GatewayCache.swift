@@ -79,7 +79,7 @@ struct GatewayCache: Sendable {
                 metadata: ["directory": "\(directory)", "error": "\(reason)"])
         case .wrongContent(let digest):
             log.error(
-                "a registry sent other bytes than their digest says: its clients are cut off, and nothing is kept",
+                "a registry sent other bytes than their digest says: no client gets all of them, and nothing is kept",
                 metadata: ["digest": "\(digest)"])
         case .corrupt(let digest):
             log.warning(
