@@ -13,7 +13,11 @@ package enum PageCache {
 
     /// Whether the file system can say that a read would have to wait. NFS cannot.
     package static func canTryRead(_ descriptor: Int32) -> Bool {
-        withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { tryRead(descriptor, at: 0, into: $0) != nil || errno == EAGAIN }
+        // Opened here, before it is needed; without it nothing can be loaded.
+        guard nowhere >= 0 else { return false }
+        return withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) {
+            tryRead(descriptor, at: 0, into: $0) != nil || errno == EAGAIN
+        }
     }
 
     /// RWF_NOWAIT of linux/fs.h.
@@ -56,7 +60,6 @@ package enum PageCache {
     /// Reads a part of a file into memory. Waits for the disk.
     /// - Returns: whether all of it could be read.
     package static func load(_ range: Range<Int>, of descriptor: Int32) -> Bool {
-        guard nowhere >= 0 else { return read(range, of: descriptor) != nil }
         request(range, of: descriptor)
         var offset = off_t(range.lowerBound)
         while offset < range.upperBound {

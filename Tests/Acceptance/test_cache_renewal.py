@@ -36,7 +36,7 @@ def image() -> Image:
 def gateway(own_sandbox: Sandbox, start_gateway: StartGateway, kept: Path, image: Image) -> Gateway:
     """Holds the image."""
     store(own_sandbox, image, f"{REPOSITORY}:v1")
-    users = [user("ci", "**"), user(READER, "**", actions=("pull",))]
+    users = [user("ci", "**", actions=("pull", "push", "delete")), user(READER, "**", actions=("pull",))]
     running = start_gateway(own_sandbox, workers=4, users=users, cache=settings(kept, stale=f"{STALE_SECONDS}s"))
     warm(running, kept, image)
     return running

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -158,11 +158,15 @@ def check_contents(directory: Path) -> int:
 
 
 def bytes_on_disk(directory: Path) -> int:
-    """Of all files, as the file system counts them."""
-    total = 0
+    """Of all files, as the file system counts them, that were there at one moment: a look takes as long as many files come and go."""
+    before, after = _bytes_by_file(directory), _bytes_by_file(directory)
+    return sum(before[file] for file in before.keys() & after.keys())
+
+
+def _bytes_by_file(directory: Path) -> dict[tuple[Path, int], int]:
+    found: dict[tuple[Path, int], int] = {}
     for path in directory.rglob("*"):
-        try:
-            total += path.stat().st_blocks * 512
-        except FileNotFoundError:
-            pass
-    return total
+        with suppress(FileNotFoundError):
+            status = path.stat()
+            found[path, status.st_ino] = status.st_blocks * 512
+    return found
