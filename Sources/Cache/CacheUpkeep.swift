@@ -188,15 +188,14 @@ final class CacheUpkeep: Sendable {
             // A failure of before does not count.
             guard table.directory === directory, table.state != .stopped else { return nil }
             let isNew = !table.state.isOff
+            if isNew { countdown.store(isFull ? 1 : Self.retryInterval, ordering: .relaxed) }
             if keeps { return (isNew, table.turnOff(reason: reason, isFull: isFull), nil) }
             return (isNew, [], table.reset(to: .off(reason: reason)))
         }
         guard let failure else { return }
+        if failure.isNew { report(.off(reason: reason)) }
         for content in failure.ended { content.end(.broken) }
         if let former = failure.former { leave(former) }
-        guard failure.isNew else { return }
-        countdown.store(isFull ? 1 : Self.retryInterval, ordering: .relaxed)
-        report(.off(reason: reason))
     }
 
     /// Turns the cache off for want of something else than the directory. Whoever waits for the disk goes on without it, also after `stop`.
