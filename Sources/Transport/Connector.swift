@@ -39,7 +39,7 @@ package enum Connector {
         stream.waiter = waiter
         if address.withSockaddr({ Glibc.connect(descriptor, $0, $1) }) == 0 { return stream }
         guard errno == EINPROGRESS else { throw TransportError(call: "connect", errno: errno) }
-        try await stream.waitUntilWritable(timeout: timeout)
+        try await stream.readiness.waitUntilWritable(timeout: timeout)
         var code: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size)

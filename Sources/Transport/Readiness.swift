@@ -3,8 +3,8 @@ import CLibevent
 /// Wakes a waiter when a socket is readable or writable. Owns the libevent events of the socket. Confined to one loop.
 ///
 /// The read event stays registered between waits and is removed only when it fires while no task waits for it: a connection of small requests then
-/// never calls epoll_ctl(2), and a slow receiver costs one pair of calls a pause. Nor does a wait set a timer: it notes when it is to end, and the timer
-/// of a wait before it, which still runs, looks at that.
+/// never calls epoll_ctl(2). A wait for room costs a pair of calls, unless `staysWatchedWritable`. Nor does a wait set a timer: it notes when it is to
+/// end, and the timer of a wait before it, which still runs, looks at that.
 final class Readiness {
     private let loop: EventLoop
     private let readEvent: OpaquePointer
@@ -14,12 +14,14 @@ final class Readiness {
     private var alarm: OpaquePointer?
     /// When it rings; `.max`: it does not run.
     private var alarmTime = Int.max
-    /// When the wait of `reader` or `pauser` ends; `.max`: without limit.
-    private var deadline = Int.max
+    /// When the wait of `reader` or `pauser` ends, and that of `writer`; `.max`: without limit.
+    private var deadline = Int.max, writeDeadline = Int.max
     /// The last limit, also in nanoseconds: the next one is the same, most often.
     private var lastTimeout = Duration.zero, lastNanoseconds = 0
     private var reader: Waiter?, writer: Waiter?, pauser: Waiter?
-    private var isRegistered = false
+    private var isRegistered = false, isWriteRegistered = false
+    /// The write event stays registered between waits too: for who fills the socket after each.
+    var staysWatchedWritable = false { didSet { if !staysWatchedWritable, writer == nil { unregisterWrite() } } }
     private(set) var isClosed = false
     /// Where this socket's waits happen. A task that serves two sockets gives both the same one.
     var waiter = Waiter()
@@ -52,39 +54,61 @@ final class Readiness {
         }
     }
 
-    private static func writable(_ what: Int16, _ this: UnsafeMutableRawPointer?) {
+    private static func writable(_ this: UnsafeMutableRawPointer?) {
         guard let this else { return }
         let readiness = Unmanaged<Readiness>.fromOpaque(this).takeUnretainedValue()
-        guard let waiter = readiness.writer else { return }
+        let waiter = readiness.writer
         readiness.writer = nil
-        waiter.wake(what & Int16(EV_WRITE) != 0 ? .ready : .timedOut)
+        if waiter == nil || !readiness.staysWatchedWritable { readiness.unregisterWrite() }
+        waiter?.wake(.ready)
     }
 
     private static func ring(_ this: UnsafeMutableRawPointer?) {
         guard let this else { return }
         let readiness = Unmanaged<Readiness>.fromOpaque(this).takeUnretainedValue()
         readiness.alarmTime = .max
-        guard let waiter = readiness.reader ?? readiness.pauser, readiness.deadline < .max else { return }
-        let now = BootClock.now
-        guard now >= readiness.deadline else { return readiness.setAlarm(at: now) }
-        (readiness.reader, readiness.pauser) = (nil, nil)
-        waiter.wake(.timedOut)
+        let ended = readiness.endWaits(at: BootClock.now)
+        for waiter in ended { waiter.wake(.timedOut) }
     }
 
     // MARK: The time of a wait
 
-    private func limit(to timeout: Duration) {
-        if timeout != lastTimeout { (lastTimeout, lastNanoseconds) = (timeout, BootClock.nanoseconds(of: timeout)) }
-        let now = BootClock.now
-        deadline = now + lastNanoseconds
+    /// Ends the waits whose time is over, and has the timer ring for the others.
+    /// - Returns: who is to be woken, at the end: who is woken may begin or close anything.
+    private func endWaits(at now: Int) -> [Waiter] {
+        var ended: [Waiter] = []
+        if let waiter = reader ?? pauser, deadline <= now {
+            ended.append(waiter)
+            (reader, pauser) = (nil, nil)
+        }
+        if let waiter = writer, writeDeadline <= now {
+            if waiter !== ended.first { ended.append(waiter) }
+            writer = nil
+            unregisterWrite()
+        }
+        setAlarm(at: now)
+        return ended
+    }
+
+    /// Notes when a wait that begins now is to end, and has the timer ring by then.
+    private func limit(to timeout: Duration?, writing: Bool = false) {
+        var now = 0, end = Int.max
+        if let timeout {
+            if timeout != lastTimeout { (lastTimeout, lastNanoseconds) = (timeout, BootClock.nanoseconds(of: timeout)) }
+            now = BootClock.now
+            end = now + lastNanoseconds
+        }
+        if writing { writeDeadline = end } else { deadline = end }
         // One that is due already may still be late: it does not run while the machine sleeps.
-        if deadline < alarmTime || alarmTime <= now { setAlarm(at: now) }
+        if end < alarmTime || alarmTime <= now { setAlarm(at: now) }
     }
 
     private func setAlarm(at now: Int) {
+        let next = min(reader ?? pauser != nil ? deadline : .max, writer != nil ? writeDeadline : .max)
+        guard next < .max else { return }
         if alarm == nil { alarm = event_new(loop.base, -1, 0, { Readiness.ring($2) }, this) }
-        alarmTime = deadline
-        var interval = timeval(.nanoseconds(deadline - now))
+        alarmTime = next
+        var interval = timeval(.nanoseconds(max(0, next - now)))
         event_add(alarm, &interval)
     }
 
@@ -96,7 +120,7 @@ final class Readiness {
         reader = waiter
         hasUnexpectedInput = false
         register()
-        if let timeout { limit(to: timeout) } else { deadline = .max }
+        limit(to: timeout)
     }
 
     private func register() {
@@ -109,12 +133,24 @@ final class Readiness {
     func watchWritable(timeout: Duration?) {
         guard !isClosed else { return waiter.wake(.cancelled) }
         writer = waiter
+        registerWrite()
+        limit(to: timeout, writing: true)
+    }
+
+    private func registerWrite() {
+        guard !isWriteRegistered else { return }
+        isWriteRegistered = true
         if writeEvent == nil {
-            writeEvent = event_new(loop.base, event_get_fd(readEvent), Int16(EV_WRITE), { Readiness.writable($1, $2) }, this)
+            let what = Int16(EV_WRITE | EV_PERSIST)
+            writeEvent = event_new(loop.base, event_get_fd(readEvent), what, { Readiness.writable($2) }, this)
         }
-        guard let timeout else { return _ = event_add(writeEvent, nil) }
-        var interval = timeval(timeout)
-        event_add(writeEvent, &interval)
+        event_add(writeEvent, nil)
+    }
+
+    private func unregisterWrite() {
+        guard isWriteRegistered, !isClosed else { return }
+        isWriteRegistered = false
+        event_del(writeEvent)
     }
 
     /// Watches a socket that should stay silent: sets `hasUnexpectedInput` when bytes or the stream's end come.
@@ -127,10 +163,9 @@ final class Readiness {
     /// Ends what `watchReadable` and `watchWritable` began.
     func unwatch() {
         reader = nil
-        if writer != nil {
-            writer = nil
-            if let writeEvent { event_del(writeEvent) }
-        }
+        guard writer != nil else { return }
+        writer = nil
+        unregisterWrite()
     }
 
     // MARK: Waiting
@@ -143,10 +178,15 @@ final class Readiness {
     }
 
     func waitUntilWritable(timeout: Duration?) async throws {
+        try beginWrite(timeout: timeout)
+        try end(await waiter.wait(), of: "write")
+    }
+
+    /// `waitUntilWritable` without the wait itself: each function that waits adds to its cost.
+    func beginWrite(timeout: Duration?) throws {
         guard !isClosed else { throw TransportError.connectionClosed("write") }
         waiter.reset()
         watchWritable(timeout: timeout)
-        try end(await waiter.wait(), of: "write")
     }
 
     /// Waits for `duration`, unless the stream is closed here.
@@ -160,7 +200,8 @@ final class Readiness {
         if wake == .cancelled { throw TransportError(.cancelled, call: "wait", reason: "the exchange is over") }
     }
 
-    private func end(_ wake: Wake, of call: StaticString) throws {
+    /// - Throws: `TransportError`, unless the wait has ended with what it was for.
+    func end(_ wake: Wake, of call: StaticString) throws {
         unwatch()
         switch wake {
         case .ready: return

@@ -7,7 +7,7 @@ package final class SocketStream {
     /// The only loop that may use this stream.
     package let loop: EventLoop
     let socket: Socket
-    private let readiness: Readiness
+    let readiness: Readiness
     private var tls: TLSSession?
     private let tally: ByteTally?
 
@@ -51,15 +51,19 @@ package final class SocketStream {
     /// - Throws: `TransportError` of kind `.timedOut`, or `.cancelled` when the connection is closed meanwhile.
     package func waitUntilReadable(timeout: Duration?) async throws { try await readiness.waitUntilReadable(timeout: timeout) }
 
-    /// - Throws: as `waitUntilReadable`.
+    /// `timeout` begins after the first 100 ms, and anew while the peer takes bytes, though the socket has no room yet. Throws as `waitUntilReadable`.
     package func waitUntilWritable(timeout: Duration?) async throws {
+        // Most waits end sooner, and need not ask where the peer stands.
+        var (limit, before) = (timeout.map { min($0, Self.shortWait) }, Int?.none)
         while true {
-            let before = unacknowledged
-            do { return try await readiness.waitUntilWritable(timeout: timeout) } catch let error as TransportError {
-                guard error.kind == .timedOut, hasTaken(since: before) else { throw error }
+            try readiness.beginWrite(timeout: limit)
+            do { return try readiness.end(await readiness.waiter.wait(), of: "write") } catch let error as TransportError {
+                guard error.kind == .timedOut, before.map(hasTaken(since:)) ?? true else { throw error }
             }
+            (limit, before) = (timeout, unacknowledged)
         }
     }
+    private static let shortWait = Duration.milliseconds(100)
 
     /// Bytes written that the peer has not acknowledged yet.
     package var unacknowledged: Int { isOpen ? socket.unacknowledged : 0 }
@@ -164,10 +168,7 @@ package final class SocketStream {
         if loop.isTurnOver { await loop.nextTurn() }
         var done = 0
         while true {
-            let (sent, failure) = bytes.withUnsafeBytes { all -> (Int, TransportError?) in
-                do throws(TransportError) { return (try tryWrite(.init(rebasing: all[done...])), nil) } catch { return (0, error) }
-            }
-            if let failure { throw failure }
+            let sent = try bytes.withUnsafeBytes { try tryWrite(.init(rebasing: $0[done...])) }
             done += sent
             if done == bytes.count, !hasUnsent { return }
             try await waitUntilWritable(timeout: timeout)

@@ -22,14 +22,21 @@ final class CacheDirectoryOnDisk: Sendable {
     var cache: String { path + "/cache" }
 
     /// A store of this directory, started.
+    /// - Parameter isTaken: another store has the directory.
     func start(
         size: Int = 100 << 20, stale: Int = 3600, files: any FileCalls = SystemFiles(), clock: TestClock = TestClock(),
-        events: Events = Events()
+        events: Events = Events(), isTaken: Bool = false
     ) async -> CacheStore {
         let store = CacheStore(
             CacheSettings(directory: cache, size: size, stale: stale), files: files, clock: { clock.now }, tickInterval: 3_600_000,
             report: { events.append($0) })
         await store.settle()
+        // A process that another test starts has all descriptors, also that of the lock, until it has become another program.
+        for _ in 0..<1000 where !isTaken && store.state == .waiting {
+            try? await Task.sleep(for: .milliseconds(10))
+            store.tick()
+            await store.settle()
+        }
         return store
     }
 

@@ -213,7 +213,7 @@ struct DiskFailureTests {
     @Test func `one process at a time has the directory`() async {
         let first = await directory.start()
         #expect(await first.fill(old) == .whole)
-        let second = await directory.start(events: events)
+        let second = await directory.start(events: events, isTaken: true)
         #expect(second.state == .waiting && events.texts == ["waiting"])
         if case .declined = second.claim(sha256(new), for: alpha, since: second.removals(in: alpha)) {
         } else {

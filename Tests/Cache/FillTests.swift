@@ -41,23 +41,6 @@ struct FillTests {
         }
     }
 
-    @Test func `a full buffer is written with the next one, or when it is asked for`() async {
-        let store = await directory.start()
-        let bytes = content(4, size: 3 * FillBuffer.capacity)
-        guard case .fill(let fill) = store.claim(sha256(bytes), for: alpha, since: store.removals(in: alpha)) else {
-            return #expect(Bool(false))
-        }
-        #expect(fill.begin(size: bytes.count, mediaType: nil))
-        await fill.append(Array(bytes[..<FillBuffer.capacity]))
-        await store.settle()
-        #expect(fill.content.progress.available == 0)
-        fill.flush()
-        #expect(await fill.content.wait(beyond: 0).available == FillBuffer.capacity)
-        await fill.append(Array(bytes[FillBuffer.capacity...]))
-        #expect(await fill.finish() == .whole)
-        #expect(await store.read(sha256(bytes)) == bytes)
-    }
-
     @Test func `wrong bytes are never whole, and leave nothing`() async {
         let events = Events()
         let store = await directory.start(events: events)
@@ -188,6 +171,6 @@ struct FillTests {
         #expect(await store.fill([], as: digest) == .whole)
         #expect(await store.read(digest) == [])
         #expect(directory.files.contains { $0.hasPrefix("sha512/cf/cf83") })
-        #expect(await directory.start().state == .waiting)
+        #expect(await directory.start(isTaken: true).state == .waiting)
     }
 }

@@ -45,7 +45,7 @@ struct ForgottenTests {
 
     @Test func `what is forgotten while another process has the directory is forgotten when it is read`() async {
         let first = await filled()
-        let second = await directory.start()
+        let second = await directory.start(isTaken: true)
         #expect(second.state == .waiting)
         change(second)
         first.stop()

@@ -28,8 +28,8 @@ package final class Fill: Sendable {
         var isWriting = false
     }
 
-    /// Buffers of one fill: half a mebibyte.
-    package static let maxBuffers = 4
+    /// Buffers of one fill: three quarters of a mebibyte.
+    package static let maxBuffers = 3
 
     init(_ content: CachedContent, ledger: ContentLedger, disk: DiskThreads) {
         (self.content, self.ledger, self.disk) = (content, ledger, disk)
@@ -93,23 +93,13 @@ package final class Fill: Sendable {
         return FillBuffer()
     }
 
-    /// Passes a buffer on to the disk, without waiting. It is not the caller's any more. More bytes than announced abandon the fill. A full one may stay
-    /// until the next comes, so that a thread is woken for two: before waiting for more bytes, `flush` is to be called.
+    /// Passes a buffer on to the disk, without waiting. It is not the caller's any more. More bytes than announced abandon the fill.
     package func append(_ buffer: FillBuffer) {
-        let isEnough = state.withLock { state in
+        let isToStart = state.withLock { state in
             state.queue.append(buffer)
             state.appended += buffer.count
-            return state.queue.count > 1 || buffer.count < buffer.room || state.appended >= state.size
-        }
-        if isEnough { flush() }
-    }
-
-    /// Has what was appended written now.
-    package func flush() {
-        let isToStart = state.withLock { state in
-            guard !state.isWriting, !state.queue.isEmpty else { return false }
-            state.isWriting = true
-            return true
+            defer { state.isWriting = true }
+            return !state.isWriting
         }
         if isToStart { disk.perform { self.writeNext() } }
     }

@@ -2,8 +2,8 @@
 ///
 /// `@unchecked Sendable`: it has one owner at a time. The filler has it from `Fill.buffer()` to `Fill.append(_:)`, then a disk thread has it.
 package final class FillBuffer: @unchecked Sendable {
-    /// Bytes that a buffer has room for: eight TLS records.
-    package static let capacity = 128 << 10
+    /// Bytes that a buffer has room for: sixteen TLS records.
+    package static let capacity = 256 << 10
     /// The memory, aligned to pages.
     package let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 4096)
     /// Bytes that it is to take, up to a multiple of `capacity` in the file: the kernel keeps what is written so in large pieces, and sends them for less.

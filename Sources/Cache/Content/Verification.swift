@@ -19,7 +19,7 @@ final class Verification: Sendable {
     }
 
     /// Pieces of a step: two mebibytes, about a millisecond.
-    private static let piecesPerStep = 16
+    private static let piecesPerStep = 8
 
     init(of content: CachedContent, in directory: CacheDirectory, ledger: ContentLedger, disk: DiskThreads) {
         (self.content, self.directory, self.ledger, self.disk) = (content, directory, ledger, disk)

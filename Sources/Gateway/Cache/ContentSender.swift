@@ -54,11 +54,11 @@ struct ContentSender {
         var (offset, loaded, size) = (range.lowerBound, range.lowerBound, range.count)
         // Nothing is held back of what grows.
         let isWhole = content.progress.phase == .whole
-        if isWhole { WholeSegments.set(true, for: client.stream) }
-        defer { if isWhole { WholeSegments.set(false, for: client.stream) } }
+        FileSending.begin(on: client.stream, wholeSegments: isWhole)
+        defer { FileSending.end(on: client.stream) }
         while offset < range.upperBound {
             if loop.isTurnOver { await loop.nextTurn() }
-            let available = try await available(beyond: offset, upTo: range.upperBound)
+            let available = isWhole ? range.upperBound : try await available(beyond: offset, upTo: range.upperBound)
             if loaded <= offset {
                 let window = offset..<min(available, offset + Self.window)
                 loaded = PageCache.end(of: window, in: file.descriptor, isBeingRead: file.isBeingRead)

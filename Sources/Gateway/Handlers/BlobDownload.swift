@@ -115,11 +115,9 @@ final class BlobDownload {
             case .end: throw ConnectionFailure(.upstream, .closed, call: "recv", reason: "the upstream sent less than it announced")
             case .wantsRead:
                 guard buffer.count == 0 else { return }
-                fill.flush()
                 try await connection.waitUntilReadable(timeout: registry.timeouts.stall)
             case .wantsWrite:
                 guard buffer.count == 0 else { return }
-                fill.flush()
                 try await connection.waitUntilWritable(timeout: registry.timeouts.stall)
             }
         }
