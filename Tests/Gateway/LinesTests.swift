@@ -81,6 +81,18 @@ struct LinesTests {
         #expect(lines.join(52, lane: Self.large, user: "a", at: 4 * Self.second) == .waits, "another lane")
     }
 
+    @Test func `a burst waits, however long its first turns take, as long as many end together`() {
+        let clump = 256, period = 3 * Self.second
+        var lines = Self.lines((0..<clump).map { ($0, Self.small, "a") })
+        for time in [period, 2 * period, 3 * period] {
+            for turn in 0..<clump {
+                #expect(lines.next(at: time + turn) { _ in true } != nil)
+                let arrival = lines.join(time + turn, lane: Self.small, user: "a", at: time + turn)
+                #expect(arrival == .waits, "turn \(turn) at \(time)")
+            }
+        }
+    }
+
     @Test func `a line that stands still takes nobody any more`() {
         var lines = Self.lines([(0, Self.small, "a")])
         #expect(lines.join(1, lane: Self.small, user: "b", at: Lines.maxWait / 3) == .waits)

@@ -13,8 +13,28 @@ struct Lines {
         var passedOver = 0
         /// When this line last moved, or began.
         var moved = 0
-        /// Nanoseconds between two turns, on average; nil: not known yet.
+        /// Nanoseconds between two turns, on average over the last whole stretch; nil: not known yet.
         var pace: Int?
+        /// The turns since the one that began the present stretch, with that one; and when it began.
+        var stretch: (turns: Int, began: Int) = (0, 0)
+
+        /// A turn is taken.
+        ///
+        /// Turns come in clumps: as many as there may be at a time can end in the same moment, with nothing before and after. So a stretch begins
+        /// and ends with a turn, and is long enough for more than one clump at the times that registries take to answer.
+        mutating func move(at now: Int) {
+            if stretch.turns == 0 || now - stretch.began >= Lines.stretch {
+                if stretch.turns > 0 { pace = (now - stretch.began) / stretch.turns }
+                stretch = (0, now)
+            }
+            stretch.turns += 1
+            (moved, passedOver) = (now, 0)
+        }
+
+        /// The first request comes.
+        mutating func begin(at now: Int) {
+            (moved, pace, stretch, passedOver) = (now, nil, (0, now), 0)
+        }
     }
 
     /// What becomes of a request that comes.
@@ -39,6 +59,8 @@ struct Lines {
     static let maxCount = 16384
     /// Nanoseconds that a request waits at most.
     static let maxWait = 10_000_000_000
+    /// Nanoseconds over which the pace of a line is measured, at least.
+    private static let stretch = 1_000_000_000
     /// After this many turns of others a lane has the next one.
     static let maxPassedOver = 4
     /// Nanoseconds. A client is not sent away for longer, whatever the line looks like.
@@ -62,7 +84,7 @@ struct Lines {
             leave(number)
             displaced = number
         }
-        if lines[lane].count == 0 { (lines[lane].moved, lines[lane].pace, lines[lane].passedOver) = (now, nil, 0) }
+        if lines[lane].count == 0 { lines[lane].begin(at: now) }
         if lines[lane].waiting[user] == nil { lines[lane].users.append(user) }
         lines[lane].waiting[user, default: []].append(number)
         lines[lane].count += 1
@@ -97,9 +119,7 @@ struct Lines {
                 lines[lane].users.append(user)
             }
             lines[lane].count -= 1
-            let taken = now - lines[lane].moved
-            lines[lane].pace = lines[lane].pace.map { ($0 * 7 + taken) / 8 } ?? taken
-            (lines[lane].moved, lines[lane].passedOver) = (now, 0)
+            lines[lane].move(at: now)
             for other in lines.indices where other != lane && lines[other].count > 0 { lines[other].passedOver += 1 }
             places[number] = nil
             turn += 1
@@ -137,7 +157,7 @@ struct Lines {
         guard line.count > 0, let pace = line.pace ?? (now - line.moved > Self.maxWait ? 0 : nil) else { return 0 }
         let ahead = line.waiting[user]?.count ?? 0
         let others = line.users.reduce(0) { $0 + ($1 == user ? 0 : min(ahead + 1, line.waiting[$1]?.count ?? 0)) }
-        // Turns come in clumps: a moment in which nothing moves says little of the pace.
+        // A line that stands still is expected to do so for as long again.
         return max(pace * (ahead + others + 1), now - line.moved)
     }
 
