@@ -9,15 +9,12 @@ struct Accepted {
     /// - Parameter type: as in `Content-Type`; nil: that of a blob, which nobody takes for a manifest.
     func takes(_ type: String?) -> Bool {
         guard let type else { return false }
+        let fields = head.fields.filter { head.isNamed($0, anyOf: FieldNames.accept) }
+        guard !fields.isEmpty else { return true }
         let bytes = Array(type.utf8), essence = bytes[..<(bytes.firstIndex(of: UInt8(ascii: ";")) ?? bytes.count)]
-        var isAny = true
-        for field in head.fields where head.isNamed(field, anyOf: FieldNames.accept) {
-            isAny = false
-            for item in head.bytes[field.valueRange].split(separator: UInt8(ascii: ",")) where Self.takes(item, essence) {
-                return true
-            }
+        return fields.contains { field in
+            head.bytes[field.valueRange].split(separator: UInt8(ascii: ",")).contains { Self.takes($0, essence) }
         }
-        return isAny
     }
 
     private static func takes(_ item: ArraySlice<UInt8>, _ essence: ArraySlice<UInt8>) -> Bool {

@@ -33,12 +33,14 @@ enum ContentSelection: Equatable {
     /// - Parameters:
     ///   - wish: nil: the whole.
     ///   - size: of the content, in bytes.
-    ///   - tag: its entity tag, with the quotes. Dates are not known of a content, so conditions on them do not count (RFC 9110 13.1.3).
-    init(_ wish: Wish?, size: Int, tag: String) {
+    ///   - tag: its entity tag, with the quotes; made only for a request that wishes something. Dates are not known of a content, so conditions on
+    ///     them do not count (RFC 9110 13.1.3).
+    init(_ wish: Wish?, size: Int, tag: @autoclosure () -> String) {
         guard let wish else {
             self = .whole
             return
         }
+        let tag = tag()
         if let tags = wish.ifMatch, !Self.matches(tags, tag, isWeak: false) {
             self = .preconditionFailed
         } else if let tags = wish.ifNoneMatch, Self.matches(tags, tag, isWeak: true) {
