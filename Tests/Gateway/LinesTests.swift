@@ -70,27 +70,53 @@ struct LinesTests {
 
     @Test func `a request that would wait for too long is sent away at once, and one of another user is not`() {
         var lines = Self.lines((0..<50).map { ($0, Self.small, "a") })
-        for number in 1...4 { #expect(lines.next(at: number * Self.second) { _ in true } != nil) }
-        let arrival = lines.join(50, lane: Self.small, user: "a", at: 4 * Self.second)
+        for number in 1...10 { #expect(lines.next(at: number * Self.second) { _ in true } != nil) }
+        let arrival = lines.join(50, lane: Self.small, user: "a", at: 10 * Self.second)
         guard case .isRejected(let retryAfter) = arrival else {
             Issue.record("\(arrival)")
             return
         }
         #expect((Lines.maxWait...30 * Self.second).contains(retryAfter))
-        #expect(lines.join(51, lane: Self.small, user: "b", at: 4 * Self.second) == .waits)
-        #expect(lines.join(52, lane: Self.large, user: "a", at: 4 * Self.second) == .waits, "another lane")
+        #expect(lines.join(51, lane: Self.small, user: "b", at: 10 * Self.second) == .waits)
+        #expect(lines.join(52, lane: Self.large, user: "a", at: 10 * Self.second) == .waits, "another lane")
     }
 
-    @Test func `a burst waits, however long its first turns take, as long as many end together`() {
-        let clump = 256, period = 3 * Self.second
-        var lines = Self.lines((0..<clump).map { ($0, Self.small, "a") })
-        for time in [period, 2 * period, 3 * period] {
-            for turn in 0..<clump {
-                #expect(lines.next(at: time + turn) { _ in true } != nil)
-                let arrival = lines.join(time + turn, lane: Self.small, user: "a", at: time + turn)
-                #expect(arrival == .waits, "turn \(turn) at \(time)")
-            }
+    /// Nanoseconds at which turns are taken, by how they come, and how many requests wait at each of them. Whoever comes has a turn within ten seconds.
+    private static let movements: [(what: String, turns: [Int], waiting: Int)] = [
+        ("a late first turn", [second / 2] + (0..<300).map { second * 3 + $0 }, 500),
+        ("clumps", (1...16).flatMap { clump in (0..<256).map { clump * 3 * second + $0 } }, 600),
+        ("a lone turn before clumps", [second / 2] + (1...16).flatMap { clump in (0..<256).map { clump * 3 * second + $0 } }, 600),
+        ("a stall", (0..<1000).map { $0 * second / 100 } + (1400..<4000).map { $0 * second / 100 }, 100),
+        ("a stall at once", (0..<2).map { $0 * second / 100 } + (400..<4000).map { $0 * second / 100 }, 100),
+    ]
+
+    @Test(arguments: movements.indices)
+    func `a request that will have its turn in time waits, however the turns come`(movement: Int) {
+        let (what, turns, waiting) = Self.movements[movement]
+        var lines = Self.lines((0..<waiting).map { ($0, Self.small, "a") })
+        for (turn, time) in turns.enumerated() {
+            #expect(lines.next(at: time) { _ in true } != nil)
+            let arrival = lines.join(waiting + turn, lane: Self.small, user: "a", at: time)
+            #expect(arrival == .waits, "\(what): turn \(turn)")
         }
+    }
+
+    @Test func `in a lasting overload almost all who would wait in vain are sent away at once`() {
+        var lines = Lines(), number = 0, joined: [Int: Int] = [:], vain = 0, rejected = 0
+        // Ten turns a second, and fifteen requests.
+        for tick in 0..<6000 {
+            let now = tick * Self.second / 100
+            for (old, since) in joined where now - since > Lines.maxWait {
+                lines.leave(old)
+                joined[old] = nil
+                vain += 1
+            }
+            if tick % 10 == 0, let next = lines.next(at: now, take: { _ in true }) { joined[next] = nil }
+            guard tick % 20 < 3 else { continue }
+            number += 1
+            if lines.join(number, lane: Self.small, user: "a", at: now) == .waits { joined[number] = now } else { rejected += 1 }
+        }
+        #expect(rejected > 150 && vain < rejected / 10, "\(rejected) rejected, \(vain) in vain")
     }
 
     @Test func `a line that stands still takes nobody any more`() {

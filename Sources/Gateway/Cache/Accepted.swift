@@ -9,7 +9,7 @@ struct Accepted {
     /// - Parameter type: as in `Content-Type`; nil: that of a blob, which nobody takes for a manifest.
     func takes(_ type: String?) -> Bool {
         guard let type else { return false }
-        let fields = head.fields.filter { head.isNamed($0, anyOf: FieldNames.accept) }
+        let fields = head.fields.lazy.filter { head.isNamed($0, anyOf: FieldNames.accept) }
         guard !fields.isEmpty else { return true }
         let bytes = Array(type.utf8), essence = bytes[..<(bytes.firstIndex(of: UInt8(ascii: ";")) ?? bytes.count)]
         return fields.contains { field in

@@ -13,27 +13,41 @@ struct Lines {
         var passedOver = 0
         /// When this line last moved, or began.
         var moved = 0
-        /// Nanoseconds between two turns, on average over the last whole stretch; nil: not known yet.
-        var pace: Int?
-        /// The turns since the one that began the present stretch, with that one; and when it began.
-        var stretch: (turns: Int, began: Int) = (0, 0)
-
-        /// A turn is taken.
-        ///
-        /// Turns come in clumps: as many as there may be at a time can end in the same moment, with nothing before and after. So a stretch begins
-        /// and ends with a turn, and is long enough for more than one clump at the times that registries take to answer.
-        mutating func move(at now: Int) {
-            if stretch.turns == 0 || now - stretch.began >= Lines.stretch {
-                if stretch.turns > 0 { pace = (now - stretch.began) / stretch.turns }
-                stretch = (0, now)
-            }
-            stretch.turns += 1
-            (moved, passedOver) = (now, 0)
-        }
+        var pace = Pace(at: 0)
 
         /// The first request comes.
         mutating func begin(at now: Int) {
-            (moved, pace, stretch, passedOver) = (now, nil, (0, now), 0)
+            (moved, pace, passedOver) = (now, Pace(at: now), 0)
+        }
+
+        /// A turn is taken.
+        mutating func move(at now: Int) {
+            pace.count(at: now)
+            (moved, passedOver) = (now, 0)
+        }
+    }
+
+    /// How fast a line moves: its turns of the last ten to twenty seconds. So nobody is sent away before somebody may have waited in vain.
+    ///
+    /// Turns come in clumps: as many as there may be at a time can end in the same moment, with nothing before and after. Over a shorter time a lone
+    /// turn, a part of a clump, or a stall would be taken for the pace.
+    private struct Pace {
+        private var latest: (began: Int, turns: Int)
+        private var earlier: (began: Int, turns: Int)?
+
+        /// - Parameter now: when the line begins.
+        init(at now: Int) { latest = (now, 0) }
+
+        /// A turn is taken.
+        mutating func count(at now: Int) {
+            if now - latest.began >= Lines.maxWait { (earlier, latest) = (latest, (now, 0)) }
+            latest.turns += 1
+        }
+
+        /// Nanoseconds between two turns, on average, at most `Lines.maxWait`; nil: not known yet.
+        func interval(at now: Int) -> Int? {
+            let time = now - (earlier ?? latest).began, turns = (earlier?.turns ?? 0) + latest.turns
+            return time >= Lines.maxWait && turns > 0 ? min(time / turns, Lines.maxWait) : nil
         }
     }
 
@@ -59,8 +73,6 @@ struct Lines {
     static let maxCount = 16384
     /// Nanoseconds that a request waits at most.
     static let maxWait = 10_000_000_000
-    /// Nanoseconds over which the pace of a line is measured, at least.
-    private static let stretch = 1_000_000_000
     /// After this many turns of others a lane has the next one.
     static let maxPassedOver = 4
     /// Nanoseconds. A client is not sent away for longer, whatever the line looks like.
@@ -154,11 +166,11 @@ struct Lines {
     /// As the line has moved lately; 0: that is not known.
     private func expectedWait(lane: Int, user: String, at now: Int) -> Int {
         let line = lines[lane]
-        guard line.count > 0, let pace = line.pace ?? (now - line.moved > Self.maxWait ? 0 : nil) else { return 0 }
+        guard line.count > 0 else { return 0 }
         let ahead = line.waiting[user]?.count ?? 0
         let others = line.users.reduce(0) { $0 + ($1 == user ? 0 : min(ahead + 1, line.waiting[$1]?.count ?? 0)) }
         // A line that stands still is expected to do so for as long again.
-        return max(pace * (ahead + others + 1), now - line.moved)
+        return max((line.pace.interval(at: now) ?? 0) * (ahead + others + 1), now - line.moved)
     }
 
     /// The newest request of the user who has most waiting.
