@@ -35,7 +35,7 @@ Upstream = Sandbox | MotoRegistry
 
 REPOSITORY = "team/app"  # allowed by the rules of `strict_gateway`; `secret/app` is not
 
-# The order of modules, when two processes share them (xdist gives a process whole modules): those that take longest come first, so that both end at
+# The order of modules, when several processes share them (xdist gives a process whole modules): those that take longest come first, so that all end at
 # about the same time. The rest follow by name.
 LONG_MODULES = (
     "large_blob", "matrix", "client_faults", "package", "failover", "take_over", "recipes", "sources", "renewal", "page", "token", "release", "names",
