@@ -81,13 +81,14 @@ struct LinesTests {
         #expect(lines.join(52, lane: Self.large, user: "a", at: 10 * Self.second) == .waits, "another lane")
     }
 
-    /// Nanoseconds at which turns are taken, by how they come, and how many requests wait at each of them. Whoever comes has a turn within ten seconds.
+    /// Nanoseconds at which turns are taken, by how they come, and how many requests wait at each of them.
     private static let movements: [(what: String, turns: [Int], waiting: Int)] = [
-        ("a late first turn", [second / 2] + (0..<300).map { second * 3 + $0 }, 500),
+        ("a late first turn", [second / 2] + (0..<300).map { second * 3 + $0 }, 200),
         ("clumps", (1...16).flatMap { clump in (0..<256).map { clump * 3 * second + $0 } }, 600),
+        ("slow clumps", (1...16).flatMap { clump in (0..<256).map { clump * 5 * second + $0 } }, 256),
         ("a lone turn before clumps", [second / 2] + (1...16).flatMap { clump in (0..<256).map { clump * 3 * second + $0 } }, 600),
-        ("a stall", (0..<1000).map { $0 * second / 100 } + (1400..<4000).map { $0 * second / 100 }, 100),
-        ("a stall at once", (0..<2).map { $0 * second / 100 } + (400..<4000).map { $0 * second / 100 }, 100),
+        ("a stall", (0..<1000).map { $0 * second / 100 } + (1800..<4000).map { $0 * second / 100 }, 150),
+        ("a stall at once", (800..<4000).map { $0 * second / 100 }, 700),
     ]
 
     @Test(arguments: movements.indices)
@@ -95,28 +96,48 @@ struct LinesTests {
         let (what, turns, waiting) = Self.movements[movement]
         var lines = Self.lines((0..<waiting).map { ($0, Self.small, "a") })
         for (turn, time) in turns.enumerated() {
+            let early = lines.join(-1, lane: Self.small, user: "a", at: time - 1)
+            #expect(early == .waits, "\(what): before turn \(turn)")
+            lines.leave(-1)
             #expect(lines.next(at: time) { _ in true } != nil)
             let arrival = lines.join(waiting + turn, lane: Self.small, user: "a", at: time)
             #expect(arrival == .waits, "\(what): turn \(turn)")
+            if turn + waiting < turns.count { #expect(turns[turn + waiting] - time <= Lines.maxWait, "it has its turn") }
         }
     }
 
-    @Test func `in a lasting overload almost all who would wait in vain are sent away at once`() {
-        var lines = Lines(), number = 0, joined: [Int: Int] = [:], vain = 0, rejected = 0
-        // Ten turns a second, and fifteen requests.
-        for tick in 0..<6000 {
+    /// What becomes of requests in a line where `waiting` wait, in hundredths of a second.
+    private static func outcome(
+        waiting: Int, of ticks: Int, joins: (Int) -> Bool, turns: (Int) -> Bool
+    ) -> (rejected: Int, inVain: Int) {
+        var lines = Self.lines((0..<waiting).map { ($0, Self.small, "a") })
+        var joined = Dictionary(uniqueKeysWithValues: (0..<waiting).map { ($0, 0) }), rejected = 0, inVain = 0
+        for tick in 0..<ticks {
             let now = tick * Self.second / 100
-            for (old, since) in joined where now - since > Lines.maxWait {
-                lines.leave(old)
-                joined[old] = nil
-                vain += 1
+            for (number, since) in joined where now - since > Lines.maxWait {
+                lines.leave(number)
+                joined[number] = nil
+                inVain += 1
             }
-            if tick % 10 == 0, let next = lines.next(at: now, take: { _ in true }) { joined[next] = nil }
-            guard tick % 20 < 3 else { continue }
-            number += 1
-            if lines.join(number, lane: Self.small, user: "a", at: now) == .waits { joined[number] = now } else { rejected += 1 }
+            if turns(tick), let next = lines.next(at: now, take: { _ in true }) { joined[next] = nil }
+            guard joins(tick) else { continue }
+            let arrival = lines.join(waiting + tick, lane: Self.small, user: "a", at: now)
+            if arrival == .waits { joined[waiting + tick] = now } else { rejected += 1 }
         }
-        #expect(rejected > 150 && vain < rejected / 10, "\(rejected) rejected, \(vain) in vain")
+        return (rejected, inVain)
+    }
+
+    @Test func `in a lasting overload those who would wait in vain are sent away at once`() {
+        // Fifteen requests a second, and ten turns.
+        let (rejected, inVain) = Self.outcome(waiting: 0, of: 6000, joins: { $0 % 20 < 3 }, turns: { $0 % 10 == 0 })
+        #expect((170..<220).contains(rejected) && inVain < 20, "\(rejected) rejected, \(inVain) in vain")
+    }
+
+    @Test func `a line that becomes slower sends more away`() {
+        // As many requests as turns; then half the turns.
+        let (rejected, inVain) = Self.outcome(
+            waiting: 50, of: 12000, joins: { $0 < 6000 || $0 % 10 == 0 }, turns: { $0 < 6000 || $0 % 20 == 0 })
+        #expect(rejected > 150 && inVain < rejected / 2, "\(rejected) rejected, \(inVain) in vain")
     }
 
     @Test func `a line that stands still takes nobody any more`() {

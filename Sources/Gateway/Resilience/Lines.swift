@@ -22,15 +22,17 @@ struct Lines {
 
         /// A turn is taken.
         mutating func move(at now: Int) {
+            // The line stood still: its turns before say nothing of those after.
+            if now - moved >= Lines.maxWait / 2 { pace = Pace(at: now) }
             pace.count(at: now)
             (moved, passedOver) = (now, 0)
         }
     }
 
-    /// How fast a line moves: its turns of the last ten to twenty seconds. So nobody is sent away before somebody may have waited in vain.
+    /// How fast a line moves: its turns of ten to twenty seconds, as a rule. So nobody is sent away for it before somebody may have waited in vain.
     ///
     /// Turns come in clumps: as many as there may be at a time can end in the same moment, with nothing before and after. Over a shorter time a lone
-    /// turn, a part of a clump, or a stall would be taken for the pace.
+    /// turn or a part of a clump would be taken for the pace.
     private struct Pace {
         private var latest: (began: Int, turns: Int)
         private var earlier: (began: Int, turns: Int)?
@@ -45,6 +47,7 @@ struct Lines {
         }
 
         /// Nanoseconds between two turns, on average, at most `Lines.maxWait`; nil: not known yet.
+        /// - Parameter now: the time of the last turn: what has not moved since may move at once.
         func interval(at now: Int) -> Int? {
             let time = now - (earlier ?? latest).began, turns = (earlier?.turns ?? 0) + latest.turns
             return time >= Lines.maxWait && turns > 0 ? min(time / turns, Lines.maxWait) : nil
@@ -163,14 +166,14 @@ struct Lines {
         if left <= 0 { turns[user] = nil }
     }
 
-    /// As the line has moved lately; 0: that is not known.
+    /// As the line has moved lately. One that stands still is expected to do so for as long again.
     private func expectedWait(lane: Int, user: String, at now: Int) -> Int {
         let line = lines[lane]
         guard line.count > 0 else { return 0 }
+        guard let interval = line.pace.interval(at: line.moved) else { return now - line.moved }
         let ahead = line.waiting[user]?.count ?? 0
         let others = line.users.reduce(0) { $0 + ($1 == user ? 0 : min(ahead + 1, line.waiting[$1]?.count ?? 0)) }
-        // A line that stands still is expected to do so for as long again.
-        return max((line.pace.interval(at: now) ?? 0) * (ahead + others + 1), now - line.moved)
+        return max(interval * (ahead + others + 1), now - line.moved)
     }
 
     /// The newest request of the user who has most waiting.
