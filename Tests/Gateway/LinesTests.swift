@@ -96,13 +96,21 @@ struct LinesTests {
         let (what, turns, waiting) = Self.movements[movement]
         var lines = Self.lines((0..<waiting).map { ($0, Self.small, "a") })
         for (turn, time) in turns.enumerated() {
-            let early = lines.join(-1, lane: Self.small, user: "a", at: time - 1)
-            #expect(early == .waits, "\(what): before turn \(turn)")
-            lines.leave(-1)
             #expect(lines.next(at: time) { _ in true } != nil)
             let arrival = lines.join(waiting + turn, lane: Self.small, user: "a", at: time)
             #expect(arrival == .waits, "\(what): turn \(turn)")
             if turn + waiting < turns.count { #expect(turns[turn + waiting] - time <= Lines.maxWait, "it has its turn") }
+        }
+    }
+
+    @Test func `the time since the last turn does not make a line slower, since many may go next`() {
+        let clump = 256, period = 49 * Self.second / 10
+        var lines = Self.lines((0..<500).map { ($0, Self.small, "a") })
+        for time in stride(from: period, to: 12 * period, by: period) {
+            for turn in 0..<clump { #expect(lines.next(at: time + turn) { _ in true } != nil) }
+            for turn in 0..<clump {
+                #expect(lines.join(time + turn, lane: Self.small, user: "a", at: time + period / 2) == .waits)
+            }
         }
     }
 
