@@ -43,9 +43,9 @@ class Address:
 
 
 # Ports that the kernel gives nobody by itself, so that no other socket gets one while nobody listens at it. harness/faulty.py has those above.
-PROCESSES = 3  # of Tests/run
-PORTS_OF_A_PROCESS = 5000 // PROCESSES
-_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PROCESSES
+_processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+PORTS_OF_A_PROCESS = 5000 // _processes
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _processes
 _ports = range(10_000 + _worker * PORTS_OF_A_PROCESS, 10_000 + (_worker + 1) * PORTS_OF_A_PROCESS)
 _next = random.randrange(PORTS_OF_A_PROCESS)
 
